@@ -1,0 +1,29 @@
+// arena.h: memory that is given back all at once.
+#ifndef BV_BASE_ARENA_H
+#define BV_BASE_ARENA_H
+
+#include <stddef.h>
+
+// A growing list of blocks. Zero-initialise; free with bv_arena_free(). Not thread-safe.
+struct bv_arena {
+    struct bv_arena_block *head;
+};
+
+// size bytes, zeroed, aligned for any type; NULL when memory is out. Never freed on its own.
+void *bv_arena_alloc(struct bv_arena *arena, size_t size);
+
+// n × size bytes with an overflow check; NULL when the product overflows or memory is out.
+void *bv_arena_array(struct bv_arena *arena, size_t n, size_t size);
+
+// A copy of the string, or of its first n bytes with a terminator.
+char *bv_arena_strdup(struct bv_arena *arena, const char *text);
+char *bv_arena_strndup(struct bv_arena *arena, const char *text, size_t n);
+
+// printf into arena memory; NULL when memory is out.
+char *bv_arena_printf(struct bv_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// Gives everything back; the arena can be used again. Accepts an empty arena.
+void bv_arena_free(struct bv_arena *arena);
+
+#endif

@@ -1,0 +1,189 @@
+// Tests of src/base: half floats, SHA-256, UTF-8, files, threads, arena, errors.
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/half.h"
+#include "base/json.h"
+#include "base/sha256.h"
+#include "base/thread.h"
+#include "base/utf8.h"
+#include "support/check.h"
+
+// Every f16 value survives the way through f32; halfway cases round to even.
+static void test_half(void **state)
+{
+    (void)state;
+    for (uint32_t h = 0; h < 0x10000; h++) {
+        float f = bv_f16_to_f32((uint16_t)h);
+        if (isnan(f))
+            assert_true((bv_f32_to_f16(f) & 0x7c00) == 0x7c00 && (bv_f32_to_f16(f) & 0x3ff));
+        else
+            assert_int_equal(bv_f32_to_f16(f), h);
+    }
+    assert_int_equal(bv_f32_to_f16(65519.0f), 0x7bff);
+    assert_int_equal(bv_f32_to_f16(65520.0f), 0x7c00);
+    assert_int_equal(bv_f32_to_f16(1.0f + 0x1p-11f), 0x3c00);
+    assert_int_equal(bv_f32_to_f16(1.0f + 3 * 0x1p-11f), 0x3c02);
+    assert_int_equal(bv_f32_to_f16(0x1p-25f), 0);
+    assert_int_equal(bv_f32_to_f16(3 * 0x1p-26f), 1);
+    assert_int_equal(bv_f32_to_bf16(1.0f + 0x1p-8f), 0x3f80);
+    assert_int_equal(bv_f32_to_bf16(1.0f + 3 * 0x1p-8f), 0x3f82);
+    assert_true(isnan(bv_bf16_to_f32(bv_f32_to_bf16(NAN))));
+}
+
+// The examples of FIPS 180-4 and RFC 4231.
+static void test_sha256(void **state)
+{
+    (void)state;
+    char hex[65];
+    bv_sha256_hex("abc", 3, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    bv_sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56, hex);
+    assert_string_equal(hex, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    unsigned char digest[32];
+    bv_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, digest);
+    bv_digest_hex(digest, hex);
+    assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    struct bv_sha256 sha; // one million 'a', fed in odd pieces
+    bv_sha256_init(&sha);
+    char piece[977];
+    memset(piece, 'a', sizeof piece);
+    for (size_t left = 1000000; left;) {
+        size_t n = left < sizeof piece ? left : sizeof piece;
+        bv_sha256_update(&sha, piece, n);
+        left -= n;
+    }
+    bv_sha256_final(&sha, digest);
+    bv_digest_hex(digest, hex);
+    assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+static void test_utf8(void **state)
+{
+    (void)state;
+    for (uint32_t c = 1; c < 0x110000; c += c < 0x10000 ? 1 : 97) {
+        if (c >= 0xd800 && c <= 0xdfff)
+            continue;
+        char text[4];
+        size_t n = bv_utf8_encode(c, text);
+        uint32_t back = 0;
+        assert_int_equal(bv_utf8_decode(text, n, &back), n);
+        assert_int_equal(back, c);
+        assert_int_equal(bv_utf8_decode(text, n - 1, &back), 0);
+    }
+    size_t bad = 0;
+    assert_false(bv_utf8_valid("ab\xc0\x80", 4, &bad)); // overlong
+    assert_int_equal(bad, 2);
+    assert_false(bv_utf8_valid("\xed\xa0\x80", 3, NULL));     // surrogate
+    assert_false(bv_utf8_valid("\xf4\x90\x80\x80", 4, NULL)); // past U+10FFFF
+    assert_false(bv_utf8_valid("\xff", 1, NULL));
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    char folder[] = "/tmp/biovl-base-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/file", folder);
+
+    struct bv_new_file file = {0};
+    assert_ok(bv_new_file_create(&file, path, &err), err);
+    assert_int_equal(fputs("first", file.stream) >= 0, 1);
+    assert_ok(bv_new_file_commit(&file, &err), err);
+    assert_ok(bv_new_file_create(&file, path, &err), err); // discarded: the old content stays
+    assert_int_equal(fputs("second, longer", file.stream) >= 0, 1);
+    bv_new_file_discard(&file);
+
+    struct bv_mapping mapping = {0};
+    assert_ok(bv_mapping_open(&mapping, path, 0, &err), err);
+    assert_int_equal(mapping.size, 5);
+    assert_memory_equal(mapping.data, "first", 5);
+    bv_mapping_close(&mapping);
+    assert_int_equal(bv_mapping_open(&mapping, path, 4, &err), BV_ERR_LIMIT);
+    assert_int_equal(bv_mapping_open(&mapping, folder, 0, &err), BV_ERR_IO);
+    char *text = NULL;
+    size_t size = 0;
+    assert_ok(bv_read_all(path, 5, &text, &size, &err), err);
+    assert_string_equal(text, "first");
+    free(text);
+    assert_int_equal(bv_read_all(path, 4, &text, &size, &err), BV_ERR_LIMIT);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0); // no temporary file is left
+}
+
+struct tally {
+    atomic_int count[1000];
+};
+
+static void count_one(void *arg, size_t i)
+{
+    atomic_fetch_add(&((struct tally *)arg)->count[i], 1);
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    assert_true(bv_processor_count() >= 1);
+    assert_int_equal(bv_pool_create(NULL, -1, &err), BV_ERR_ARG);
+    for (int threads = 1; threads <= 5; threads += 2) {
+        struct bv_pool *pool = NULL;
+        assert_ok(bv_pool_create(&pool, threads, &err), err);
+        struct tally *tally = calloc(1, sizeof *tally);
+        assert_non_null(tally);
+        for (int round = 0; round < 100; round++)
+            bv_pool_for(pool, 1000, count_one, tally);
+        for (int i = 0; i < 1000; i++)
+            assert_int_equal(tally->count[i], 100);
+        free(tally);
+        bv_pool_destroy(&pool);
+        assert_null(pool);
+    }
+}
+
+static void test_arena(void **state)
+{
+    (void)state;
+    struct bv_arena arena = {0};
+    char *first = bv_arena_strdup(&arena, "first");
+    for (size_t i = 1; i < 200000; i += i / 3 + 1) {
+        unsigned char *p = bv_arena_alloc(&arena, i);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+        assert_int_equal(p[0] | p[i - 1], 0);
+        memset(p, 0xff, i);
+    }
+    assert_string_equal(first, "first");
+    assert_null(bv_arena_array(&arena, SIZE_MAX / 2, 3));
+    assert_string_equal(bv_arena_printf(&arena, "%d-%s", 7, "x"), "7-x");
+    bv_arena_free(&arena);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    assert_int_equal(bv_fail(&err, BV_ERR_FORMAT, "bad %d", 3), BV_ERR_FORMAT);
+    assert_int_equal(bv_fail_prefix(&err, "%s", "a.png"), BV_ERR_FORMAT);
+    assert_string_equal(err.text, "a.png: bad 3");
+    json_t *value = NULL;
+    assert_int_equal(bv_json_parse(&value, "{\"a\":1,\"a\":2}", 13, "doc", &err), BV_ERR_FORMAT);
+    assert_int_equal(bv_json_parse(&value, "{} x", 4, "doc", &err), BV_ERR_FORMAT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_half),   cmocka_unit_test(test_sha256),  cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_files),  cmocka_unit_test(test_threads), cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
