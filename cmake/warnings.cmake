@@ -18,3 +18,5 @@ endif()
 if(BIOVL_FUZZ)
   target_compile_options(biovl_warnings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+# POSIX.1-2008 beside ISO C, everywhere alike.
+target_compile_definitions(biovl_warnings INTERFACE _POSIX_C_SOURCE=200809L)
