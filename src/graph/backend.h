@@ -1,0 +1,49 @@
+// backend.h: what runs a graph. src/cpu and src/vulkan implement it.
+#ifndef BV_GRAPH_BACKEND_H
+#define BV_GRAPH_BACKEND_H
+
+#include "graph/graph.h"
+#include "graph/plan.h"
+
+struct bv_backend;
+struct bv_program;
+
+struct bv_backend_ops {
+    // Makes a rewritten graph ready to run; on success the program owns the graph.
+    enum bv_status (*compile)(struct bv_backend *backend, struct bv_graph *graph,
+                              struct bv_program **program, struct bv_error *err);
+    // inputs and outputs in the graph's order; inputs have been checked.
+    enum bv_status (*run)(struct bv_program *program, const void *const *inputs,
+                          float *const *outputs, struct bv_error *err);
+    void (*destroy_program)(struct bv_program *program);
+    void (*destroy)(struct bv_backend *backend);
+    // "cpu", "vulkan:NVIDIA H200"; valid as long as the backend.
+    const char *(*describe)(const struct bv_backend *backend);
+};
+
+// One device as seen by one session: belongs to one thread. Implementations put this first.
+struct bv_backend {
+    const struct bv_backend_ops *ops;
+};
+
+// A compiled graph. Implementations put this first and fill plan.
+struct bv_program {
+    struct bv_backend *backend;
+    struct bv_graph *graph; // owned
+    struct bv_plan plan;    // owned
+};
+
+// Rewrites and compiles. Takes the graph (set to NULL) in success and in failure.
+enum bv_status bv_program_compile(struct bv_backend *backend, struct bv_graph **graph,
+                                  struct bv_program **program, struct bv_error *err);
+
+// Runs once. inputs[i] has the shape and dtype of graph->inputs[i]; outputs[i] receives
+// bv_elements(graph->outputs[i]) floats, or is NULL when it is not wanted. Ids, indices and lengths
+// outside their ranges are BV_ERR_ARG and nothing runs. Allocates nothing.
+enum bv_status bv_program_run(struct bv_program *program, const void *const *inputs,
+                              float *const *outputs, struct bv_error *err);
+
+void bv_program_destroy(struct bv_program **program); // accepts NULL
+void bv_backend_destroy(struct bv_backend **backend); // after its programs; accepts NULL
+
+#endif

@@ -1,0 +1,53 @@
+// weights.h: the named tensors of one model, and what backends derive from them once.
+#ifndef BV_GRAPH_WEIGHTS_H
+#define BV_GRAPH_WEIGHTS_H
+
+#include <stddef.h>
+
+#include "base/dtype.h"
+#include "base/status.h"
+#include "graph/tensor.h"
+
+// A tensor of a model file; data lives as long as the store.
+struct bv_weight {
+    const char *name;
+    enum bv_dtype dtype;
+    int rank;
+    int64_t dim[BV_MAX_RANK];
+    const void *data;
+};
+
+// Holds borrowed weights (mapped from a file) and derived data it owns. After the last
+// bv_weights_add() it may be shared by threads: look-ups are read-only and derivation locks.
+struct bv_weights;
+
+enum bv_status bv_weights_create(struct bv_weights **weights, struct bv_error *err);
+void bv_weights_destroy(struct bv_weights **weights); // accepts NULL
+
+// Adds a weight; name is copied, data is borrowed and must outlive the store. A second weight of
+// the same name is BV_ERR_MODEL.
+enum bv_status bv_weights_add(struct bv_weights *weights, const struct bv_weight *weight,
+                              struct bv_error *err);
+
+// NULL when there is none of that name.
+const struct bv_weight *bv_weights_find(const struct bv_weights *weights, const char *name);
+
+size_t bv_weights_count(const struct bv_weights *weights);
+const struct bv_weight *bv_weights_at(const struct bv_weights *weights, size_t i);
+
+// Data computed from weights (a folded batch norm, a packed matrix, an f32 copy), made once per
+// key. The first caller's make(arg, memory) fills size bytes, 64-byte aligned; later callers get
+// the same pointer. The store owns it.
+enum bv_status bv_weights_derive(struct bv_weights *weights, const char *key, size_t size,
+                                 void (*make)(void *arg, void *memory), void *arg,
+                                 const void **data, struct bv_error *err);
+
+// The weight's elements as f32, 4-byte aligned: its own memory when it is already that, else a
+// derived copy.
+enum bv_status bv_weights_f32(struct bv_weights *weights, const struct bv_tensor *tensor,
+                              const float **data, struct bv_error *err);
+
+// Total bytes of derived data, for memory reports.
+size_t bv_weights_derived_bytes(const struct bv_weights *weights);
+
+#endif
