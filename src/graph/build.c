@@ -25,6 +25,14 @@ static struct bv_tensor *named(struct bv_graph *g, struct bv_tensor *t, const ch
     return t;
 }
 
+// NULL where the layer's input is already missing; its weights have been looked up all the same, so
+// that every missing one is found.
+static struct bv_tensor *append(struct bv_graph *g, enum bv_op op, const union bv_params *params,
+                                int n_inputs, struct bv_tensor *const *inputs)
+{
+    return inputs[0] ? bv_graph_append(g, op, params, n_inputs, inputs) : NULL;
+}
+
 struct bv_tensor *bv_linear(struct bv_graph *g, struct bv_tensor *x, const char *format, ...)
 {
     char name[480];
@@ -32,23 +40,21 @@ struct bv_tensor *bv_linear(struct bv_graph *g, struct bv_tensor *x, const char 
     va_start(args, format);
     bool ok = format_name(g, name, format, args);
     va_end(args);
-    if (!ok || !x)
+    if (!ok)
         return NULL;
     struct bv_tensor *in[] = {x, bv_weight(g, "%s.weight", name),
                               bv_weight_optional(g, "%s.bias", name)};
     union bv_params p = {.linear = {BV_ACT_NONE}};
-    return named(g, bv_graph_append(g, BV_OP_linear, &p, 3, in), name);
+    return named(g, append(g, BV_OP_linear, &p, 3, in), name);
 }
 
 static struct bv_tensor *conv2d(struct bv_graph *g, struct bv_tensor *x,
                                 const struct bv_conv2d_params *params, const char *name)
 {
-    if (!x)
-        return NULL;
     struct bv_tensor *in[] = {x, bv_weight(g, "%s.weight", name),
                               bv_weight_optional(g, "%s.bias", name)};
     union bv_params p = {.conv2d = *params};
-    return named(g, bv_graph_append(g, BV_OP_conv2d, &p, 3, in), name);
+    return named(g, append(g, BV_OP_conv2d, &p, 3, in), name);
 }
 
 struct bv_tensor *bv_conv2d(struct bv_graph *g, struct bv_tensor *x, int stride, int pad,
@@ -82,11 +88,11 @@ struct bv_tensor *bv_layer_norm(struct bv_graph *g, struct bv_tensor *x, float e
     va_start(args, format);
     bool ok = format_name(g, name, format, args);
     va_end(args);
-    if (!ok || !x)
+    if (!ok)
         return NULL;
     struct bv_tensor *in[] = {x, bv_weight(g, "%s.weight", name), bv_weight(g, "%s.bias", name)};
     union bv_params p = {.layer_norm = {eps}};
-    return named(g, bv_graph_append(g, BV_OP_layer_norm, &p, 3, in), name);
+    return named(g, append(g, BV_OP_layer_norm, &p, 3, in), name);
 }
 
 struct bv_tensor *bv_batch_norm(struct bv_graph *g, struct bv_tensor *x, float eps,
@@ -97,13 +103,13 @@ struct bv_tensor *bv_batch_norm(struct bv_graph *g, struct bv_tensor *x, float e
     va_start(args, format);
     bool ok = format_name(g, name, format, args);
     va_end(args);
-    if (!ok || !x)
+    if (!ok)
         return NULL;
     struct bv_tensor *in[] = {
         x, bv_weight(g, "%s.running_mean", name), bv_weight(g, "%s.running_var", name),
         bv_weight_optional(g, "%s.weight", name), bv_weight_optional(g, "%s.bias", name)};
     union bv_params p = {.batch_norm = {eps, BV_ACT_NONE}};
-    return named(g, bv_graph_append(g, BV_OP_batch_norm, &p, 5, in), name);
+    return named(g, append(g, BV_OP_batch_norm, &p, 5, in), name);
 }
 
 struct bv_tensor *bv_embed(struct bv_graph *g, struct bv_tensor *ids, const char *format, ...)
@@ -113,11 +119,11 @@ struct bv_tensor *bv_embed(struct bv_graph *g, struct bv_tensor *ids, const char
     va_start(args, format);
     bool ok = format_name(g, name, format, args);
     va_end(args);
-    if (!ok || !ids)
+    if (!ok)
         return NULL;
     struct bv_tensor *in[] = {ids, bv_weight(g, "%s", name)};
     union bv_params p = {.embed = {0}};
-    return named(g, bv_graph_append(g, BV_OP_embed, &p, 2, in), name);
+    return named(g, append(g, BV_OP_embed, &p, 2, in), name);
 }
 
 struct bv_tensor *bv_attention(struct bv_graph *g, struct bv_tensor *q, struct bv_tensor *k,

@@ -23,16 +23,57 @@ void bv_graph_destroy(struct bv_graph **out)
     if (!g)
         return;
     free(g->tensors);
+    free(g->missing);
     bv_arena_free(&g->arena);
     free(g);
     *out = NULL;
 }
 
+// One sentence with the names of the missing weights, as many as fit.
+static enum bv_status fail_missing(const struct bv_graph *g, struct bv_error *err)
+{
+    char list[1600];
+    size_t used = 0;
+    int shown = 0;
+    for (; shown < g->n_missing; shown++) {
+        size_t n = strlen(g->missing[shown]);
+        if (used + n + 3 > sizeof list)
+            break;
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", shown ? ", " : "",
+                                 g->missing[shown]);
+    }
+    return bv_fail(err, BV_ERR_MODEL, "the model lacks %d tensor%s: %.*s%s", g->n_missing,
+                   g->n_missing == 1 ? "" : "s", (int)used, list,
+                   shown < g->n_missing ? ", …" : "");
+}
+
 enum bv_status bv_graph_status(const struct bv_graph *g, struct bv_error *err)
 {
+    if (g->n_missing > 0)
+        return fail_missing(g, err);
     if (g->status != BV_OK && err)
         *err = g->error;
     return g->status;
+}
+
+static void note_missing(struct bv_graph *g, const char *name)
+{
+    for (int i = 0; i < g->n_missing; i++)
+        if (strcmp(g->missing[i], name) == 0)
+            return;
+    if (g->n_missing == g->missing_room) {
+        int room = g->missing_room ? 2 * g->missing_room : 64;
+        const char **list = realloc(g->missing, (size_t)room * sizeof *list);
+        if (!list) {
+            (void)bv_graph_fail(g, BV_ERR_NOMEM, "out of memory for a graph");
+            return;
+        }
+        g->missing = list;
+        g->missing_room = room;
+    }
+    const char *copy = bv_arena_strdup(&g->arena, name);
+    if (copy)
+        g->missing[g->n_missing++] = copy;
 }
 
 struct bv_tensor *bv_graph_fail(struct bv_graph *g, enum bv_status status, const char *format, ...)
@@ -150,7 +191,9 @@ static struct bv_tensor *find_weight(struct bv_graph *g, bool required, const ch
     const struct bv_weight *w = bv_weights_find(g->weights, name);
     if (w)
         return weight_tensor(g, w);
-    return required ? bv_graph_fail(g, BV_ERR_MODEL, "the model has no tensor \"%s\"", name) : NULL;
+    if (required)
+        note_missing(g, name);
+    return NULL;
 }
 
 struct bv_tensor *bv_weight(struct bv_graph *g, const char *format, ...)
@@ -168,6 +211,28 @@ struct bv_tensor *bv_weight_optional(struct bv_graph *g, const char *format, ...
     va_start(args, format);
     struct bv_tensor *t = find_weight(g, false, format, args);
     va_end(args);
+    return t;
+}
+
+struct bv_tensor *bv_weight_rows(struct bv_graph *g, struct bv_tensor *w, int64_t start,
+                                 int64_t count)
+{
+    if (g->status != BV_OK || !w)
+        return NULL;
+    if (w->rank != 2 || start < 0 || count < 1 || start + count > w->dim[0])
+        return bv_graph_fail(g, BV_ERR_MODEL, "\"%s\" has no rows %lld to %lld", w->name,
+                             (long long)start, (long long)(start + count - 1));
+    size_t row_bytes = (size_t)w->dim[1] * bv_dtype_size(w->dtype);
+    const char *name = bv_arena_printf(&g->arena, "%s[%lld:%lld]", w->name, (long long)start,
+                                       (long long)(start + count));
+    struct bv_tensor *t = name ? new_tensor(g, name, BV_ROLE_WEIGHT) : NULL;
+    if (!t)
+        return NULL;
+    t->dtype = w->dtype;
+    t->rank = 2;
+    t->dim[0] = count;
+    t->dim[1] = w->dim[1];
+    t->data = (const char *)w->data + (size_t)start * row_bytes;
     return t;
 }
 
@@ -202,6 +267,8 @@ struct bv_tensor *bv_graph_append(struct bv_graph *g, enum bv_op op, const union
     struct bv_error err = {0};
     if (!node->in[0])
         return bv_graph_fail(g, BV_ERR_INTERNAL, "%s: no input", bv_op_name(op));
+    if (g->n_missing > 0) // an input may be absent for want of a weight: nothing to check
+        return NULL;
     if (bv_infer_shape(node, &shape, &err) != BV_OK)
         return bv_graph_fail(g, err.status, "%s after \"%s\": %s", bv_op_name(op),
                              node->in[0]->name ? node->in[0]->name : "?", err.text);

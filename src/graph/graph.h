@@ -25,6 +25,8 @@ struct bv_graph {
     struct bv_tensor *outputs[BV_MAX_GRAPH_OUTPUTS];
     const char *output_names[BV_MAX_GRAPH_OUTPUTS];
     int n_outputs;
+    const char **missing; // weights that the definition asked for and the model has not
+    int n_missing, missing_room;
     enum bv_status status; // the first failure
     struct bv_error error;
 };
@@ -34,7 +36,7 @@ enum bv_status bv_graph_create(struct bv_graph **graph, struct bv_weights *weigh
                                struct bv_error *err);
 void bv_graph_destroy(struct bv_graph **graph); // accepts NULL
 
-// BV_OK, or the first failure with its sentence.
+// BV_OK, or the first failure with its sentence; missing weights are all listed.
 enum bv_status bv_graph_status(const struct bv_graph *g, struct bv_error *err);
 
 // Records a failure of the definition itself (an impossible configuration). Returns NULL.
@@ -51,12 +53,18 @@ struct bv_tensor *bv_graph_output(struct bv_graph *g, struct bv_tensor *t, const
 // -1 when there is none of that name.
 int bv_graph_find_output(const struct bv_graph *g, const char *name);
 
-// A weight by its printf-style name: an error when the model has none. _optional: NULL instead.
-// With rank ≥ 0 the caller states the shape it must have (dim[i] < 0: any).
+// A weight by its printf-style name. When the model has none, its name is noted for
+// bv_graph_status() and NULL is returned, so that a definition runs on and all missing ones are
+// found at once; _optional notes nothing.
 struct bv_tensor *bv_weight(struct bv_graph *g, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 struct bv_tensor *bv_weight_optional(struct bv_graph *g, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+// Rows start … start + count - 1 of a weight of rank 2, without a copy: a position table cut to the
+// sequence at hand.
+struct bv_tensor *bv_weight_rows(struct bv_graph *g, struct bv_tensor *weight, int64_t start,
+                                 int64_t count);
 
 // A tensor over derived data (see bv_weights_derive), f32, of the given shape.
 struct bv_tensor *bv_graph_derived(struct bv_graph *g, const char *name, const void *data, int rank,
