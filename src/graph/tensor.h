@@ -32,6 +32,13 @@ struct bv_tensor {
     int id; // position in the graph's tensor list
 };
 
+// Dimension i, or 1 where t is NULL because a weight before it is missing: definitions read shapes
+// through this.
+static inline int64_t bv_dim(const struct bv_tensor *t, int i)
+{
+    return t ? t->dim[i] : 1;
+}
+
 // The product of all dimensions; shapes are checked to fit int64_t when they are made.
 static inline int64_t bv_elements(const struct bv_tensor *t)
 {

@@ -1,0 +1,30 @@
+// encoder.h: the text encoders, by name. As src/vision/vision.h: sizes come from the weights, the
+// rest from the system card's configuration object.
+#ifndef BV_TEXT_ENCODER_H
+#define BV_TEXT_ENCODER_H
+
+#include "base/json.h"
+#include "graph/features.h"
+
+// What a text encoder reads. Sequences shorter than T are filled up with any valid id; their keys
+// are masked by lengths, so that fill never reaches a real token.
+struct bv_text_inputs {
+    struct bv_tensor *ids;         // i32 [B,T]
+    struct bv_tensor *lengths;     // i32 [B]: tokens with special ones, 1 … T
+    struct bv_tensor *last;        // i32 [B,1]: lengths - 1, the position of the end marker
+    struct bv_tensor *token_types; // i32 [B,T], or NULL: all 0
+};
+
+// Builds the encoder config["arch"] with the weights whose names start with prefix.
+void bv_text_build(struct bv_graph *g, const json_t *config, const char *prefix,
+                   const struct bv_text_inputs *in, struct bv_features *features);
+
+// The longest sequence the encoder's position table allows; 0 when it has none.
+int64_t bv_text_max_tokens(struct bv_weights *weights, const json_t *config, const char *prefix);
+
+typedef void bv_text_definition(struct bv_graph *g, const json_t *config, const char *prefix,
+                                const struct bv_text_inputs *in, struct bv_features *features);
+
+bv_text_definition bv_text_bert, bv_text_clip;
+
+#endif

@@ -1,0 +1,23 @@
+// vision.h: the image encoders, by name.
+//
+// Each definition reads its sizes (depth, width, kernel, block kind) from the weights, so that
+// every variant of an architecture loads; what tensors do not tell stands in the configuration
+// object of the system card and is documented at the head of the definition's file.
+#ifndef BV_VISION_VISION_H
+#define BV_VISION_VISION_H
+
+#include "base/json.h"
+#include "graph/features.h"
+
+// Builds the encoder config["arch"] over pixels [N,H,W,C] with the weights whose names start with
+// prefix, and adds its features. Failures stick to the graph.
+void bv_vision_build(struct bv_graph *g, const json_t *config, const char *prefix,
+                     struct bv_tensor *pixels, struct bv_features *features);
+
+typedef void bv_vision_definition(struct bv_graph *g, const json_t *config, const char *prefix,
+                                  struct bv_tensor *pixels, struct bv_features *features);
+
+bv_vision_definition bv_vision_resnet, bv_vision_clip_resnet, bv_vision_vit, bv_vision_swin,
+    bv_vision_densenet;
+
+#endif
