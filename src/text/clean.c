@@ -1,0 +1,86 @@
+#include "text/clean.h"
+
+#include "text/ftfy.h"
+#include "text/html.h"
+
+// Appends text with every run of white space as one space.
+static enum bv_status collapse(struct bv_runes *out, const uint32_t *text, size_t n,
+                               struct bv_error *err)
+{
+    bool in_space = false;
+    for (size_t i = 0; i < n; i++) {
+        bool space = bv_rune_is_white_space(text[i]);
+        if (!space)
+            BV_TRY(bv_runes_push(out, text[i], err));
+        else if (!in_space)
+            BV_TRY(bv_runes_push(out, ' ', err));
+        in_space = space;
+    }
+    return BV_OK;
+}
+
+static void strip(const uint32_t **text, size_t *n)
+{
+    while (*n && bv_rune_is_python_space((*text)[*n - 1]))
+        --*n;
+    while (*n && bv_rune_is_python_space(**text)) {
+        ++*text;
+        --*n;
+    }
+}
+
+// Swaps the buffers and empties the second: the output of one step is the input of the next.
+static void turn(struct bv_runes *from, struct bv_runes *to)
+{
+    struct bv_runes swap = *from;
+    *from = *to;
+    *to = swap;
+    to->n = 0;
+}
+
+static enum bv_status clean_web(struct bv_runes *out, enum bv_clean clean, struct bv_runes *a,
+                                struct bv_runes *b, struct bv_error *err)
+{
+    if (clean != BV_CLEAN_CLIP_NOFTFY) {
+        BV_TRY(bv_ftfy_fix_text(b, a->at, a->n, err));
+        turn(a, b);
+    }
+    for (int round = 0; round < 2; round++) {
+        BV_TRY(bv_html_unescape(b, a->at, a->n, err));
+        turn(a, b);
+    }
+    const uint32_t *text = a->at;
+    size_t n = a->n;
+    strip(&text, &n);
+    BV_TRY(collapse(b, text, n, err));
+    text = b->at;
+    n = b->n;
+    strip(&text, &n);
+    if (clean == BV_CLEAN_OPEN_CLIP)
+        return bv_runes_append(out, text, n, err);
+    return bv_runes_lower(out, text, n, true, err);
+}
+
+static enum bv_status clean_hf(struct bv_runes *out, struct bv_runes *a, struct bv_runes *b,
+                               struct bv_error *err)
+{
+    BV_TRY(bv_runes_nfc(b, a->at, a->n, err));
+    turn(a, b);
+    BV_TRY(collapse(b, a->at, a->n, err));
+    return bv_runes_lower(out, b->at, b->n, false, err);
+}
+
+enum bv_status bv_clean_text(struct bv_runes *out, enum bv_clean clean, const uint32_t *text,
+                             size_t n, struct bv_error *err)
+{
+    if (clean == BV_CLEAN_NONE)
+        return bv_runes_append(out, text, n, err);
+    struct bv_runes a = {0}, b = {0};
+    enum bv_status status = bv_runes_append(&a, text, n, err);
+    if (status == BV_OK)
+        status = clean == BV_CLEAN_CLIP_HF ? clean_hf(out, &a, &b, err)
+                                           : clean_web(out, clean, &a, &b, err);
+    bv_runes_free(&a);
+    bv_runes_free(&b);
+    return status;
+}

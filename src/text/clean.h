@@ -1,0 +1,19 @@
+// clean.h: what is done to a text before it is cut into tokens.
+#ifndef BV_TEXT_CLEAN_H
+#define BV_TEXT_CLEAN_H
+
+#include "text/runes.h"
+
+enum bv_clean {
+    BV_CLEAN_NONE,
+    BV_CLEAN_CLIP,        // CLIP: ftfy, HTML unescaped twice, white space collapsed, lower case
+    BV_CLEAN_CLIP_NOFTFY, // the same without ftfy
+    BV_CLEAN_OPEN_CLIP,   // as BV_CLEAN_CLIP with the case kept (open_clip's HFTokenizer)
+    BV_CLEAN_CLIP_HF,     // CLIPTokenizerFast: NFC, white space runs to one space, lower case
+};
+
+// Appends the cleaned text[0..n) to out.
+enum bv_status bv_clean_text(struct bv_runes *out, enum bv_clean clean, const uint32_t *text,
+                             size_t n, struct bv_error *err);
+
+#endif

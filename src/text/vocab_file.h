@@ -1,0 +1,54 @@
+// vocab_file.h: the files that vocabularies are published in.
+//
+//   vocab.txt       one token per line, the line number is the id (BERT)
+//   vocab.json      {"token": id, …}, with merges.txt beside it (RoBERTa, Hugging Face's CLIP)
+//   merges.txt      "left right" per line after a "#version" line; alone, it is CLIP's
+//                   bpe_simple_vocab_16e6.txt, plain or gzip, from which the tokens follow
+//   biovl           "#biovl-bpe N M", then N tokens (an empty line: an id without token) and M
+//                   merges, one per line: what bv_vocab_source_write() makes of the others
+#ifndef BV_TEXT_VOCAB_FILE_H
+#define BV_TEXT_VOCAB_FILE_H
+
+#include <jansson.h>
+
+#include "text/bpe.h"
+#include "text/vocab.h"
+
+// Zero-initialise; free with bv_vocab_source_free(). The texts point into the caller's bytes or
+// into what the source owns.
+struct bv_vocab_source {
+    struct bv_token_text *tokens; // by id
+    size_t n_tokens;
+    struct bv_merge_text *merges; // by rank
+    size_t n_merges;
+    char *storage, *unpacked;
+    json_t *document;
+};
+
+void bv_vocab_source_free(struct bv_vocab_source *source);
+
+// Reads vocab.txt.
+enum bv_status bv_vocab_source_lines(struct bv_vocab_source *source, const char *bytes, size_t n,
+                                     struct bv_error *err);
+
+// Reads a vocabulary of byte-pair encoding in any of the forms above; merges is NULL where
+// everything is in vocabulary. clip: tokens end in "</w>", and merges alone are enough.
+enum bv_status bv_vocab_source_bpe(struct bv_vocab_source *source, bool clip,
+                                   const char *vocabulary, size_t n_vocabulary, const char *merges,
+                                   size_t n_merges, struct bv_error *err);
+
+// Takes {"token": id, …}; document is borrowed and must live as long as source.
+enum bv_status bv_vocab_source_map(struct bv_vocab_source *source, const json_t *map,
+                                   struct bv_error *err);
+
+// Puts text (borrowed) at an id, which may be past the end. An id that has another text is
+// BV_ERR_FORMAT.
+enum bv_status bv_vocab_source_put(struct bv_vocab_source *source, int64_t id, const char *text,
+                                   size_t n, struct bv_error *err);
+
+// The canonical text: vocab.txt where lines is true, else the biovl form. malloc'd, with a
+// terminating zero that is not counted.
+enum bv_status bv_vocab_source_write(const struct bv_vocab_source *source, bool lines, char **text,
+                                     size_t *n, struct bv_error *err);
+
+#endif
