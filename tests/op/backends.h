@@ -1,0 +1,22 @@
+// backends.h: the backends that the op tests run on.
+#ifndef BV_TESTS_OP_BACKENDS_H
+#define BV_TESTS_OP_BACKENDS_H
+
+#include <stdbool.h>
+
+#include "base/thread.h"
+#include "graph/backend.h"
+
+struct op_backend {
+    const char *name; // the first argument of the program
+    // BV_ERR_DEVICE: this machine has none, and the test is skipped with err's sentence.
+    enum bv_status (*create)(struct bv_backend **backend, struct bv_weights *weights,
+                             struct bv_pool *pool, struct bv_error *err);
+    // Same bits whatever the number of threads and whatever else is in the batch.
+    bool deterministic;
+};
+
+// NULL when there is none of that name.
+const struct op_backend *op_backend_find(const char *name);
+
+#endif
