@@ -2,6 +2,51 @@
 
 #include "graph/rewrite.h"
 
+// The integers that a node reads addresses from, and the range they must keep to; false when it has
+// none.
+static bool integers_of(const struct bv_node *n, struct bv_tensor **t, int64_t *least,
+                        int64_t *most)
+{
+    *t = NULL;
+    *least = n->op == BV_OP_attention || n->op == BV_OP_reduce ? 1 : 0;
+    if (n->op == BV_OP_embed) {
+        *t = n->in[0];
+        *most = n->in[1]->dim[0] - 1;
+    } else if (n->op == BV_OP_gather) {
+        *t = n->in[1];
+        *most = n->in[0]->dim[1] - 1;
+    } else if (n->op == BV_OP_attention) {
+        *t = n->in[4];
+        *most = n->in[1]->dim[1];
+    } else if (n->op == BV_OP_reduce) {
+        *t = n->in[1];
+        *most = n->in[0]->dim[1];
+    }
+    if (*t)
+        *t = bv_storage_of(*t);
+    return *t != NULL;
+}
+
+static int input_index(const struct bv_graph *g, const struct bv_tensor *t)
+{
+    int i = 0;
+    while (i < g->n_inputs && g->inputs[i] != t)
+        i++;
+    return i;
+}
+
+// Only what the caller gives at each run can be checked at each run.
+static enum bv_status check_integers_are_inputs(const struct bv_graph *g, struct bv_error *err)
+{
+    struct bv_tensor *t = NULL;
+    int64_t least = 0, most = 0;
+    for (const struct bv_node *n = g->first; n; n = n->next)
+        if (integers_of(n, &t, &least, &most) && input_index(g, t) == g->n_inputs)
+            return bv_fail(err, BV_ERR_MODEL, "%s: \"%s\" is not an input of the graph",
+                           bv_op_name(n->op), t->name);
+    return BV_OK;
+}
+
 enum bv_status bv_program_compile(struct bv_backend *backend, struct bv_graph **graph,
                                   struct bv_program **program, struct bv_error *err)
 {
@@ -13,22 +58,17 @@ enum bv_status bv_program_compile(struct bv_backend *backend, struct bv_graph **
     if (status == BV_OK && g->n_outputs == 0)
         status = bv_fail(err, BV_ERR_INTERNAL, "a graph without outputs");
     if (status == BV_OK)
+        status = check_integers_are_inputs(g, err);
+    if (status == BV_OK)
         status = backend->ops->compile(backend, g, program, err);
     if (status != BV_OK)
         bv_graph_destroy(&g);
     return status;
 }
 
-static enum bv_status check_range(const struct bv_graph *g, const struct bv_tensor *t,
-                                  const void *const *inputs, int64_t least, int64_t most,
-                                  struct bv_error *err)
+static enum bv_status check_range(const struct bv_tensor *t, const int32_t *values, int64_t least,
+                                  int64_t most, struct bv_error *err)
 {
-    int which = 0;
-    while (which < g->n_inputs && g->inputs[which] != t)
-        which++;
-    if (!t || which == g->n_inputs)
-        return BV_OK;
-    const int32_t *values = inputs[which];
     for (int64_t i = 0; i < bv_elements(t); i++)
         if (values[i] < least || values[i] > most)
             return bv_fail(err, BV_ERR_ARG, "input \"%s\": %d is outside %lld to %lld", t->name,
@@ -40,16 +80,11 @@ enum bv_status bv_program_run(struct bv_program *program, const void *const *inp
                               float *const *outputs, struct bv_error *err)
 {
     const struct bv_graph *g = program->graph;
-    for (const struct bv_node *n = g->first; n; n = n->next) {
-        if (n->op == BV_OP_embed)
-            BV_TRY(check_range(g, bv_storage_of(n->in[0]), inputs, 0, n->in[1]->dim[0] - 1, err));
-        else if (n->op == BV_OP_gather)
-            BV_TRY(check_range(g, bv_storage_of(n->in[1]), inputs, 0, n->in[0]->dim[1] - 1, err));
-        else if (n->op == BV_OP_attention && n->in[4])
-            BV_TRY(check_range(g, n->in[4], inputs, 1, n->in[1]->dim[1], err));
-        else if (n->op == BV_OP_reduce && n->in[1])
-            BV_TRY(check_range(g, n->in[1], inputs, 1, n->in[0]->dim[1], err));
-    }
+    struct bv_tensor *t = NULL;
+    int64_t least = 0, most = 0;
+    for (const struct bv_node *n = g->first; n; n = n->next)
+        if (integers_of(n, &t, &least, &most))
+            BV_TRY(check_range(t, inputs[input_index(g, t)], least, most, err));
     return program->backend->ops->run(program, inputs, outputs, err);
 }
 

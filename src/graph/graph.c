@@ -145,6 +145,8 @@ struct bv_tensor *bv_graph_output(struct bv_graph *g, struct bv_tensor *t, const
         return NULL;
     if (g->n_outputs == BV_MAX_GRAPH_OUTPUTS)
         return bv_graph_fail(g, BV_ERR_LIMIT, "more than %d graph outputs", BV_MAX_GRAPH_OUTPUTS);
+    if (t->role == BV_ROLE_WEIGHT || t->dtype != BV_F32)
+        return bv_graph_fail(g, BV_ERR_MODEL, "output \"%s\" is not computed in f32", name);
     const char *copy = bv_arena_strdup(&g->arena, name);
     if (!copy)
         return bv_graph_fail(g, BV_ERR_NOMEM, "out of memory for a graph");
@@ -296,6 +298,8 @@ struct bv_tensor *bv_reshape(struct bv_graph *g, struct bv_tensor *x, int rank, 
 {
     if (g->status != BV_OK || !x)
         return NULL;
+    if (rank < 0 || rank > BV_MAX_RANK)
+        return bv_graph_fail(g, BV_ERR_MODEL, "reshape of \"%s\" to rank %d", x->name, rank);
     int64_t known = 1, full[BV_MAX_RANK] = {0};
     int open = -1;
     for (int i = 0; i < rank; i++) {

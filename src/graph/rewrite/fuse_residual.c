@@ -13,9 +13,10 @@ static struct bv_node *host_of(const struct bv_graph *g, const struct bv_tensor 
     return NULL;
 }
 
-static int when_made(const struct bv_tensor *t)
+static int when_made(struct bv_tensor *t)
 {
-    return t->producer ? t->producer->index : -1;
+    const struct bv_node *producer = bv_storage_of(t)->producer;
+    return producer ? producer->index : -1;
 }
 
 void bv_rewrite_fuse_residual(struct bv_graph *g)

@@ -1,0 +1,122 @@
+// The weight store: look-ups, and derivation once per key under threads.
+#include "graph/weights.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/thread.h"
+#include "support/check.h"
+
+static void test_find(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_weights *weights = NULL;
+    static const float data[2] = {1, 2};
+    assert_ok(bv_weights_create(&weights, &err), err);
+    assert_null(bv_weights_find(weights, "a"));
+    char name[32];
+    for (int i = 0; i < 1000; i++) { // grows several times; names are copied
+        (void)snprintf(name, sizeof name, "layer.%d.weight", i);
+        const struct bv_weight w = {name, BV_F32, 1, {1 + i % 2}, data};
+        assert_ok(bv_weights_add(weights, &w, &err), err);
+    }
+    const struct bv_weight again = {"layer.7.weight", BV_F32, 1, {1}, data};
+    assert_int_equal(bv_weights_add(weights, &again, &err), BV_ERR_MODEL);
+    assert_int_equal(bv_weights_count(weights), 1000);
+    for (int i = 0; i < 1000; i++) {
+        (void)snprintf(name, sizeof name, "layer.%d.weight", i);
+        const struct bv_weight *w = bv_weights_find(weights, name);
+        assert_non_null(w);
+        assert_string_equal(w->name, name);
+        assert_int_equal(w->dim[0], 1 + i % 2);
+    }
+    assert_null(bv_weights_find(weights, "layer.1000.weight"));
+    bv_weights_destroy(&weights);
+}
+
+static atomic_int n_made;
+
+static void make(void *arg, void *memory)
+{
+    atomic_fetch_add(&n_made, 1);
+    for (int i = 0; i < 100; i++)
+        ((int *)memory)[i] = *(const int *)arg + i;
+}
+
+struct shared {
+    struct bv_weights *weights;
+    const void *seen[64];
+    enum bv_status status[64];
+};
+
+static void derive_one(void *arg, size_t i)
+{
+    struct shared *s = arg;
+    struct bv_error err = {0};
+    int key = (int)i % 4;
+    char name[16];
+    (void)snprintf(name, sizeof name, "key %d", key);
+    s->status[i] =
+        bv_weights_derive(s->weights, name, 100 * sizeof(int), make, &key, &s->seen[i], &err);
+    if (s->status[i] == BV_OK && ((const int *)s->seen[i])[99] != key + 99)
+        s->status[i] = BV_ERR_INTERNAL; // seen before it was made
+}
+
+static void test_derive_once(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct shared s = {0};
+    struct bv_pool *pool = NULL;
+    assert_ok(bv_weights_create(&s.weights, &err), err);
+    assert_ok(bv_pool_create(&pool, 8, &err), err);
+    bv_pool_for(pool, 64, derive_one, &s);
+    assert_int_equal(atomic_load(&n_made), 4);
+    for (int i = 0; i < 64; i++) {
+        assert_int_equal(s.status[i], BV_OK);
+        assert_ptr_equal(s.seen[i], s.seen[i % 4]);
+        assert_int_equal((uintptr_t)s.seen[i] % 64, 0);
+    }
+    assert_int_equal(bv_weights_derived_bytes(s.weights), 4 * 100 * sizeof(int));
+    bv_pool_destroy(&pool);
+    bv_weights_destroy(&s.weights);
+}
+
+static void test_f32(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_weights *weights = NULL;
+    static const float aligned[2] = {1, 2};
+    static const uint16_t half[2] = {0x3c00, 0xc000}; // 1, -2
+    char bytes[9];
+    memcpy(bytes + 1, aligned, sizeof aligned);
+    assert_ok(bv_weights_create(&weights, &err), err);
+    const float *data = NULL, *again = NULL;
+    struct bv_tensor t = {.name = "t", .dtype = BV_F32, .rank = 1, .dim = {2}, .data = aligned};
+    assert_ok(bv_weights_f32(weights, &t, &data, &err), err);
+    assert_ptr_equal(data, aligned); // no copy
+    t = (struct bv_tensor){.name = "h", .dtype = BV_F16, .rank = 1, .dim = {2}, .data = half};
+    assert_ok(bv_weights_f32(weights, &t, &data, &err), err);
+    assert_true(data[0] == 1.0f && data[1] == -2.0f);
+    assert_ok(bv_weights_f32(weights, &t, &again, &err), err);
+    assert_ptr_equal(data, again);
+    char *odd = (uintptr_t)(bytes + 1) % sizeof(float) ? bytes + 1 : bytes;
+    memmove(odd, aligned, sizeof aligned);
+    t = (struct bv_tensor){.name = "o", .dtype = BV_F32, .rank = 1, .dim = {2}, .data = odd};
+    assert_ok(bv_weights_f32(weights, &t, &data, &err), err);
+    assert_int_equal((uintptr_t)data % sizeof(float), 0);
+    assert_memory_equal(data, aligned, sizeof aligned);
+    bv_weights_destroy(&weights);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_derive_once),
+        cmocka_unit_test(test_f32),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
