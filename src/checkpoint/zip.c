@@ -290,6 +290,27 @@ enum bv_status bv_zip_read_new(const struct bv_zip_member *member, size_t max_by
     return BV_OK;
 }
 
+size_t bv_zip_sample(const struct bv_zip_member *member, uint8_t *sample, size_t room)
+{
+    if (room > member->bytes)
+        room = member->bytes;
+    if (!member->deflated) {
+        if (room)
+            memcpy(sample, member->data, room);
+        return room;
+    }
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)member->data,
+                  .avail_in = piece(member->packed_bytes),
+                  .next_out = sample,
+                  .avail_out = piece(room)};
+    if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
+        return 0;
+    (void)inflate(&z, Z_SYNC_FLUSH);
+    size_t n = room - z.avail_out;
+    (void)inflateEnd(&z);
+    return n;
+}
+
 enum bv_status bv_zip_check(const struct bv_zip_member *member, struct bv_error *err)
 {
     return check_crc(member, member->data, err);

@@ -52,6 +52,9 @@ enum bv_status bv_zip_read(const struct bv_zip_member *member, void *out, struct
 enum bv_status bv_zip_read_new(const struct bv_zip_member *member, size_t max_bytes, uint8_t **out,
                                struct bv_error *err);
 
+// Up to room bytes from a member's begin, unchecked; returns how many.
+size_t bv_zip_sample(const struct bv_zip_member *member, uint8_t *sample, size_t room);
+
 // Checks a stored member's CRC-32 where it lies.
 enum bv_status bv_zip_check(const struct bv_zip_member *member, struct bv_error *err);
 

@@ -1,0 +1,578 @@
+#include "checkpoint/checkpoint.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/json.h"
+#include "checkpoint/names.h"
+#include "checkpoint/pickle_json.h"
+#include "checkpoint/place.h"
+#include "checkpoint/source.h"
+
+#define SAMPLE_BYTES 512
+#define MAX_INDEX_BYTES ((size_t)16 << 20)
+
+// A file that tensors come from.
+struct part {
+    struct part *next;
+    struct bv_place_file file;
+    struct bv_source source;
+};
+
+struct entry {
+    struct bv_checkpoint_tensor tensor; // first: the public pointer is one to the entry
+    const uint8_t *data;                // of the storage, or NULL where it is packed
+    struct bv_pickle_storage *storage;  // NULL in a safetensors file
+};
+
+struct bv_checkpoint {
+    struct bv_arena arena;
+    struct bv_place place;
+    struct bv_place_file outer; // the archive around the weights, if any
+    struct bv_source archive;
+    struct part *parts; // newest first
+    const struct part *first;
+    struct entry *entries;
+    size_t n_entries, entry_room, n_storages;
+    struct bv_name *names;
+    const char **others;
+    size_t n_others;
+    json_t *metadata;
+    const struct bv_zip_member *inflated_member; // the deflated member read last
+    uint8_t *inflated;
+};
+
+// ---- tensors ---------------------------------------------------------------------------------
+
+static enum bv_status reserve(struct bv_checkpoint *c, size_t n, struct bv_error *err)
+{
+    if (c->n_entries + n > BV_MAX_TENSORS)
+        return bv_fail(err, BV_ERR_LIMIT, "more than %d tensors", BV_MAX_TENSORS);
+    struct entry *entries = bv_arena_array(&c->arena, c->n_entries + n, sizeof *entries);
+    struct bv_name *names = bv_arena_array(&c->arena, c->n_entries + n, sizeof *names);
+    if (!entries || !names)
+        return bv_fail_nomem(err, "the list of tensors");
+    if (c->n_entries)
+        memcpy(entries, c->entries, c->n_entries * sizeof *entries);
+    c->entries = entries; // tensors handed out earlier stay valid: the arena keeps them
+    c->names = names;
+    return BV_OK;
+}
+
+static struct entry safetensors_entry(const struct bv_safetensors_tensor *t, size_t storage)
+{
+    struct entry e = {.data = t->data};
+    e.tensor.dtype = t->dtype;
+    e.tensor.n_dims = t->n_dims;
+    e.tensor.bytes = t->bytes;
+    e.tensor.storage = storage;
+    memcpy(e.tensor.shape, t->shape, sizeof t->shape);
+    bv_shape_strides(t->shape, t->n_dims, e.tensor.strides);
+    return e;
+}
+
+static struct entry pickle_entry(const struct bv_pickle *pickle, const struct bv_pickle_tensor *t,
+                                 size_t first_storage)
+{
+    struct bv_pickle_storage *storage = &pickle->storages[t->storage];
+    struct entry e = {.data = storage->data, .storage = storage};
+    e.tensor.dtype = t->dtype;
+    e.tensor.is_complex = t->is_complex;
+    e.tensor.n_dims = t->n_dims;
+    e.tensor.bytes = t->bytes;
+    e.tensor.storage = first_storage + t->storage;
+    e.tensor.offset = t->offset;
+    memcpy(e.tensor.shape, t->shape, sizeof t->shape);
+    memcpy(e.tensor.strides, t->strides, sizeof t->strides);
+    return e;
+}
+
+static enum bv_status add_entry(struct bv_checkpoint *c, struct entry entry, const char *prefix,
+                                const char *name, struct bv_error *err)
+{
+    entry.tensor.name = *prefix ? bv_arena_printf(&c->arena, "%s%s", prefix, name) : name;
+    if (!entry.tensor.name)
+        return bv_fail_nomem(err, "the list of tensors");
+    c->entries[c->n_entries++] = entry;
+    return BV_OK;
+}
+
+static enum bv_status add_entries(struct bv_checkpoint *c, const struct bv_source *source,
+                                  const char *prefix, struct bv_error *err)
+{
+    const struct bv_safetensors *st = &source->safetensors;
+    const struct bv_state_dict *state = &source->state;
+    size_t before = c->n_entries;
+    BV_TRY(reserve(c, st->n_tensors + state->n, err));
+    for (size_t i = 0; i < st->n_tensors; i++)
+        BV_TRY(add_entry(c, safetensors_entry(&st->tensors[i], c->n_storages + i), prefix,
+                         st->tensors[i].name, err));
+    for (size_t i = 0; i < state->n; i++)
+        BV_TRY(add_entry(c, pickle_entry(&source->pickle, state->tensors[i].tensor, c->n_storages),
+                         prefix, state->tensors[i].name, err));
+    c->n_storages += st->n_tensors + source->pickle.n_storages;
+    for (size_t i = 0; i < c->n_entries; i++)
+        c->names[i] = (struct bv_name){c->entries[i].tensor.name, i};
+    bv_names_sort(c->names, c->n_entries);
+    const char *twice = bv_names_duplicate(c->names, c->n_entries);
+    if (twice)
+        return bv_fail(err, BV_ERR_FORMAT, "two tensors of the name '%s'", twice);
+    if (c->n_entries == before)
+        return bv_fail(err, BV_ERR_FORMAT, "the file holds no tensors");
+    return BV_OK;
+}
+
+// ---- files -----------------------------------------------------------------------------------
+
+// Takes over *file, also on failure, and adds its tensors.
+static enum bv_status add_part(struct bv_checkpoint *c, struct bv_place_file *file,
+                               struct bv_source *source, const char *prefix, struct bv_error *err)
+{
+    struct part *part = calloc(1, sizeof *part);
+    if (!part) {
+        bv_source_close(source);
+        bv_place_file_close(file);
+        return bv_fail_nomem(err, "a checkpoint");
+    }
+    part->file = *file;
+    part->source = *source;
+    part->next = c->parts;
+    c->parts = part;
+    if (!c->first)
+        c->first = part;
+    return add_entries(c, &part->source, prefix, err);
+}
+
+// Opens a file of the place as weights.
+static enum bv_status add_file(struct bv_checkpoint *c, const char *name, const char *prefix,
+                               struct bv_error *err)
+{
+    struct bv_place_file file = {0};
+    struct bv_source source = {0};
+    BV_TRY(bv_place_open(&c->place, name, SIZE_MAX, &file, err));
+    enum bv_status status = bv_source_open(&source, file.data, file.size, err);
+    if (status == BV_OK && source.kind == BV_SOURCE_ZIP) {
+        bv_source_close(&source);
+        status = bv_fail(err, BV_ERR_UNSUPPORTED, "a zip archive within a folder or archive");
+    }
+    if (status != BV_OK)
+        bv_place_file_close(&file);
+    else
+        status = add_part(c, &file, &source, prefix, err);
+    if (status != BV_OK)
+        (void)bv_fail_prefix(err, "%s", name);
+    return status;
+}
+
+static const char *base_name(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash ? slash + 1 : name;
+}
+
+static bool ends_with(const char *text, const char *tail)
+{
+    size_t n = strlen(text), m = strlen(tail);
+    return n >= m && strcmp(text + n - m, tail) == 0;
+}
+
+static const char *const usual_names[] = {
+    "model.safetensors", "open_clip_model.safetensors", "model.safetensors.index.json",
+    "pytorch_model.bin", "open_clip_pytorch_model.bin", "pytorch_model.bin.index.json",
+};
+#define N_USUAL (sizeof usual_names / sizeof *usual_names)
+
+static bool is_usual(const char *name)
+{
+    for (size_t i = 0; i < N_USUAL; i++)
+        if (strcmp(base_name(name), usual_names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_checkpoint(const struct bv_checkpoint *c, const char *name)
+{
+    uint8_t sample[SAMPLE_BYTES];
+    size_t n = bv_place_sample(&c->place, name, sample, sizeof sample);
+    return n > 0 && bv_source_probe(sample, n) != BV_SOURCE_UNKNOWN;
+}
+
+static enum bv_status list_others(struct bv_checkpoint *c, struct bv_error *err)
+{
+    c->others = bv_arena_array(&c->arena, c->place.n_names, sizeof *c->others);
+    if (!c->others)
+        return bv_fail_nomem(err, "a list of files");
+    for (size_t i = 0; i < c->place.n_names; i++)
+        if (!is_usual(c->place.names[i]) && is_checkpoint(c, c->place.names[i]))
+            c->others[c->n_others++] = c->place.names[i];
+    return BV_OK;
+}
+
+// The file that holds the weights: one of the usual names, or the only checkpoint.
+static enum bv_status choose(struct bv_checkpoint *c, const char **chosen, struct bv_error *err)
+{
+    for (size_t u = 0; u < N_USUAL; u++)
+        for (size_t i = 0; i < c->place.n_names; i++)
+            if (strcmp(base_name(c->place.names[i]), usual_names[u]) == 0) {
+                *chosen = c->place.names[i];
+                return BV_OK;
+            }
+    if (c->n_others == 0)
+        return bv_fail(err, BV_ERR_FORMAT, "no checkpoint among its %zu files", c->place.n_names);
+    if (c->n_others > 1)
+        return bv_fail(err, BV_ERR_FORMAT,
+                       "%zu checkpoints, '%s' and '%s' among them: name the one that is meant",
+                       c->n_others, c->others[0], c->others[1]);
+    *chosen = c->others[0];
+    return BV_OK;
+}
+
+// The distinct files of a weight_map, each opened once; every tensor it lists must then be there.
+static enum bv_status add_shards(struct bv_checkpoint *c, const json_t *map, struct bv_error *err)
+{
+    const char *name;
+    json_t *file;
+    json_t *seen = json_object();
+    enum bv_status status = seen ? BV_OK : bv_fail_nomem(err, "shards");
+    json_object_foreach((json_t *)(uintptr_t)map, name, file)
+    {
+        const char *shard = json_string_value(file);
+        if (status != BV_OK || (shard && json_object_get(seen, shard)))
+            continue;
+        if (!shard)
+            status = bv_fail(err, BV_ERR_FORMAT, "a weight_map with something other than names");
+        else if (json_object_set_new(seen, shard, json_true()) != 0)
+            status = bv_fail_nomem(err, "shards");
+        else
+            status = add_file(c, shard, "", err);
+    }
+    json_decref(seen);
+    BV_TRY(status);
+    json_object_foreach((json_t *)(uintptr_t)map, name, file)
+    {
+        if (!bv_checkpoint_find(c, name))
+            return bv_fail(err, BV_ERR_FORMAT, "the shards lack tensor '%s'", name);
+    }
+    return BV_OK;
+}
+
+static enum bv_status add_index(struct bv_checkpoint *c, const char *name, struct bv_error *err)
+{
+    struct bv_place_file file = {0};
+    json_t *index = NULL;
+    BV_TRY(bv_place_open(&c->place, name, MAX_INDEX_BYTES, &file, err));
+    enum bv_status status = bv_json_parse(&index, (const char *)file.data, file.size, name, err);
+    bv_place_file_close(&file);
+    if (status == BV_OK) {
+        const json_t *map = json_object_get(index, "weight_map");
+        status = json_is_object(map) ? add_shards(c, map, err)
+                                     : bv_fail(err, BV_ERR_FORMAT, "%s: no weight_map", name);
+    }
+    json_decref(index);
+    return status;
+}
+
+// Files beside the weights are named relative to the archive's folder that holds these.
+static enum bv_status enter_archive_folder(struct bv_checkpoint *c, const char **chosen,
+                                           struct bv_error *err)
+{
+    size_t n = (size_t)(base_name(*chosen) - *chosen);
+    if (!c->place.zip || n == 0)
+        return BV_OK;
+    c->place.prefix = bv_arena_strndup(&c->arena, *chosen, n);
+    if (!c->place.prefix)
+        return bv_fail_nomem(err, "a list of files");
+    *chosen = base_name(*chosen);
+    c->n_others = 0;
+    BV_TRY(bv_place_list(&c->place, err));
+    return list_others(c, err);
+}
+
+static enum bv_status open_place(struct bv_checkpoint *c, struct bv_error *err)
+{
+    const char *chosen = NULL;
+    BV_TRY(bv_place_list(&c->place, err));
+    BV_TRY(list_others(c, err));
+    BV_TRY(choose(c, &chosen, err));
+    BV_TRY(enter_archive_folder(c, &chosen, err));
+    BV_TRY(ends_with(chosen, ".index.json") ? add_index(c, chosen, err)
+                                            : add_file(c, chosen, "", err));
+    size_t kept = 0; // the chosen one is no other
+    for (size_t i = 0; i < c->n_others; i++)
+        if (strcmp(c->others[i], chosen) != 0)
+            c->others[kept++] = c->others[i];
+    c->n_others = kept;
+    return BV_OK;
+}
+
+static enum bv_status set_folder(struct bv_checkpoint *c, const char *path, bool is_folder,
+                                 struct bv_error *err)
+{
+    char *copy = bv_arena_strdup(&c->arena, path);
+    if (!copy)
+        return bv_fail_nomem(err, "a checkpoint");
+    c->place.folder = is_folder ? copy : dirname(copy);
+    return BV_OK;
+}
+
+static enum bv_status open_file(struct bv_checkpoint *c, const char *path, struct bv_error *err)
+{
+    struct bv_place_file file = {0};
+    struct bv_source source = {0};
+    BV_TRY(bv_mapping_open(&file.mapping, path, 0, err));
+    file.data = file.mapping.data;
+    file.size = file.mapping.size;
+    enum bv_status status = bv_source_open(&source, file.data, file.size, err);
+    if (status == BV_OK && source.kind == BV_SOURCE_ZIP) {
+        c->outer = file;
+        c->archive = source;
+        c->place.zip = &c->archive.zip;
+        status = open_place(c, err);
+    } else if (status == BV_OK) {
+        status = set_folder(c, path, false, err);
+        if (status == BV_OK)
+            return add_part(c, &file, &source, "", err);
+        bv_source_close(&source);
+        bv_place_file_close(&file);
+    } else {
+        bv_place_file_close(&file);
+    }
+    return status;
+}
+
+enum bv_status bv_checkpoint_open(struct bv_checkpoint **checkpoint, const char *path,
+                                  struct bv_error *err)
+{
+    struct bv_checkpoint *c = calloc(1, sizeof *c);
+    if (!c)
+        return bv_fail_nomem(err, "a checkpoint");
+    struct stat st;
+    bool named = false; // whether the message begins with the path
+    enum bv_status status = BV_OK;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        status = set_folder(c, path, true, err);
+        if (status == BV_OK)
+            status = open_place(c, err);
+    } else {
+        status = open_file(c, path, err);
+        named = status == BV_ERR_IO;
+    }
+    if (status != BV_OK) {
+        bv_checkpoint_close(&c);
+        if (!named)
+            (void)bv_fail_prefix(err, "%s", path);
+        return status;
+    }
+    *checkpoint = c;
+    return BV_OK;
+}
+
+enum bv_status bv_checkpoint_add(struct bv_checkpoint *checkpoint, const char *file,
+                                 const char *prefix, struct bv_error *err)
+{
+    return add_file(checkpoint, file, prefix, err);
+}
+
+void bv_checkpoint_close(struct bv_checkpoint **checkpoint)
+{
+    struct bv_checkpoint *c = *checkpoint;
+    if (!c)
+        return;
+    for (struct part *part = c->parts; part;) {
+        struct part *next = part->next;
+        bv_source_close(&part->source);
+        bv_place_file_close(&part->file);
+        free(part);
+        part = next;
+    }
+    bv_place_close(&c->place);
+    bv_source_close(&c->archive);
+    bv_place_file_close(&c->outer);
+    json_decref(c->metadata);
+    free(c->inflated);
+    bv_arena_free(&c->arena);
+    free(c);
+    *checkpoint = NULL;
+}
+
+// ---- access ----------------------------------------------------------------------------------
+
+const char *bv_checkpoint_container(const struct bv_checkpoint *checkpoint)
+{
+    static const char *const names[] = {
+        [BV_SOURCE_UNKNOWN] = "unknown",
+        [BV_SOURCE_SAFETENSORS] = "safetensors",
+        [BV_SOURCE_TORCH_ZIP] = "torch zip",
+        [BV_SOURCE_TORCH_SCRIPT] = "TorchScript",
+        [BV_SOURCE_TORCH_LEGACY] = "torch legacy",
+        [BV_SOURCE_TORCH_TAR] = "torch tar",
+        [BV_SOURCE_PICKLE] = "pickle",
+        [BV_SOURCE_ZIP] = "zip",
+    };
+    return names[checkpoint->first->source.kind];
+}
+
+const char *bv_checkpoint_origin(const struct bv_checkpoint *checkpoint)
+{
+    const char *origin = checkpoint->first->source.state.origin;
+    return origin ? origin : "";
+}
+
+size_t bv_checkpoint_count(const struct bv_checkpoint *checkpoint)
+{
+    return checkpoint->n_entries;
+}
+
+const struct bv_checkpoint_tensor *bv_checkpoint_tensor(const struct bv_checkpoint *checkpoint,
+                                                        size_t i)
+{
+    return i < checkpoint->n_entries ? &checkpoint->entries[i].tensor : NULL;
+}
+
+const struct bv_checkpoint_tensor *bv_checkpoint_find(const struct bv_checkpoint *checkpoint,
+                                                      const char *name)
+{
+    const struct bv_name *found = bv_names_find(checkpoint->names, checkpoint->n_entries, name);
+    return found ? &checkpoint->entries[found->index].tensor : NULL;
+}
+
+// Strides of dimensions of one element say nothing.
+static bool is_contiguous(const struct bv_checkpoint_tensor *t)
+{
+    int64_t strides[BV_MAX_DIMS];
+    bv_shape_strides(t->shape, t->n_dims, strides);
+    for (int i = 0; i < t->n_dims; i++)
+        if (t->shape[i] > 1 && t->strides[i] != strides[i])
+            return false;
+    return true;
+}
+
+const void *bv_checkpoint_data(const struct bv_checkpoint *checkpoint,
+                               const struct bv_checkpoint_tensor *tensor)
+{
+    (void)checkpoint;
+    const struct entry *e = (const struct entry *)(const void *)tensor;
+    size_t element = bv_dtype_size(tensor->dtype);
+    if (!e->data || tensor->bytes == 0 || !is_contiguous(tensor))
+        return NULL;
+    const uint8_t *first = e->data + tensor->offset * element;
+    return (uintptr_t)first % element == 0 ? first : NULL;
+}
+
+// Makes inflated hold the member: tensors of one storage are mostly read one after another.
+static enum bv_status inflate_storage(struct bv_checkpoint *c, const struct bv_zip_member *member,
+                                      struct bv_error *err)
+{
+    if (c->inflated_member == member)
+        return BV_OK;
+    uint8_t *inflated = NULL;
+    free(c->inflated);
+    c->inflated = NULL;
+    c->inflated_member = NULL;
+    BV_TRY(bv_zip_read_new(member, SIZE_MAX, &inflated, err));
+    c->inflated = inflated;
+    c->inflated_member = member;
+    return BV_OK;
+}
+
+enum bv_status bv_checkpoint_read(struct bv_checkpoint *checkpoint,
+                                  const struct bv_checkpoint_tensor *tensor, void *out,
+                                  struct bv_error *err)
+{
+    const struct entry *e = (const struct entry *)(const void *)tensor;
+    const uint8_t *data = e->data;
+    if (tensor->bytes == 0)
+        return BV_OK;
+    if (!data) {
+        BV_TRY(inflate_storage(checkpoint, e->storage->member, err));
+        data = checkpoint->inflated;
+    } else if (e->storage && e->storage->member && !e->storage->checked) {
+        BV_TRY(bv_zip_check(e->storage->member, err));
+        e->storage->checked = true;
+    }
+    size_t element = bv_dtype_size(tensor->dtype);
+    data += tensor->offset * element;
+    if (is_contiguous(tensor))
+        memcpy(out, data, tensor->bytes);
+    else
+        bv_gather(out, data, element, tensor->shape, tensor->strides, tensor->n_dims);
+    return BV_OK;
+}
+
+// Of training, and large.
+static bool is_left_out(const char *key, const char *origin)
+{
+    static const char *const keys[] = {"optimizer",     "optimizer_states", "optimizer_state_dict",
+                                       "lr_schedulers", "callbacks",        "loops",
+                                       "scheduler"};
+    size_t n = strcspn(origin, ".");
+    if (n && strncmp(key, origin, n) == 0 && key[n] == 0)
+        return true;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
+static void add_plain_data(json_t *metadata, const struct bv_source *source)
+{
+    const struct bv_pickle_value *root = source->root;
+    for (size_t i = 0; root && root->kind == BV_PICKLE_DICT && i < root->n; i++) {
+        const struct bv_pickle_value *key = root->items[2 * i], *value = root->items[2 * i + 1];
+        if (key->kind != BV_PICKLE_STRING || value->kind == BV_PICKLE_TENSOR)
+            continue;
+        json_t *name = json_stringn(key->n ? key->text : "", key->n);
+        const char *text = json_string_value(name);
+        if (text && strlen(text) == key->n && !is_left_out(text, source->state.origin))
+            (void)json_object_set_new(metadata, text, bv_pickle_json(value));
+        json_decref(name);
+    }
+}
+
+json_t *bv_checkpoint_metadata(struct bv_checkpoint *checkpoint)
+{
+    const struct bv_source *source = &checkpoint->first->source;
+    if (source->safetensors.metadata)
+        return source->safetensors.metadata;
+    if (!checkpoint->metadata) {
+        checkpoint->metadata = json_object();
+        add_plain_data(checkpoint->metadata, source);
+    }
+    return checkpoint->metadata;
+}
+
+size_t bv_checkpoint_other_count(const struct bv_checkpoint *checkpoint)
+{
+    return checkpoint->n_others;
+}
+
+const char *bv_checkpoint_other(const struct bv_checkpoint *checkpoint, size_t i)
+{
+    return i < checkpoint->n_others ? checkpoint->others[i] : NULL;
+}
+
+bool bv_checkpoint_has_file(const struct bv_checkpoint *checkpoint, const char *name)
+{
+    return bv_place_has(&checkpoint->place, name);
+}
+
+enum bv_status bv_checkpoint_read_file(const struct bv_checkpoint *checkpoint, const char *name,
+                                       size_t max_bytes, char **data, size_t *size,
+                                       struct bv_error *err)
+{
+    struct bv_place_file file = {0};
+    BV_TRY(bv_place_open(&checkpoint->place, name, max_bytes, &file, err));
+    char *copy = malloc(file.size + 1);
+    if (copy) {
+        if (file.size)
+            memcpy(copy, file.data, file.size);
+        copy[file.size] = 0;
+        *data = copy;
+        *size = file.size;
+    }
+    bv_place_file_close(&file);
+    return copy ? BV_OK : bv_fail_nomem(err, name);
+}

@@ -1,0 +1,134 @@
+// pickle.h: what a pickle holds, as a tree of plain values. Building one runs no code.
+//
+// Values point at each other as Python's objects do: one value may be reached along several paths
+// and even from itself, so a walk over them must bound its depth and its steps.
+#ifndef BV_CHECKPOINT_PICKLE_H
+#define BV_CHECKPOINT_PICKLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/dtype.h"
+#include "base/status.h"
+#include "checkpoint/shape.h"
+
+// Limits on one file. The largest published checkpoints reach a few per cent of them.
+#define BV_PICKLE_MAX_BYTES ((size_t)64 << 20)
+#define BV_PICKLE_MAX_VALUES ((size_t)1 << 21)
+#define BV_PICKLE_MAX_ITEMS ((size_t)1 << 22) // in all lists, tuples, sets and dictionaries
+#define BV_PICKLE_MAX_STORAGES ((size_t)1 << 18)
+
+enum bv_pickle_kind {
+    BV_PICKLE_NONE,
+    BV_PICKLE_BOOL,
+    BV_PICKLE_INT,
+    BV_PICKLE_BIG_INT, // beyond 64 bits: decimal text
+    BV_PICKLE_FLOAT,
+    BV_PICKLE_COMPLEX,
+    BV_PICKLE_STRING, // UTF-8 as Python wrote it: may hold surrogates
+    BV_PICKLE_BYTES,
+    BV_PICKLE_LIST,
+    BV_PICKLE_TUPLE,
+    BV_PICKLE_SET,
+    BV_PICKLE_DICT,
+    BV_PICKLE_GLOBAL,  // a class or function by name, never looked up
+    BV_PICKLE_OBJECT,  // an instance of a class that means nothing here, with all it was given
+    BV_PICKLE_STORAGE, // a typed window on a storage
+    BV_PICKLE_TENSOR,
+};
+
+struct bv_pickle_value {
+    enum bv_pickle_kind kind;
+    size_t n; // bytes of text; items; pairs of a dictionary
+    union {
+        bool boolean;
+        int64_t integer;
+        double real;
+        double parts[2]; // COMPLEX
+        struct {
+            const char *text;                  // not terminated, but for BIG_INT and GLOBAL
+            const struct bv_pickle_rule *rule; // GLOBAL: what may be done with it
+        };
+        struct bv_pickle_value **items; // DICT: key, value, key, value, …
+        struct bv_pickle_object *object;
+        struct bv_pickle_window *window;
+        struct bv_pickle_tensor *tensor;
+    };
+};
+
+struct bv_pickle_object {
+    const struct bv_pickle_value *type; // GLOBAL
+    struct bv_pickle_value *args;       // what it was made from: TUPLE or NULL
+    struct bv_pickle_value *state;      // what BUILD gave it, or NULL
+    struct bv_pickle_value *content;    // LIST or DICT of what was appended or set, or NULL
+};
+
+// Element types of storages: those of tensors here, and complex numbers, which become pairs.
+struct bv_pickle_window {
+    size_t storage; // index into bv_pickle.storages
+    enum bv_dtype dtype;
+    bool is_complex;
+    size_t offset, n; // elements
+};
+
+struct bv_pickle_tensor {
+    size_t storage;
+    enum bv_dtype dtype;
+    bool is_complex; // the last dimension holds real and imaginary part
+    int n_dims;
+    int64_t shape[BV_MAX_DIMS], strides[BV_MAX_DIMS]; // elements; strides are not negative
+    size_t offset;                                    // elements from the storage's begin
+    size_t bytes;                                     // of a contiguous copy
+};
+
+// Memory that tensors are views of. The container that holds it sets data or member.
+struct bv_pickle_storage {
+    const char *key;
+    size_t key_bytes, bytes;
+    const uint8_t *data;
+    // Where it is one of an archive; a deflated one has no data.
+    const struct bv_zip_member *member;
+    bool checked; // its checksum was found right
+};
+
+// All values of a file and the storages they name. Zero-initialise; free with bv_pickle_free().
+struct bv_pickle {
+    struct bv_arena arena;
+    struct bv_pickle_storage *storages;
+    size_t n_storages, storage_room;
+    size_t *buckets; // of storages by key, as index + 1
+    size_t n_buckets;
+    size_t n_values, n_items;
+};
+
+void bv_pickle_free(struct bv_pickle *pickle);
+
+// A fresh value of a kind, all else zero. BV_ERR_LIMIT past the limits above, BV_ERR_NOMEM.
+enum bv_status bv_pickle_new(struct bv_pickle *pickle, enum bv_pickle_kind kind,
+                             struct bv_pickle_value **out, struct bv_error *err);
+
+// A fresh OBJECT of a type.
+enum bv_status bv_pickle_new_object(struct bv_pickle *pickle, const struct bv_pickle_value *type,
+                                    struct bv_pickle_value *args, struct bv_pickle_value **out,
+                                    struct bv_error *err);
+
+// Appends n items to a LIST, TUPLE or SET, or n pairs (2n values) to a DICT.
+enum bv_status bv_pickle_append(struct bv_pickle *pickle, struct bv_pickle_value *container,
+                                struct bv_pickle_value *const *items, size_t n,
+                                struct bv_error *err);
+
+// Whether a value is this string; or a GLOBAL of this "module.name".
+bool bv_pickle_is(const struct bv_pickle_value *value, const char *text);
+
+// Item i of a LIST, TUPLE or SET, else NULL. Accepts NULL.
+struct bv_pickle_value *bv_pickle_item(const struct bv_pickle_value *value, size_t i);
+
+// The last value that a DICT has under this string, else NULL. Accepts NULL.
+struct bv_pickle_value *bv_pickle_get(const struct bv_pickle_value *dict, const char *key);
+
+// The value of an INT that lies in [0, INT64_MAX], else -1. Accepts NULL.
+int64_t bv_pickle_count(const struct bv_pickle_value *value);
+
+#endif
