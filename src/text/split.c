@@ -38,6 +38,11 @@ static size_t run(const uint32_t *text, size_t n, bool (*belongs)(uint32_t rune)
     return i;
 }
 
+static bool is_rest_without_case(uint32_t rune)
+{
+    return is_rest(rune) && rune != 0x345;
+}
+
 size_t bv_split_clip(const uint32_t *text, size_t n, bool ignore_case)
 {
     size_t length = contraction(text, n, ignore_case);
@@ -45,7 +50,9 @@ size_t bv_split_clip(const uint32_t *text, size_t n, bool ignore_case)
         return length;
     if (bv_rune_is_number(text[0]))
         return 1;
-    return run(text, n, bv_rune_is_letter(text[0]) ? bv_rune_is_letter : is_rest);
+    if (bv_rune_is_letter(text[0]))
+        return run(text, n, bv_rune_is_letter);
+    return run(text, n, ignore_case ? is_rest_without_case : is_rest);
 }
 
 size_t bv_split_gpt2(const uint32_t *text, size_t n)

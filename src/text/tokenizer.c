@@ -249,18 +249,14 @@ static enum bv_status encode_clip(struct encoder *e, const uint32_t *text, size_
 {
     bool is_inline = e->t->specials_mode == INLINE;
     for (size_t i = 0; i < n;) {
-        if (bv_rune_is_white_space(text[i])) {
-            i++;
-            continue;
-        }
         const struct bv_special *special =
             is_inline ? bv_specials_at(&e->t->specials, text + i, n - i) : NULL;
         size_t length = special ? special->text.n : bv_split_clip(text + i, n - i, is_inline);
         if (special)
             BV_TRY(bv_tokens_push(e->out, special->id, false, err));
-        else
+        else if (length)
             BV_TRY(encode_bpe_word(e, text + i, length, err));
-        i += length;
+        i += length ? length : 1;
     }
     return BV_OK;
 }
