@@ -14,12 +14,13 @@ void npy_free(struct npy *array)
 }
 
 // The header is a Python dict in text: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
-static int parse_header(struct npy *array, const char *header)
+static int parse_header(struct npy *array, const char *header, int *fortran)
 {
     const char *descr = strstr(header, "'descr'"), *order = strstr(header, "'fortran_order'"),
                *shape = strstr(header, "'shape'");
-    if (!descr || !order || !shape || strncmp(order, "'fortran_order': False", 22) != 0)
+    if (!descr || !order || !shape)
         return -1;
+    *fortran = strncmp(order, "'fortran_order': True", 21) == 0;
     char endian = 0;
     if (sscanf(descr, "'descr': '%c%c%zu'", &endian, &array->kind, &array->item_bytes) != 3 ||
         endian == '>')
@@ -42,6 +43,23 @@ static int parse_header(struct npy *array, const char *header)
     return 0;
 }
 
+// The first axis varies fastest in from, the last one in array->data.
+static void copy_fortran(struct npy *array, const unsigned char *from)
+{
+    unsigned char *to = array->data;
+    for (size_t i = 0; i < array->n; i++, from += array->item_bytes) {
+        size_t at = 0, rest = i;
+        for (int d = 0; d < array->n_dims; d++) {
+            size_t stride = 1;
+            for (int e = d + 1; e < array->n_dims; e++)
+                stride *= array->shape[e];
+            at += rest % array->shape[d] * stride;
+            rest /= array->shape[d];
+        }
+        memcpy(to + at * array->item_bytes, from, array->item_bytes);
+    }
+}
+
 static int parse_npy(struct npy *array, const unsigned char *bytes, size_t size)
 {
     if (size < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0)
@@ -56,7 +74,7 @@ static int parse_npy(struct npy *array, const unsigned char *bytes, size_t size)
     char *header = strndup((const char *)bytes + start, length);
     if (!header)
         return -1;
-    int failed = parse_header(array, header);
+    int fortran = 0, failed = parse_header(array, header, &fortran);
     free(header);
     if (failed || size - start - length < array->n * array->item_bytes)
         return -1;
@@ -64,7 +82,10 @@ static int parse_npy(struct npy *array, const unsigned char *bytes, size_t size)
     array->data = malloc(n_bytes ? n_bytes : 1);
     if (!array->data)
         return -1;
-    memcpy(array->data, bytes + start + length, n_bytes);
+    if (fortran)
+        copy_fortran(array, bytes + start + length);
+    else
+        memcpy(array->data, bytes + start + length, n_bytes);
     return 0;
 }
 

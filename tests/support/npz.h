@@ -8,8 +8,8 @@
 
 #define NPY_MAX_DIMS 8
 
-// One array in C order, little-endian. kind is NumPy's: 'f' float, 'i' signed, 'u' unsigned,
-// 'b' bool, 'U' UCS-4 strings.
+// One array in C order (Fortran order is transposed while reading), little-endian. kind is NumPy's:
+// 'f' float, 'i' signed, 'u' unsigned, 'b' bool, 'U' UCS-4 strings.
 struct npy {
     char *name; // "pixel_values/x.png": the archive member without ".npy"
     char kind;

@@ -1,0 +1,313 @@
+extern "C" {
+#include "image/dicom_dataset.h"
+}
+
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <string>
+
+#include <dcmtk/config/osconfig.h>
+
+#include <dcmtk/dcmdata/dcdeftag.h>
+#include <dcmtk/dcmdata/dcfilefo.h>
+#include <dcmtk/dcmdata/dcistrmb.h>
+#include <dcmtk/dcmdata/dcpixel.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
+#include <dcmtk/dcmdata/dcrledrg.h>
+#include <dcmtk/dcmdata/dcsequen.h>
+#include <dcmtk/dcmjpeg/djdecode.h>
+#include <dcmtk/dcmjpls/djdecode.h>
+#include <dcmtk/oflog/oflog.h>
+
+struct bv_dataset {
+    DcmInputBufferStream stream; // before the file: destroyed after it
+    DcmFileFormat file;
+    DcmPixelData *pixels = nullptr;
+    DcmPixelSequence *fragments = nullptr;
+    std::string transfer_syntax;
+    bool encapsulated = false;
+};
+
+namespace
+{
+
+// DCMTK keeps its codecs and its logger in the process; both are set up once and stay.
+void set_up()
+{
+    static std::once_flag once;
+    std::call_once(once, [] {
+        OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+        DcmRLEDecoderRegistration::registerCodecs();
+        DJDecoderRegistration::registerCodecs();
+        DJLSDecoderRegistration::registerCodecs();
+    });
+}
+
+DcmTagKey key(uint32_t tag)
+{
+    return DcmTagKey(static_cast<Uint16>(tag >> 16), static_cast<Uint16>(tag & 0xffff));
+}
+
+DcmDataset *items(const bv_dataset *dataset)
+{
+    return const_cast<bv_dataset *>(dataset)->file.getDataset();
+}
+
+// The data set itself for sequence 0.
+DcmItem *item_of(const bv_dataset *dataset, uint32_t sequence, unsigned item)
+{
+    if (sequence == 0)
+        return items(dataset);
+    DcmItem *found = nullptr;
+    if (items(dataset)->findAndGetSequenceItem(key(sequence), found, static_cast<long>(item)).bad())
+        return nullptr;
+    return found;
+}
+
+bool text_of(DcmItem *item, uint32_t tag, unsigned index, char *out, size_t size)
+{
+    OFString value;
+    if (!item || item->findAndGetOFString(key(tag), value, index).bad())
+        return false;
+    size_t begin = value.find_first_not_of(" "), end = value.find_last_not_of(" ");
+    if (begin == OFString_npos)
+        return false;
+    value = value.substr(begin, end - begin + 1);
+    size_t n = value.size() < size - 1 ? value.size() : size - 1;
+    std::memcpy(out, value.c_str(), n);
+    out[n] = 0;
+    return true;
+}
+
+bool number_of(DcmElement *element, unsigned index, double *value)
+{
+    Uint16 us = 0;
+    Sint16 ss = 0;
+    Uint32 ul = 0;
+    Sint32 sl = 0;
+    Float32 fl = 0;
+    Float64 fd = 0;
+    if (element->getUint16(us, index).good())
+        *value = us;
+    else if (element->getSint16(ss, index).good())
+        *value = ss;
+    else if (element->getUint32(ul, index).good())
+        *value = ul;
+    else if (element->getSint32(sl, index).good())
+        *value = sl;
+    else if (element->getFloat64(fd, index).good())
+        *value = fd;
+    else if (element->getFloat32(fl, index).good())
+        *value = static_cast<double>(fl);
+    else
+        return false;
+    return *value == *value;
+}
+
+// Calls body and turns what it throws into a status or into false.
+template <typename Result, typename Body> Result guarded(Result on_throw, Body body)
+{
+    try {
+        return body();
+    } catch (...) {
+        return on_throw;
+    }
+}
+
+enum bv_status find_pixels(bv_dataset *dataset, struct bv_error *err)
+{
+    DcmElement *element = nullptr;
+    E_TransferSyntax xfer = items(dataset)->getOriginalXfer();
+    DcmXfer syntax(xfer);
+    dataset->transfer_syntax = syntax.getXferID() ? syntax.getXferID() : "";
+    dataset->encapsulated = syntax.isEncapsulated();
+    if (items(dataset)->findAndGetElement(DCM_PixelData, element).bad())
+        return BV_OK; // the caller decides what it misses
+    dataset->pixels = dynamic_cast<DcmPixelData *>(element);
+    if (!dataset->pixels)
+        return bv_fail(err, BV_ERR_FORMAT, "the pixel data has an unexpected type");
+    if (dataset->encapsulated &&
+        dataset->pixels->getEncapsulatedRepresentation(xfer, nullptr, dataset->fragments).bad())
+        return bv_fail(err, BV_ERR_FORMAT,
+                       "the pixel data is not encapsulated as the transfer syntax says");
+    return BV_OK;
+}
+
+} // namespace
+
+enum bv_status bv_dataset_open(struct bv_bytes bytes, struct bv_dataset **out, struct bv_error *err)
+{
+    try {
+        set_up();
+        auto dataset = std::make_unique<bv_dataset>();
+        dataset->stream.setBuffer(bytes.data, static_cast<offile_off_t>(bytes.size));
+        dataset->stream.setEos();
+        dataset->file.transferInit();
+        OFCondition read = dataset->file.read(dataset->stream, EXS_Unknown, EGL_noChange);
+        dataset->file.transferEnd();
+        if (read.bad())
+            return bv_fail(err, BV_ERR_FORMAT, "damaged or truncated DICOM: %s", read.text());
+        enum bv_status status = find_pixels(dataset.get(), err);
+        if (status == BV_OK)
+            *out = dataset.release();
+        return status;
+    } catch (const std::bad_alloc &) {
+        return bv_fail_nomem(err, "DICOM data set");
+    } catch (...) {
+        return bv_fail(err, BV_ERR_FORMAT, "damaged DICOM: it cannot be parsed");
+    }
+}
+
+void bv_dataset_close(struct bv_dataset **dataset)
+{
+    delete *dataset;
+    *dataset = nullptr;
+}
+
+const char *bv_dataset_transfer_syntax(const struct bv_dataset *dataset)
+{
+    return dataset->transfer_syntax.c_str();
+}
+
+bool bv_dataset_is_encapsulated(const struct bv_dataset *dataset)
+{
+    return dataset->encapsulated;
+}
+
+bool bv_dataset_text(const struct bv_dataset *dataset, uint32_t tag, unsigned index, char *out,
+                     size_t size)
+{
+    return guarded(false, [&] { return text_of(items(dataset), tag, index, out, size); });
+}
+
+bool bv_dataset_item_text(const struct bv_dataset *dataset, uint32_t sequence, unsigned item,
+                          uint32_t tag, char *out, size_t size)
+{
+    return guarded(false,
+                   [&] { return text_of(item_of(dataset, sequence, item), tag, 0, out, size); });
+}
+
+bool bv_dataset_number(const struct bv_dataset *dataset, uint32_t tag, unsigned index,
+                       double *value)
+{
+    return guarded(false, [&] {
+        DcmElement *element = nullptr;
+        return items(dataset)->findAndGetElement(key(tag), element).good() &&
+               number_of(element, index, value);
+    });
+}
+
+bool bv_dataset_lut(const struct bv_dataset *dataset, uint32_t sequence, unsigned item,
+                    uint32_t descriptor_tag, uint32_t data_tag, struct bv_lut_element *lut)
+{
+    return guarded(false, [&] {
+        DcmItem *holder = item_of(dataset, sequence, item);
+        DcmElement *descriptor = nullptr, *data = nullptr;
+        if (!holder || holder->findAndGetElement(key(descriptor_tag), descriptor).bad() ||
+            holder->findAndGetElement(key(data_tag), data).bad())
+            return false;
+        for (unsigned i = 0; i < 3; i++) {
+            double value = 0;
+            if (!number_of(descriptor, i, &value))
+                return false;
+            lut->descriptor[i] = static_cast<int32_t>(value);
+        }
+        Uint16 *words = nullptr;
+        if (data->getUint16Array(words).bad() || !words)
+            return false;
+        lut->data = words;
+        lut->n_words = data->getLength() / sizeof(Uint16);
+        return true;
+    });
+}
+
+bool bv_dataset_native_pixels(const struct bv_dataset *dataset, struct bv_bytes *bytes)
+{
+    return guarded(false, [&] {
+        if (!dataset->pixels || dataset->encapsulated)
+            return false;
+        // Words are in the host's order, so on a little-endian host their bytes are the pixels'.
+        Uint16 *words = nullptr;
+        Uint8 *octets = nullptr;
+        bool is_words = dataset->pixels->getVR() == EVR_OW;
+        if (is_words ? dataset->pixels->getUint16Array(words).bad()
+                     : dataset->pixels->getUint8Array(octets).bad())
+            return false;
+        bytes->data = is_words ? reinterpret_cast<const uint8_t *>(words) : octets;
+        bytes->size = bytes->data ? dataset->pixels->getLength() : 0;
+        return bytes->data != nullptr;
+    });
+}
+
+bool bv_dataset_float_pixels(const struct bv_dataset *dataset, const float **values, size_t *n)
+{
+    return guarded(false, [&] {
+        DcmElement *element = nullptr;
+        Float32 *array = nullptr;
+        if (items(dataset)->findAndGetElement(DCM_FloatPixelData, element).bad() ||
+            element->getFloat32Array(array).bad() || !array)
+            return false;
+        *values = array;
+        *n = element->getLength() / sizeof(Float32);
+        return true;
+    });
+}
+
+unsigned bv_dataset_n_fragments(const struct bv_dataset *dataset)
+{
+    return guarded(0U, [&] {
+        unsigned long n = dataset->fragments ? dataset->fragments->card() : 0;
+        return n ? static_cast<unsigned>(n - 1) : 0U;
+    });
+}
+
+static bool pixel_item(const struct bv_dataset *dataset, unsigned index, struct bv_bytes *bytes)
+{
+    return guarded(false, [&] {
+        DcmPixelItem *item = nullptr;
+        Uint8 *octets = nullptr;
+        if (!dataset->fragments || dataset->fragments->getItem(item, index).bad() || !item)
+            return false;
+        bytes->size = item->getLength();
+        if (bytes->size && (item->getUint8Array(octets).bad() || !octets))
+            return false;
+        bytes->data = octets;
+        return true;
+    });
+}
+
+bool bv_dataset_fragment(const struct bv_dataset *dataset, unsigned index, struct bv_bytes *bytes)
+{
+    return pixel_item(dataset, index + 1, bytes);
+}
+
+bool bv_dataset_offset_table(const struct bv_dataset *dataset, struct bv_bytes *bytes)
+{
+    return pixel_item(dataset, 0, bytes);
+}
+
+enum bv_status bv_dataset_decode_frame(struct bv_dataset *dataset, unsigned frame, void *out,
+                                       size_t size, char photometric[17], struct bv_error *err)
+{
+    try {
+        Uint32 fragment = 0;
+        OFString colour;
+        if (!dataset->pixels || size > UINT32_MAX)
+            return bv_fail(err, BV_ERR_FORMAT, "the file has no pixel data");
+        OFCondition decoded = dataset->pixels->getUncompressedFrame(
+            items(dataset), frame, fragment, out, static_cast<Uint32>(size), colour, nullptr);
+        if (decoded.bad())
+            return bv_fail(err, BV_ERR_FORMAT, "the pixel data cannot be decoded: %s",
+                           decoded.text());
+        (void)std::strncpy(photometric, colour.c_str(), 16);
+        photometric[16] = 0;
+        return BV_OK;
+    } catch (const std::bad_alloc &) {
+        return bv_fail_nomem(err, "pixel decoder");
+    } catch (...) {
+        return bv_fail(err, BV_ERR_FORMAT, "the pixel data cannot be decoded");
+    }
+}

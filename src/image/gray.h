@@ -1,0 +1,46 @@
+// gray.h: stored values to gray levels in the order of DICOM PS3.3 C.11: palette, modality LUT or
+// rescale, VOI LUT or window, and last the one inversion.
+//
+// Every step is a function of one value, so that a caller with 16-bit data tabulates it.
+#ifndef BV_IMAGE_GRAY_H
+#define BV_IMAGE_GRAY_H
+
+#include "image/image.h"
+
+// Range of the stored values. Padding values are left out unless everything is padding.
+void bv_gray_range(const struct bv_image *image, double *low, double *high);
+
+// The range with padding, as numpy's min() and max() see it.
+void bv_gray_full_range(const struct bv_image *image, double *low, double *high);
+
+// Palette luma and modality transform of one stored value.
+double bv_gray_modality(const struct bv_image *image, double stored);
+
+enum bv_voi_kind {
+    BV_VOI_RANGE, // low … high to 0 … 1: what is shown when the file names no VOI
+    BV_VOI_WINDOW,
+    BV_VOI_LUT,
+};
+
+struct bv_voi {
+    enum bv_voi_kind kind;
+    enum bv_voi_function function; // of a window
+    struct bv_window window;
+    const struct bv_lut *lut; // borrowed from the image
+    double low, high;         // of a range
+};
+
+// The index-th view the file offers: its VOI LUTs come before its windows, as in pydicom; past
+// the end, the range of the image after the modality transform.
+struct bv_voi bv_gray_voi(const struct bv_image *image, int index);
+
+// A value after the modality transform to [0, 1].
+double bv_gray_voi_apply(const struct bv_voi *voi, double value);
+
+// Whether display inverts: MONOCHROME1 or Presentation LUT Shape INVERSE, once for both.
+bool bv_gray_inverts(const struct bv_image *image);
+
+// The whole pipeline for one stored value, in [0, 1], 1 is white.
+double bv_gray_display(const struct bv_image *image, const struct bv_voi *voi, double stored);
+
+#endif

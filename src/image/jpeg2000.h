@@ -1,0 +1,24 @@
+// jpeg2000.h: JPEG 2000 codestreams and JP2 files through OpenJPEG.
+#ifndef BV_IMAGE_JPEG2000_H
+#define BV_IMAGE_JPEG2000_H
+
+#include "image/decode.h"
+
+// Decoded components of equal size and precision.
+struct bv_jpeg2000 {
+    uint32_t width, height;
+    int n_components; // 1 to 4
+    int precision;    // bits, 1 to 31
+    bool is_signed;
+    const int32_t *planes[4]; // each [height][width], owned by handle
+    void *handle;
+};
+
+// Checks the header's size against max_pixels before it decodes; a truncated stream is
+// BV_ERR_FORMAT. bv_jpeg2000_free() releases.
+enum bv_status bv_jpeg2000_decode(struct bv_bytes bytes, size_t max_pixels,
+                                  struct bv_jpeg2000 *decoded, struct bv_error *err);
+
+void bv_jpeg2000_free(struct bv_jpeg2000 *decoded);
+
+#endif

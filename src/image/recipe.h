@@ -1,0 +1,60 @@
+// recipe.h: a model's preprocessing as data: from a decoded image to exactly the pixels that its
+// authors' code feeds the encoder.
+//
+// A recipe is a JSON object of a system card:
+//
+//   {"intensity": "mimic-cxr-jpg",     preset that turns DICOM values into gray levels (preset.h)
+//    "eight_bit": "as_is",             or "preset": 8-bit files go through the preset as well
+//    "sixteen_bit": "preset",          or "high_byte": 16-bit files as OpenCV's imread reads them
+//    "steps": [STEP, …],
+//    "channels": 3}                    of the result: gray is repeated, other numbers must fit
+//
+// A step is {"op": NAME, fields…, "as": TAP}; "as" names the state after it for tests. Sizes are
+// pixels, "size" sets width and height.
+//
+//   gray        like: pillow (default) | opencv | opencv_read | mean
+//   rgb         gray is repeated; as Pillow's convert("RGB")
+//   bgr         rgb with the channels in OpenCV's order
+//   stretch     minimum … maximum to 0 … 255, truncated (8 bits)
+//   equalize    histogram equalisation (8 bits, gray)
+//   pad_square  min: side at least; centred, rounding down, zeros
+//   pad         size | width, height; likewise, to at least that size
+//   border      pixels: zeros on every side
+//   resize      like: pillow | torch | opencv | skimage; filter: nearest, box, bilinear, bicubic,
+//               lanczos, area; size | width, height | shorter | longer;
+//               longest: limit of the longer side beside "shorter"; multiple: round both down to
+//               it; rounding: "product" (default: int(a·b/c)) or "ratio" (int(a·(b/c))); antialias,
+//               align_corners (torch)
+//   center_crop size | width, height, zero padded where smaller (torchvision); or square: true
+//               (the shorter side, torchxrayvision)
+//   scale       divide: v / divide, or multiply and add: v · multiply + add (float from here on)
+//   divide_max  min: v / max(min, largest value)
+//   normalize   mean, std: arrays of 1 or 3: (v − mean) / std
+#ifndef BV_IMAGE_RECIPE_H
+#define BV_IMAGE_RECIPE_H
+
+#include <jansson.h>
+
+#include "image/pixels.h"
+
+struct bv_recipe; // immutable after parsing; any number of threads may run it
+
+// Unknown steps, fields and values are BV_ERR_ARG and named. object is not kept.
+enum bv_status bv_recipe_parse(const json_t *object, struct bv_recipe **recipe,
+                               struct bv_error *err);
+
+// Frees and sets *recipe to NULL. Accepts NULL.
+void bv_recipe_free(struct bv_recipe **recipe);
+
+int bv_recipe_channels(const struct bv_recipe *recipe);
+const char *bv_recipe_intensity(const struct bv_recipe *recipe); // the preset's name
+
+// All steps. pixels becomes [height][width][channels] F32; the caller frees it.
+enum bv_status bv_recipe_run(const struct bv_recipe *recipe, const struct bv_image *image,
+                             struct bv_pixels *pixels, struct bv_error *err);
+
+// The state after the step named tap, of whatever type it has. BV_ERR_ARG when no step has it.
+enum bv_status bv_recipe_run_to(const struct bv_recipe *recipe, const struct bv_image *image,
+                                const char *tap, struct bv_pixels *pixels, struct bv_error *err);
+
+#endif

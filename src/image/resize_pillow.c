@@ -1,0 +1,231 @@
+// Pillow's resampling (libImaging Resample.c, Geometry.c) for 8-bit images.
+#include "image/resize.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+#define PRECISION_BITS 22 // 32 bits, less 8 of the sample, less 2 of headroom
+
+static double box(double x)
+{
+    return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+}
+
+static double triangle(double x)
+{
+    x = fabs(x);
+    return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+static double bicubic(double x)
+{
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1.0)
+        return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+    if (x < 2.0)
+        return (((x - 5) * x + 8) * x - 4) * a;
+    return 0.0;
+}
+
+static double sinc(double x)
+{
+    if (x == 0.0)
+        return 1.0;
+    x = x * 3.14159265358979323846;
+    return sin(x) / x;
+}
+
+static double lanczos3(double x)
+{
+    return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
+}
+
+struct kernel {
+    double (*weight)(double x);
+    double support;
+};
+
+// For each output position: the first input, the number of inputs, and their weights.
+struct taps {
+    int width; // room per output position
+    int *first, *count;
+    int32_t *weights; // [n_out][width]
+    double *exact;    // [width], scratch
+};
+
+static void taps_free(struct taps *taps)
+{
+    free(taps->first);
+    free(taps->count);
+    free(taps->weights);
+    free(taps->exact);
+}
+
+static enum bv_status taps_make(struct taps *taps, struct kernel kernel, int n_in, int n_out,
+                                struct bv_error *err)
+{
+    double scale = (double)n_in / n_out, stretch = scale < 1.0 ? 1.0 : scale;
+    double support = kernel.support * stretch;
+    taps->width = (int)ceil(support) * 2 + 1;
+    size_t n = 0;
+    if (!bv_mul_size((size_t)n_out, (size_t)taps->width, &n))
+        return bv_fail(err, BV_ERR_LIMIT, "resize: size overflows");
+    taps->first = malloc((size_t)n_out * sizeof *taps->first);
+    taps->count = malloc((size_t)n_out * sizeof *taps->count);
+    taps->weights = calloc(n, sizeof *taps->weights);
+    taps->exact = malloc((size_t)taps->width * sizeof *taps->exact);
+    if (!taps->first || !taps->count || !taps->weights || !taps->exact)
+        return bv_fail_nomem(err, "resize weights");
+    for (int i = 0; i < n_out; i++) {
+        double center = (i + 0.5) * scale, inverse = 1.0 / stretch, sum = 0;
+        int low = (int)(center - support + 0.5), high = (int)(center + support + 0.5);
+        low = low < 0 ? 0 : low;
+        high = high > n_in ? n_in : high;
+        for (int k = low; k < high; k++) {
+            double w = kernel.weight((k - center + 0.5) * inverse);
+            taps->exact[k - low] = w;
+            sum += w;
+        }
+        int32_t *weights = taps->weights + (size_t)i * (size_t)taps->width;
+        for (int k = 0; k < high - low; k++) {
+            double w = (sum != 0.0 ? taps->exact[k] / sum : taps->exact[k]) * (1 << PRECISION_BITS);
+            weights[k] = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
+        }
+        taps->first[i] = low;
+        taps->count[i] = high - low;
+    }
+    return BV_OK;
+}
+
+static uint8_t narrow(int32_t sum)
+{
+    int32_t v = sum >> PRECISION_BITS;
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+static void pass_across(const uint8_t *in, int n_in, uint8_t *out, int n_out, int rows,
+                        int channels, const struct taps *taps)
+{
+    for (int y = 0; y < rows; y++) {
+        const uint8_t *row = in + (size_t)y * (size_t)n_in * (size_t)channels;
+        for (int x = 0; x < n_out; x++) {
+            const int32_t *weights = taps->weights + (size_t)x * (size_t)taps->width;
+            const uint8_t *p = row + (size_t)taps->first[x] * (size_t)channels;
+            for (int c = 0; c < channels; c++) {
+                int32_t sum = 1 << (PRECISION_BITS - 1);
+                for (int k = 0; k < taps->count[x]; k++)
+                    sum += p[k * channels + c] * weights[k];
+                *out++ = narrow(sum);
+            }
+        }
+    }
+}
+
+// sums is scratch for one row of row_n samples.
+static void pass_down(const uint8_t *in, uint8_t *out, int n_out, size_t row_n,
+                      const struct taps *taps, int32_t *sums)
+{
+    for (int y = 0; y < n_out; y++, out += row_n) {
+        const int32_t *weights = taps->weights + (size_t)y * (size_t)taps->width;
+        for (size_t x = 0; x < row_n; x++)
+            sums[x] = 1 << (PRECISION_BITS - 1);
+        for (int k = 0; k < taps->count[y]; k++) {
+            const uint8_t *row = in + (size_t)(taps->first[y] + k) * row_n;
+            for (size_t x = 0; x < row_n; x++)
+                sums[x] += row[x] * weights[k];
+        }
+        for (size_t x = 0; x < row_n; x++)
+            out[x] = narrow(sums[x]);
+    }
+}
+
+// Geometry.c accumulates the source position in steps, so that its rounding is the same.
+static enum bv_status nearest(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
+                              struct bv_size to, struct bv_error *err)
+{
+    int *column = malloc((size_t)to.width * sizeof *column);
+    if (!column)
+        return bv_fail_nomem(err, "resize columns");
+    double step = (double)from.width / to.width, at = step * 0.5;
+    for (int x = 0; x < to.width; x++, at += step)
+        column[x] = at < from.width ? (int)at : from.width - 1;
+    step = (double)from.height / to.height;
+    at = step * 0.5;
+    for (int y = 0; y < to.height; y++, at += step) {
+        size_t source_y = at < from.height ? (size_t)at : (size_t)from.height - 1;
+        for (int x = 0; x < to.width; x++, out += channels)
+            memcpy(out, in + (source_y * (size_t)from.width + (size_t)column[x]) * (size_t)channels,
+                   (size_t)channels);
+    }
+    free(column);
+    return BV_OK;
+}
+
+static enum bv_status two_passes(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
+                                 struct bv_size to, struct kernel kernel, struct bv_error *err)
+{
+    struct taps across = {0}, down = {0};
+    uint8_t *between = NULL;
+    int32_t *sums = NULL;
+    enum bv_status status = BV_OK;
+    bool has_across = from.width != to.width, has_down = from.height != to.height;
+    size_t row_n = (size_t)to.width * (size_t)channels;
+    if (has_across) {
+        status = taps_make(&across, kernel, from.width, to.width, err);
+        if (status != BV_OK)
+            goto fail;
+        uint8_t *target = out;
+        if (has_down) {
+            target = between = malloc((size_t)from.height * row_n);
+            if (!between) {
+                status = bv_fail_nomem(err, "resize");
+                goto fail;
+            }
+        }
+        pass_across(in, from.width, target, to.width, from.height, channels, &across);
+        in = target;
+    }
+    if (has_down) {
+        status = taps_make(&down, kernel, from.height, to.height, err);
+        if (status != BV_OK)
+            goto fail;
+        sums = malloc(row_n * sizeof *sums);
+        if (!sums) {
+            status = bv_fail_nomem(err, "resize");
+            goto fail;
+        }
+        pass_down(in, out, to.height, row_n, &down, sums);
+    }
+    if (!has_across && !has_down)
+        memcpy(out, in, (size_t)to.height * row_n);
+fail:
+    taps_free(&across);
+    taps_free(&down);
+    free(between);
+    free(sums);
+    return status;
+}
+
+enum bv_status bv_resize_pillow(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
+                                struct bv_size to, enum bv_filter filter, struct bv_error *err)
+{
+    switch (filter) {
+    case BV_FILTER_NEAREST:
+        return nearest(in, from, channels, out, to, err);
+    case BV_FILTER_BOX:
+        return two_passes(in, from, channels, out, to, (struct kernel){box, 0.5}, err);
+    case BV_FILTER_BILINEAR:
+        return two_passes(in, from, channels, out, to, (struct kernel){triangle, 1.0}, err);
+    case BV_FILTER_BICUBIC:
+        return two_passes(in, from, channels, out, to, (struct kernel){bicubic, 2.0}, err);
+    case BV_FILTER_LANCZOS:
+        return two_passes(in, from, channels, out, to, (struct kernel){lanczos3, 3.0}, err);
+    case BV_FILTER_AREA:
+        break;
+    }
+    return bv_fail(err, BV_ERR_ARG, "Pillow has no area filter");
+}

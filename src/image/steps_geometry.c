@@ -1,0 +1,138 @@
+#include <math.h>
+#include <string.h>
+
+#include "image/step.h"
+
+// Copies the part of in that falls on a width × height canvas when its corner is placed at
+// (left, top), which may be negative; the rest is zero.
+static enum bv_status place(struct bv_pixels *pixels, int width, int height, int left, int top,
+                            struct bv_error *err)
+{
+    struct bv_pixels canvas = {0};
+    BV_TRY(bv_pixels_create(&canvas, width, height, pixels->channels, pixels->sample, err));
+    size_t pixel = (size_t)pixels->channels * bv_sample_size(pixels->sample);
+    memset(canvas.data, 0, (size_t)width * (size_t)height * pixel);
+    int x0 = left > 0 ? left : 0, x1 = left + pixels->width < width ? left + pixels->width : width;
+    int y0 = top > 0 ? top : 0, y1 = top + pixels->height < height ? top + pixels->height : height;
+    for (int y = y0; y < y1 && x1 > x0; y++) {
+        size_t from = (size_t)(y - top) * (size_t)pixels->width + (size_t)(x0 - left);
+        size_t to = (size_t)y * (size_t)width + (size_t)x0;
+        memcpy((char *)canvas.data + to * pixel, (char *)pixels->data + from * pixel,
+               (size_t)(x1 - x0) * pixel);
+    }
+    bv_pixels_replace(pixels, &canvas);
+    return BV_OK;
+}
+
+enum bv_status bv_step_pad_square(struct bv_step_state *state, const struct bv_step *step,
+                                  struct bv_error *err)
+{
+    struct bv_pixels *p = &state->pixels;
+    int side = p->width > p->height ? p->width : p->height;
+    side = side < (int)step->min ? (int)step->min : side;
+    return place(p, side, side, (side - p->width) / 2, (side - p->height) / 2, err);
+}
+
+enum bv_status bv_step_pad(struct bv_step_state *state, const struct bv_step *step,
+                           struct bv_error *err)
+{
+    struct bv_pixels *p = &state->pixels;
+    int width = step->size.width > p->width ? step->size.width : p->width;
+    int height = step->size.height > p->height ? step->size.height : p->height;
+    return place(p, width, height, (width - p->width) / 2, (height - p->height) / 2, err);
+}
+
+enum bv_status bv_step_border(struct bv_step_state *state, const struct bv_step *step,
+                              struct bv_error *err)
+{
+    struct bv_pixels *p = &state->pixels;
+    return place(p, p->width + 2 * step->pixels, p->height + 2 * step->pixels, step->pixels,
+                 step->pixels, err);
+}
+
+// Where torchvision's center_crop puts a side of n on a side of size: padding rounds down, the
+// crop rounds half to even.
+static int crop_offset(int n, int size)
+{
+    return n < size ? (size - n) / 2 : -(int)rint((n - size) / 2.0);
+}
+
+enum bv_status bv_step_center_crop(struct bv_step_state *state, const struct bv_step *step,
+                                   struct bv_error *err)
+{
+    struct bv_pixels *p = &state->pixels;
+    if (step->square) { // torchxrayvision: start = n // 2 - side // 2
+        int side = p->width < p->height ? p->width : p->height;
+        return place(p, side, side, side / 2 - p->width / 2, side / 2 - p->height / 2, err);
+    }
+    int width = step->size.width, height = step->size.height;
+    return place(p, width, height, crop_offset(p->width, width), crop_offset(p->height, height),
+                 err);
+}
+
+static int scaled(int side, int to, int from, enum bv_rounding rounding)
+{
+    if (side == from && rounding != BV_ROUND_RATIO_ALL)
+        return to;
+    if (rounding == BV_ROUND_PRODUCT)
+        return (int)((double)((int64_t)to * side) / (double)from);
+    return (int)((double)side * ((double)to / (double)from));
+}
+
+static struct bv_size target_size(const struct bv_pixels *p, const struct bv_step *step)
+{
+    if (step->target == BV_TARGET_EXACT)
+        return step->size;
+    bool wide = p->width > p->height;
+    int from = wide == (step->target == BV_TARGET_LONGER) ? p->width : p->height;
+    return (struct bv_size){scaled(p->width, step->size.width, from, step->rounding),
+                            scaled(p->height, step->size.width, from, step->rounding)};
+}
+
+static enum bv_status resize_float(const struct bv_pixels *in, struct bv_pixels *out,
+                                   const struct bv_step *step, struct bv_error *err)
+{
+    struct bv_size from = {in->width, in->height}, to = {out->width, out->height};
+    if (step->like == BV_LIKE_TORCH)
+        return bv_resize_torch(
+            in->data, from, in->channels, out->data, to,
+            (struct bv_torch_resize){step->filter, step->antialias, step->align_corners}, err);
+    if (step->like == BV_LIKE_OPENCV)
+        return bv_resize_opencv_f32(in->data, from, in->channels, out->data, to, step->filter, err);
+    if (in->channels != 1)
+        return bv_fail(err, BV_ERR_ARG, "skimage resizes one channel");
+    return bv_resize_skimage(in->data, from, out->data, to, err);
+}
+
+enum bv_status bv_step_resize(struct bv_step_state *state, const struct bv_step *step,
+                              struct bv_error *err)
+{
+    struct bv_pixels *p = &state->pixels, out = {0};
+    bool eight = p->sample == BV_SAMPLE_U8;
+    bool in_float = step->like == BV_LIKE_TORCH || step->like == BV_LIKE_SKIMAGE ||
+                    (step->like == BV_LIKE_OPENCV && !eight);
+    if (in_float)
+        BV_TRY(bv_pixels_to_float(p, err));
+    else if (!eight)
+        return bv_fail(err, BV_ERR_ARG, "Pillow's resize wants an 8-bit image here");
+    struct bv_size from = {p->width, p->height}, to = target_size(p, step);
+    if (to.width < 1 || to.height < 1)
+        return bv_fail(err, BV_ERR_REFUSED, "an image of %d × %d is too long and narrow", p->width,
+                       p->height);
+    BV_TRY(bv_pixels_create(&out, to.width, to.height, p->channels, p->sample, err));
+    enum bv_status status = BV_OK;
+    if (in_float)
+        status = resize_float(p, &out, step, err);
+    else if (step->like == BV_LIKE_OPENCV)
+        status = bv_resize_opencv(p->data, from, p->channels, out.data, to, step->filter, err);
+    else
+        status = bv_resize_pillow(p->data, from, p->channels, out.data, to,
+                                  state->indexed ? BV_FILTER_NEAREST : step->filter, err);
+    if (status != BV_OK) {
+        bv_pixels_free(&out);
+        return status;
+    }
+    bv_pixels_replace(p, &out);
+    state->untouched = false;
+    return BV_OK;
+}
