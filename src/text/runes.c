@@ -322,6 +322,8 @@ enum bv_status bv_runes_nfc(struct bv_runes *out, const uint32_t *text, size_t n
 {
     size_t start = out->n;
     BV_TRY(bv_runes_nfd(out, text, n, err));
+    if (out->n == start) // out->at may be NULL then
+        return BV_OK;
     _Static_assert(sizeof(utf8proc_int32_t) == sizeof(uint32_t), "utf8proc composes in place");
     utf8proc_ssize_t composed = utf8proc_normalize_utf32((utf8proc_int32_t *)(out->at + start),
                                                          (utf8proc_ssize_t)(out->n - start),

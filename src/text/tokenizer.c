@@ -300,6 +300,8 @@ static enum bv_status encode_stretch(struct encoder *e, const uint32_t *text, si
 static enum bv_status encode_runes(struct encoder *e, const uint32_t *text, size_t n,
                                    struct bv_error *err)
 {
+    if (n == 0) // text may be NULL then
+        return BV_OK;
     if (e->t->specials_mode != FIRST)
         return encode_stretch(e, text, n, err);
     size_t start = 0;
