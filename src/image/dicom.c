@@ -10,6 +10,8 @@
 #include "image/dicom_dataset.h"
 #include "image/dicom_stream.h"
 #include "image/jpeg2000.h"
+#include "image/jpegls.h"
+#include "image/rle.h"
 
 enum {
     TAG_SOP_CLASS = BV_TAG(0x0008, 0x0016),
@@ -55,7 +57,8 @@ enum {
 enum codec {
     CODEC_NATIVE,
     CODEC_RLE,
-    CODEC_JPEG, // and JPEG-LS: both have a frame header to check
+    CODEC_JPEG,
+    CODEC_JPEG_LS,
     CODEC_JPEG2000,
     CODEC_NONE,
 };
@@ -78,8 +81,8 @@ static const struct syntax syntaxes[] = {
     {"1.2.840.10008.1.2.4.55", "JPEG Full Progression", CODEC_JPEG, true},
     {"1.2.840.10008.1.2.4.57", "JPEG Lossless", CODEC_JPEG, false},
     {"1.2.840.10008.1.2.4.70", "JPEG Lossless, first-order prediction", CODEC_JPEG, false},
-    {"1.2.840.10008.1.2.4.80", "JPEG-LS Lossless", CODEC_JPEG, false},
-    {"1.2.840.10008.1.2.4.81", "JPEG-LS near-lossless", CODEC_JPEG, true},
+    {"1.2.840.10008.1.2.4.80", "JPEG-LS Lossless", CODEC_JPEG_LS, false},
+    {"1.2.840.10008.1.2.4.81", "JPEG-LS near-lossless", CODEC_JPEG_LS, true},
     {"1.2.840.10008.1.2.4.90", "JPEG 2000 Lossless", CODEC_JPEG2000, false},
     {"1.2.840.10008.1.2.4.91", "JPEG 2000", CODEC_JPEG2000, true},
     {"1.2.840.10008.1.2.4.92", "JPEG 2000 Part 2 Lossless", CODEC_NONE, false},
@@ -450,16 +453,13 @@ static enum bv_status join_fragments(const struct bv_dataset *ds, const struct b
     return BV_OK;
 }
 
-static enum bv_status check_jpeg(const struct bv_dataset *ds, const struct bv_image *image,
-                                 const struct layout *layout, unsigned *cell, struct bv_error *err)
+// Whether the frame header of a JPEG or JPEG-LS stream agrees with the data set, before a decoder
+// allocates what the header says. *cell is the bytes of a decoded sample.
+static enum bv_status check_jpeg(struct bv_bytes stream, const struct layout *layout,
+                                 unsigned *cell, struct bv_error *err)
 {
-    uint8_t *joined = NULL;
-    size_t size = 0;
-    BV_TRY(join_fragments(ds, image, &joined, &size, err));
     struct bv_jpeg_header header = {0};
-    bool found = bv_jpeg_header((struct bv_bytes){joined, size}, &header);
-    free(joined);
-    if (!found)
+    if (!bv_jpeg_header(stream, &header))
         return bv_fail(err, BV_ERR_FORMAT, "the pixel data is not a JPEG stream");
     if (header.width != layout->columns || header.height != layout->rows ||
         header.components != layout->samples)
@@ -476,25 +476,57 @@ static enum bv_status check_jpeg(const struct bv_dataset *ds, const struct bv_im
     return BV_OK;
 }
 
-static enum bv_status dcmtk_frame(struct bv_dataset *ds, struct bv_image *image,
-                                  const struct layout *layout, struct bv_error *err)
+static enum bv_status jpeg_frame(struct bv_dataset *ds, struct bv_image *image,
+                                 const struct layout *layout, struct bv_error *err)
 {
-    unsigned cell = layout->allocated / 8;
-    if (layout->syntax->codec == CODEC_JPEG)
-        BV_TRY(check_jpeg(ds, image, layout, &cell, err));
-    size_t size = (size_t)layout->rows * layout->columns * layout->samples * cell;
-    size += size & 1; // DCMTK pads frames to an even length
-    uint8_t *cells = calloc(size, 1);
+    uint8_t *joined = NULL, *cells = NULL;
+    size_t n_joined = 0, size = 0;
+    unsigned cell = 1;
+    bool planar = false;
+    char photometric[17];
+    memcpy(photometric, layout->photometric, sizeof photometric);
+    BV_TRY(join_fragments(ds, image, &joined, &n_joined, err));
+    struct bv_bytes stream = {joined, n_joined};
+    enum bv_status status = check_jpeg(stream, layout, &cell, err);
+    if (status != BV_OK)
+        goto fail;
+    size = (size_t)layout->rows * layout->columns * layout->samples * cell;
+    cells = calloc(size + (size & 1), 1); // DCMTK pads frames to an even length
     if (!cells)
-        return bv_fail_nomem(err, "pixels");
-    char photometric[17] = "";
-    enum bv_status status =
-        bv_dataset_decode_frame(ds, (unsigned)image->frame, cells, size, photometric, err);
-    if (status == BV_OK) {
-        // DCMTK's JPEG decoders interleave; RLE keeps the planes that the header states.
-        bool planar = layout->planar && layout->syntax->codec == CODEC_RLE;
+        status = bv_fail_nomem(err, "pixels");
+    else if (layout->syntax->codec == CODEC_JPEG_LS)
+        status = bv_jpegls_decode(stream, cells, size, &planar, err);
+    else
+        status = bv_dataset_decode_frame(ds, (unsigned)image->frame, cells, size + (size & 1),
+                                         photometric, err);
+    if (status == BV_OK)
         status = take(image, layout, cells, cell, planar, photometric, err);
-    }
+fail:
+    free(joined);
+    free(cells);
+    return status;
+}
+
+static enum bv_status rle_frame(const struct bv_dataset *ds, struct bv_image *image,
+                                const struct layout *layout, struct bv_error *err)
+{
+    uint8_t *joined = NULL;
+    size_t size = 0, n = (size_t)layout->rows * layout->columns;
+    unsigned cell = layout->allocated / 8;
+    BV_TRY(join_fragments(ds, image, &joined, &size, err));
+    // A run of 128 bytes takes two: what cannot be there need not be allocated.
+    enum bv_status status = BV_OK;
+    uint8_t *cells = NULL;
+    if (size < n * layout->samples * cell / 64)
+        status = bv_fail(err, BV_ERR_FORMAT, "truncated: %zu bytes of RLE data", size);
+    else if (!(cells = malloc(n * layout->samples * cell)))
+        status = bv_fail_nomem(err, "pixels");
+    if (status == BV_OK)
+        status =
+            bv_rle_decode((struct bv_bytes){joined, size}, n, layout->samples, cell, cells, err);
+    if (status == BV_OK)
+        status = take(image, layout, cells, cell, false, layout->photometric, err);
+    free(joined);
     free(cells);
     return status;
 }
@@ -549,8 +581,10 @@ static enum bv_status read_pixels(struct bv_dataset *ds, struct bv_image *image,
         return native_frame(ds, image, layout, err);
     case CODEC_JPEG2000:
         return jpeg2000_frame(ds, image, layout, max_pixels, err);
+    case CODEC_RLE:
+        return rle_frame(ds, image, layout, err);
     default:
-        return dcmtk_frame(ds, image, layout, err);
+        return jpeg_frame(ds, image, layout, err);
     }
 }
 

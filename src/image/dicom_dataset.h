@@ -1,5 +1,5 @@
-// dicom_dataset.h: DCMTK behind C: parsing, element access, and the pixel codecs it has (RLE, JPEG,
-// JPEG-LS). Nothing is interpreted here and no exception leaves.
+// dicom_dataset.h: DCMTK behind C: parsing, element access, and its JPEG
+// codecs. Nothing is interpreted here and no exception leaves.
 //
 // Values of text elements are handed out only to the caller, never put into messages.
 #ifndef BV_IMAGE_DICOM_DATASET_H
@@ -57,7 +57,7 @@ bool bv_dataset_fragment(const struct bv_dataset *dataset, unsigned index, struc
 // Byte offsets of the frames' first fragments, from the basic offset table; n may be 0.
 bool bv_dataset_offset_table(const struct bv_dataset *dataset, struct bv_bytes *bytes);
 
-// Decodes one frame with DCMTK's codecs into size bytes in the host's byte order.
+// Decodes one JPEG frame with DCMTK's codecs into size bytes in the host's byte order.
 // photometric receives the decoded colour model.
 enum bv_status bv_dataset_decode_frame(struct bv_dataset *dataset, unsigned frame, void *out,
                                        size_t size, char photometric[17], struct bv_error *err);
