@@ -70,16 +70,89 @@ static enum bv_status clean_hf(struct bv_runes *out, struct bv_runes *a, struct 
     return bv_runes_lower(out, b->at, b->n, false, err);
 }
 
+static bool is_word(uint32_t rune)
+{
+    return rune == '_' || bv_rune_is_alphanumeric(rune);
+}
+
+static size_t count_words(const uint32_t *text, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += is_word(text[i]) && (i == 0 || !is_word(text[i - 1]));
+    return count;
+}
+
+// One sentence of GLoRIA's: nothing when it has a single word.
+static enum bv_status clean_sentence(struct bv_runes *out, const uint32_t *text, size_t n,
+                                     struct bv_error *err)
+{
+    if (count_words(text, n) <= 1)
+        return BV_OK;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_word(text[i]))
+            BV_TRY(bv_runes_push(out, ' ', err));
+        else if (text[i] < 0x80)
+            BV_TRY(bv_runes_push(out, text[i], err));
+    }
+    return bv_runes_push(out, ' ', err);
+}
+
+// A full stop ends a sentence and takes the digits before it along ("1. …", but "4.2" too).
+static enum bv_status clean_gloria(struct bv_runes *out, struct bv_runes *a, struct bv_runes *b,
+                                   struct bv_error *err)
+{
+    BV_TRY(bv_runes_lower(b, a->at, a->n, true, err));
+    turn(a, b);
+    size_t start = 0;
+    for (size_t i = 0; i <= a->n; i++) {
+        if (i < a->n && a->at[i] != '.')
+            continue;
+        size_t end = i;
+        while (i < a->n && end > start && a->at[end - 1] >= '0' && a->at[end - 1] <= '9')
+            end--;
+        BV_TRY(clean_sentence(b, a->at + start, end - start, err));
+        start = i + 1;
+    }
+    const uint32_t *text = b->at;
+    size_t n = b->n;
+    strip(&text, &n);
+    return collapse(out, text, n, err);
+}
+
+static enum bv_status clean_biovil(struct bv_runes *out, const struct bv_runes *a,
+                                   struct bv_error *err)
+{
+    size_t n = a->n;
+    while (n && (a->at[n - 1] == '!' || a->at[n - 1] == '?' || a->at[n - 1] == '.'))
+        n--;
+    return bv_runes_append(out, a->at, n, err);
+}
+
+static enum bv_status clean_by(struct bv_runes *out, enum bv_clean clean, struct bv_runes *a,
+                               struct bv_runes *b, struct bv_error *err)
+{
+    switch (clean) {
+    case BV_CLEAN_CLIP_HF:
+        return clean_hf(out, a, b, err);
+    case BV_CLEAN_GLORIA:
+        return clean_gloria(out, a, b, err);
+    case BV_CLEAN_BIOVIL:
+        return clean_biovil(out, a, err);
+    default:
+        return clean_web(out, clean, a, b, err);
+    }
+}
+
 enum bv_status bv_clean_text(struct bv_runes *out, enum bv_clean clean, const uint32_t *text,
                              size_t n, struct bv_error *err)
 {
-    if (clean == BV_CLEAN_NONE)
+    if (clean == BV_CLEAN_NONE || n == 0)
         return bv_runes_append(out, text, n, err);
     struct bv_runes a = {0}, b = {0};
     enum bv_status status = bv_runes_append(&a, text, n, err);
     if (status == BV_OK)
-        status = clean == BV_CLEAN_CLIP_HF ? clean_hf(out, &a, &b, err)
-                                           : clean_web(out, clean, &a, &b, err);
+        status = clean_by(out, clean, &a, &b, err);
     bv_runes_free(&a);
     bv_runes_free(&b);
     return status;

@@ -10,6 +10,8 @@ enum bv_clean {
     BV_CLEAN_CLIP_NOFTFY, // the same without ftfy
     BV_CLEAN_OPEN_CLIP,   // as BV_CLEAN_CLIP with the case kept (open_clip's HFTokenizer)
     BV_CLEAN_CLIP_HF,     // CLIPTokenizerFast: NFC, white space runs to one space, lower case
+    BV_CLEAN_GLORIA,      // GLoRIA: ASCII words in lower case, of sentences with two words or more
+    BV_CLEAN_BIOVIL,      // BioViL: without the "!", "?" and "." at the end
 };
 
 // Appends the cleaned text[0..n) to out.

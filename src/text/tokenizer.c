@@ -84,8 +84,8 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
                                        struct bv_error *err)
 {
     static const char *const kinds[] = {"wordpiece", "clip-bpe", "roberta-bpe", NULL};
-    static const char *const cleans[] = {"none",      "clip",    "clip-noftfy",
-                                         "open-clip", "clip-hf", NULL};
+    static const char *const cleans[] = {"none",    "clip",   "clip-noftfy", "open-clip",
+                                         "clip-hf", "gloria", "biovil",      NULL};
     static const char *const modes[] = {"first", "inline", "words", "none", NULL};
     unsigned kind, clean, mode;
     BV_TRY(choose(description, "kind", NULL, kinds, &kind, err));

@@ -22,7 +22,8 @@ struct bv_tokenizer;
 //   chinese         wordpiece: bool (true), each CJK ideograph is a word
 //   final_sigma     wordpiece: bool (false), lower-case words as Python's str.lower() does
 //   add_prefix_space roberta-bpe: bool (false)
-//   clean           "none", "clip", "clip-noftfy", "open-clip", "clip-hf"
+//   clean           "none", "clip", "clip-noftfy", "open-clip", "clip-hf", "gloria",
+//                   "biovil": see text/clean.h
 //                   (clip-bpe: "clip"; else "none")
 //   specials        where special tokens are recognised in the text: "first" (anywhere, before all
 //                   else), "inline" (where a word starts), "words" (between spaces), "none"

@@ -226,6 +226,24 @@ static void test_clip(void **state)
     bv_tokenizer_destroy(&t);
 }
 
+static void test_clean(void **state)
+{
+    (void)state;
+    struct bv_tokenizer *t = make("{\"kind\":\"wordpiece\",\"clean\":\"gloria\"}", words, NULL);
+    assert_tokens(t, "1. No, lungs.\n2. Effusion", "[CLS]|no|lung|##s|[SEP]");
+    assert_tokens(t, "the lung the4.5 the", "[CLS]|the|lung|the|[UNK]|the|[SEP]");
+    assert_tokens(t, "no l\xc3\xa9ung", "[CLS]|no|lung|[SEP]");
+    assert_tokens(t, "no", "[CLS]|[SEP]");
+    bv_tokenizer_destroy(&t);
+    t = make("{\"kind\":\"wordpiece\",\"clean\":\"biovil\"}", words, NULL);
+    assert_tokens(t, "no. lung?!.", "[CLS]|no|.|lung|[SEP]");
+    assert_tokens(t, "...", "[CLS]|[SEP]");
+    bv_tokenizer_destroy(&t);
+    t = make("{\"kind\":\"wordpiece\",\"lowercase\":false,\"clean\":\"open-clip\"}", words, NULL);
+    assert_tokens(t, " Lung &amp;lt;\xe2\x80\x9cno", "[CLS]|Lung|[UNK]|[UNK]|no|[SEP]");
+    bv_tokenizer_destroy(&t);
+}
+
 static void assert_refused(enum bv_status status, const char *description, const char *vocabulary,
                            const char *merges)
 {
@@ -388,7 +406,9 @@ static void test_ftfy(void **state)
         {"caf\xc3\xa9", "caf\xc3\xa9"},                           // rightly so
         {"voil\xc3\x83 le travail", "voil\xc3\xa0 le travail"},   // A0 became a space
         {"\xe2\x80\x9cx\xe2\x80\x9d \xe2\x80\x98y\xe2\x80\x99", "\"x\" 'y'"},
-        {"\xef\xac\x81" "brosis", "fibrosis"},
+        {"\xef\xac\x81"
+         "brosis",
+         "fibrosis"},
         {"\xef\xbc\xa1\xef\xbc\x91\xe3\x80\x80", "A1 "},
         {"a\r\nb\rc\xe2\x80\xa8", "a\nb\nc\n"},
         {"\x1b[31mred\x1b[0m\x07", "red"},
@@ -418,9 +438,10 @@ int main(void)
         cmocka_unit_test(test_words),       cmocka_unit_test(test_pair),
         cmocka_unit_test(test_length),      cmocka_unit_test(test_roberta),
         cmocka_unit_test(test_merge_order), cmocka_unit_test(test_clip),
-        cmocka_unit_test(test_refused),     cmocka_unit_test(test_bad_text),
-        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_hf_json),
-        cmocka_unit_test(test_large_texts), cmocka_unit_test(test_ftfy),
+        cmocka_unit_test(test_clean),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bad_text),    cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_hf_json),     cmocka_unit_test(test_large_texts),
+        cmocka_unit_test(test_ftfy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
