@@ -118,7 +118,7 @@ enum bv_status bv_numpy_set_state(struct bv_pickle *pickle, struct bv_pickle_val
     char key[40]; // no key of a torch storage holds a space
     int n = snprintf(key, sizeof key, "numpy array %zu", pickle->n_storages);
     BV_TRY(bv_torch_storage(pickle, key, (size_t)n, raw->n, &window.storage, err));
-    pickle->storages[window.storage].data = (const uint8_t *)raw->text;
+    pickle->storages[window.storage].data = (const uint8_t *)(raw->n ? raw->text : "");
     window.n = raw->n / bv_dtype_size(window.dtype);
     struct bv_pickle_value *strides = NULL, *offset = NULL, *tensor = NULL;
     bool fortran = order && order->kind == BV_PICKLE_BOOL && order->boolean;

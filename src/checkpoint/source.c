@@ -86,11 +86,23 @@ static enum bv_status open_kind(struct bv_source *source, const uint8_t *data, s
     return bv_accident(data, size, err);
 }
 
+// A bare pickle may speak of storages that only an archive could hold.
+static enum bv_status check_storages(const struct bv_pickle *pickle, struct bv_error *err)
+{
+    for (size_t i = 0; i < pickle->n_storages; i++)
+        if (!pickle->storages[i].data && !pickle->storages[i].member)
+            return bv_fail(err, BV_ERR_FORMAT,
+                           "the file names tensors but does not hold them: part of an archive?");
+    return BV_OK;
+}
+
 enum bv_status bv_source_open(struct bv_source *source, const uint8_t *data, size_t size,
                               struct bv_error *err)
 {
     struct bv_source opened = {.kind = bv_source_probe(data, size)};
     enum bv_status status = open_kind(&opened, data, size, err);
+    if (status == BV_OK)
+        status = check_storages(&opened.pickle, err);
     if (status == BV_OK && opened.root)
         status = bv_state_dict_find(&opened.pickle, opened.root, &opened.state, err);
     if (status != BV_OK) {

@@ -730,7 +730,10 @@ enum bv_status bv_unpickle(struct bv_pickle *pickle, const uint8_t *data, size_t
                         .persistent = persistent,
                         .arg = arg,
                         .err = err};
-    enum bv_status status = run(&m);
+    enum bv_status status =
+        reserve(&m, &m.stack, sizeof(struct bv_pickle_value *), 1, MAX_STACK, &m.stack_room);
+    if (status == BV_OK)
+        status = run(&m);
     if (status == BV_OK) {
         *root = m.stack[0];
         *used = m.at;
