@@ -60,12 +60,12 @@ static void linear_axis(struct axis *axis, int n_in, int n_out, bool align_corne
     }
 }
 
+// Cancellation makes the rounding visible, so products are fused where torch's build fuses them.
 static float cubic_inner(float x, float a)
 {
-    return ((a + 2.0f) * x - (a + 3.0f)) * x * x + 1.0f;
+    return fmaf(a + 2.0f, x, -(a + 3.0f)) * x * x + 1.0f;
 }
 
-// Cancellation makes the rounding visible: two of the three products are fused in torch's build.
 static float cubic_outer(float x, float a)
 {
     return fmaf(fmaf(a, x, -5.0f * a), x, 8.0f * a) * x - 4.0f * a;
@@ -99,13 +99,13 @@ static float aa_linear(float x)
     return x < 1.0f ? 1.0f - x : 0.0f;
 }
 
-static float aa_cubic(float x)
+// torch writes the inner branch with double constants and the outer one with integers.
+static float aa_cubic(float at)
 {
-    const float a = -0.5f;
-    x = fabsf(x);
+    float x = fabsf(at);
     if (x < 1.0f)
-        return cubic_inner(x, a);
-    return x < 2.0f ? cubic_outer(x, a) : 0.0f;
+        return (float)((1.5 * (double)x - 2.5) * (double)x * (double)x + 1.0);
+    return x < 2.0f ? fmaf(fmaf(x - 5.0f, x, 8.0f), x, -4.0f) * -0.5f : 0.0f;
 }
 
 // The antialiased kernels stretch with the shrink factor and are cut at the borders, like
@@ -138,22 +138,27 @@ static enum bv_status antialias_axis(struct axis *axis, enum bv_filter filter, i
     return BV_OK;
 }
 
-// One pass along an axis: out[o][i][j] = Σ w[i][k] · in[o][index[i][k]][j].
+// One pass along an axis: out[o][i][j] = Σ w[i][k] · in[o][index[i][k]][j]. The sums are fused as
+// in torch's build: without antialiasing the first product joins the second, with it they follow
+// each other.
 static void pass(const float *in, float *out, size_t n_outer, int n_in, int n_out, size_t n_inner,
-                 const struct axis *axis)
+                 const struct axis *axis, bool antialias)
 {
     for (size_t o = 0; o < n_outer; o++, in += (size_t)n_in * n_inner) {
         for (int i = 0; i < n_out; i++, out += n_inner) {
             const int *index = axis->index + (size_t)i * (size_t)axis->taps;
-            const float *weight = axis->weight + (size_t)i * (size_t)axis->taps;
+            const float *w = axis->weight + (size_t)i * (size_t)axis->taps;
+            const float *first = in + (size_t)index[0] * n_inner;
+            const float *second = in + (size_t)index[1] * n_inner;
             for (size_t j = 0; j < n_inner; j++)
-                out[j] = in[(size_t)index[0] * n_inner + j] * weight[0];
-            for (int k = 1; k < axis->taps; k++) {
-                if (weight[k] == 0.0f)
+                out[j] = antialias ? fmaf(second[j], w[1], first[j] * w[0])
+                                   : fmaf(first[j], w[0], second[j] * w[1]);
+            for (int k = 2; k < axis->taps; k++) {
+                if (w[k] == 0.0f)
                     continue;
                 const float *row = in + (size_t)index[k] * n_inner;
                 for (size_t j = 0; j < n_inner; j++)
-                    out[j] += row[j] * weight[k];
+                    out[j] = fmaf(row[j], w[k], out[j]);
             }
         }
     }
@@ -184,8 +189,9 @@ enum bv_status bv_resize_torch(const float *in, struct bv_size from, int channel
         }
     }
     if (status == BV_OK) {
-        pass(in, between, (size_t)from.height, from.width, to.width, (size_t)channels, &across);
-        pass(between, out, 1, from.height, to.height, row_n, &down);
+        pass(in, between, (size_t)from.height, from.width, to.width, (size_t)channels, &across,
+             how.antialias);
+        pass(between, out, 1, from.height, to.height, row_n, &down, how.antialias);
     }
     axis_free(&across);
     axis_free(&down);
