@@ -1,70 +1,171 @@
-// conv2d on OpenBLAS: tiles of output positions are gathered (im2col) and multiplied.
-#include <cblas.h>
+// conv2d as a product whose rows are the receptive fields, read in place: a tap is a pixel of the
+// window, and rows point at it or, outside the image, at zeros. With few channels (the stem, patch
+// embedding) a tap is a whole row of the window, in a copy of the image that has its padding.
 #include <string.h>
 
-#include "base/thread.h"
 #include "cpu/kernels.h"
+#include "cpu/product.h"
 
-static const int64_t tile_rows = 128;
+static const int64_t few_channels = 16;
 
-static int64_t patch_size(const struct bv_node *n)
+struct conv {
+    const struct bv_node *node;
+    const float *image, *zeros;
+    int64_t height, width, channels; // of image, which may hold the padding
+    int64_t pad_h, pad_w;            // what the image does not hold
+    int64_t taps_h, taps_w;
+};
+
+static bool by_rows(const struct bv_node *n)
 {
-    const struct bv_tensor *w = n->in[1];
-    return w->dim[1] * w->dim[2] * w->dim[3];
+    const struct bv_conv2d_params *p = &n->params.conv2d;
+    return n->in[1]->dim[3] < few_channels && n->in[1]->dim[2] > 1 && p->dilation_w == 1 &&
+           p->groups == 1;
 }
 
+static bool padded(const struct bv_node *n)
+{
+    return by_rows(n) && (n->params.conv2d.pad_h || n->params.conv2d.pad_w);
+}
+
+static size_t image_size(const struct bv_node *n)
+{
+    const struct bv_tensor *x = n->in[0];
+    const struct bv_conv2d_params *p = &n->params.conv2d;
+    return padded(n) ? (size_t)(x->dim[0] * (x->dim[1] + 2 * p->pad_h) *
+                                (x->dim[2] + 2 * p->pad_w) * x->dim[3])
+                     : 0;
+}
+
+static size_t panels_size(const struct bv_node *n)
+{
+    const struct bv_tensor *w = n->in[1];
+    int64_t groups = n->params.conv2d.groups;
+    return (size_t)groups * bv_cpu_packed_size(w->dim[0] / groups, bv_elements(w) / w->dim[0]);
+}
+
+enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, struct bv_weights *weights,
+                                     const void **prepared, struct bv_error *err)
+{
+    return bv_cpu_prepare_panels(node->in[1], node->params.conv2d.groups, weights, prepared, err);
+}
+
+// Zeros for one tap, the padded image, the panels of a weight that the graph computes.
 size_t bv_cpu_conv2d_scratch(const struct bv_node *node, int n_threads)
 {
     (void)n_threads;
-    int64_t tiles = (bv_rows(node->out) + tile_rows - 1) / tile_rows;
-    return (size_t)(tiles * tile_rows * patch_size(node));
+    size_t panels = node->in[1]->role == BV_ROLE_WEIGHT ? 0 : panels_size(node);
+    return (size_t)node->in[0]->dim[3] + image_size(node) + panels;
 }
 
-// Copies the receptive field of output position `at` for one group into patch.
-static void gather_patch(const struct bv_kernel_args *a, int64_t at, int64_t group, float *patch)
+static void pad_image(const struct bv_node *n, const float *x, float *to)
 {
-    const struct bv_node *n = a->node;
+    const struct bv_tensor *X = n->in[0];
     const struct bv_conv2d_params *p = &n->params.conv2d;
-    const struct bv_tensor *X = n->in[0], *W = n->in[1], *out = n->out;
-    int64_t C = W->dim[3], x = at % out->dim[2], y = at / out->dim[2] % out->dim[1];
-    const float *image = (const float *)a->in[0] +
-                         at / out->dim[2] / out->dim[1] * X->dim[1] * X->dim[2] * X->dim[3];
-    for (int64_t i = 0; i < W->dim[1]; i++)
-        for (int64_t j = 0; j < W->dim[2]; j++, patch += C) {
-            int64_t row = y * p->stride_h - p->pad_h + i * p->dilation_h;
-            int64_t column = x * p->stride_w - p->pad_w + j * p->dilation_w;
-            if (row < 0 || row >= X->dim[1] || column < 0 || column >= X->dim[2])
-                memset(patch, 0, (size_t)C * sizeof *patch);
-            else
-                memcpy(patch, image + (row * X->dim[2] + column) * X->dim[3] + group * C,
-                       (size_t)C * sizeof *patch);
+    size_t side = (size_t)(p->pad_w * X->dim[3]), line = (size_t)(X->dim[2] * X->dim[3]);
+    size_t ends = (size_t)p->pad_h * (line + 2 * side);
+    for (int64_t i = 0; i < X->dim[0]; i++) {
+        memset(to, 0, ends * sizeof *to);
+        to += ends;
+        for (int64_t row = 0; row < X->dim[1]; row++, x += line, to += line + 2 * side) {
+            memset(to, 0, side * sizeof *to);
+            memcpy(to + side, x, line * sizeof *to);
+            memset(to + side + line, 0, side * sizeof *to);
         }
+        memset(to, 0, ends * sizeof *to);
+        to += ends;
+    }
 }
 
-static void tile_task(void *arg, size_t task)
+static void point_pixels(const void *source, int64_t first, int64_t n, const float **to)
 {
-    const struct bv_kernel_args *a = arg;
-    const struct bv_node *n = a->node;
-    const struct bv_conv2d_params *p = &n->params.conv2d;
-    int64_t M = bv_rows(n->out), N = bv_last_dim(n->out), K = patch_size(n);
-    int64_t first = (int64_t)task * tile_rows;
-    int64_t rows = M - first < tile_rows ? M - first : tile_rows, per_group = N / p->groups;
-    float *patches = a->scratch + (int64_t)task * tile_rows * K;
-    float *out = (float *)a->out + first * N;
-    for (int64_t group = 0; group < p->groups; group++) {
-        for (int64_t i = 0; i < rows; i++)
-            gather_patch(a, first + i, group, patches + i * K);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)per_group, (int)K,
-                    1.0f, patches, (int)K, (const float *)a->in[1] + group * per_group * K, (int)K,
-                    0.0f, out + group * per_group, (int)N);
+    const struct conv *s = source;
+    const struct bv_tensor *out = s->node->out;
+    const struct bv_conv2d_params *p = &s->node->params.conv2d;
+    int64_t x = first % out->dim[2], y = first / out->dim[2] % out->dim[1];
+    const float *image =
+        s->image + first / (out->dim[1] * out->dim[2]) * s->height * s->width * s->channels;
+    for (int64_t k = 0; k < n; k++) {
+        int64_t top = y * p->stride_h - s->pad_h, left = x * p->stride_w - s->pad_w;
+        const float **at = to + k;
+        for (int64_t i = 0; i < s->taps_h; i++) {
+            int64_t row = top + i * p->dilation_h;
+            const float *line = image + row * s->width * s->channels;
+            for (int64_t j = 0; j < s->taps_w; j++, at += n) {
+                int64_t column = left + j * p->dilation_w;
+                bool inside = row >= 0 && row < s->height && column >= 0 && column < s->width;
+                *at = inside ? line + column * s->channels : s->zeros;
+            }
+        }
+        if (++x == out->dim[2]) {
+            x = 0;
+            if (++y == out->dim[1]) {
+                y = 0;
+                image += s->height * s->width * s->channels;
+            }
+        }
     }
-    const float *residual = a->in[3] ? (const float *)a->in[3] + first * N : NULL;
-    bv_cpu_epilogue(out, rows, N, N, a->in[2], residual, p->activation);
 }
 
 void bv_cpu_conv2d(const struct bv_kernel_args *a)
 {
-    int64_t M = bv_rows(a->node->out);
-    bv_pool_for(a->pool, (size_t)((M + tile_rows - 1) / tile_rows), tile_task,
-                (void *)(uintptr_t)a);
+    const struct bv_node *n = a->node;
+    const struct bv_tensor *X = n->in[0], *W = n->in[1];
+    const struct bv_conv2d_params *p = &n->params.conv2d;
+    bool rows = by_rows(n);
+    struct conv s = {
+        .node = n,
+        .image = a->in[0],
+        .height = X->dim[1],
+        .width = X->dim[2],
+        .channels = X->dim[3],
+        .pad_h = p->pad_h,
+        .pad_w = p->pad_w,
+        .taps_h = W->dim[1],
+        .taps_w = rows ? 1 : W->dim[2],
+    };
+    if (s.taps_h * s.taps_w > BV_CPU_MAX_TAPS) { // no published model has such windows
+        bv_reference_conv2d(a);
+        return;
+    }
+    float *scratch = a->scratch;
+    memset(scratch, 0, (size_t)X->dim[3] * sizeof *scratch);
+    s.zeros = scratch;
+    scratch += X->dim[3];
+    if (padded(n)) {
+        pad_image(n, a->in[0], scratch);
+        s.image = scratch;
+        s.height += 2 * p->pad_h;
+        s.width += 2 * p->pad_w;
+        s.pad_h = s.pad_w = 0;
+        scratch += image_size(n);
+    }
+    int64_t columns = W->dim[0] / p->groups, K = bv_elements(W) / W->dim[0];
+    size_t group_size = bv_cpu_packed_size(columns, K);
+    const float *panels = a->prepared;
+    if (!panels) {
+        for (int64_t g = 0; g < p->groups; g++)
+            bv_cpu_pack((const float *)a->in[1] + g * columns * K, columns, K,
+                        scratch + (size_t)g * group_size);
+        panels = scratch;
+    }
+    const float *first = s.image;
+    for (int64_t g = 0; g < p->groups; g++) {
+        s.image = first + g * W->dim[3];
+        const struct bv_cpu_product product = {
+            .rows = bv_rows(n->out),
+            .columns = columns,
+            .taps = s.taps_h * s.taps_w,
+            .depth = rows ? W->dim[2] * W->dim[3] : W->dim[3],
+            .panels = panels + (size_t)g * group_size,
+            .out = (float *)a->out + g * columns,
+            .ldo = W->dim[0],
+            .bias = a->in[2] ? (const float *)a->in[2] + g * columns : NULL,
+            .residual = a->in[3] ? (const float *)a->in[3] + g * columns : NULL,
+            .activation = p->activation,
+            .point = point_pixels,
+            .source = &s,
+        };
+        bv_cpu_product(a->pool, &product);
+    }
 }

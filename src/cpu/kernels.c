@@ -3,8 +3,23 @@
 struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node)
 {
     static const struct bv_cpu_kernel fast[BV_OP_COUNT] = {
-        [BV_OP_linear] = {.run = bv_cpu_linear},
-        [BV_OP_conv2d] = {.run = bv_cpu_conv2d, .scratch = bv_cpu_conv2d_scratch},
+        [BV_OP_linear] = {bv_cpu_linear, bv_cpu_linear_scratch, bv_cpu_linear_prepare},
+        [BV_OP_conv2d] = {bv_cpu_conv2d, bv_cpu_conv2d_scratch, bv_cpu_conv2d_prepare},
+        [BV_OP_matmul] = {bv_cpu_matmul, bv_cpu_matmul_scratch, NULL},
+        [BV_OP_attention] = {bv_cpu_attention, bv_cpu_attention_scratch, NULL},
+        [BV_OP_layer_norm] = {.run = bv_cpu_layer_norm},
+        [BV_OP_batch_norm] = {bv_cpu_batch_norm, NULL, bv_cpu_batch_norm_prepare},
+        [BV_OP_softmax] = {.run = bv_cpu_softmax},
+        [BV_OP_l2_normalize] = {.run = bv_cpu_l2_normalize},
+        [BV_OP_activation] = {.run = bv_cpu_activation},
+        [BV_OP_add] = {.run = bv_cpu_add},
+        [BV_OP_mul] = {.run = bv_cpu_mul},
+        [BV_OP_scale] = {.run = bv_cpu_scale},
+        [BV_OP_pool2d] = {.run = bv_cpu_pool2d},
+        [BV_OP_reduce] = {.run = bv_cpu_reduce},
+        [BV_OP_permute] = {.run = bv_cpu_permute},
+        [BV_OP_expand] = {.run = bv_cpu_expand},
+        [BV_OP_patch_merge] = {.run = bv_cpu_patch_merge},
     };
     struct bv_cpu_kernel kernel = fast[node->op];
     if (!kernel.run)

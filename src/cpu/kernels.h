@@ -17,11 +17,19 @@ struct bv_cpu_kernel {
 // The fast kernel of a node, or the reference.
 struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node);
 
-bv_kernel bv_cpu_linear, bv_cpu_conv2d;
+bv_kernel bv_cpu_linear, bv_cpu_conv2d, bv_cpu_matmul, bv_cpu_attention, bv_cpu_layer_norm,
+    bv_cpu_batch_norm, bv_cpu_softmax, bv_cpu_l2_normalize, bv_cpu_activation, bv_cpu_add,
+    bv_cpu_mul, bv_cpu_scale, bv_cpu_pool2d, bv_cpu_reduce, bv_cpu_permute, bv_cpu_expand,
+    bv_cpu_patch_merge;
+size_t bv_cpu_linear_scratch(const struct bv_node *node, int n_threads);
 size_t bv_cpu_conv2d_scratch(const struct bv_node *node, int n_threads);
-
-// x[i] = act(x[i] + bias[i % n] + residual[i]) over rows × n; bias and residual may be NULL.
-void bv_cpu_epilogue(float *x, int64_t rows, int64_t n, int64_t ld, const float *bias,
-                     const float *residual, enum bv_activation activation);
+size_t bv_cpu_matmul_scratch(const struct bv_node *node, int n_threads);
+size_t bv_cpu_attention_scratch(const struct bv_node *node, int n_threads);
+enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, struct bv_weights *weights,
+                                     const void **prepared, struct bv_error *err);
+enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, struct bv_weights *weights,
+                                     const void **prepared, struct bv_error *err);
+enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node, struct bv_weights *weights,
+                                         const void **prepared, struct bv_error *err);
 
 #endif

@@ -1,65 +1,44 @@
-// linear on OpenBLAS: the rows are split over the pool, each part is one single-threaded sgemm.
-#include <cblas.h>
-#include <math.h>
-
-#include "base/thread.h"
+// linear: rows of x times the packed weight.
 #include "cpu/kernels.h"
+#include "cpu/product.h"
 
-static float activate(enum bv_activation activation, float x)
+enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, struct bv_weights *weights,
+                                     const void **prepared, struct bv_error *err)
 {
-    switch (activation) {
-    case BV_ACT_NONE:
-        return x;
-    case BV_ACT_RELU:
-        return x < 0 ? 0 : x;
-    case BV_ACT_GELU:
-        return 0.5f * x * (1 + erff(x * 0.70710678f));
-    case BV_ACT_QUICK_GELU:
-        return x / (1 + expf(-1.702f * x));
-    default:
-        return (float)bv_activation_value(activation, x);
-    }
+    return bv_cpu_prepare_panels(node->in[1], 1, weights, prepared, err);
 }
 
-void bv_cpu_epilogue(float *x, int64_t rows, int64_t n, int64_t ld, const float *bias,
-                     const float *residual, enum bv_activation activation)
+// A weight that the graph computes is packed at each run.
+size_t bv_cpu_linear_scratch(const struct bv_node *node, int n_threads)
 {
-    for (int64_t i = 0; i < rows; i++) {
-        float *row = x + i * ld;
-        if (bias)
-            for (int64_t j = 0; j < n; j++)
-                row[j] += bias[j];
-        if (residual)
-            for (int64_t j = 0; j < n; j++)
-                row[j] += residual[i * ld + j];
-        if (activation == BV_ACT_RELU)
-            for (int64_t j = 0; j < n; j++)
-                row[j] = row[j] < 0 ? 0 : row[j];
-        else if (activation != BV_ACT_NONE)
-            for (int64_t j = 0; j < n; j++)
-                row[j] = activate(activation, row[j]);
-    }
-}
-
-static const int64_t rows_per_task = 64;
-
-static void rows_task(void *arg, size_t task)
-{
-    const struct bv_kernel_args *a = arg;
-    const struct bv_node *n = a->node;
-    int64_t M = bv_rows(n->out), K = bv_last_dim(n->in[0]), N = bv_last_dim(n->out);
-    int64_t first = (int64_t)task * rows_per_task;
-    int64_t rows = M - first < rows_per_task ? M - first : rows_per_task;
-    float *out = (float *)a->out + first * N;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)N, (int)K, 1.0f,
-                (const float *)a->in[0] + first * K, (int)K, a->in[1], (int)K, 0.0f, out, (int)N);
-    const float *residual = a->in[3] ? (const float *)a->in[3] + first * N : NULL;
-    bv_cpu_epilogue(out, rows, N, N, a->in[2], residual, n->params.linear.activation);
+    (void)n_threads;
+    const struct bv_tensor *w = node->in[1];
+    return w->role == BV_ROLE_WEIGHT ? 0 : bv_cpu_packed_size(w->dim[0], w->dim[1]);
 }
 
 void bv_cpu_linear(const struct bv_kernel_args *a)
 {
-    int64_t M = bv_rows(a->node->out);
-    bv_pool_for(a->pool, (size_t)((M + rows_per_task - 1) / rows_per_task), rows_task,
-                (void *)(uintptr_t)a);
+    const struct bv_node *n = a->node;
+    int64_t K = bv_last_dim(n->in[0]), N = bv_last_dim(n->out);
+    const float *panels = a->prepared;
+    if (!panels) {
+        bv_cpu_pack(a->in[1], N, K, a->scratch);
+        panels = a->scratch;
+    }
+    const struct bv_cpu_matrix x = {a->in[0], K};
+    const struct bv_cpu_product p = {
+        .rows = bv_rows(n->out),
+        .columns = N,
+        .taps = 1,
+        .depth = K,
+        .panels = panels,
+        .out = a->out,
+        .ldo = N,
+        .bias = a->in[2],
+        .residual = a->in[3],
+        .activation = n->params.linear.activation,
+        .point = bv_cpu_point_matrix,
+        .source = &x,
+    };
+    bv_cpu_product(a->pool, &p);
 }

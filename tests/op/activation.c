@@ -49,4 +49,5 @@ static const struct op_case cases[] = {
      .in = {{SHAPE(64), .fill = FILL_ALTERNATING}}},
 };
 
-OP_TABLE(activation, cases, .f32 = {1e-12, 5e-7}); // measured 1.3e-15, 6.0e-8
+OP_TABLE(activation, cases,
+         .f32 = {3e-13, 5e-7}); // measured 5.9e-14, 1.0e-7 (portable, AVX2, AVX-512: the worst)

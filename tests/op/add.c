@@ -29,4 +29,5 @@ static const struct op_case cases[] = {
     {"large", .in = {INPUT(3, 11, 4099), INPUT(4099)}, .batch = 1},
 };
 
-OP_TABLE(add, cases, .f32 = {1e-13, 5e-7}); // measured 4.7e-16, 5.9e-8
+OP_TABLE(add, cases,
+         .f32 = {2e-14, 4e-7}); // measured 3.4e-15, 1.0e-7 (portable, AVX2, AVX-512: the worst)

@@ -97,4 +97,5 @@ static const struct op_case cases[] = {
 };
 
 // Scores of several hundred lose digits in f32 before the exponential sees them.
-OP_TABLE(attention, cases, .f32 = {1e-9, 5e-5}); // measured 0, 0
+OP_TABLE(attention, cases,
+         .f32 = {5e-11, 1e-4}); // measured 1.5e-11, 3.2e-5 (portable, AVX2, AVX-512: the worst)

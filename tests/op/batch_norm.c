@@ -36,4 +36,5 @@ static const struct op_case cases[] = {
      .batch = 1},
 };
 
-OP_TABLE(batch_norm, cases, .f32 = {1e-12, 1e-6}); // measured 5.5e-16, 6.0e-8
+OP_TABLE(batch_norm, cases,
+         .f32 = {4e-14, 4e-7}); // measured 7.6e-15, 8.1e-8 (portable, AVX2, AVX-512: the worst)

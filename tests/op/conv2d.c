@@ -77,4 +77,5 @@ static const struct op_case cases[] = {
      .in = {{SHAPE(1, 6, 6, 16), .fill = FILL_CONSTANT}, WEIGHT(17, 3, 3, 16)}},
 };
 
-OP_TABLE(conv2d, cases, .f32 = {1e-11, 5e-6}); // measured 1.2e-13, 6.5e-7
+OP_TABLE(conv2d, cases,
+         .f32 = {2e-12, 5e-6}); // measured 2.6e-13, 1.2e-6 (portable, AVX2, AVX-512: the worst)

@@ -25,4 +25,5 @@ static const struct op_case cases[] = {
      .in = {INPUT(1, 1, 1, 7)}},
 };
 
-OP_TABLE(interpolate, cases, .f32 = {1e-12, 2e-6}); // measured 0, 0
+OP_TABLE(interpolate, cases,
+         .f32 = {2e-14, 3e-7}); // measured 0, 0 (portable, AVX2, AVX-512: the worst)

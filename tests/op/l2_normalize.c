@@ -14,4 +14,5 @@ static const struct op_case cases[] = {
      .batch = 1},
 };
 
-OP_TABLE(l2_normalize, cases, .f32 = {1e-12, 1e-6}); // measured 0, 0
+OP_TABLE(l2_normalize, cases,
+         .f32 = {4e-14, 2e-7}); // measured 7.1e-15, 3.0e-8 (portable, AVX2, AVX-512: the worst)

@@ -53,4 +53,5 @@ static const struct op_case cases[] = {
      .batch = 1},
 };
 
-OP_TABLE(linear, cases, .f32 = {1e-11, 5e-6}); // measured 8.3e-14, 8.8e-7
+OP_TABLE(linear, cases,
+         .f32 = {5e-12, 6e-6}); // measured 8.7e-13, 1.5e-6 (portable, AVX2, AVX-512: the worst)

@@ -28,4 +28,5 @@ static const struct op_case cases[] = {
      .in = {{SHAPE(4, 64), .fill = FILL_ALTERNATING}, INPUT(64, 33)}},
 };
 
-OP_TABLE(matmul, cases, .f32 = {1e-11, 5e-6}); // measured 0, 0
+OP_TABLE(matmul, cases,
+         .f32 = {2e-12, 4e-6}); // measured 2.6e-13, 8.9e-7 (portable, AVX2, AVX-512: the worst)

@@ -19,4 +19,4 @@ static const struct op_case cases[] = {
     {"large", .in = {INPUT(3, 11, 4099), INPUT(4099)}, .batch = 1},
 };
 
-OP_TABLE(mul, cases, .f32 = {1e-13, 5e-7}); // measured 0, 0
+OP_TABLE(mul, cases, .f32 = {2e-14, 3e-7}); // measured 0, 0 (portable, AVX2, AVX-512: the worst)

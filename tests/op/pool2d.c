@@ -29,4 +29,5 @@ static const struct op_case cases[] = {
      .in = {{SHAPE(1, 5, 5, 9), .fill = FILL_MASK_ALL}}},
 };
 
-OP_TABLE(pool2d, cases, .f32 = {1e-12, 1e-6}); // measured 0, 0
+OP_TABLE(pool2d, cases,
+         .f32 = {1e-13, 6e-7}); // measured 1.9e-14, 1.2e-7 (portable, AVX2, AVX-512: the worst)

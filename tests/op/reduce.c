@@ -25,4 +25,5 @@ static const struct op_case cases[] = {
      .in = {{SHAPE(2, 101, 3), .fill = FILL_ALTERNATING}}, .batch = 1},
 };
 
-OP_TABLE(reduce, cases, .f32 = {1e-11, 2e-6}); // measured 0, 0
+OP_TABLE(reduce, cases,
+         .f32 = {2e-13, 3e-6}); // measured 3.9e-14, 6.1e-7 (portable, AVX2, AVX-512: the worst)

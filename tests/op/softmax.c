@@ -23,4 +23,5 @@ static const struct op_case cases[] = {
     {"negative scale", .params.softmax = {-1}, .in = {INPUT(2, 40)}, .batch = 1},
 };
 
-OP_TABLE(softmax, cases, .f32 = {1e-11, 1e-6}); // measured 5.6e-16, 3.0e-8
+OP_TABLE(softmax, cases,
+         .f32 = {5e-14, 3e-7}); // measured 8.9e-15, 6.0e-8 (portable, AVX2, AVX-512: the worst)

@@ -1,0 +1,240 @@
+// attention, in blocks: for one head of one sequence (or window) k and v are packed as panels; then
+// strips of query rows meet all keys, are exponentiated in place, meet v, and are divided by their
+// sums. Only a strip of scores exists at a time.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/thread.h"
+#include "cpu/isa.h"
+#include "cpu/kernels.h"
+
+// What does not change within a call. T: queries and keys of one unit (all, or one window's).
+struct attention {
+    const struct bv_kernel_args *a;
+    const struct bv_cpu_isa *isa;
+    int64_t Tq, Tk, windows;
+    int64_t key_panels, head_panels; // panels that Tk keys and head_dim channels fill
+    int64_t query_parts;             // a unit's queries are shared by so many tasks
+    int64_t units, tasks;
+    size_t task_scratch;
+};
+
+static int64_t ceiling(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static struct attention describe(const struct bv_node *n, int n_threads)
+{
+    const struct bv_attention_params *p = &n->params.attention;
+    struct attention s = {.isa = bv_cpu_isa(), .Tq = n->in[0]->dim[1], .Tk = n->in[1]->dim[1]};
+    int64_t panel = s.isa->panel, strip = s.isa->strip;
+    s.windows = 1;
+    if (p->window) {
+        s.Tq = s.Tk = (int64_t)p->window * p->window;
+        s.windows = n->in[0]->dim[1] / s.Tq;
+    }
+    s.key_panels = ceiling(s.Tk, panel);
+    s.head_panels = ceiling(p->head_dim, panel);
+    s.units = n->in[0]->dim[0] * s.windows * p->heads;
+    int64_t wanted = n_threads == 1 ? 1 : 4 * (int64_t)n_threads;
+    s.query_parts = s.units < wanted ? ceiling(wanted, s.units) : 1;
+    if (s.query_parts > ceiling(s.Tq, strip))
+        s.query_parts = ceiling(s.Tq, strip);
+    s.units *= s.query_parts;
+    s.tasks = s.units < wanted ? s.units : wanted;
+    size_t keys = (size_t)(s.key_panels * panel * p->head_dim);
+    size_t values = (size_t)(s.head_panels * panel * s.Tk);
+    size_t scores = (size_t)(strip * s.key_panels * panel);
+    size_t result = (size_t)(strip * s.head_panels * panel);
+    // and pointers to the rows of k and v, the windows' places and regions
+    s.task_scratch = keys + values + scores + result + (size_t)(8 * s.Tk);
+    s.task_scratch = (s.task_scratch + 15) / 16 * 16;
+    return s;
+}
+
+size_t bv_cpu_attention_scratch(const struct bv_node *node, int n_threads)
+{
+    struct attention s = describe(node, n_threads);
+    return (size_t)s.tasks * s.task_scratch;
+}
+
+// One unit: a head of a sequence or window, or a part of its queries.
+struct unit {
+    int64_t b, head, first, last; // query rows
+    const float **pointer;        // [max(Tk, strip)] rows
+    int32_t *token, *region;      // [T] of a window, or NULL
+    float *keys, *values, *scores, *result;
+    int64_t valid; // keys that exist
+};
+
+static int band(int64_t at, int size, int window, int shift)
+{
+    return shift == 0 || at < size - window ? 0 : at < size - shift ? 1 : 2;
+}
+
+// Which token stands at each place of a window after the cyclic shift, and its region.
+static void place_window(const struct bv_attention_params *p, int64_t window, struct unit *u)
+{
+    int64_t across = p->grid_w / p->window;
+    for (int i = 0; i < p->window; i++)
+        for (int j = 0; j < p->window; j++) {
+            int64_t row = window / across * p->window + i, column = window % across * p->window + j;
+            int64_t y = (row + p->shift) % p->grid_h, x = (column + p->shift) % p->grid_w;
+            u->token[i * p->window + j] = (int32_t)(y * p->grid_w + x);
+            u->region[i * p->window + j] = 3 * band(row, p->grid_h, p->window, p->shift) +
+                                           band(column, p->grid_w, p->window, p->shift);
+        }
+}
+
+// The row of input `which` at place i of the unit.
+static const float *row_of(const struct attention *s, const struct unit *u, int which, int64_t i)
+{
+    const struct bv_node *n = s->a->node;
+    const struct bv_attention_params *p = &n->params.attention;
+    const struct bv_tensor *t = n->in[which];
+    int64_t offset = which == 0 ? p->q_offset : which == 1 ? p->k_offset : p->v_offset;
+    int64_t token = u->token ? u->token[i] : i;
+    return (const float *)s->a->in[which] + (u->b * t->dim[1] + token) * t->dim[2] + offset +
+           u->head * p->head_dim;
+}
+
+static void pack_keys(const struct attention *s, struct unit *u)
+{
+    int64_t D = s->a->node->params.attention.head_dim, panel = s->isa->panel;
+    for (int64_t j = 0; j < u->valid; j++)
+        u->pointer[j] = row_of(s, u, 1, j);
+    for (int64_t j = 0; j < u->valid; j += panel) {
+        int64_t columns = u->valid - j < panel ? u->valid - j : panel;
+        s->isa->pack(u->pointer + j, (int)columns, D, u->keys + j * D);
+    }
+}
+
+// v is a panel already but for the distance of its rows.
+static void pack_values(const struct attention *s, struct unit *u)
+{
+    int64_t D = s->a->node->params.attention.head_dim, panel = s->isa->panel;
+    for (int64_t j = 0; j < u->valid; j++) {
+        const float *v = row_of(s, u, 2, j);
+        for (int64_t d = 0; d < D; d += panel) {
+            float *to = u->values + (d / panel * u->valid + j) * panel;
+            int64_t columns = D - d < panel ? D - d : panel;
+            memcpy(to, v + d, (size_t)columns * sizeof *to);
+            memset(to + columns, 0, (size_t)(panel - columns) * sizeof *to);
+        }
+    }
+}
+
+static const float *bias_row(const struct attention *s, const struct unit *u, int64_t i)
+{
+    const struct bv_tensor *bias = s->a->node->in[3];
+    if (!bias)
+        return NULL;
+    const int64_t *d = bias->dim + bias->rank - 3;
+    int64_t at = (d[0] == 1 ? 0 : u->head) * d[1] * d[2] + i * d[2];
+    if (bias->rank == 4 && bias->dim[0] != 1)
+        at += u->b * d[0] * d[1] * d[2];
+    return (const float *)s->a->in[3] + at;
+}
+
+// The exponentials of query i's scores, in place; returns their sum. Keys beyond its reach get 0.
+static float weigh_row(const struct attention *s, const struct unit *u, int64_t i, float *scores)
+{
+    const struct bv_attention_params *p = &s->a->node->params.attention;
+    int64_t reach = p->causal && i + 1 < u->valid ? i + 1 : u->valid;
+    if (u->region && p->shift)
+        for (int64_t j = 0; j < reach; j++)
+            if (u->region[i] != u->region[j])
+                scores[j] = p->scale < 0 ? INFINITY : -INFINITY;
+    float sum = s->isa->exponentials(scores, p->scale, bias_row(s, u, i), scores, reach);
+    memset(scores + reach, 0, (size_t)(u->valid - reach) * sizeof *scores);
+    return sum;
+}
+
+static void attend_strip(const struct attention *s, struct unit *u, int64_t first, int n_rows)
+{
+    const struct bv_node *n = s->a->node;
+    const struct bv_attention_params *p = &n->params.attention;
+    int64_t panel = s->isa->panel, D = p->head_dim, ld = s->key_panels * panel;
+    int64_t ldr = s->head_panels * panel;
+    const float *rows[16];
+    for (int i = 0; i < n_rows; i++)
+        rows[i] = row_of(s, u, 0, first + i);
+    struct bv_cpu_tile tile = {.rows = rows, .taps = 1, .depth = D, .ldo = ld};
+    for (int64_t j = 0; j < u->valid; j += panel) {
+        tile.panel = u->keys + j * D;
+        tile.out = u->scores + j;
+        tile.columns = (int)panel;
+        s->isa->tile(&tile, n_rows);
+    }
+    float sum[16];
+    for (int i = 0; i < n_rows; i++) {
+        sum[i] = weigh_row(s, u, first + i, u->scores + i * ld);
+        rows[i] = u->scores + i * ld;
+    }
+    tile = (struct bv_cpu_tile){.rows = rows, .taps = 1, .depth = u->valid, .ldo = ldr};
+    for (int64_t d = 0; d < D; d += panel) {
+        tile.panel = u->values + d * u->valid;
+        tile.out = u->result + d;
+        tile.columns = (int)panel;
+        s->isa->tile(&tile, n_rows);
+    }
+    for (int i = 0; i < n_rows; i++) {
+        int64_t token = u->token ? u->token[first + i] : first + i;
+        float factor = sum[i] != 0 ? 1 / sum[i] : 0; // no key at all: zero by definition
+        s->isa->mul(
+            u->result + i * ldr, &factor, true,
+            (float *)s->a->out + (u->b * n->out->dim[1] + token) * n->out->dim[2] + u->head * D, D);
+    }
+}
+
+static void attend_unit(const struct attention *s, int64_t which, float *scratch)
+{
+    const struct bv_node *n = s->a->node;
+    const struct bv_attention_params *p = &n->params.attention;
+    int64_t panel = s->isa->panel, query_part = which % s->query_parts;
+    which /= s->query_parts;
+    struct unit u = {
+        .b = which / p->heads / s->windows,
+        .head = which % p->heads,
+        .first = s->Tq * query_part / s->query_parts,
+        .last = s->Tq * (query_part + 1) / s->query_parts,
+        .pointer = (const float **)(void *)scratch, // first: the most aligned
+        .valid =
+            s->a->in[4] ? ((const int32_t *)s->a->in[4])[which / p->heads / s->windows] : s->Tk,
+    };
+    scratch += 2 * s->Tk; // a pointer is two floats wide at most
+    u.keys = scratch;
+    u.values = u.keys + s->key_panels * panel * p->head_dim;
+    u.scores = u.values + s->head_panels * panel * s->Tk;
+    u.result = u.scores + s->isa->strip * s->key_panels * panel;
+    if (p->window) {
+        u.token = (int32_t *)(void *)(u.result + s->isa->strip * s->head_panels * panel);
+        u.region = u.token + s->Tk;
+        place_window(p, which / p->heads % s->windows, &u);
+    }
+    pack_keys(s, &u);
+    pack_values(s, &u);
+    int64_t rows = u.last - u.first, strips = ceiling(rows, s->isa->strip);
+    for (int64_t i = 0; i < strips; i++) {
+        int64_t at = u.first + rows * i / strips, end = u.first + rows * (i + 1) / strips;
+        attend_strip(s, &u, at, (int)(end - at));
+    }
+}
+
+static void attention_task(void *arg, size_t task)
+{
+    const struct attention *s = arg;
+    int64_t first = s->units * (int64_t)task / s->tasks;
+    int64_t last = s->units * ((int64_t)task + 1) / s->tasks;
+    for (int64_t i = first; i < last; i++)
+        attend_unit(s, i, s->a->scratch + task * s->task_scratch);
+}
+
+void bv_cpu_attention(const struct bv_kernel_args *a)
+{
+    struct attention s = describe(a->node, bv_pool_threads(a->pool));
+    s.a = a;
+    bv_pool_for(a->pool, (size_t)s.tasks, attention_task, &s);
+}

@@ -1,0 +1,50 @@
+// Ops that treat each row (the last dimension) on its own: layer_norm, softmax, l2_normalize.
+#include "cpu/isa.h"
+#include "cpu/kernels.h"
+#include "cpu/pieces.h"
+
+static void layer_norm(const struct bv_kernel_args *a, int64_t first, int64_t last)
+{
+    int64_t C = bv_last_dim(a->node->out);
+    for (int64_t i = first; i < last; i++)
+        bv_cpu_isa()->layer_norm(
+            (const float *)a->in[0] + i * C, a->in[3] ? (const float *)a->in[3] + i * C : NULL,
+            a->in[1], a->in[2], a->node->params.layer_norm.eps, (float *)a->out + i * C, C);
+}
+
+void bv_cpu_layer_norm(const struct bv_kernel_args *a)
+{
+    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), layer_norm);
+}
+
+static void softmax(const struct bv_kernel_args *a, int64_t first, int64_t last)
+{
+    const struct bv_cpu_isa *isa = bv_cpu_isa();
+    int64_t C = bv_last_dim(a->node->out);
+    for (int64_t i = first; i < last; i++) {
+        float *out = (float *)a->out + i * C;
+        float sum = isa->exponentials((const float *)a->in[0] + i * C,
+                                      a->node->params.softmax.scale, NULL, out, C);
+        float factor = 1 / sum;
+        if (sum != 0) // else all were -inf
+            isa->mul(out, &factor, true, out, C);
+    }
+}
+
+void bv_cpu_softmax(const struct bv_kernel_args *a)
+{
+    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), softmax);
+}
+
+static void l2_normalize(const struct bv_kernel_args *a, int64_t first, int64_t last)
+{
+    int64_t C = bv_last_dim(a->node->out);
+    for (int64_t i = first; i < last; i++)
+        bv_cpu_isa()->l2_normalize((const float *)a->in[0] + i * C,
+                                   a->node->params.l2_normalize.eps, (float *)a->out + i * C, C);
+}
+
+void bv_cpu_l2_normalize(const struct bv_kernel_args *a)
+{
+    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), l2_normalize);
+}

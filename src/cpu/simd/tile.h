@@ -1,0 +1,14 @@
+// tile.h: the shape of a tile: as many accumulators as the registers hold.
+#ifndef BV_CPU_SIMD_TILE_H
+#define BV_CPU_SIMD_TILE_H
+
+#include "cpu/simd/vector.h"
+
+#define PANEL (2 * LANES)
+#if defined(__AVX512F__)
+#define STRIP 12 // 24 of 32 registers
+#else
+#define STRIP 6 // 12 of 16
+#endif
+
+#endif
