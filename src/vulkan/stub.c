@@ -35,9 +35,10 @@ const struct bv_vk_device_info *bv_vk_device(const struct bv_backend *backend)
     return NULL;
 }
 
-int bv_vk_validation_messages(const struct bv_backend *backend)
+int bv_vk_validation_messages(const struct bv_backend *backend, const char **first)
 {
     (void)backend;
+    (void)first;
     return -1;
 }
 

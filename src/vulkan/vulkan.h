@@ -33,11 +33,13 @@ struct bv_vk_matrix_shape {
 struct bv_vk_device_info {
     int index; // what "vulkan:<index>" selects
     char name[256];
-    char driver[256]; // driver name and version as the driver words them; may be empty
+    char driver[516]; // driver name and version as the driver words them; may be empty
     enum bv_vk_device_kind kind;
     uint32_t vendor_id, device_id, driver_version, api_version;
-    bool usable;       // has what the backend needs
-    char why_not[128]; // else what is missing
+    uint32_t driver_id;     // VkDriverId
+    uint8_t cache_uuid[16]; // pipelineCacheUUID
+    bool usable;            // has what the backend needs
+    char why_not[128];      // else what is missing
     uint64_t heap_bytes, max_buffer_range, max_allocation;
     uint32_t shared_bytes, max_invocations, push_constant_bytes, max_groups[3];
     uint32_t subgroup_size, subgroup_min, subgroup_max; // min = max = 0: not controllable
@@ -71,8 +73,8 @@ enum bv_status bv_vk_create(struct bv_backend **backend, struct bv_weights *weig
 const struct bv_vk_device_info *bv_vk_device(const struct bv_backend *backend);
 
 // Validation messages since the backend was created (BIOVL_VK_VALIDATE=1), for tests; -1 when the
-// validation layer is not active.
-int bv_vk_validation_messages(const struct bv_backend *backend);
+// validation layer is not active. *first is the text of the first one (borrowed).
+int bv_vk_validation_messages(const struct bv_backend *backend, const char **first);
 
 // The time of one node on the device, from timestamps around it.
 struct bv_vk_timing {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "vulkan/vulkan.h"
 
 static enum bv_status create_reference(struct bv_backend **backend, struct bv_weights *weights,
                                        struct bv_pool *pool, struct bv_error *err)
@@ -11,10 +12,19 @@ static enum bv_status create_reference(struct bv_backend **backend, struct bv_we
     return bv_cpu_create_reference(backend, weights, err);
 }
 
+// Software devices too: that is what the test machines have.
+static enum bv_status create_vulkan(struct bv_backend **backend, struct bv_weights *weights,
+                                    struct bv_pool *pool, struct bv_error *err)
+{
+    (void)pool;
+    return bv_vk_create(backend, weights, NULL, BV_VK_F32, err);
+}
+
 // A backend is one line here and one op_test() in CMakeLists.txt.
 static const struct op_backend backends[] = {
     {"reference", create_reference, true},
     {"cpu", bv_cpu_create, true},
+    {"vulkan", create_vulkan, true},
 };
 
 const struct op_backend *op_backend_find(const char *name)

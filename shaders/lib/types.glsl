@@ -1,0 +1,86 @@
+// types.glsl: operands that are f32 or f16 in memory and f32 in registers.
+//
+// Each shader is compiled twice: without 16-bit storage for devices that lack it (BV_HALF=0), and
+// with it, where bit s of HALF_MASK says whether binding s holds f16. Only one of the two views of
+// a binding survives specialization.
+#extension GL_EXT_control_flow_attributes : require
+#if BV_HALF
+#extension GL_EXT_shader_16bit_storage : require
+#endif
+
+#include "args.h"
+
+layout(constant_id = 0) const uint HALF_MASK = 0;
+layout(local_size_x_id = 1) in;
+
+#if BV_HALF
+#define BV_INPUT(slot, name)                                                                       \
+    layout(std430, binding = slot) readonly buffer name##_view32                                   \
+    {                                                                                              \
+        float value[];                                                                             \
+    } name##_32;                                                                                   \
+    layout(std430, binding = slot) readonly buffer name##_view16                                   \
+    {                                                                                              \
+        float16_t value[];                                                                         \
+    } name##_16;                                                                                   \
+    float load_##name(uint i)                                                                      \
+    {                                                                                              \
+        if ((HALF_MASK >> slot & 1u) != 0u)                                                        \
+            return float(name##_16.value[i]);                                                      \
+        return name##_32.value[i];                                                                 \
+    }
+#define BV_OUTPUT(slot, name)                                                                      \
+    layout(std430, binding = slot) writeonly buffer name##_view32                                  \
+    {                                                                                              \
+        float value[];                                                                             \
+    } name##_32;                                                                                   \
+    layout(std430, binding = slot) writeonly buffer name##_view16                                  \
+    {                                                                                              \
+        float16_t value[];                                                                         \
+    } name##_16;                                                                                   \
+    void store_##name(uint i, float x)                                                             \
+    {                                                                                              \
+        if ((HALF_MASK >> slot & 1u) != 0u)                                                        \
+            name##_16.value[i] = float16_t(x);                                                     \
+        else                                                                                       \
+            name##_32.value[i] = x;                                                                \
+    }
+#else
+#define BV_INPUT(slot, name)                                                                       \
+    layout(std430, binding = slot) readonly buffer name##_view32                                   \
+    {                                                                                              \
+        float value[];                                                                             \
+    } name##_32;                                                                                   \
+    float load_##name(uint i)                                                                      \
+    {                                                                                              \
+        return name##_32.value[i];                                                                 \
+    }
+#define BV_OUTPUT(slot, name)                                                                      \
+    layout(std430, binding = slot) writeonly buffer name##_view32                                  \
+    {                                                                                              \
+        float value[];                                                                             \
+    } name##_32;                                                                                   \
+    void store_##name(uint i, float x)                                                             \
+    {                                                                                              \
+        name##_32.value[i] = x;                                                                    \
+    }
+#endif
+
+#define BV_INDICES(slot, name)                                                                     \
+    layout(std430, binding = slot) readonly buffer name##_view                                     \
+    {                                                                                              \
+        int name[];                                                                                \
+    };
+
+// Grids are one-dimensional in meaning; the host folds them into three where a device's limit asks
+// for it, and the groups beyond n_groups return.
+uint group_index()
+{
+    return gl_WorkGroupID.x +
+           gl_NumWorkGroups.x * (gl_WorkGroupID.y + gl_NumWorkGroups.y * gl_WorkGroupID.z);
+}
+
+uint thread_index()
+{
+    return group_index() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+}

@@ -1,0 +1,230 @@
+#include "vulkan/device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vulkan/pipeline.h"
+#include "vulkan/quirk.h"
+
+enum bv_status bv_vk_check(struct bv_vk *vk, VkResult result, const char *doing,
+                           struct bv_error *err)
+{
+    switch (result) {
+    case VK_SUCCESS:
+    case VK_INCOMPLETE:
+        return BV_OK;
+    case VK_ERROR_OUT_OF_HOST_MEMORY:
+        return bv_fail(err, BV_ERR_NOMEM, "out of memory while %s", doing);
+    case VK_ERROR_OUT_OF_DEVICE_MEMORY:
+    case VK_ERROR_OUT_OF_POOL_MEMORY:
+    case VK_ERROR_FRAGMENTED_POOL:
+        return bv_fail(err, BV_ERR_OOM_DEVICE, "%s ran out of memory while %s", vk->info.name,
+                       doing);
+    case VK_ERROR_DEVICE_LOST:
+        vk->lost = true;
+        return bv_fail(err, BV_ERR_DEVICE_LOST, "%s was lost while %s", vk->info.name, doing);
+    default:
+        return bv_fail(err, BV_ERR_DEVICE, "%s failed while %s (Vulkan error %d)", vk->info.name,
+                       doing, (int)result);
+    }
+}
+
+enum bv_status bv_vk_wait(struct bv_vk *vk, VkFence fence, const char *doing, struct bv_error *err)
+{
+    uint64_t timeout = vk->instance.switches.timeout_ms * 1000000u;
+    VkResult result = vk->instance.api.WaitForFences(vk->device, 1, &fence, VK_TRUE, timeout);
+    if (result != VK_TIMEOUT)
+        return bv_vk_check(vk, result, doing, err);
+    vk->lost = vk->hung = true;
+    return bv_fail(err, BV_ERR_DEVICE_LOST, "%s did not answer for %.0f s while %s", vk->info.name,
+                   (double)vk->instance.switches.timeout_ms / 1e3, doing);
+}
+
+// A compute family without graphics where there is one: it does not compete with a desktop.
+static bool choose_family(struct bv_vk *vk)
+{
+    VkQueueFamilyProperties families[32];
+    uint32_t n = 32, found = UINT32_MAX;
+    vk->instance.api.GetPhysicalDeviceQueueFamilyProperties(vk->physical, &n, families);
+    for (uint32_t i = 0; i < n; i++)
+        if ((families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) && families[i].queueCount > 0 &&
+            (found == UINT32_MAX || !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT))) {
+            found = i;
+            if (!(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT))
+                break;
+        }
+    if (found == UINT32_MAX)
+        return false;
+    vk->queue_family = found;
+    vk->timestamp_bits = families[found].timestampValidBits;
+    return true;
+}
+
+// Which matrix path to use; the self-check may take it back.
+static void choose_path(struct bv_vk *vk, bool no_matrix)
+{
+    enum bv_vk_path wish = vk->instance.switches.path;
+    bool half = vk->precision == BV_VK_F16 && vk->info.f16_storage && vk->info.f16_arithmetic;
+    bool hardware = half && vk->info.n_shapes > 0 && vk->info.vulkan_memory_model && !no_matrix;
+    vk->path = BV_VK_PATH_SCALAR;
+    if ((wish == BV_VK_PATH_AUTO || wish == BV_VK_PATH_KHR) && hardware && vk->info.matrix_khr)
+        vk->path = BV_VK_PATH_KHR;
+    else if ((wish == BV_VK_PATH_AUTO || wish == BV_VK_PATH_NV) && hardware && vk->info.matrix_nv)
+        vk->path = BV_VK_PATH_NV;
+    else if (wish == BV_VK_PATH_EMU && half)
+        vk->path = BV_VK_PATH_EMU;
+}
+
+static uint64_t lowered(uint64_t limit, uint64_t by)
+{
+    return by && by < limit ? by : limit;
+}
+
+static void set_limits(struct bv_vk *vk, const struct bv_vk_quirks *quirks)
+{
+    const struct bv_vk_switches *s = &vk->instance.switches;
+    // Indices in shaders are 32 bits of elements, and ranges stay a multiple of the alignment.
+    vk->max_range = lowered(vk->info.max_buffer_range, UINT32_MAX);
+    vk->max_range =
+        lowered(vk->max_range, s->max_range) / BV_VK_OFFSET_ALIGNMENT * BV_VK_OFFSET_ALIGNMENT;
+    for (int i = 0; i < 3; i++)
+        vk->max_groups[i] = (uint32_t)lowered(vk->info.max_groups[i], s->max_groups);
+    vk->shared_bytes = (uint32_t)lowered(vk->info.shared_bytes, s->shared_bytes);
+    vk->submit_flops = quirks->submit_gflop ? quirks->submit_gflop * 1000000000u : 200000000000u;
+    vk->submit_flops = lowered(vk->submit_flops, s->submit_mflop * 1000000u);
+}
+
+static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)
+{
+    const struct bv_vk_api *api = &vk->instance.api;
+    bool matrix = vk->path == BV_VK_PATH_KHR || vk->path == BV_VK_PATH_NV;
+    const char *extensions[4];
+    uint32_t n = 0;
+    vk->subgroup_control = vk->info.subgroup_max > 0 && matrix;
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR khr = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
+        .cooperativeMatrix = VK_TRUE};
+    VkPhysicalDeviceCooperativeMatrixFeaturesNV nv = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV,
+        .cooperativeMatrix = VK_TRUE};
+    VkPhysicalDeviceSubgroupSizeControlFeatures size = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
+        .subgroupSizeControl = VK_TRUE,
+        .computeFullSubgroups = VK_TRUE};
+    VkPhysicalDeviceVulkan12Features v12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+        .shaderFloat16 = vk->info.f16_arithmetic,
+        .vulkanMemoryModel = matrix && vk->info.vulkan_memory_model};
+    VkPhysicalDeviceVulkan11Features v11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+        .pNext = &v12,
+        .storageBuffer16BitAccess = vk->info.f16_storage};
+    if (vk->path == BV_VK_PATH_KHR) {
+        v12.pNext = &khr;
+        extensions[n++] = VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME;
+    } else if (vk->path == BV_VK_PATH_NV) {
+        v12.pNext = &nv;
+        extensions[n++] = VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME;
+    }
+    if (vk->subgroup_control) {
+        size.pNext = v12.pNext;
+        v12.pNext = &size;
+        if (vk->info.api_version < VK_API_VERSION_1_3)
+            extensions[n++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+    }
+    float priority = 1;
+    VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                     .queueFamilyIndex = vk->queue_family,
+                                     .queueCount = 1,
+                                     .pQueuePriorities = &priority};
+    VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                               .pNext = &v11,
+                               .queueCreateInfoCount = 1,
+                               .pQueueCreateInfos = &queue,
+                               .enabledExtensionCount = n,
+                               .ppEnabledExtensionNames = extensions};
+    BV_VK_TRY(vk, api->CreateDevice(vk->physical, &info, NULL, &vk->device), "opening it", err);
+    BV_TRY(bv_vk_load_device(&vk->instance.api, vk->device, err));
+    if (vk->instance.wrap)
+        vk->instance.wrap(&vk->instance.api, vk->instance.wrap_arg);
+    api->GetDeviceQueue(vk->device, vk->queue_family, 0, &vk->queue);
+    return BV_OK;
+}
+
+// One layout for all shaders: six storage buffers and 128 bytes of push constants.
+static enum bv_status create_layouts(struct bv_vk *vk, struct bv_error *err)
+{
+    const struct bv_vk_api *api = &vk->instance.api;
+    VkDescriptorSetLayoutBinding bindings[BV_VK_BINDINGS];
+    for (uint32_t i = 0; i < BV_VK_BINDINGS; i++)
+        bindings[i] = (VkDescriptorSetLayoutBinding){i, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1,
+                                                     VK_SHADER_STAGE_COMPUTE_BIT, NULL};
+    VkDescriptorSetLayoutCreateInfo set = {.sType =
+                                               VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+                                           .bindingCount = BV_VK_BINDINGS,
+                                           .pBindings = bindings};
+    BV_VK_TRY(vk, api->CreateDescriptorSetLayout(vk->device, &set, NULL, &vk->set_layout),
+              "making a layout", err);
+    VkPushConstantRange push = {VK_SHADER_STAGE_COMPUTE_BIT, 0, BV_VK_PUSH_BYTES};
+    VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                         .setLayoutCount = 1,
+                                         .pSetLayouts = &vk->set_layout,
+                                         .pushConstantRangeCount = 1,
+                                         .pPushConstantRanges = &push};
+    BV_VK_TRY(vk, api->CreatePipelineLayout(vk->device, &layout, NULL, &vk->pipeline_layout),
+              "making a layout", err);
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                    .queueFamilyIndex = vk->queue_family};
+    BV_VK_TRY(vk, api->CreateCommandPool(vk->device, &pool, NULL, &vk->commands),
+              "making a command pool", err);
+    return BV_OK;
+}
+
+enum bv_status bv_vk_device_open(struct bv_vk *vk, struct bv_error *err)
+{
+    const struct bv_vk_api *api = &vk->instance.api;
+    if (vk->precision == BV_VK_F16 && !vk->info.f16_storage)
+        return bv_fail(err, BV_ERR_DEVICE, "%s has no 16-bit storage: use --precision f32",
+                       vk->info.name);
+    if (!choose_family(vk))
+        return bv_fail(err, BV_ERR_DEVICE, "%s has no compute queue", vk->info.name);
+    struct bv_vk_quirks quirks = bv_vk_quirks_of(&vk->info);
+    choose_path(vk, quirks.no_matrix);
+    set_limits(vk, &quirks);
+    api->GetPhysicalDeviceMemoryProperties(vk->physical, &vk->memory);
+    VkPhysicalDeviceProperties2 properties = {.sType =
+                                                  VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+    api->GetPhysicalDeviceProperties2(vk->physical, &properties);
+    vk->timestamp_seconds = (double)properties.properties.limits.timestampPeriod * 1e-9;
+    BV_TRY(create_device(vk, err));
+    BV_TRY(create_layouts(vk, err));
+    bv_vk_cache_open(vk);
+    return BV_OK;
+}
+
+void bv_vk_device_close(struct bv_vk *vk)
+{
+    const struct bv_vk_api *api = &vk->instance.api;
+    // A device that hangs would never become idle, and destroying what it still uses is undefined:
+    // its objects are left to the end of the process.
+    if (vk->hung)
+        return;
+    if (vk->device && api->DeviceWaitIdle) { // else its functions were not all found
+        (void)api->DeviceWaitIdle(vk->device);
+        bv_vk_weights_free(vk);
+        bv_vk_cache_save(vk);
+        bv_vk_pipelines_free(vk);
+        if (vk->cache)
+            api->DestroyPipelineCache(vk->device, vk->cache, NULL);
+        if (vk->commands)
+            api->DestroyCommandPool(vk->device, vk->commands, NULL);
+        if (vk->pipeline_layout)
+            api->DestroyPipelineLayout(vk->device, vk->pipeline_layout, NULL);
+        if (vk->set_layout)
+            api->DestroyDescriptorSetLayout(vk->device, vk->set_layout, NULL);
+        api->DestroyDevice(vk->device, NULL);
+    }
+    bv_vk_instance_destroy(&vk->instance);
+}

@@ -1,0 +1,114 @@
+// device.h: a Vulkan device in use, and what the files of this folder share of it.
+#ifndef BV_VULKAN_DEVICE_H
+#define BV_VULKAN_DEVICE_H
+
+#include "vulkan/loader.h"
+#include "vulkan/memory.h"
+#include "vulkan/vulkan.h"
+
+#define BV_VK_BINDINGS 6           // storage buffers of every shader
+#define BV_VK_PUSH_BYTES 128       // what every device has
+#define BV_VK_OFFSET_ALIGNMENT 256 // the largest minStorageBufferOffsetAlignment allowed
+
+// What the environment asks for; docs/vulkan.md describes each.
+struct bv_vk_switches {
+    bool validate, serial, timing, poison, force_staging, allow_software;
+    enum bv_vk_path {
+        BV_VK_PATH_AUTO,
+        BV_VK_PATH_SCALAR,
+        BV_VK_PATH_KHR,
+        BV_VK_PATH_NV,
+        BV_VK_PATH_EMU
+    } path;
+    uint64_t max_range, max_groups, shared_bytes; // lower a limit of the device; 0: leave it
+    uint64_t submit_mflop;                        // most work of a submission; 0: by device
+    uint64_t timeout_ms;                          // of the watchdog on fences
+};
+
+// An instance of Vulkan: what listing devices needs.
+struct bv_vk_instance {
+    struct bv_vk_api api;
+    VkInstance handle;
+    VkDebugUtilsMessengerEXT messenger;
+    bool validating;
+    int messages; // of the validation layer
+    char first_message[1024];
+    struct bv_vk_switches switches;
+    bv_vk_wrap *wrap;
+    void *wrap_arg;
+};
+
+struct bv_vk_pipeline;
+
+struct bv_vk {
+    struct bv_backend base;
+    struct bv_vk_instance instance;
+    struct bv_weights *weights; // borrowed
+    enum bv_vk_precision precision;
+    char description[300];
+    struct bv_vk_device_info info;
+
+    VkPhysicalDevice physical;
+    VkDevice device;
+    VkQueue queue;
+    uint32_t queue_family;
+    VkPhysicalDeviceMemoryProperties memory;
+    double timestamp_seconds; // per tick; 0: none
+    uint32_t timestamp_bits;
+
+    // Limits as used: the device's, or lowered by a quirk or the environment.
+    uint64_t max_range;
+    uint32_t max_groups[3], shared_bytes;
+    uint64_t submit_flops;
+    enum bv_vk_path path;               // of matrix products
+    struct bv_vk_matrix_shape fragment; // when path is not scalar
+
+    VkCommandPool commands;
+    VkDescriptorSetLayout set_layout;
+    VkPipelineLayout pipeline_layout;
+    VkPipelineCache cache;
+    size_t cache_bytes; // as read from disk
+    struct bv_vk_pipeline *pipelines;
+    struct bv_vk_weight_arena weight_arena;
+    bool subgroup_control; // required subgroup sizes may be asked for
+    bool lost, hung;       // failed; hung: without an end in sight
+    bool timing;
+};
+
+struct bv_vk_options {
+    const char *device; // as in bv_vk_create()
+    enum bv_vk_precision precision;
+    bv_vk_wrap *wrap; // tests; may be NULL
+    void *wrap_arg;
+};
+
+// bv_vk_create() with a hand on the function table.
+enum bv_status bv_vk_create_with(struct bv_backend **backend, struct bv_weights *weights,
+                                 const struct bv_vk_options *options, struct bv_error *err);
+
+// instance.c. destroy accepts a zeroed or half-made instance.
+enum bv_status bv_vk_instance_create(struct bv_vk_instance *instance, bv_vk_wrap *wrap,
+                                     void *wrap_arg, struct bv_error *err);
+void bv_vk_instance_destroy(struct bv_vk_instance *instance);
+
+// select.c: the physical devices with their properties; both lists malloc'd and freed by the
+// caller. The choice for a --device text: an index into infos.
+enum bv_status bv_vk_enumerate(struct bv_vk_instance *instance, VkPhysicalDevice **handles,
+                               struct bv_vk_device_info **infos, int *n, struct bv_error *err);
+enum bv_status bv_vk_choose(const struct bv_vk_device_info *infos, int n, const char *device,
+                            bool allow_software, int *chosen, struct bv_error *err);
+
+// device.c: opens vk->physical and makes what all programs share. close accepts a half-made vk.
+enum bv_status bv_vk_device_open(struct bv_vk *vk, struct bv_error *err);
+void bv_vk_device_close(struct bv_vk *vk);
+
+// A VkResult as a status; doing completes "the GPU failed while …". Device lost sticks to vk.
+enum bv_status bv_vk_check(struct bv_vk *vk, VkResult result, const char *doing,
+                           struct bv_error *err);
+
+// Waits for a fence. Past the watchdog's time the device counts as lost.
+enum bv_status bv_vk_wait(struct bv_vk *vk, VkFence fence, const char *doing, struct bv_error *err);
+
+#define BV_VK_TRY(vk, call, doing, err) BV_TRY(bv_vk_check((vk), (call), (doing), (err)))
+
+#endif
