@@ -233,6 +233,7 @@ static const struct bv_pickle_rule rules[] = {
     {"pathlib.WindowsPath", make_object},
     {"torch.Size", make_tuple},
     {"torch._tensor._rebuild_from_type_v2", make_subclass},
+    {"torch._utils._rebuild_meta_tensor_no_storage", make_object},
     {"torch._utils._rebuild_parameter", make_first},
     {"torch._utils._rebuild_parameter_with_state", make_first},
     {"torch._utils._rebuild_qtensor", make_object},

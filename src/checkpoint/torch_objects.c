@@ -279,6 +279,11 @@ enum bv_status bv_torch_tensor(struct bv_pickle *pickle, const struct bv_pickle_
     return BV_OK;
 }
 
+static bool is_set(const struct bv_pickle_value *value)
+{
+    return value && value->kind == BV_PICKLE_BOOL && value->boolean;
+}
+
 enum bv_status bv_torch_rebuild(struct bv_pickle *pickle, const struct bv_pickle_value *function,
                                 struct bv_pickle_value *args, struct bv_pickle_value **out,
                                 struct bv_error *err)
@@ -287,6 +292,9 @@ enum bv_status bv_torch_rebuild(struct bv_pickle *pickle, const struct bv_pickle
     const struct bv_pickle_value *storage = bv_pickle_item(args, 0);
     if (!storage || storage->kind != BV_PICKLE_STORAGE)
         return bv_fail(err, BV_ERR_FORMAT, "a tensor without a storage");
+    if (is_set(bv_pickle_get(bv_pickle_item(args, 6), "conj")) ||
+        is_set(bv_pickle_get(bv_pickle_item(args, 6), "neg")))
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "a tensor saved as a lazy conjugate or negative");
     return bv_torch_tensor(pickle, storage->window, bv_pickle_item(args, 1),
                            bv_pickle_item(args, 2), bv_pickle_item(args, 3), out, err);
 }

@@ -7,22 +7,13 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/torch_dtype.h"
 #include "support/check.h"
 #include "support/reference.h"
 
 static const char *const suffixes[] = {".pt", ".pth", ".bin",        ".ckpt",
                                        ".th", ".tar", ".safetensors"};
 static int n_files, n_listed, n_tensors;
-
-static const char *torch_dtype(enum bv_dtype dtype)
-{
-    static const char *const names[BV_DTYPE_COUNT] = {
-        [BV_F32] = "float32", [BV_F16] = "float16", [BV_BF16] = "bfloat16", [BV_F64] = "float64",
-        [BV_I64] = "int64",   [BV_I32] = "int32",   [BV_I16] = "int16",     [BV_I8] = "int8",
-        [BV_U8] = "uint8",    [BV_BOOL] = "bool",
-    };
-    return names[dtype];
-}
 
 // "(2, 3)" as Python prints a tuple.
 static void print_shape(const struct bv_checkpoint_tensor *t, char *out, size_t room)
@@ -65,8 +56,8 @@ static int check_line(struct bv_checkpoint *c, const char *path, char *line)
     if (!t)
         fail_msg("%s: no tensor '%s'", path, name);
     print_shape(t, shape, sizeof shape);
-    if (strcmp(shape, wanted_shape) != 0 || strcmp(torch_dtype(t->dtype), type) != 0)
-        fail_msg("%s: '%s' is %s %s, not %s %s", path, name, shape, torch_dtype(t->dtype),
+    if (strcmp(shape, wanted_shape) != 0 || strcmp(torch_dtype(t->dtype, false), type) != 0)
+        fail_msg("%s: '%s' is %s %s, not %s %s", path, name, shape, torch_dtype(t->dtype, false),
                  wanted_shape, type);
     return 1;
 }

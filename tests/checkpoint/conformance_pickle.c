@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/torch_dtype.h"
 #include "support/check.h"
 #include "support/reference.h"
 
@@ -50,18 +51,6 @@ static double as_double(const json_t *value)
         return json_is_true(value);
     return json_is_string(value) ? strtod(json_string_value(value), NULL)
                                  : json_number_value(value);
-}
-
-static const char *torch_dtype(const struct bv_checkpoint_tensor *t)
-{
-    static const char *const names[BV_DTYPE_COUNT] = {
-        [BV_F32] = "float32", [BV_F16] = "float16", [BV_BF16] = "bfloat16", [BV_F64] = "float64",
-        [BV_I64] = "int64",   [BV_I32] = "int32",   [BV_I16] = "int16",     [BV_I8] = "int8",
-        [BV_U8] = "uint8",    [BV_BOOL] = "bool",
-    };
-    if (t->is_complex)
-        return t->dtype == BV_F32 ? "complex64" : "complex128";
-    return names[t->dtype];
 }
 
 // Element i as a double, exactly.
@@ -117,7 +106,8 @@ static void check_tensor(struct bv_checkpoint *c, const char *what,
     struct bv_error err = {0};
     int n_dims = t->n_dims - t->is_complex;
     int64_t scale = t->is_complex ? 2 : 1;
-    assert_string_equal(torch_dtype(t), json_string_value(json_object_get(want, "dtype")));
+    assert_string_equal(torch_dtype(t->dtype, t->is_complex),
+                        json_string_value(json_object_get(want, "dtype")));
     check_sizes(what, json_object_get(want, "shape"), t->shape, n_dims, 1);
     check_sizes(what, json_object_get(want, "stride"), t->strides, n_dims, scale);
     assert_int_equal(t->offset, bv_json_integer(want, "storage_offset", -1) * scale);

@@ -121,6 +121,23 @@ static void test_checksum(void **state)
     }
 }
 
+// torch can be told not to compute checksums: stored members then have 0.
+static void test_no_checksum(void **state)
+{
+    (void)state;
+    const uint32_t crc = 0xadf3f363; // of "data", as Python's zlib.crc32 gives it
+    const struct member member = {.name = "a", .data = "data", .n = 4, .crc_error = 0 - crc};
+    struct bytes archive = {0};
+    struct bv_zip zip = {0};
+    struct bv_error err = {0};
+    put_zip(&archive, &member, 1, 0);
+    assert_ok(bv_zip_open(&zip, archive.data, archive.n, &err), err);
+    assert_int_equal(zip.members[0].crc, 0);
+    assert_ok(bv_zip_check(&zip.members[0], &err), err);
+    bv_zip_close(&zip);
+    bytes_free(&archive);
+}
+
 // A member that says it is larger than it is, or than deflate could make it.
 static void test_sizes(void **state)
 {
@@ -185,8 +202,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),     cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_checksum), cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_checksum), cmocka_unit_test(test_no_checksum),
+        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_damage),
     };
     for (size_t i = 0; i < sizeof long_text; i++)
         long_text[i] = (char)('a' + (i * i / 7) % 26);
