@@ -1,0 +1,188 @@
+// Metrics where they are undefined, and small cases whose result is known by hand.
+#include <math.h>
+#include <string.h>
+
+#include "eval/bootstrap.h"
+#include "eval/calibration.h"
+#include "eval/grounding_metrics.h"
+#include "eval/multiclass.h"
+#include "eval/reliability.h"
+#include "eval/retrieval_metrics.h"
+#include "eval/threshold.h"
+#include "eval/vqa_metrics.h"
+#include "support/check.h"
+
+// Without one of the classes nothing is a number, and nothing fails.
+static void test_one_class(void **state)
+{
+    (void)state;
+    struct bv_ranked_item items[2][2] = {{{0.7, 0, 1}, {0.2, 1, 1}}, {{0.7, 0, 0}, {0.2, 1, 0}}};
+    for (int i = 0; i < 2; i++) {
+        struct bv_error err = {0};
+        struct bv_threshold threshold = {0};
+        struct bv_calibration calibration = {0};
+        struct bv_areas areas = bv_areas_ranked(items[i], 2, NULL);
+        assert_true(isnan(bv_areas_auroc(&areas)));
+        assert_true(isnan(bv_areas_average_precision(&areas)));
+        assert_true(isnan(bv_areas_pr_trapezoid(&areas)));
+        struct bv_interval interval = bv_interval_delong(items[i], 2);
+        assert_true(isnan(interval.mean) && isnan(interval.low) && isnan(interval.high));
+        for (int rule = BV_THRESHOLD_MCC; rule <= BV_THRESHOLD_SPECIFICITY; rule++) {
+            assert_ok(
+                bv_threshold_fit(items[i], 2, (enum bv_threshold_rule)rule, 0.5, &threshold, &err),
+                err);
+            assert_true(isnan(threshold.value));
+        }
+        assert_int_equal(bv_calibration_fit_platt(items[i], 2, true, &calibration, &err),
+                         BV_ERR_ARG);
+        assert_int_equal(bv_calibration_fit_isotonic(items[i], 2, &calibration, &err), BV_ERR_ARG);
+        struct bv_ranked list = {items[i], 2};
+        assert_int_equal(bv_calibration_fit_temperature(&list, 1, true, &calibration, &err),
+                         BV_ERR_ARG);
+    }
+}
+
+static void test_nothing(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_areas areas = bv_areas_ranked(NULL, 0, NULL);
+    struct bv_curve_point *points = NULL;
+    size_t n = 7;
+    assert_true(isnan(bv_areas_auroc(&areas)));
+    assert_ok(bv_curve_points(NULL, 0, true, &points, &n, &err), err);
+    assert_int_equal(n, 0);
+    assert_true(isnan(bv_reliability(NULL, 0).brier));
+    struct bv_multiclass multiclass = {0};
+    assert_ok(bv_multiclass_evaluate(NULL, NULL, 0, 3, NULL, &multiclass, &err), err);
+    assert_true(isnan(multiclass.accuracy));
+    struct bv_confusion none = {0};
+    assert_true(isnan(bv_accuracy(&none)) && isnan(bv_precision(&none)));
+    assert_true(bv_f1(&none) == 0 && bv_mcc(&none) == 0);
+}
+
+// Replicates that lack a class are counted and left out; CheXzero's rule sorts them last.
+static void test_undefined_replicates(void **state)
+{
+    (void)state;
+    double replicates[40];
+    for (int i = 0; i < 40; i++)
+        replicates[i] = i % 4 ? (double)i / 40 : NAN;
+    struct bv_interval interval = bv_interval_chexzero(replicates, 40);
+    assert_int_equal(interval.n_undefined, 10);
+    assert_true(interval.low == 1.0 / 40); // element int(.025·40) - 1 = 0
+    assert_true(isnan(interval.high));     // element int(.975·40) - 1 = 38 is an undefined one
+    interval = bv_interval_percentile(replicates, 40);
+    assert_int_equal(interval.n_undefined, 10);
+    assert_true(interval.low > 1.0 / 40 && interval.high < 39.0 / 40);
+}
+
+static void test_separable(void **state)
+{
+    (void)state;
+    struct bv_ranked_item items[] = {{0.9, 0, 1}, {0.8, 1, 1}, {0.1, 2, 0}};
+    struct bv_ranked list = {items, 3};
+    struct bv_error err = {0};
+    struct bv_calibration calibration = {0};
+    assert_int_equal(bv_calibration_fit_temperature(&list, 1, true, &calibration, &err),
+                     BV_ERR_ARG);
+    assert_non_null(strstr(err.text, "separate"));
+    items[0].positive = items[1].positive = 0;
+    items[2].positive = 1;
+    assert_int_equal(bv_calibration_fit_temperature(&list, 1, true, &calibration, &err),
+                     BV_ERR_ARG);
+    assert_non_null(strstr(err.text, "against"));
+    // Platt's smoothed targets keep the same data finite.
+    assert_ok(bv_calibration_fit_platt(items, 3, true, &calibration, &err), err);
+    assert_true(isfinite(calibration.a) && calibration.a < 0);
+    double p = bv_calibration_apply(&calibration, 0);
+    assert_true(p > 0.5 && p < 1);
+}
+
+static void test_rule_names(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"",
+                                        "MCC",
+                                        "sensitivity",
+                                        "sensitivity=",
+                                        "sensitivity=2",
+                                        "specificity=-1",
+                                        "specificity=x",
+                                        "mcc "};
+    enum bv_threshold_rule rule = BV_THRESHOLD_F1;
+    double target = 7;
+    struct bv_error err = {0};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(bv_threshold_rule_parse(wrong[i], &rule, &target, &err), BV_ERR_ARG);
+    assert_true(rule == BV_THRESHOLD_F1 && target == 7);
+}
+
+// Two of three reports are the same text: the image finds "its" report at rank 2, an equal one
+// at 1.
+static void test_duplicate_texts(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"effusion", "no acute process", "no acute process", "x"};
+    uint32_t groups[4];
+    size_t n_duplicates = 0;
+    struct bv_error err = {0};
+    assert_ok(bv_text_groups(texts, 4, groups, &n_duplicates, &err), err);
+    assert_int_equal(n_duplicates, 1);
+    assert_int_equal(groups[2], 1);
+    assert_int_equal(groups[3], 3);
+    const float scores[] = {0.1f, 0.9f, 0.9f, 0.2f};
+    struct bv_retrieval own = {.ks = {1, 2}, .n_ks = 2}, equal = own;
+    double median = 0;
+    assert_ok(bv_retrieval_add(&own, scores, (const uint8_t[]){0, 0, 1, 0}, 4, &err), err);
+    assert_ok(bv_retrieval_add(&equal, scores, (const uint8_t[]){0, 1, 1, 0}, 4, &err), err);
+    bv_retrieval_finish(&own, &median);
+    assert_true(median == 2 && own.hits[0] == 0 && own.hits[1] == 1 && own.precision[1] == 0.5);
+    bv_retrieval_finish(&equal, &median);
+    assert_true(median == 1 && equal.hits[0] == 1 && equal.recall[0] == 0.5);
+    bv_retrieval_free(&own);
+    bv_retrieval_free(&equal);
+}
+
+static void test_vqa(void **state)
+{
+    (void)state;
+    struct bv_vqa vqa = {0};
+    bv_vqa_add(&vqa, "yes", " Yes ", true);
+    bv_vqa_add(&vqa, "no", "yes", true);
+    bv_vqa_add(&vqa, "left lung", "Left lung", false);
+    assert_true(bv_vqa_closed(&vqa) == 0.5);
+    assert_true(bv_vqa_open(&vqa) == 1);
+    assert_true(fabs(bv_vqa_overall(&vqa) - 2.0 / 3) < 1e-15);
+    assert_true(isnan(bv_vqa_open(&(struct bv_vqa){0})));
+}
+
+static void test_grounding_arguments(void **state)
+{
+    (void)state;
+    float map[] = {0, 1, 2, 3};
+    struct bv_box box = {0, 0, 2, 2}; // everything: no outside
+    struct bv_grounding result = {0};
+    struct bv_error err = {0};
+    assert_int_equal(bv_grounding_evaluate(map, 2, 2, NULL, 0, &result, &err), BV_ERR_ARG);
+    assert_ok(bv_grounding_evaluate(map, 2, 2, &box, 1, &result, &err), err);
+    assert_true(isnan(result.cnr_signed) && result.hit);
+    for (int i = 0; i < 4; i++)
+        map[i] = NAN;
+    assert_int_equal(bv_grounding_evaluate(map, 2, 2, &box, 1, &result, &err), BV_ERR_ARG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_class),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_undefined_replicates),
+        cmocka_unit_test(test_separable),
+        cmocka_unit_test(test_rule_names),
+        cmocka_unit_test(test_duplicate_texts),
+        cmocka_unit_test(test_vqa),
+        cmocka_unit_test(test_grounding_arguments),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
