@@ -214,7 +214,7 @@ struct bv_tensor *bv_reduce(struct bv_graph *g, struct bv_tensor *x, struct bv_t
     return x ? bv_graph_append(g, BV_OP_reduce, &p, 2, in) : NULL;
 }
 
-struct bv_tensor *bv_gather(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *index)
+struct bv_tensor *bv_gather_rows(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *index)
 {
     union bv_params p = {.gather = {0}};
     return append2(g, BV_OP_gather, &p, x, index);

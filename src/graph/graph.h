@@ -108,7 +108,7 @@ struct bv_tensor *bv_mean_pool(struct bv_graph *g, struct bv_tensor *x, int kern
 // Over axis 1 of [B,T,C], or all positions of [N,H,W,C]; lengths may be NULL.
 struct bv_tensor *bv_reduce(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *lengths,
                             enum bv_reduce_kind kind);
-struct bv_tensor *bv_gather(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *index);
+struct bv_tensor *bv_gather_rows(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *index);
 struct bv_tensor *bv_concat(struct bv_graph *g, int n, struct bv_tensor *const *parts, int axis);
 struct bv_tensor *bv_slice(struct bv_graph *g, struct bv_tensor *x, int axis, int64_t start,
                            int64_t count);

@@ -65,6 +65,6 @@ void bv_text_clip(struct bv_graph *g, const json_t *config, const char *prefix,
     }
     x = bv_layer_norm(g, x, c.eps, "%sln_final", prefix);
     bv_features_add(g, features, x, "last");
-    struct bv_tensor *end = in->last ? bv_gather(g, x, in->last) : NULL;
+    struct bv_tensor *end = in->last ? bv_gather_rows(g, x, in->last) : NULL;
     bv_features_add(g, features, bv_reshape(g, end, 2, (int64_t[]){B, C}), "end");
 }

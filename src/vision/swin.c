@@ -51,6 +51,8 @@ static struct bv_tensor *position_bias(struct bv_graph *g, int window, const cha
     (void)snprintf(key, sizeof key, "spread:%s", table->name);
     int64_t dim[] = {s.heads, T, T};
     struct bv_error err = {0};
+    if (!table->data) // shapes only: a definition that is checked, not run
+        return bv_graph_derived(g, key, NULL, 3, dim);
     if (bv_weights_f32(g->weights, table, &s.table, &err) != BV_OK ||
         bv_weights_derive(g->weights, key, (size_t)(s.heads * T * T) * sizeof(float), spread_bias,
                           &s, &data, &err) != BV_OK)

@@ -1,0 +1,69 @@
+#include "api/context.h"
+
+#include <openjpeg.h>
+#include <png.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *bv_version(void)
+{
+    return BIOVL_VERSION;
+}
+
+void bv_free(void *memory)
+{
+    free(memory);
+}
+
+enum bv_status bv_context_open(struct bv_context **out, int n_threads)
+{
+    struct bv_context *context = calloc(1, sizeof *context);
+    if (!context)
+        return BV_ERR_NOMEM;
+    enum bv_status status = bv_pool_create(&context->pool, n_threads, &context->error);
+    if (status != BV_OK)
+        bv_context_close(&context);
+    else
+        *out = context;
+    return status;
+}
+
+void bv_context_close(struct bv_context **context)
+{
+    if (!*context)
+        return;
+    bv_pool_destroy(&(*context)->pool);
+    free(*context);
+    *context = NULL;
+}
+
+const char *bv_last_error(const struct bv_context *context)
+{
+    return context ? context->error.text : "";
+}
+
+struct bv_error *bv_begin(struct bv_context *context)
+{
+    context->error.status = BV_OK;
+    context->error.text[0] = 0;
+    return &context->error;
+}
+
+enum bv_status bv_json_text(json_t *value, char **text, struct bv_error *err)
+{
+    char *dump = value ? json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(value);
+    if (!dump)
+        return bv_fail_nomem(err, "a JSON text");
+    *text = dump;
+    return BV_OK;
+}
+
+enum bv_status bv_build_info(char **json)
+{
+    json_t *info = json_pack(
+        "{s:s, s:s, s:{s:s, s:s, s:s, s:s}, s:b, s:s}", "version", BIOVL_VERSION, "compiler",
+        __VERSION__, "libraries", "dcmtk", BIOVL_DCMTK_VERSION, "openjpeg", opj_version(), "libpng",
+        png_get_libpng_ver(NULL), "jansson", jansson_version_str(), "vulkan", bv_vk_built(), "intended_use", "research");
+    return bv_json_text(info, json, NULL);
+}

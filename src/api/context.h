@@ -1,0 +1,42 @@
+// context.h: the insides of the public handles.
+#ifndef BV_API_CONTEXT_H
+#define BV_API_CONTEXT_H
+
+#include "base/json.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "biovl/biovl.h"
+#include "model/session.h"
+#include "score/classifier.h"
+#include "vulkan/vulkan.h"
+
+struct bv_context {
+    struct bv_pool *pool;
+    struct bv_error error;
+};
+
+struct bv_engine {
+    struct bv_context *context;
+    struct bv_session *session;
+};
+
+struct bv_zero_shot {
+    struct bv_engine *engine;
+    struct bv_labels labels;
+    json_t *prompt_set;
+    struct bv_classifier *classifier;
+    char warning[256];
+};
+
+// Prepares the context for a call: no stale sentence survives it.
+struct bv_error *bv_begin(struct bv_context *context);
+
+// Turns value into text and releases it. what is named when memory is out.
+enum bv_status bv_json_text(json_t *value, char **text, struct bv_error *err);
+
+// Decodes, preprocesses and encodes one image; out [dim], raw. image and warnings are for the
+// caller's report: *image is the caller's to free when image is not NULL.
+enum bv_status bv_engine_run_image(struct bv_engine *engine, struct bv_image *image, float *out,
+                                   struct bv_error *err);
+
+#endif

@@ -1,0 +1,200 @@
+// The public calls that run encoders.
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/context.h"
+#include "checkpoint/npy.h"
+
+enum bv_status bv_engine_open(struct bv_context *context, const struct bv_model *model,
+                              const char *device, const char *precision, struct bv_engine **out)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_engine *engine = calloc(1, sizeof *engine);
+    if (!engine)
+        return bv_fail_nomem(err, "an engine");
+    engine->context = context;
+    struct bv_session_options options = {device, precision, context->pool};
+    enum bv_status status = bv_session_open(&engine->session, model, &options, err);
+    if (status != BV_OK)
+        bv_engine_close(&engine);
+    else
+        *out = engine;
+    return status;
+}
+
+void bv_engine_close(struct bv_engine **engine)
+{
+    if (!*engine)
+        return;
+    bv_session_close(&(*engine)->session);
+    free(*engine);
+    *engine = NULL;
+}
+
+const char *bv_engine_device(const struct bv_engine *engine)
+{
+    return bv_session_device(engine->session);
+}
+
+const char *bv_engine_precision(const struct bv_engine *engine)
+{
+    return bv_session_precision(engine->session);
+}
+
+const char *bv_engine_fallback(const struct bv_engine *engine)
+{
+    return bv_session_fallback(engine->session);
+}
+
+size_t bv_engine_image_dim(struct bv_engine *engine)
+{
+    struct bv_error *err = bv_begin(engine->context);
+    struct bv_output_shape shape = {0};
+    const struct bv_model *m = bv_session_model(engine->session);
+    int side = m->image_height > 0 ? m->image_height : 224;
+    if (bv_session_image_shape(engine->session, "global", side, side, &shape, err) != BV_OK)
+        return 0;
+    return (size_t)shape.dim[0];
+}
+
+size_t bv_engine_text_dim(struct bv_engine *engine)
+{
+    struct bv_error *err = bv_begin(engine->context);
+    struct bv_output_shape shape = {0};
+    if (bv_session_text_shape(engine->session, "global", 8, &shape, err) != BV_OK)
+        return 0;
+    return (size_t)shape.dim[0];
+}
+
+enum bv_status bv_engine_run_image(struct bv_engine *engine, struct bv_image *image, float *out,
+                                   struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(engine->session);
+    struct bv_pixels pixels = {0};
+    BV_TRY(bv_recipe_run(m->recipe, image, &pixels, err));
+    struct bv_wanted wanted = {"global", out};
+    enum bv_status status =
+        bv_session_encode_pixels(engine->session, pixels.data, 1, pixels.height, pixels.width,
+                                 pixels.channels, &wanted, 1, err);
+    bv_pixels_free(&pixels);
+    return status;
+}
+
+static enum bv_status embed_image(struct bv_engine *engine, struct bv_image *image, unsigned flags,
+                                  float *out, struct bv_error *err)
+{
+    size_t dim = bv_engine_image_dim(engine);
+    if (dim == 0)
+        return err->status;
+    BV_TRY(bv_engine_run_image(engine, image, out, err));
+    if (!(flags & BV_EMBED_RAW))
+        bv_normalize_rows(out, 1, dim);
+    return BV_OK;
+}
+
+enum bv_status bv_engine_embed_image(struct bv_engine *engine, const char *path, unsigned flags,
+                                     float *out)
+{
+    struct bv_error *err = bv_begin(engine->context);
+    struct bv_image *image = NULL;
+    BV_TRY(bv_image_open(path, NULL, &image, err));
+    enum bv_status status = embed_image(engine, image, flags, out, err);
+    bv_image_free(&image);
+    return status;
+}
+
+enum bv_status bv_engine_embed_image_bytes(struct bv_engine *engine, const void *bytes, size_t size,
+                                           const char *name, unsigned flags, float *out)
+{
+    struct bv_error *err = bv_begin(engine->context);
+    struct bv_image *image = NULL;
+    BV_TRY(bv_image_read(bytes, size, name, NULL, &image, err));
+    enum bv_status status = embed_image(engine, image, flags, out, err);
+    bv_image_free(&image);
+    return status;
+}
+
+static enum bv_status embed_texts(struct bv_engine *engine, const char *const *texts,
+                                  struct bv_tokens *tokens, const struct bv_tokens **list, size_t n,
+                                  float *out, unsigned char *truncated, struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(engine->session);
+    for (size_t i = 0; i < n; i++) {
+        if (bv_tokenizer_encode(m->tokenizer, texts[i], strlen(texts[i]), &tokens[i], err) != BV_OK)
+            return bv_fail_prefix(err, "text %zu", i + 1);
+        if (truncated)
+            truncated[i] = tokens[i].truncated;
+        list[i] = &tokens[i];
+    }
+    return bv_session_encode_tokens(engine->session, list, n, "global", out, err);
+}
+
+enum bv_status bv_engine_embed_texts(struct bv_engine *engine, const char *const *texts, size_t n,
+                                     unsigned flags, float *out, unsigned char *truncated)
+{
+    size_t dim = bv_engine_text_dim(engine);
+    struct bv_error *err = &engine->context->error;
+    if (dim == 0)
+        return err->status;
+    struct bv_tokens *tokens = calloc(n + 1, sizeof *tokens);
+    const struct bv_tokens **list = calloc(n + 1, sizeof *list);
+    enum bv_status status = BV_OK;
+    if (!tokens || !list)
+        status = bv_fail_nomem(err, "texts");
+    if (status == BV_OK)
+        status = embed_texts(engine, texts, tokens, list, n, out, truncated, err);
+    for (size_t i = 0; tokens && i < n; i++)
+        bv_tokens_free(&tokens[i]);
+    free(tokens);
+    free(list);
+    if (status == BV_OK && !(flags & BV_EMBED_RAW))
+        bv_normalize_rows(out, n, dim);
+    return status;
+}
+
+enum bv_status bv_preprocess(struct bv_context *context, const struct bv_model *model,
+                             const char *path, float **pixels, int64_t shape[3])
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_image *image = NULL;
+    struct bv_pixels result = {0};
+    if (!bv_model_has_image(model))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", model->name);
+    BV_TRY(bv_image_open(path, NULL, &image, err));
+    enum bv_status status = bv_recipe_run(model->recipe, image, &result, err);
+    bv_image_free(&image);
+    if (status != BV_OK)
+        return status;
+    *pixels = result.data;
+    shape[0] = result.height;
+    shape[1] = result.width;
+    shape[2] = result.channels;
+    return BV_OK;
+}
+
+enum bv_status bv_write_npy(struct bv_context *context, const char *path, const float *data,
+                            int rank, const int64_t *shape)
+{
+    return bv_npy_write(path, BV_F32, rank, shape, data, bv_begin(context));
+}
+
+enum bv_status bv_tokenize(struct bv_context *context, const struct bv_model *model,
+                           const char *text, size_t n_bytes, int32_t **ids, size_t *n,
+                           int *truncated)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_tokens tokens = {0};
+    if (!model->tokenizer)
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no text encoder", model->name);
+    BV_TRY(bv_tokenizer_encode(model->tokenizer, text, n_bytes, &tokens, err));
+    int32_t *copy = malloc(tokens.n * sizeof *copy + 1);
+    if (copy) {
+        memcpy(copy, tokens.ids, tokens.n * sizeof *copy);
+        *ids = copy;
+        *n = tokens.n;
+        if (truncated)
+            *truncated = tokens.truncated;
+    }
+    bv_tokens_free(&tokens);
+    return copy ? BV_OK : bv_fail_nomem(err, "token ids");
+}

@@ -1,0 +1,204 @@
+// The public calls on model files.
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/context.h"
+#include "model/card.h"
+#include "model/golden.h"
+#include "model/import.h"
+#include "vulkan/vulkan.h"
+
+enum bv_status bv_model_open(struct bv_context *context, const char *path, struct bv_model **model)
+{
+    return bv_model_load(model, path, bv_begin(context));
+}
+
+void bv_model_close(struct bv_model **model)
+{
+    bv_model_unload(model);
+}
+
+const char *bv_model_notice(const struct bv_model *model)
+{
+    return bv_json_string(model->card, "notice", NULL);
+}
+
+enum bv_status bv_model_describe(struct bv_context *context, const struct bv_model *model,
+                                 char **json)
+{
+    json_t *tensors = json_array();
+    int64_t parameters = 0;
+    for (size_t i = 0; i < model->file.n_tensors; i++) {
+        const struct bv_safetensors_tensor *t = &model->file.tensors[i];
+        json_t *shape = json_array();
+        int64_t n = 1;
+        for (int d = 0; d < t->n_dims; d++) {
+            (void)json_array_append_new(shape, json_integer(t->shape[d]));
+            n *= t->shape[d];
+        }
+        parameters += n;
+        (void)json_array_append_new(tensors, json_pack("{s:s, s:s, s:o}", "name", t->name, "dtype",
+                                                       bv_dtype_name(t->dtype), "shape", shape));
+    }
+    json_t *value =
+        json_pack("{s:s, s:s, s:I, s:I, s:O, s:o}", "system", model->name, "sha256", model->digest,
+                  "parameters", (json_int_t)parameters, "max_tokens", (json_int_t)model->max_tokens,
+                  "card", model->card, "tensors", tensors);
+    return bv_json_text(value, json, bv_begin(context));
+}
+
+static enum bv_status parse_dtype(const char *name, struct bv_import_options *options,
+                                  struct bv_error *err)
+{
+    static const struct {
+        const char *name;
+        enum bv_dtype dtype;
+    } types[] = {{"f32", BV_F32}, {"f16", BV_F16}, {"bf16", BV_BF16}};
+    options->keep_dtype = name == NULL;
+    for (size_t i = 0; name && i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, name) == 0) {
+            options->dtype = types[i].dtype;
+            return BV_OK;
+        }
+    return name ? bv_fail(err, BV_ERR_ARG, "unknown element type \"%s\" (f32, f16, bf16)", name)
+                : BV_OK;
+}
+
+enum bv_status bv_convert(struct bv_context *context, const char *source, const char *path,
+                          const struct bv_convert_options *options, char **json)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_import_options o = {
+        .system = options->system,
+        .vocabulary = options->vocabulary,
+        .set = options->overrides,
+        .n_set = options->n_overrides,
+        .pool = context->pool,
+    };
+    struct bv_import_report report = {.n_tensors = 0};
+    BV_TRY(parse_dtype(options->dtype, &o, err));
+    BV_TRY(bv_import(source, path, &o, &report, err));
+    if (!json)
+        return BV_OK;
+    return bv_json_text(json_pack("{s:s, s:I, s:I, s:s}", "system", report.system, "tensors",
+                                  (json_int_t)report.n_tensors, "ignored",
+                                  (json_int_t)report.n_ignored, "sha256", report.digest),
+                        json, err);
+}
+
+// The limits of a check against the stored f32 vectors, by precision.
+static const struct limit {
+    const char *precision;
+    double cosine;
+} limits[] = {
+    {"f32", 0.999999}, {"f16", 0.9999}, {"bf16", 0.999}, {"bf16x3", 0.999999}, {"int8", 0.995}};
+
+// One device and precision; *pass is cleared when it misses its limit. A precision that the device
+// does not offer is left out.
+static enum bv_status check(struct bv_context *context, const struct bv_model *model,
+                            const json_t *golden, const char *device, const struct limit *limit,
+                            json_t *checks, bool *pass, struct bv_error *err)
+{
+    struct bv_session *session = NULL;
+    struct bv_session_options options = {device, limit->precision, context->pool};
+    enum bv_status status = bv_session_open(&session, model, &options, err);
+    if (status == BV_ERR_UNSUPPORTED)
+        return BV_OK;
+    BV_TRY(status);
+    struct bv_golden_report report = {0};
+    status = bv_golden_compare(session, golden, &report, err);
+    if (status == BV_OK) {
+        bool good = report.n_vectors > 0 && report.worst_cosine >= limit->cosine;
+        *pass = *pass && good;
+        (void)json_array_append_new(
+            checks,
+            json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:b}", "device", bv_session_device(session),
+                      "precision", limit->precision, "vectors", report.n_vectors, "cosine",
+                      report.worst_cosine, "limit", limit->cosine, "difference",
+                      report.largest_difference, "pass", good));
+    }
+    bv_session_close(&session);
+    return status;
+}
+
+static enum bv_status verify(struct bv_context *context, const struct bv_model *model,
+                             const char *device, json_t *report, bool *pass, struct bv_error *err)
+{
+    char digest[65];
+    size_t size = 0;
+    bv_model_digest(&model->file, digest);
+    bool same = strcmp(digest, model->digest) == 0;
+    (void)json_object_set_new(report, "digest", json_string(same ? "ok" : "differs"));
+    const char *text = bv_safetensors_metadata(&model->file, BV_META_GOLDEN, &size);
+    if (!text)
+        return bv_fail(err, BV_ERR_MODEL, "the file carries no golden vectors");
+    json_t *golden = NULL, *checks = json_array();
+    BV_TRY(bv_json_parse(&golden, text, size, "golden vectors", err));
+    (void)json_object_set_new(report, "checks", checks);
+    *pass = same;
+    enum bv_status status = BV_OK;
+    for (size_t i = 0; status == BV_OK && i < sizeof limits / sizeof *limits; i++)
+        status = check(context, model, golden, device, &limits[i], checks, pass, err);
+    json_decref(golden);
+    return status;
+}
+
+enum bv_status bv_verify(struct bv_context *context, const char *path, const char *device,
+                         char **json)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_model *model = NULL;
+    BV_TRY(bv_model_load(&model, path, err));
+    json_t *report = json_object();
+    bool pass = false;
+    enum bv_status status = verify(context, model, device, report, &pass, err);
+    bv_model_unload(&model);
+    if (status != BV_OK) {
+        json_decref(report);
+        return bv_fail_prefix(err, "%s", path);
+    }
+    BV_TRY(bv_json_text(report, json, err));
+    return pass ? BV_OK : bv_fail(err, BV_ERR_MODEL, "%s: verification failed", path);
+}
+
+enum bv_status bv_systems(struct bv_context *context, char **json)
+{
+    struct bv_error *err = bv_begin(context);
+    json_t *list = json_array();
+    for (size_t i = 0; i < bv_card_count(); i++) {
+        json_t *card = NULL;
+        enum bv_status status = bv_card_load(&card, bv_card_name(i), err);
+        if (status != BV_OK) {
+            json_decref(list);
+            return status;
+        }
+        (void)json_array_append_new(list, card);
+    }
+    return bv_json_text(list, json, err);
+}
+
+enum bv_status bv_devices(struct bv_context *context, char **json)
+{
+    struct bv_error *err = bv_begin(context);
+    json_t *list = json_array();
+    (void)json_array_append_new(
+        list, json_pack("{s:s, s:i}", "device", "cpu", "processors", bv_processor_count()));
+    struct bv_vk_device_info *devices = NULL;
+    int n = 0;
+    if (bv_vk_built() && bv_vk_list_devices(&devices, &n, NULL) == BV_OK)
+        for (int i = 0; i < n; i++) {
+            const struct bv_vk_device_info *d = &devices[i];
+            json_t *value = json_pack(
+                "{s:o, s:s, s:s, s:b, s:I, s:I, s:i, s:i, s:b, s:b}", "device",
+                json_sprintf("vulkan:%d", d->index), "name", d->name, "driver", d->driver, "usable",
+                d->usable, "memory_bytes", (json_int_t)d->heap_bytes, "max_buffer_range",
+                (json_int_t)d->max_buffer_range, "shared_bytes", (int)d->shared_bytes,
+                "subgroup_size", (int)d->subgroup_size, "f16_storage", d->f16_storage,
+                "matrix_cores", d->matrix_khr || d->matrix_nv);
+            if (!d->usable)
+                (void)json_object_set_new(value, "why_not", json_string(d->why_not));
+            (void)json_array_append_new(list, value);
+        }
+    free(devices);
+    return bv_json_text(list, json, err);
+}

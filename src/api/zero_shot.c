@@ -1,0 +1,223 @@
+// The public calls of zero-shot classification.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/context.h"
+
+struct bv_result {
+    const struct bv_zero_shot *zero_shot;
+    char *path;
+    struct bv_image *image; // header facts and warnings
+    double *scores, *positive, *negative;
+};
+
+static void note_negations(struct bv_zero_shot *z)
+{
+    for (size_t i = 0; i < z->labels.n; i++)
+        if (z->labels.items[i].negated) {
+            (void)snprintf(z->warning, sizeof z->warning,
+                           "label \"%.60s\" is itself negative: its negative prompt \"%.60s\" is a "
+                           "double negation; give it prompts of its own",
+                           z->labels.items[i].name, z->labels.items[i].negative[0]);
+            return;
+        }
+}
+
+enum bv_status bv_zero_shot_open(struct bv_engine *engine, const char *labels, size_t n_bytes,
+                                 const char *name, const char *templates, struct bv_zero_shot **out)
+{
+    struct bv_error *err = bv_begin(engine->context);
+    const struct bv_model *model = bv_session_model(engine->session);
+    if (!bv_model_has_image(model) || !bv_model_has_text(model))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" is not a dual encoder: it cannot classify",
+                       model->name);
+    struct bv_zero_shot *z = calloc(1, sizeof *z);
+    if (!z)
+        return bv_fail_nomem(err, "a classifier");
+    z->engine = engine;
+    enum bv_status status = BV_OK;
+    if (templates)
+        status = bv_json_parse(&z->prompt_set, templates, strlen(templates), "templates", err);
+    else
+        z->prompt_set = json_incref(json_object_get(model->card, "prompts"));
+    if (status == BV_OK)
+        status = bv_labels_parse(&z->labels, labels, n_bytes, name, z->prompt_set, err);
+    if (status == BV_OK)
+        status = bv_classifier_create(&z->classifier, engine->session, &z->labels, err);
+    if (status != BV_OK) {
+        bv_zero_shot_close(&z);
+        return status;
+    }
+    note_negations(z);
+    *out = z;
+    return BV_OK;
+}
+
+void bv_zero_shot_close(struct bv_zero_shot **out)
+{
+    struct bv_zero_shot *z = *out;
+    if (!z)
+        return;
+    bv_classifier_destroy(&z->classifier);
+    bv_labels_free(&z->labels);
+    json_decref(z->prompt_set);
+    free(z);
+    *out = NULL;
+}
+
+size_t bv_zero_shot_count(const struct bv_zero_shot *z)
+{
+    return z->labels.n;
+}
+
+const char *bv_zero_shot_label(const struct bv_zero_shot *z, size_t i)
+{
+    return z->labels.items[i].name;
+}
+
+size_t bv_zero_shot_truncated(const struct bv_zero_shot *z)
+{
+    return bv_classifier_truncated(z->classifier);
+}
+
+const char *bv_zero_shot_warning(const struct bv_zero_shot *z)
+{
+    return z->warning[0] ? z->warning : NULL;
+}
+
+static enum bv_status score(struct bv_zero_shot *z, struct bv_result *r, struct bv_error *err)
+{
+    size_t n = z->labels.n, D = bv_classifier_dim(z->classifier);
+    float *embedding = malloc(D * sizeof *embedding);
+    r->scores = calloc(n, sizeof *r->scores);
+    r->positive = calloc(n, sizeof *r->positive);
+    r->negative = calloc(n, sizeof *r->negative);
+    enum bv_status status = BV_OK;
+    if (!embedding || !r->scores || !r->positive || !r->negative)
+        status = bv_fail_nomem(err, "scores");
+    if (status == BV_OK)
+        status = bv_engine_run_image(z->engine, r->image, embedding, err);
+    if (status == BV_OK)
+        status = bv_classifier_score(z->classifier, embedding, 1, r->scores, r->positive,
+                                     r->negative, err);
+    free(embedding);
+    return status;
+}
+
+enum bv_status bv_zero_shot_classify(struct bv_zero_shot *z, const char *path,
+                                     struct bv_result **out)
+{
+    struct bv_error *err = bv_begin(z->engine->context);
+    struct bv_result *r = calloc(1, sizeof *r);
+    if (!r)
+        return bv_fail_nomem(err, "a result");
+    r->zero_shot = z;
+    r->path = strdup(path);
+    enum bv_status status = r->path ? BV_OK : bv_fail_nomem(err, "a result");
+    if (status == BV_OK)
+        status = bv_image_open(path, NULL, &r->image, err);
+    if (status == BV_OK)
+        (void)0;
+    if (status == BV_OK)
+        status = score(z, r, err);
+    if (status != BV_OK)
+        bv_result_free(&r);
+    else
+        *out = r;
+    return status;
+}
+
+void bv_result_free(struct bv_result **out)
+{
+    struct bv_result *r = *out;
+    if (!r)
+        return;
+    bv_image_free(&r->image);
+    free(r->path);
+    free(r->scores);
+    free(r->positive);
+    free(r->negative);
+    free(r);
+    *out = NULL;
+}
+
+double bv_result_score(const struct bv_result *r, size_t i)
+{
+    return r->scores[i];
+}
+
+const char *bv_result_kind(const struct bv_result *r)
+{
+    return bv_score_rule_name(bv_classifier_scoring(r->zero_shot->classifier)->rule);
+}
+
+size_t bv_result_warning_count(const struct bv_result *r)
+{
+    return (size_t)r->image->warnings.n;
+}
+
+const char *bv_result_warning_reason(const struct bv_result *r, size_t i)
+{
+    return bv_reason_name(r->image->warnings.items[i].reason);
+}
+
+const char *bv_result_warning_text(const struct bv_result *r, size_t i)
+{
+    return r->image->warnings.items[i].text;
+}
+
+static json_t *scores_json(const struct bv_result *r)
+{
+    const struct bv_zero_shot *z = r->zero_shot;
+    json_t *list = json_array();
+    for (size_t i = 0; i < z->labels.n; i++) {
+        json_t *s =
+            json_pack("{s:s, s:f, s:s, s:f}", "label", z->labels.items[i].name, "score",
+                      r->scores[i], "kind", bv_result_kind(r), "positive_cosine", r->positive[i]);
+        if (z->labels.items[i].n_negative > 0)
+            (void)json_object_set_new(s, "negative_cosine", json_real(r->negative[i]));
+        (void)json_array_append_new(list, s);
+    }
+    return list;
+}
+
+static json_t *source_json(const struct bv_result *r)
+{
+    static const char *const views[] = {"unknown", "PA", "AP", "lateral"};
+    static const char *const sources[] = {"dicom", "png", "jpeg", "jpeg2000"};
+    const struct bv_image *image = r->image;
+    json_t *source =
+        json_pack("{s:s, s:i, s:i, s:i, s:s, s:b}", "format", sources[image->source], "width",
+                  image->width, "height", image->height, "bits", image->bits_stored, "view",
+                  views[image->view], "lossy", image->lossy);
+    if (image->transfer_syntax[0])
+        (void)json_object_set_new(source, "transfer_syntax", json_string(image->transfer_syntax));
+    if (image->source == BV_SOURCE_DICOM)
+        (void)json_object_set_new(
+            source, "photometric",
+            json_string(image->photometric == BV_MONOCHROME1 ? "MONOCHROME1" : "MONOCHROME2"));
+    return source;
+}
+
+enum bv_status bv_result_json(const struct bv_result *r, char **json)
+{
+    const struct bv_zero_shot *z = r->zero_shot;
+    const struct bv_engine *engine = z->engine;
+    const struct bv_model *m = bv_session_model(engine->session);
+    json_t *warnings = json_array();
+    for (size_t i = 0; i < bv_result_warning_count(r); i++)
+        (void)json_array_append_new(warnings, json_pack("{s:s, s:s}", "reason",
+                                                        bv_result_warning_reason(r, i), "text",
+                                                        bv_result_warning_text(r, i)));
+    json_t *value =
+        json_pack("{s:s, s:o, s:s, s:o, s:{s:s, s:s}, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:o}",
+                  "path", r->path, "source", source_json(r), "preset",
+                  bv_recipe_intensity(m->recipe), "warnings", warnings, "model", "name", m->name,
+                  "sha256", m->digest, "prompts", "set", z->labels.set, "sha256", z->labels.digest,
+                  "device", bv_engine_device(engine), "precision", bv_engine_precision(engine),
+                  "version", BIOVL_VERSION, "intended_use", "research", "scores", scores_json(r));
+    if (value && bv_engine_fallback(engine))
+        (void)json_object_set_new(value, "fallback", json_string(bv_engine_fallback(engine)));
+    return bv_json_text(value, json, bv_begin(engine->context));
+}

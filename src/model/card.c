@@ -1,0 +1,125 @@
+#include "model/card.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/assets.h"
+
+static const size_t max_card_bytes = 1 << 20;
+static const char folder[] = "systems/";
+
+const struct bv_asset *bv_asset_find(const char *path)
+{
+    for (size_t i = 0; i < bv_n_assets; i++)
+        if (strcmp(bv_assets[i].path, path) == 0)
+            return &bv_assets[i];
+    return NULL;
+}
+
+// A card is an asset directly in systems/.
+static bool is_card(const struct bv_asset *asset)
+{
+    return strncmp(asset->path, folder, sizeof folder - 1) == 0 &&
+           !strchr(asset->path + sizeof folder - 1, '/');
+}
+
+static enum bv_status load_asset(json_t **out, const char *kind, const char *name,
+                                 struct bv_error *err)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s%s.json", kind, name);
+    const struct bv_asset *asset = bv_asset_find(path);
+    if (!asset)
+        return bv_fail(err, BV_ERR_ARG, "there is no %s", path);
+    return bv_json_parse(out, (const char *)asset->data, asset->size, path, err);
+}
+
+size_t bv_card_count(void)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < bv_n_assets; i++)
+        n += is_card(&bv_assets[i]);
+    return n;
+}
+
+const char *bv_card_name(size_t index)
+{
+    static _Thread_local char name[64];
+    for (size_t i = 0; i < bv_n_assets; i++)
+        if (is_card(&bv_assets[i]) && index-- == 0) {
+            const char *file = bv_assets[i].path + sizeof folder - 1;
+            (void)snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - 5), file);
+            return name;
+        }
+    return "";
+}
+
+// Replaces a string member by the shared document it names.
+static enum bv_status resolve(json_t *card, const char *key, const char *kind, struct bv_error *err)
+{
+    const char *name = bv_json_string(card, key, NULL);
+    if (!name)
+        return BV_OK;
+    json_t *value = NULL;
+    BV_TRY(load_asset(&value, kind, name, err));
+    if (strcmp(key, "prompts") == 0) // outputs name the prompt set that they used
+        (void)json_object_set_new(value, "name", json_string(name));
+    if (json_object_set_new(card, key, value) != 0)
+        return bv_fail_nomem(err, "a system card");
+    return BV_OK;
+}
+
+enum bv_status bv_card_load(json_t **out, const char *name, struct bv_error *err)
+{
+    json_t *card = NULL;
+    size_t n = strlen(name);
+    if (strchr(name, '/') || (n > 5 && strcmp(name + n - 5, ".json") == 0))
+        BV_TRY(bv_json_load(&card, name, max_card_bytes, err));
+    else if (load_asset(&card, folder, name, err) != BV_OK)
+        return bv_fail(err, BV_ERR_ARG, "unknown system \"%s\" (biovl info --systems lists them)",
+                       name);
+    enum bv_status status = json_is_object(card)
+                                ? resolve(card, "preprocess", "systems/recipes/", err)
+                                : bv_fail(err, BV_ERR_FORMAT, "%s: not a JSON object", name);
+    if (status == BV_OK)
+        status = resolve(card, "prompts", "prompts/", err);
+    if (status != BV_OK) {
+        json_decref(card);
+        return status;
+    }
+    *out = card;
+    return BV_OK;
+}
+
+enum bv_status bv_rules_load(json_t **rules, const char *name, struct bv_error *err)
+{
+    return load_asset(rules, "systems/rules/", name, err);
+}
+
+enum bv_status bv_card_set(json_t *card, const char *path, const char *value, struct bv_error *err)
+{
+    json_t *parsed = json_loads(value, JSON_DECODE_ANY, NULL);
+    if (!parsed)
+        parsed = json_string(value);
+    if (!parsed)
+        return bv_fail(err, BV_ERR_ARG, "%s: not a usable value", path);
+    json_t *object = card;
+    const char *rest = path;
+    for (const char *dot; (dot = strchr(rest, '.')); rest = dot + 1) {
+        json_t *child = json_object_getn(object, rest, (size_t)(dot - rest));
+        if (!child) {
+            child = json_object();
+            (void)json_object_setn_new(object, rest, (size_t)(dot - rest), child);
+        }
+        if (!json_is_object(child)) {
+            json_decref(parsed);
+            return bv_fail(err, BV_ERR_ARG, "%s: the card has another kind of value on that path",
+                           path);
+        }
+        object = child;
+    }
+    if (!*rest || json_object_set_new(object, rest, parsed) != 0)
+        return bv_fail(err, BV_ERR_ARG, "%s: not a usable field name", path);
+    return BV_OK;
+}

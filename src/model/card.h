@@ -1,0 +1,25 @@
+// card.h: system cards: everything in which published models differ, as data.
+//
+// docs/adding-a-model.md describes the fields.
+#ifndef BV_MODEL_CARD_H
+#define BV_MODEL_CARD_H
+
+#include "base/json.h"
+
+// The compiled-in cards, in the order of their names. i < bv_card_count().
+size_t bv_card_count(void);
+const char *bv_card_name(size_t i);
+
+// Loads a card by name, or from a file when name has a '/' or ends in ".json", and replaces its
+// references to shared parts: "preprocess" names a recipe, "prompts" a prompt set. The caller owns
+// the reference.
+enum bv_status bv_card_load(json_t **card, const char *name, struct bv_error *err);
+
+// Loads the compiled-in tensor rules of one checkpoint family.
+enum bv_status bv_rules_load(json_t **rules, const char *name, struct bv_error *err);
+
+// Sets the field at a dotted path ("text.heads") to a value: JSON if it parses as such, else a
+// string. Objects on the way are created; a path through another kind of value is BV_ERR_ARG.
+enum bv_status bv_card_set(json_t *card, const char *path, const char *value, struct bv_error *err);
+
+#endif

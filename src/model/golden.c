@@ -1,0 +1,227 @@
+#include "model/golden.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const sentences[] = {
+    "No acute cardiopulmonary process.",
+    "There is a small left pleural effusion with adjacent atelectasis.",
+};
+
+#define N_SENTENCES (sizeof sentences / sizeof *sentences)
+
+void bv_golden_pixels(float *pixels, int64_t H, int64_t W, int64_t C)
+{
+    uint32_t state = 2463534242u;
+    for (int64_t y = 0; y < H; y++)
+        for (int64_t x = 0; x < W; x++)
+            for (int64_t c = 0; c < C; c++) {
+                state ^= state << 13; // xorshift32 (Marsaglia 2003)
+                state ^= state >> 17;
+                state ^= state << 5;
+                double wave = sin(0.11 * (double)y) * cos(0.07 * (double)x) + 0.1 * (double)c;
+                *pixels++ = (float)(1.5 * wave + (double)state / 4294967296.0 - 0.5);
+            }
+}
+
+static json_t *floats_to_json(const float *x, int64_t n)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < n; i++)
+        (void)json_array_append_new(list, json_real((double)x[i]));
+    return list;
+}
+
+// The side of the square input: the card's, or 224 where the recipe leaves it open.
+static int64_t side_of(const struct bv_model *m)
+{
+    return m->image_height > 0 ? m->image_height : 224;
+}
+
+// Runs one pooled image output; *out receives D floats that the caller frees. *D stays 0 for an
+// output that is not one vector per image.
+static enum bv_status run_image(struct bv_session *s, const char *output, float **out, int64_t *D,
+                                struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    int64_t side = side_of(m), C = bv_recipe_channels(m->recipe);
+    struct bv_output_shape shape = {0};
+    *D = 0;
+    BV_TRY(bv_session_image_shape(s, output, side, side, &shape, err));
+    if (shape.rank != 1)
+        return BV_OK;
+    float *pixels = malloc((size_t)(side * side * C) * sizeof *pixels);
+    float *result = malloc((size_t)shape.dim[0] * sizeof *result);
+    enum bv_status status = BV_OK;
+    if (!pixels || !result) {
+        status = bv_fail_nomem(err, "golden vectors");
+    } else {
+        bv_golden_pixels(pixels, side, side, C);
+        struct bv_wanted wanted = {output, result};
+        status = bv_session_encode_pixels(s, pixels, 1, side, side, C, &wanted, 1, err);
+    }
+    free(pixels);
+    if (status != BV_OK) {
+        free(result);
+        return status;
+    }
+    *out = result;
+    *D = shape.dim[0];
+    return BV_OK;
+}
+
+static enum bv_status run_text(struct bv_session *s, const char *output, const char *text,
+                               float **out, int64_t *D, struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    struct bv_output_shape shape = {0};
+    struct bv_tokens tokens = {0};
+    *D = 0;
+    BV_TRY(bv_tokenizer_encode(m->tokenizer, text, strlen(text), &tokens, err));
+    enum bv_status status = bv_session_text_shape(s, output, 8, &shape, err);
+    float *result = NULL;
+    if (status == BV_OK && shape.rank == 1) {
+        result = malloc((size_t)shape.dim[0] * sizeof *result);
+        const struct bv_tokens *one = &tokens;
+        status = result ? bv_session_encode_tokens(s, &one, 1, output, result, err)
+                        : bv_fail_nomem(err, "golden vectors");
+    }
+    bv_tokens_free(&tokens);
+    if (status != BV_OK || !result) {
+        free(result);
+        return status;
+    }
+    *out = result;
+    *D = shape.dim[0];
+    return BV_OK;
+}
+
+static enum bv_status make_image(struct bv_session *s, json_t *golden, struct bv_error *err)
+{
+    json_t *image = json_object();
+    (void)json_object_set_new(golden, "image", image);
+    const char *name;
+    json_t *output;
+    const json_t *tower = json_object_get(bv_session_model(s)->card, "image");
+    json_object_foreach(json_object_get(tower, "outputs"), name, output)
+    {
+        float *x = NULL;
+        int64_t D = 0;
+        BV_TRY(run_image(s, name, &x, &D, err));
+        if (D > 0)
+            (void)json_object_set_new(image, name, floats_to_json(x, D));
+        free(x);
+    }
+    return BV_OK;
+}
+
+static enum bv_status make_text(struct bv_session *s, json_t *golden, struct bv_error *err)
+{
+    json_t *text = json_object(), *list = json_array();
+    (void)json_object_set_new(golden, "text", text);
+    (void)json_object_set_new(text, "sentences", list);
+    for (size_t i = 0; i < N_SENTENCES; i++)
+        (void)json_array_append_new(list, json_string(sentences[i]));
+    const char *name;
+    json_t *output;
+    const json_t *tower = json_object_get(bv_session_model(s)->card, "text");
+    json_object_foreach(json_object_get(tower, "outputs"), name, output)
+    {
+        json_t *rows = json_array();
+        for (size_t i = 0; i < N_SENTENCES; i++) {
+            float *x = NULL;
+            int64_t D = 0;
+            enum bv_status status = run_text(s, name, sentences[i], &x, &D, err);
+            if (D > 0)
+                (void)json_array_append_new(rows, floats_to_json(x, D));
+            free(x);
+            if (status != BV_OK) {
+                json_decref(rows);
+                return status;
+            }
+        }
+        if (json_array_size(rows) == N_SENTENCES)
+            (void)json_object_set(text, name, rows);
+        json_decref(rows);
+    }
+    return BV_OK;
+}
+
+enum bv_status bv_golden_make(struct bv_session *s, json_t **out, struct bv_error *err)
+{
+    json_t *golden = json_object();
+    enum bv_status status = golden ? BV_OK : bv_fail_nomem(err, "golden vectors");
+    if (status == BV_OK && bv_model_has_image(bv_session_model(s)))
+        status = make_image(s, golden, err);
+    if (status == BV_OK && bv_model_has_text(bv_session_model(s)))
+        status = make_text(s, golden, err);
+    if (status != BV_OK) {
+        json_decref(golden);
+        return status;
+    }
+    *out = golden;
+    return BV_OK;
+}
+
+static enum bv_status compare(const json_t *stored, const float *x, int64_t D,
+                              struct bv_golden_report *report, struct bv_error *err)
+{
+    if ((int64_t)json_array_size(stored) != D)
+        return bv_fail(err, BV_ERR_MODEL, "a golden vector has %zu elements, the output %lld",
+                       json_array_size(stored), (long long)D);
+    double dot = 0, xx = 0, yy = 0;
+    for (int64_t i = 0; i < D; i++) {
+        double y = json_number_value(json_array_get(stored, (size_t)i));
+        dot += x[i] * y;
+        xx += (double)x[i] * x[i];
+        yy += y * y;
+        // Written so that a NaN anywhere makes the report bad.
+        if (!(fabs(x[i] - y) <= report->largest_difference))
+            report->largest_difference = fabs(x[i] - y);
+    }
+    double cosine = dot / sqrt(xx * yy);
+    if (!(cosine >= report->worst_cosine))
+        report->worst_cosine = cosine;
+    report->n_vectors++;
+    return BV_OK;
+}
+
+static enum bv_status compare_text(struct bv_session *s, const json_t *text,
+                                   struct bv_golden_report *report, struct bv_error *err)
+{
+    const json_t *list = json_object_get(text, "sentences");
+    const char *name;
+    json_t *rows;
+    json_object_foreach((json_t *)(uintptr_t)text, name, rows)
+    {
+        for (size_t i = 0; rows != list && i < json_array_size(rows); i++) {
+            const char *sentence = json_string_value(json_array_get(list, i));
+            float *x = NULL;
+            int64_t D = 0;
+            BV_TRY(run_text(s, name, sentence ? sentence : "", &x, &D, err));
+            enum bv_status status = compare(json_array_get(rows, i), x, D, report, err);
+            free(x);
+            BV_TRY(status);
+        }
+    }
+    return BV_OK;
+}
+
+enum bv_status bv_golden_compare(struct bv_session *s, const json_t *golden,
+                                 struct bv_golden_report *report, struct bv_error *err)
+{
+    *report = (struct bv_golden_report){1, 0, 0};
+    const char *name;
+    json_t *stored;
+    json_object_foreach(json_object_get(golden, "image"), name, stored)
+    {
+        float *x = NULL;
+        int64_t D = 0;
+        BV_TRY(run_image(s, name, &x, &D, err));
+        enum bv_status status = compare(stored, x, D, report, err);
+        free(x);
+        BV_TRY(status);
+    }
+    return compare_text(s, json_object_get(golden, "text"), report, err);
+}

@@ -1,0 +1,313 @@
+#include "model/import.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "checkpoint/checkpoint.h"
+#include "model/card.h"
+#include "model/golden.h"
+#include "model/model.h"
+#include "model/recognise.h"
+#include "model/staging.h"
+#include "model/vocabulary.h"
+
+// Everything an import holds; released in one place.
+struct import {
+    const struct bv_import_options *options;
+    struct bv_checkpoint *checkpoint;
+    json_t *card;
+    struct bv_rules *rules;
+    struct bv_staging staging;
+    char *vocabulary;
+    size_t vocabulary_size;
+    char digest[65];
+};
+
+static void release(struct import *im)
+{
+    bv_checkpoint_close(&im->checkpoint);
+    bv_rules_destroy(&im->rules);
+    bv_staging_free(&im->staging);
+    json_decref(im->card);
+    free(im->vocabulary);
+}
+
+static const size_t max_config_bytes = 1 << 20;
+
+// What a Hugging Face config.json tells and tensors do not.
+static void take_config(struct import *im)
+{
+    char *text = NULL;
+    size_t size = 0;
+    json_t *config = NULL;
+    json_t *tower = json_object_get(im->card, "text");
+    if (tower && bv_checkpoint_has_file(im->checkpoint, "config.json") &&
+        bv_checkpoint_read_file(im->checkpoint, "config.json", max_config_bytes, &text, &size,
+                                NULL) == BV_OK &&
+        bv_json_parse(&config, text, size, "config.json", NULL) == BV_OK) {
+        static const char *const names[][2] = {{"num_attention_heads", "heads"},
+                                               {"layer_norm_eps", "eps"},
+                                               {"hidden_act", "activation"}};
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (json_object_get(config, names[i][0]))
+                (void)json_object_set(tower, names[i][1], json_object_get(config, names[i][0]));
+    }
+    json_decref(config);
+    free(text);
+}
+
+static enum bv_status choose_card(struct import *im, struct bv_error *err)
+{
+    const struct bv_import_options *o = im->options;
+    if (o->system)
+        BV_TRY(bv_card_load(&im->card, o->system, err));
+    else
+        BV_TRY(bv_recognise(im->checkpoint, &im->card, err));
+    take_config(im);
+    for (size_t i = 0; i < o->n_set; i++) {
+        const char *equals = strchr(o->set[i], '=');
+        char path[256];
+        if (!equals || equals == o->set[i] || (size_t)(equals - o->set[i]) >= sizeof path)
+            return bv_fail(err, BV_ERR_ARG, "--set %s: expected KEY=VALUE", o->set[i]);
+        (void)snprintf(path, sizeof path, "%.*s", (int)(equals - o->set[i]), o->set[i]);
+        BV_TRY(bv_card_set(im->card, path, equals + 1, err));
+    }
+    return BV_OK;
+}
+
+// A vocabulary of another size than the embedding table would be read wrongly without a word.
+// Tables are sometimes padded to a round number of rows, never by more than this.
+static const int64_t max_table_padding = 128;
+
+static enum bv_status check_table(const struct bv_weights *weights, size_t n_tokens,
+                                  struct bv_error *err)
+{
+    static const char *const tables[] = {"text.embeddings.word_embeddings.weight",
+                                         "text.token_embedding.weight"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        const struct bv_weight *w = bv_weights_find(weights, tables[i]);
+        if (w &&
+            ((int64_t)n_tokens > w->dim[0] || (int64_t)n_tokens + max_table_padding <= w->dim[0]))
+            return bv_fail(err, BV_ERR_MODEL,
+                           "the vocabulary has %zu tokens, the model's table %lld rows", n_tokens,
+                           (long long)w->dim[0]);
+    }
+    return BV_OK;
+}
+
+static enum bv_status take_tokenizer(struct import *im, struct bv_tokenizer **tokenizer,
+                                     struct bv_error *err)
+{
+    if (!json_object_get(im->card, "text"))
+        return BV_OK;
+    BV_TRY(bv_vocabulary_load(tokenizer, im->card, im->checkpoint, im->options->vocabulary, err));
+    json_t *description = NULL;
+    BV_TRY(bv_tokenizer_describe(*tokenizer, &description, err));
+    (void)json_object_set_new(im->card, "tokenizer", description);
+    return bv_tokenizer_vocabulary(*tokenizer, &im->vocabulary, &im->vocabulary_size, err);
+}
+
+static bool graph_reads(const struct bv_graph *g, const char *name)
+{
+    for (int i = 0; g && i < g->n_tensors; i++)
+        if (g->tensors[i]->role == BV_ROLE_WEIGHT && strcmp(g->tensors[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+// Position and type tables are read through row ranges named "table[first:last]".
+static bool graph_reads_rows(const struct bv_graph *g, const char *name)
+{
+    size_t n = strlen(name);
+    for (int i = 0; g && i < g->n_tensors; i++)
+        if (g->tensors[i]->role == BV_ROLE_WEIGHT && strncmp(g->tensors[i]->name, name, n) == 0 &&
+            g->tensors[i]->name[n] == '[')
+            return true;
+    return false;
+}
+
+// Weights that the definitions never ask for are unexpected: they mean another architecture.
+static enum bv_status check_unread(const struct import *im, const struct bv_graph *image,
+                                   const struct bv_graph *text, struct bv_error *err)
+{
+    char list[1500];
+    size_t used = 0;
+    int n = 0;
+    const json_t *scale = json_object_get(im->card, "logit_scale");
+    const char *scale_name = bv_json_string(scale, "tensor", "logit_scale");
+    for (size_t i = 0; i < im->staging.n; i++) {
+        const char *name = im->staging.specs[i].name;
+        if (graph_reads(image, name) || graph_reads(text, name) || graph_reads_rows(text, name) ||
+            strcmp(name, scale_name) == 0)
+            continue;
+        const char *source = im->staging.sources[i].source->name;
+        if (strlen(source) + 3 < sizeof list - used)
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%s", n ? ", " : "", source);
+        n++;
+    }
+    if (n > 0)
+        return bv_fail(err, BV_ERR_MODEL, "%d tensor%s that system %s has no use for: %.*s", n,
+                       n == 1 ? "" : "s", bv_json_string(im->card, "name", "?"), (int)used, list);
+    return BV_OK;
+}
+
+// Builds both towers over the staged shapes: what is missing or misshapen shows before anything is
+// written.
+static enum bv_status check_model(struct import *im, struct bv_error *err)
+{
+    struct bv_weights *shapes = NULL;
+    struct bv_tokenizer *tokenizer = NULL;
+    struct bv_model *model = NULL;
+    struct bv_graph *image = NULL, *text = NULL;
+    BV_TRY(bv_staging_shapes(&im->staging, &shapes, err));
+    enum bv_status status = take_tokenizer(im, &tokenizer, err);
+    if (status == BV_OK && tokenizer)
+        status = check_table(shapes, bv_tokenizer_size(tokenizer), err);
+    if (status != BV_OK) {
+        bv_tokenizer_destroy(&tokenizer);
+        bv_weights_destroy(&shapes);
+        return status;
+    }
+    BV_TRY(bv_model_assemble(&model, shapes, json_incref(im->card), tokenizer, err));
+    int64_t side = model->image_height > 0 ? model->image_height : 224;
+    if (bv_model_has_image(model))
+        status = bv_model_image_graph(model, 1, side, side, bv_recipe_channels(model->recipe),
+                                      &image, err);
+    if (status == BV_OK && bv_model_has_text(model))
+        status = bv_model_text_graph(model, 1, 2, &text, err);
+    if (status == BV_OK)
+        status = check_unread(im, image, text, err);
+    bv_graph_destroy(&image);
+    bv_graph_destroy(&text);
+    bv_model_unload(&model);
+    return status;
+}
+
+static void strip_card(json_t *card)
+{
+    static const char *const import_only[] = {"tensors", "ignore", "recognise", "vocabulary",
+                                              "half"};
+    for (size_t i = 0; i < sizeof import_only / sizeof *import_only; i++)
+        (void)json_object_del(card, import_only[i]);
+}
+
+static enum bv_status make_metadata(const struct import *im, const json_t *golden, json_t **out,
+                                    struct bv_error *err)
+{
+    json_t *meta = json_object();
+    char *card = json_dumps(im->card, JSON_COMPACT | JSON_SORT_KEYS);
+    char *vectors = golden ? json_dumps(golden, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    bool ok = meta && card && (!golden || vectors) &&
+              json_object_set_new(meta, BV_META_FORMAT, json_string("1")) == 0 &&
+              json_object_set_new(meta, BV_META_CARD, json_string(card)) == 0;
+    if (ok && im->vocabulary)
+        ok = json_object_set_new(meta, BV_META_VOCAB,
+                                 json_stringn(im->vocabulary, im->vocabulary_size)) == 0;
+    if (ok && vectors)
+        ok = json_object_set_new(meta, BV_META_GOLDEN, json_string(vectors)) == 0 &&
+             json_object_set_new(meta, BV_META_DIGEST, json_string(im->digest)) == 0;
+    free(card);
+    free(vectors);
+    if (!ok) {
+        json_decref(meta);
+        return bv_fail(err, BV_ERR_FORMAT, "the vocabulary or card is not UTF-8 text");
+    }
+    *out = meta;
+    return BV_OK;
+}
+
+static enum bv_status compute_golden(const struct import *im, const char *draft, json_t **golden,
+                                     struct bv_error *err)
+{
+    struct bv_model *model = NULL;
+    struct bv_session *session = NULL;
+    struct bv_session_options options = {
+        .device = "cpu", .precision = "f32", .pool = im->options->pool};
+    BV_TRY(bv_model_load(&model, draft, err));
+    enum bv_status status = bv_session_open(&session, model, &options, err);
+    if (status == BV_OK)
+        status = bv_golden_make(session, golden, err);
+    bv_session_close(&session);
+    bv_model_unload(&model);
+    return status;
+}
+
+// Copies the draft's tensors behind a header that now holds digest and golden vectors.
+static enum bv_status write_final(struct import *im, const char *draft, const char *path,
+                                  const json_t *golden, struct bv_error *err)
+{
+    struct bv_safetensors file = {0};
+    json_t *meta = NULL;
+    BV_TRY(bv_safetensors_open(&file, draft, err));
+    bv_model_digest(&file, im->digest);
+    for (size_t i = 0; i < im->staging.n; i++)
+        im->staging.specs[i].data = bv_safetensors_find(&file, im->staging.specs[i].name)->data;
+    enum bv_status status = make_metadata(im, golden, &meta, err);
+    if (status == BV_OK)
+        status =
+            bv_safetensors_write(path, im->staging.specs, im->staging.n, meta, NULL, NULL, err);
+    json_decref(meta);
+    bv_safetensors_close(&file);
+    return status;
+}
+
+// The golden vectors need a model that runs, and stand in the header before the data: the tensors
+// are written to a draft, run, and copied.
+static enum bv_status write_model(struct import *im, const char *path, struct bv_error *err)
+{
+    json_t *meta = NULL, *golden = NULL;
+    char *draft = malloc(strlen(path) + sizeof ".draft");
+    if (!draft)
+        return bv_fail_nomem(err, path);
+    (void)sprintf(draft, "%s.draft", path);
+    enum bv_status status = make_metadata(im, NULL, &meta, err);
+    if (status == BV_OK)
+        status = bv_safetensors_write(draft, im->staging.specs, im->staging.n, meta,
+                                      bv_staging_fill, &im->staging, err);
+    json_decref(meta);
+    if (status == BV_OK) {
+        status = compute_golden(im, draft, &golden, err);
+        if (status == BV_OK)
+            status = write_final(im, draft, path, golden, err);
+        json_decref(golden);
+        (void)unlink(draft);
+    }
+    free(draft);
+    return status;
+}
+
+static enum bv_status run(struct import *im, const char *source, const char *path,
+                          struct bv_error *err)
+{
+    BV_TRY(bv_checkpoint_open(&im->checkpoint, source, err));
+    BV_TRY(choose_card(im, err));
+    BV_TRY(bv_rules_create(&im->rules, im->card, err));
+    BV_TRY(bv_stage(&im->staging, im->checkpoint, im->rules, json_object_get(im->card, "half"),
+                    im->options->dtype, im->options->keep_dtype, err));
+    BV_TRY(check_model(im, err));
+    strip_card(im->card);
+    return write_model(im, path, err);
+}
+
+enum bv_status bv_import(const char *source, const char *path,
+                         const struct bv_import_options *options, struct bv_import_report *report,
+                         struct bv_error *err)
+{
+    struct import im = {.options = options};
+    enum bv_status status = run(&im, source, path, err);
+    if (status == BV_OK && report) {
+        (void)snprintf(report->system, sizeof report->system, "%s",
+                       bv_json_string(im.card, "name", ""));
+        report->n_tensors = im.staging.n;
+        report->n_ignored = im.staging.n_ignored;
+        memcpy(report->digest, im.digest, sizeof report->digest);
+    } else if (status != BV_OK && err && strncmp(err->text, source, strlen(source)) != 0) {
+        (void)bv_fail_prefix(err, "%s", source);
+    }
+    release(&im);
+    return status;
+}

@@ -1,0 +1,212 @@
+#include "model/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sha256.h"
+#include "model/output.h"
+#include "text/encoder.h"
+#include "vision/vision.h"
+
+bool bv_model_has_image(const struct bv_model *model)
+{
+    return json_is_object(json_object_get(model->card, "image"));
+}
+
+bool bv_model_has_text(const struct bv_model *model)
+{
+    return json_is_object(json_object_get(model->card, "text"));
+}
+
+void bv_model_unload(struct bv_model **out)
+{
+    struct bv_model *m = *out;
+    if (!m)
+        return;
+    bv_recipe_free(&m->recipe);
+    bv_tokenizer_destroy(&m->tokenizer);
+    bv_weights_destroy(&m->weights);
+    json_decref(m->card);
+    bv_safetensors_close(&m->file);
+    free(m);
+    *out = NULL;
+}
+
+// Reads from the card what callers ask for often, and makes the recipe.
+static enum bv_status prepare(struct bv_model *m, struct bv_error *err)
+{
+    m->name = bv_json_string(m->card, "name", "unnamed");
+    if (!m->digest)
+        m->digest = "";
+    if (!bv_model_has_image(m) && !bv_model_has_text(m))
+        return bv_fail(err, BV_ERR_FORMAT, "the card has neither an image nor a text encoder");
+    if (bv_model_has_image(m)) {
+        const json_t *recipe = json_object_get(m->card, "preprocess");
+        BV_TRY(bv_recipe_parse(recipe, &m->recipe, err));
+        int64_t size = bv_json_integer(json_object_get(m->card, "image"), "size", 0);
+        m->image_height = m->image_width = (int)size;
+    }
+    if (bv_model_has_text(m)) {
+        int64_t table = bv_text_max_tokens(m->weights, json_object_get(m->card, "text"), "text.");
+        int64_t most = m->tokenizer ? (int64_t)bv_tokenizer_max_length(m->tokenizer) : 0;
+        m->max_tokens = most == 0 || (table > 0 && table < most) ? table : most;
+    }
+    return BV_OK;
+}
+
+enum bv_status bv_model_assemble(struct bv_model **out, struct bv_weights *weights, json_t *card,
+                                 struct bv_tokenizer *tokenizer, struct bv_error *err)
+{
+    struct bv_model *m = calloc(1, sizeof *m);
+    if (!m) {
+        bv_weights_destroy(&weights);
+        bv_tokenizer_destroy(&tokenizer);
+        json_decref(card);
+        return bv_fail_nomem(err, "a model");
+    }
+    m->weights = weights;
+    m->card = card;
+    m->tokenizer = tokenizer;
+    enum bv_status status = prepare(m, err);
+    if (status != BV_OK)
+        bv_model_unload(&m);
+    else
+        *out = m;
+    return status;
+}
+
+void bv_model_digest(const struct bv_safetensors *file, char hex[65])
+{
+    struct bv_sha256 sha;
+    unsigned char out[32];
+    bv_sha256_init(&sha);
+    for (size_t i = 0; i < file->n_tensors; i++) {
+        const struct bv_safetensors_tensor *t = &file->tensors[i];
+        bv_sha256_update(&sha, t->name, strlen(t->name) + 1);
+        bv_sha256_update(&sha, bv_dtype_name(t->dtype), strlen(bv_dtype_name(t->dtype)) + 1);
+        bv_sha256_update(&sha, t->shape, (size_t)t->n_dims * sizeof *t->shape);
+        bv_sha256_update(&sha, t->data, t->bytes);
+    }
+    bv_sha256_final(&sha, out);
+    bv_digest_hex(out, hex);
+}
+
+static enum bv_status fill_weights(struct bv_model *m, struct bv_error *err)
+{
+    BV_TRY(bv_weights_create(&m->weights, err));
+    for (size_t i = 0; i < m->file.n_tensors; i++) {
+        const struct bv_safetensors_tensor *t = &m->file.tensors[i];
+        struct bv_weight w = {
+            .name = t->name, .dtype = t->dtype, .rank = t->n_dims, .data = t->data};
+        if (t->n_dims > BV_MAX_RANK)
+            return bv_fail(err, BV_ERR_FORMAT, "tensor \"%s\" has %d dimensions", t->name,
+                           t->n_dims);
+        memcpy(w.dim, t->shape, (size_t)t->n_dims * sizeof *w.dim);
+        BV_TRY(bv_weights_add(m->weights, &w, err));
+    }
+    return BV_OK;
+}
+
+static enum bv_status load(struct bv_model *m, const char *path, struct bv_error *err)
+{
+    BV_TRY(bv_safetensors_open(&m->file, path, err));
+    size_t card_size = 0, vocab_size = 0;
+    const char *format = bv_safetensors_metadata(&m->file, BV_META_FORMAT, NULL);
+    const char *card = bv_safetensors_metadata(&m->file, BV_META_CARD, &card_size);
+    if (!format || !card)
+        return bv_fail(err, BV_ERR_FORMAT,
+                       "a safetensors file, but not a biovl model: run biovl convert on it");
+    if (strcmp(format, "1") != 0)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "model format %.20s, this build reads format 1",
+                       format);
+    BV_TRY(bv_json_parse(&m->card, card, card_size, "system card", err));
+    m->digest = bv_safetensors_metadata(&m->file, BV_META_DIGEST, NULL);
+    BV_TRY(fill_weights(m, err));
+    const char *vocab = bv_safetensors_metadata(&m->file, BV_META_VOCAB, &vocab_size);
+    const json_t *tokenizer = json_object_get(m->card, "tokenizer");
+    if (bv_model_has_text(m)) {
+        if (!vocab || !tokenizer)
+            return bv_fail(err, BV_ERR_FORMAT, "the model has a text encoder but no vocabulary");
+        BV_TRY(bv_tokenizer_create(&m->tokenizer, tokenizer, vocab, vocab_size, NULL, 0, err));
+    }
+    return prepare(m, err);
+}
+
+enum bv_status bv_model_load(struct bv_model **out, const char *path, struct bv_error *err)
+{
+    struct bv_model *m = calloc(1, sizeof *m);
+    if (!m)
+        return bv_fail_nomem(err, "a model");
+    enum bv_status status = load(m, path, err);
+    if (status != BV_OK) {
+        if (err && strncmp(err->text, path, strlen(path)) != 0)
+            (void)bv_fail_prefix(err, "%s", path);
+        bv_model_unload(&m);
+        return status;
+    }
+    *out = m;
+    return BV_OK;
+}
+
+// Marks every member of tower["outputs"] as an output of the graph.
+static void add_outputs(struct bv_graph *g, const json_t *tower, const struct bv_features *features,
+                        struct bv_tensor *lengths)
+{
+    const char *name;
+    json_t *output;
+    json_object_foreach(json_object_get(tower, "outputs"), name, output)(void)
+        bv_graph_output(g, bv_output_build(g, output, features, lengths), name);
+}
+
+enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
+                                    int64_t C, struct bv_graph **graph, struct bv_error *err)
+{
+    BV_TRY(bv_graph_create(graph, model->weights, err));
+    struct bv_graph *g = *graph;
+    const json_t *tower = json_object_get(model->card, "image");
+    struct bv_tensor *x = bv_graph_input(g, "pixels", BV_F32, 4, (int64_t[]){N, H, W, C});
+    x = bv_steps_build(g, json_object_get(tower, "input"), x, NULL);
+    struct bv_features features = {0};
+    bv_vision_build(g, tower, "image.", x, &features);
+    add_outputs(g, tower, &features, NULL);
+    return bv_graph_status(g, err);
+}
+
+enum bv_status bv_model_text_graph(const struct bv_model *model, int64_t B, int64_t T,
+                                   struct bv_graph **graph, struct bv_error *err)
+{
+    BV_TRY(bv_graph_create(graph, model->weights, err));
+    struct bv_graph *g = *graph;
+    const json_t *tower = json_object_get(model->card, "text");
+    struct bv_text_inputs in = {
+        .ids = bv_graph_input(g, "ids", BV_I32, 2, (int64_t[]){B, T}),
+        .lengths = bv_graph_input(g, "lengths", BV_I32, 1, (int64_t[]){B}),
+        .last = bv_graph_input(g, "last", BV_I32, 2, (int64_t[]){B, 1}),
+    };
+    struct bv_features features = {0};
+    bv_text_build(g, tower, "text.", &in, &features);
+    add_outputs(g, tower, &features, in.lengths);
+    return bv_graph_status(g, err);
+}
+
+enum bv_status bv_model_logit_scale(const struct bv_model *model, float *scale,
+                                    struct bv_error *err)
+{
+    const json_t *spec = json_object_get(model->card, "logit_scale");
+    *scale = 1;
+    if (json_is_number(spec))
+        *scale = (float)json_number_value(spec);
+    if (!json_is_object(spec))
+        return BV_OK;
+    const char *name = bv_json_string(spec, "tensor", "logit_scale");
+    const struct bv_weight *w = bv_weights_find(model->weights, name);
+    if (!w)
+        return bv_fail(err, BV_ERR_MODEL, "the model has no tensor \"%s\"", name);
+    float value = 0;
+    bv_dtype_to_f32(w->dtype, w->data, &value, 1);
+    double most = bv_json_number(spec, "max", INFINITY);
+    value = value > (float)most ? (float)most : value;
+    *scale = bv_json_boolean(spec, "exp", true) ? expf(value) : value;
+    return BV_OK;
+}

@@ -1,0 +1,61 @@
+// model.h: an open model file: weights, card, recipe, tokenizer. Immutable, shared by threads.
+#ifndef BV_MODEL_MODEL_H
+#define BV_MODEL_MODEL_H
+
+#include "checkpoint/safetensors.h"
+#include "graph/features.h"
+#include "graph/weights.h"
+#include "image/recipe.h"
+#include "text/tokenizer.h"
+
+// Keys of the file's __metadata__ (docs/file-format.md).
+#define BV_META_FORMAT "biovl.format" // "1"
+#define BV_META_CARD "biovl.card"     // JSON
+#define BV_META_VOCAB "biovl.vocab"   // what bv_tokenizer_vocabulary() made
+#define BV_META_GOLDEN "biovl.golden" // JSON, see golden.h
+#define BV_META_DIGEST "biovl.sha256" // of the tensors' names, types, shapes and bytes
+
+struct bv_model {
+    struct bv_safetensors file;
+    struct bv_weights *weights;
+    json_t *card;
+    struct bv_recipe *recipe;       // NULL without an image tower
+    struct bv_tokenizer *tokenizer; // NULL without a text tower
+    const char *name;               // of the system, in the card
+    const char *digest;             // 64 hexadecimal digits
+    int image_height, image_width;  // pixels that the recipe makes; 0 when they vary
+    int64_t max_tokens;             // of one text, special tokens included
+};
+
+// Opens a file that bv_import() wrote. Weights are mapped, not read. Damage is BV_ERR_FORMAT; a
+// file of another kind is BV_ERR_FORMAT with the advice to convert it.
+enum bv_status bv_model_load(struct bv_model **model, const char *path, struct bv_error *err);
+void bv_model_unload(struct bv_model **model); // accepts NULL
+
+// Assembles a model from parts that it then owns, in success and in failure: what import checks
+// before it writes. weights borrow their data from somewhere that outlives the model.
+enum bv_status bv_model_assemble(struct bv_model **model, struct bv_weights *weights, json_t *card,
+                                 struct bv_tokenizer *tokenizer, struct bv_error *err);
+
+// SHA-256 over the tensors of a model file in their order, as BV_META_DIGEST has it.
+void bv_model_digest(const struct bv_safetensors *file, char hex[65]);
+
+bool bv_model_has_image(const struct bv_model *model);
+bool bv_model_has_text(const struct bv_model *model);
+
+// The graph of the image tower for N images of H×W×C: input "pixels" [N,H,W,C], one output per
+// member of card.image.outputs. The caller owns *graph, also when it holds a failure.
+enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
+                                    int64_t C, struct bv_graph **graph, struct bv_error *err);
+
+// The graph of the text tower for B sequences of T tokens: inputs "ids" [B,T], "lengths" [B],
+// "last" [B,1]; one output per member of card.text.outputs.
+enum bv_status bv_model_text_graph(const struct bv_model *model, int64_t B, int64_t T,
+                                   struct bv_graph **graph, struct bv_error *err);
+
+// The scale of logits: exp of the card's logit_scale tensor (clamped where the card says so), its
+// constant, or 1.
+enum bv_status bv_model_logit_scale(const struct bv_model *model, float *scale,
+                                    struct bv_error *err);
+
+#endif

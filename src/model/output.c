@@ -1,0 +1,118 @@
+#include "model/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct bv_tensor *activation_step(struct bv_graph *g, const char *op, struct bv_tensor *x)
+{
+    static const struct {
+        const char *name;
+        enum bv_activation activation;
+    } activations[] = {
+        {"relu", BV_ACT_RELU},       {"gelu", BV_ACT_GELU}, {"tanh", BV_ACT_TANH},
+        {"sigmoid", BV_ACT_SIGMOID}, {"elu", BV_ACT_ELU},   {"quick_gelu", BV_ACT_QUICK_GELU},
+    };
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
+        if (strcmp(activations[i].name, op) == 0)
+            return bv_activate(g, x, activations[i].activation);
+    return bv_graph_fail(g, BV_ERR_MODEL, "the card has an unknown step \"%s\"", op);
+}
+
+// linear over the last dimension; a [O,1,1,I] weight is a 1×1 convolution of the same arithmetic.
+static struct bv_tensor *linear_step(struct bv_graph *g, struct bv_tensor *x, const char *name)
+{
+    struct bv_tensor *w = bv_weight(g, "%s.weight", name);
+    if (w && w->rank == 4 && x && x->rank == 4)
+        return bv_conv2d(g, x, 1, 0, "%s", name);
+    return bv_linear(g, x, "%s", name);
+}
+
+static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_tensor *x,
+                              struct bv_tensor *lengths)
+{
+    const char *op = json_string_value(json_array_get(s, 0));
+    const char *name = json_string_value(json_array_get(s, 1));
+    const json_t *number = json_array_get(s, 2);
+    if (!op)
+        return bv_graph_fail(g, BV_ERR_MODEL, "a step of the card is not an array with a name");
+    if (strcmp(op, "mean") == 0)
+        return bv_reduce(g, x, lengths, BV_REDUCE_MEAN);
+    if (strcmp(op, "max") == 0)
+        return bv_reduce(g, x, lengths, BV_REDUCE_MAX);
+    if (strcmp(op, "sum") == 0)
+        return bv_reduce(g, x, lengths, BV_REDUCE_SUM);
+    if (strcmp(op, "l2") == 0)
+        return bv_l2_normalize(g, x, 1e-12f);
+    if (strcmp(op, "tokens") == 0)
+        return bv_reshape(g, x, 3, (int64_t[]){bv_dim(x, 0), -1, x ? bv_last_dim(x) : 1});
+    if (strcmp(op, "scale") == 0)
+        return bv_scale(g, x, (float)json_number_value(json_array_get(s, 1)), 0);
+    if (strcmp(op, "interpolate") == 0) {
+        int size = (int)json_integer_value(json_array_get(s, 1));
+        return bv_interpolate(g, x, size, size, BV_INTERPOLATE_BILINEAR,
+                              json_is_true(json_array_get(s, 2)));
+    }
+    if (!name)
+        return activation_step(g, op, x);
+    if (strcmp(op, "linear") == 0)
+        return linear_step(g, x, name);
+    if (strcmp(op, "batch_norm") == 0)
+        return bv_batch_norm(g, x, number ? (float)json_number_value(number) : 1e-5f, "%s", name);
+    if (strcmp(op, "layer_norm") == 0)
+        return bv_layer_norm(g, x, number ? (float)json_number_value(number) : 1e-5f, "%s", name);
+    return bv_graph_fail(g, BV_ERR_MODEL, "the card has an unknown step \"%s\"", op);
+}
+
+struct bv_tensor *bv_steps_build(struct bv_graph *g, const json_t *steps, struct bv_tensor *x,
+                                 struct bv_tensor *lengths)
+{
+    size_t i;
+    const json_t *s;
+    json_array_foreach(steps, i, s) x = step(g, s, x, lengths);
+    return x;
+}
+
+// "hidden.-2" counts from the last feature of that family.
+static struct bv_tensor *find_feature(struct bv_graph *g, const struct bv_features *features,
+                                      const char *name)
+{
+    struct bv_tensor *t = bv_features_find(features, name);
+    const char *dot = strrchr(name, '.');
+    if (!t && dot && dot[1] == '-') {
+        const size_t stem = (size_t)(dot + 1 - name);
+        int count = 0, wanted = 0;
+        for (int i = 0; i < features->n; i++)
+            count += strncmp(features->item[i].name, name, stem) == 0;
+        wanted = count + atoi(dot + 1);
+        for (int i = 0; i < features->n; i++)
+            if (strncmp(features->item[i].name, name, stem) == 0 && wanted-- == 0)
+                t = features->item[i].tensor;
+    }
+    if (!t && g->n_missing == 0)
+        return bv_graph_fail(g, BV_ERR_MODEL, "the encoder has no feature \"%s\" (it has: %s)",
+                             name, bv_features_names(g, features));
+    return t;
+}
+
+struct bv_tensor *bv_output_build(struct bv_graph *g, const json_t *output,
+                                  const struct bv_features *features, struct bv_tensor *lengths)
+{
+    const json_t *from = json_object_get(output, "from");
+    struct bv_tensor *x = NULL;
+    if (json_is_string(from)) {
+        x = find_feature(g, features, json_string_value(from));
+    } else {
+        size_t i;
+        const json_t *name;
+        json_array_foreach(from, i, name)
+        {
+            const char *text = json_string_value(name);
+            struct bv_tensor *t = find_feature(g, features, text ? text : "");
+            x = i == 0 ? t : bv_add(g, x, t);
+        }
+        if (strcmp(bv_json_string(output, "combine", "mean"), "mean") == 0 &&
+            json_array_size(from) > 1)
+            x = bv_scale(g, x, 1.0f / (float)json_array_size(from), 0);
+    }
+    return bv_steps_build(g, json_object_get(output, "steps"), x, lengths);
+}

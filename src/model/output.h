@@ -1,0 +1,26 @@
+// output.h: what a system makes of its encoder's features, as data of its card.
+//
+// An output is {"from": FEATURE or [FEATURE, …], "combine": "mean"|"sum", "steps": [STEP, …]}; a
+// feature index may count from the end ("hidden.-1"). A step is an array:
+//   ["linear", NAME] ["conv", NAME] (1×1)       weights NAME.weight and, where present, NAME.bias
+//   ["batch_norm", NAME, eps?] ["layer_norm", NAME, eps?]
+//   ["relu"] ["gelu"] ["tanh"] ["sigmoid"]
+//   ["mean"] ["max"] ["sum"]                    over tokens or positions (real tokens only)
+//   ["tokens"]                                  [N,h,w,C] to [N,h·w,C]
+//   ["l2"] ["scale", factor]
+#ifndef BV_MODEL_OUTPUT_H
+#define BV_MODEL_OUTPUT_H
+
+#include "base/json.h"
+#include "graph/features.h"
+
+// Builds one output from an encoder's features; lengths (may be NULL) are those of the token axis.
+// Unknown features and steps are failures of the graph that name them.
+struct bv_tensor *bv_output_build(struct bv_graph *g, const json_t *output,
+                                  const struct bv_features *features, struct bv_tensor *lengths);
+
+// Applies steps to x; for tower inputs and heads.
+struct bv_tensor *bv_steps_build(struct bv_graph *g, const json_t *steps, struct bv_tensor *x,
+                                 struct bv_tensor *lengths);
+
+#endif

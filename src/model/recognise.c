@@ -1,0 +1,118 @@
+#include "model/recognise.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/card.h"
+#include "model/rules.h"
+
+static const size_t max_config_bytes = 1 << 20;
+
+static bool any_tensor(const struct bv_checkpoint *c, const char *pattern)
+{
+    if (!strchr(pattern, '{'))
+        return bv_checkpoint_find(c, pattern) != NULL;
+    for (size_t i = 0; i < bv_checkpoint_count(c); i++)
+        if (bv_pattern_matches(pattern, bv_checkpoint_tensor(c, i)->name))
+            return true;
+    return false;
+}
+
+static size_t count_matches(const struct bv_checkpoint *c, const json_t *patterns)
+{
+    size_t n = 0, i;
+    const json_t *pattern;
+    json_array_foreach(patterns, i, pattern)
+    {
+        const char *text = json_string_value(pattern);
+        n += text && any_tensor(c, text);
+    }
+    return n;
+}
+
+// The folder's config.json, or NULL.
+static json_t *read_config(const struct bv_checkpoint *c)
+{
+    char *text = NULL;
+    size_t size = 0;
+    json_t *config = NULL;
+    if (bv_checkpoint_has_file(c, "config.json") &&
+        bv_checkpoint_read_file(c, "config.json", max_config_bytes, &text, &size, NULL) == BV_OK)
+        (void)bv_json_parse(&config, text, size, "config.json", NULL);
+    free(text);
+    return config;
+}
+
+static bool config_fits(const struct bv_checkpoint *c, const json_t *wanted)
+{
+    if (!wanted)
+        return true;
+    json_t *config = read_config(c);
+    bool fits = config != NULL;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)wanted, key, value)
+    {
+        fits = fits && json_equal(json_object_get(config, key), value);
+    }
+    json_decref(config);
+    return fits;
+}
+
+bool bv_recognise_fits(const struct bv_checkpoint *c, const json_t *card)
+{
+    const json_t *spec = json_object_get(card, "recognise");
+    const json_t *all = json_object_get(spec, "all");
+    return json_array_size(all) > 0 && count_matches(c, all) == json_array_size(all) &&
+           count_matches(c, json_object_get(spec, "none")) == 0 &&
+           config_fits(c, json_object_get(spec, "config"));
+}
+
+static enum bv_status fail_unknown(const struct bv_checkpoint *c, struct bv_error *err)
+{
+    char nearest[160] = "";
+    size_t best = 0;
+    for (size_t i = 0; i < bv_card_count(); i++) {
+        json_t *card = NULL;
+        if (bv_card_load(&card, bv_card_name(i), NULL) != BV_OK)
+            continue;
+        const json_t *spec = json_object_get(card, "recognise");
+        size_t n = count_matches(c, json_object_get(spec, "all"));
+        if (n > best) {
+            best = n;
+            (void)snprintf(nearest, sizeof nearest, "; nearest is %s with %zu of its %zu tensors",
+                           bv_json_string(card, "name", "?"), n,
+                           json_array_size(json_object_get(spec, "all")));
+        }
+        json_decref(card);
+    }
+    return bv_fail(err, BV_ERR_MODEL,
+                   "the %zu tensors are those of no known system%s (--system chooses one; biovl "
+                   "info --systems lists them)",
+                   bv_checkpoint_count(c), nearest);
+}
+
+enum bv_status bv_recognise(const struct bv_checkpoint *c, json_t **out, struct bv_error *err)
+{
+    json_t *best = NULL;
+    size_t best_patterns = 0;
+    for (size_t i = 0; i < bv_card_count(); i++) {
+        json_t *card = NULL;
+        BV_TRY(bv_card_load(&card, bv_card_name(i), err));
+        const json_t *spec = json_object_get(card, "recognise");
+        size_t n = json_array_size(json_object_get(spec, "all")) +
+                   json_array_size(json_object_get(spec, "none")) +
+                   json_object_size(json_object_get(spec, "config"));
+        if (n > best_patterns && bv_recognise_fits(c, card)) {
+            json_decref(best);
+            best = json_incref(card);
+            best_patterns = n;
+        }
+        json_decref(card);
+    }
+    if (!best)
+        return fail_unknown(c, err);
+    *out = best;
+    return BV_OK;
+}

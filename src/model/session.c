@@ -1,0 +1,321 @@
+#include "model/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/cpu.h"
+
+enum tower { TOWER_IMAGE, TOWER_TEXT };
+
+#define MAX_PROGRAMS 24 // compiled shapes kept; the least recently used goes first
+#define MAX_BATCH_TEXTS 16
+#define TOKEN_STEP 8 // sequences are padded to a multiple of this within a batch, never further
+
+struct cached {
+    enum tower tower;
+    int64_t key[4]; // N,H,W,C or B,T
+    struct bv_program *program;
+    uint64_t last_used;
+};
+
+struct bv_session {
+    const struct bv_model *model;
+    struct bv_backend *backend;
+    struct cached programs[MAX_PROGRAMS];
+    int n_programs;
+    uint64_t clock;
+    char fallback[256];
+};
+
+static enum bv_status create_backend(struct bv_session *s, const struct bv_session_options *o,
+                                     struct bv_error *err)
+{
+    const char *device = o->device ? o->device : "auto";
+    const char *precision = o->precision ? o->precision : "auto";
+    if (strcmp(precision, "auto") != 0 && strcmp(precision, "f32") != 0)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on %s", precision,
+                       device);
+    if (strcmp(device, "reference") == 0)
+        return bv_cpu_create_reference(&s->backend, s->model->weights, err);
+    if (strcmp(device, "cpu") == 0 || strcmp(device, "auto") == 0)
+        return bv_cpu_create(&s->backend, s->model->weights, o->pool, err);
+    return bv_fail(err, BV_ERR_DEVICE, "unknown device \"%s\"", device);
+}
+
+enum bv_status bv_session_open(struct bv_session **out, const struct bv_model *model,
+                               const struct bv_session_options *options, struct bv_error *err)
+{
+    struct bv_session *s = calloc(1, sizeof *s);
+    if (!s)
+        return bv_fail_nomem(err, "a session");
+    s->model = model;
+    enum bv_status status = create_backend(s, options, err);
+    if (status != BV_OK)
+        bv_session_close(&s);
+    else
+        *out = s;
+    return status;
+}
+
+void bv_session_close(struct bv_session **out)
+{
+    struct bv_session *s = *out;
+    if (!s)
+        return;
+    for (int i = 0; i < s->n_programs; i++)
+        bv_program_destroy(&s->programs[i].program);
+    bv_backend_destroy(&s->backend);
+    free(s);
+    *out = NULL;
+}
+
+const struct bv_model *bv_session_model(const struct bv_session *s)
+{
+    return s->model;
+}
+
+const char *bv_session_device(const struct bv_session *s)
+{
+    return s->backend->ops->describe(s->backend);
+}
+
+const char *bv_session_precision(const struct bv_session *s)
+{
+    (void)s;
+    return "f32";
+}
+
+const char *bv_session_fallback(const struct bv_session *s)
+{
+    return s->fallback[0] ? s->fallback : NULL;
+}
+
+static enum bv_status build_graph(const struct bv_session *s, enum tower tower, const int64_t *key,
+                                  struct bv_graph **graph, struct bv_error *err)
+{
+    if (tower == TOWER_TEXT && !bv_model_has_text(s->model))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no text encoder", s->model->name);
+    if (tower == TOWER_IMAGE && !bv_model_has_image(s->model))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", s->model->name);
+    return tower == TOWER_IMAGE
+               ? bv_model_image_graph(s->model, key[0], key[1], key[2], key[3], graph, err)
+               : bv_model_text_graph(s->model, key[0], key[1], graph, err);
+}
+
+static struct cached *oldest(struct bv_session *s)
+{
+    struct cached *c = &s->programs[0];
+    for (int i = 1; i < s->n_programs; i++)
+        if (s->programs[i].last_used < c->last_used)
+            c = &s->programs[i];
+    return c;
+}
+
+// The program for a shape, compiled the first time.
+static enum bv_status program_for(struct bv_session *s, enum tower tower, const int64_t key[4],
+                                  struct bv_program **program, struct bv_error *err)
+{
+    for (int i = 0; i < s->n_programs; i++) {
+        struct cached *c = &s->programs[i];
+        if (c->tower == tower && memcmp(c->key, key, sizeof c->key) == 0) {
+            c->last_used = ++s->clock;
+            *program = c->program;
+            return BV_OK;
+        }
+    }
+    struct bv_graph *graph = NULL;
+    enum bv_status status = build_graph(s, tower, key, &graph, err);
+    if (status != BV_OK) {
+        bv_graph_destroy(&graph);
+        return status;
+    }
+    BV_TRY(bv_program_compile(s->backend, &graph, program, err));
+    struct cached *slot = s->n_programs < MAX_PROGRAMS ? &s->programs[s->n_programs++] : oldest(s);
+    bv_program_destroy(&slot->program);
+    slot->tower = tower;
+    memcpy(slot->key, key, sizeof slot->key);
+    slot->program = *program;
+    slot->last_used = ++s->clock;
+    return BV_OK;
+}
+
+static enum bv_status find_output(const struct bv_session *s, const struct bv_program *p,
+                                  const char *name, int *index, struct bv_error *err)
+{
+    *index = bv_graph_find_output(p->graph, name);
+    if (*index < 0)
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no output \"%s\"", s->model->name, name);
+    return BV_OK;
+}
+
+static enum bv_status shape_of(struct bv_session *s, enum tower tower, const int64_t key[4],
+                               const char *output, struct bv_output_shape *shape,
+                               struct bv_error *err)
+{
+    struct bv_program *p = NULL;
+    int index = 0;
+    BV_TRY(program_for(s, tower, key, &p, err));
+    BV_TRY(find_output(s, p, output, &index, err));
+    const struct bv_tensor *t = p->graph->outputs[index];
+    shape->rank = t->rank - 1;
+    memcpy(shape->dim, t->dim + 1, (size_t)shape->rank * sizeof *shape->dim);
+    return BV_OK;
+}
+
+enum bv_status bv_session_image_shape(struct bv_session *s, const char *output, int64_t height,
+                                      int64_t width, struct bv_output_shape *shape,
+                                      struct bv_error *err)
+{
+    if (!bv_model_has_image(s->model))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", s->model->name);
+    int64_t key[4] = {1, height, width, bv_recipe_channels(s->model->recipe)};
+    return shape_of(s, TOWER_IMAGE, key, output, shape, err);
+}
+
+enum bv_status bv_session_text_shape(struct bv_session *s, const char *output, int64_t n_tokens,
+                                     struct bv_output_shape *shape, struct bv_error *err)
+{
+    return shape_of(s, TOWER_TEXT, (int64_t[4]){1, n_tokens}, output, shape, err);
+}
+
+// Puts the wanted outputs into the graph's order.
+static enum bv_status arrange(const struct bv_session *s, const struct bv_program *p,
+                              const struct bv_wanted *wanted, int n_wanted,
+                              float *outputs[BV_MAX_GRAPH_OUTPUTS], struct bv_error *err)
+{
+    memset(outputs, 0, BV_MAX_GRAPH_OUTPUTS * sizeof *outputs);
+    for (int i = 0; i < n_wanted; i++) {
+        int index = 0;
+        BV_TRY(find_output(s, p, wanted[i].output, &index, err));
+        outputs[index] = wanted[i].out;
+    }
+    return BV_OK;
+}
+
+enum bv_status bv_session_encode_pixels(struct bv_session *s, const float *pixels, int64_t N,
+                                        int64_t H, int64_t W, int64_t C,
+                                        const struct bv_wanted *wanted, int n_wanted,
+                                        struct bv_error *err)
+{
+    struct bv_program *p = NULL;
+    float *outputs[BV_MAX_GRAPH_OUTPUTS];
+    BV_TRY(program_for(s, TOWER_IMAGE, (int64_t[4]){N, H, W, C}, &p, err));
+    BV_TRY(arrange(s, p, wanted, n_wanted, outputs, err));
+    const void *inputs[] = {pixels};
+    return bv_program_run(p, inputs, outputs, err);
+}
+
+// The inputs of one text batch.
+struct text_batch {
+    int32_t *ids;
+    int32_t lengths[MAX_BATCH_TEXTS], last[MAX_BATCH_TEXTS];
+    int64_t B, T;
+};
+
+static enum bv_status run_text(struct bv_session *s, struct text_batch *b,
+                               const struct bv_wanted *wanted, int n_wanted, struct bv_error *err)
+{
+    struct bv_program *p = NULL;
+    float *outputs[BV_MAX_GRAPH_OUTPUTS];
+    BV_TRY(program_for(s, TOWER_TEXT, (int64_t[4]){b->B, b->T}, &p, err));
+    BV_TRY(arrange(s, p, wanted, n_wanted, outputs, err));
+    const void *inputs[] = {b->ids, b->lengths, b->last};
+    return bv_program_run(p, inputs, outputs, err);
+}
+
+static void put_text(struct text_batch *b, int64_t row, const struct bv_tokens *text)
+{
+    memcpy(b->ids + row * b->T, text->ids, text->n * sizeof *b->ids);
+    b->lengths[row] = (int32_t)text->n;
+    b->last[row] = (int32_t)text->n - 1;
+}
+
+static enum bv_status check_length(const struct bv_session *s, const struct bv_tokens *text,
+                                   struct bv_error *err)
+{
+    if (text->n == 0 || (s->model->max_tokens > 0 && (int64_t)text->n > s->model->max_tokens))
+        return bv_fail(err, BV_ERR_ARG, "a text of %zu tokens; model \"%s\" takes 1 to %lld",
+                       text->n, s->model->name, (long long)s->model->max_tokens);
+    return BV_OK;
+}
+
+struct by_length {
+    size_t n_tokens, index;
+};
+
+static int compare_length(const void *a, const void *b)
+{
+    const struct by_length *x = a, *y = b;
+    if (x->n_tokens != y->n_tokens)
+        return x->n_tokens < y->n_tokens ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+// One batch of texts of similar lengths; results go to their places in out.
+static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens *const *texts,
+                                   const struct by_length *order, int64_t B, const char *output,
+                                   int64_t D, float *out, struct bv_error *err)
+{
+    struct text_batch b = {.B = B};
+    b.T = ((int64_t)order[B - 1].n_tokens + TOKEN_STEP - 1) / TOKEN_STEP * TOKEN_STEP;
+    if (s->model->max_tokens > 0 && b.T > s->model->max_tokens)
+        b.T = s->model->max_tokens;
+    b.ids = calloc((size_t)(B * b.T), sizeof *b.ids);
+    float *rows = calloc((size_t)(B * D), sizeof *rows);
+    enum bv_status status = BV_OK;
+    if (!b.ids || !rows)
+        status = bv_fail_nomem(err, "a batch of texts");
+    for (int64_t i = 0; status == BV_OK && i < B; i++)
+        put_text(&b, i, texts[order[i].index]);
+    struct bv_wanted wanted = {output, rows};
+    if (status == BV_OK)
+        status = run_text(s, &b, &wanted, 1, err);
+    for (int64_t i = 0; status == BV_OK && i < B; i++)
+        memcpy(out + order[i].index * (size_t)D, rows + i * D, (size_t)D * sizeof *out);
+    free(rows);
+    free(b.ids);
+    return status;
+}
+
+enum bv_status bv_session_encode_tokens(struct bv_session *s, const struct bv_tokens *const *texts,
+                                        size_t n, const char *output, float *out,
+                                        struct bv_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        BV_TRY(check_length(s, texts[i], err));
+    if (n == 0)
+        return BV_OK;
+    struct bv_output_shape shape = {0};
+    BV_TRY(bv_session_text_shape(s, output, TOKEN_STEP, &shape, err));
+    if (shape.rank != 1)
+        return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", output);
+    struct by_length *order = calloc(n, sizeof *order);
+    if (!order)
+        return bv_fail_nomem(err, "a list of texts");
+    for (size_t i = 0; i < n; i++)
+        order[i] = (struct by_length){texts[i]->n, i};
+    qsort(order, n, sizeof *order, compare_length);
+    enum bv_status status = BV_OK;
+    for (size_t first = 0; status == BV_OK && first < n; first += MAX_BATCH_TEXTS) {
+        size_t B = n - first < MAX_BATCH_TEXTS ? n - first : MAX_BATCH_TEXTS;
+        status = encode_batch(s, texts, order + first, (int64_t)B, output, shape.dim[0], out, err);
+    }
+    free(order);
+    return status;
+}
+
+enum bv_status bv_session_encode_sequence(struct bv_session *s, const struct bv_tokens *text,
+                                          const struct bv_wanted *wanted, int n_wanted,
+                                          struct bv_error *err)
+{
+    BV_TRY(check_length(s, text, err));
+    struct text_batch b = {.B = 1, .T = (int64_t)text->n};
+    b.ids = calloc(text->n, sizeof *b.ids);
+    if (!b.ids)
+        return bv_fail_nomem(err, "a text");
+    put_text(&b, 0, text);
+    enum bv_status status = run_text(s, &b, wanted, n_wanted, err);
+    free(b.ids);
+    return status;
+}

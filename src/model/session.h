@@ -1,0 +1,62 @@
+// session.h: a model at work on one device. Belongs to one thread.
+#ifndef BV_MODEL_SESSION_H
+#define BV_MODEL_SESSION_H
+
+#include "base/thread.h"
+#include "graph/backend.h"
+#include "model/model.h"
+
+struct bv_session;
+
+struct bv_session_options {
+    const char *device;    // "auto" (NULL), "cpu", "reference", "vulkan[:index or name]"
+    const char *precision; // "auto" (NULL), "f32", …
+    struct bv_pool *pool;  // borrowed; NULL: one thread
+};
+
+enum bv_status bv_session_open(struct bv_session **session, const struct bv_model *model,
+                               const struct bv_session_options *options, struct bv_error *err);
+void bv_session_close(struct bv_session **session); // accepts NULL
+
+const struct bv_model *bv_session_model(const struct bv_session *session);
+const char *bv_session_device(const struct bv_session *session);    // "cpu", "vulkan:…"
+const char *bv_session_precision(const struct bv_session *session); // "f32", …
+// Why the work moved to the CPU under device "auto"; NULL when it did not.
+const char *bv_session_fallback(const struct bv_session *session);
+
+// The shape of an output of a tower for one item, without the leading batch dimension. n_tokens
+// is used by text outputs that have one row per token. BV_ERR_ARG when there is no such output.
+struct bv_output_shape {
+    int rank;
+    int64_t dim[BV_MAX_RANK];
+};
+enum bv_status bv_session_image_shape(struct bv_session *session, const char *output,
+                                      int64_t height, int64_t width, struct bv_output_shape *shape,
+                                      struct bv_error *err);
+enum bv_status bv_session_text_shape(struct bv_session *session, const char *output,
+                                     int64_t n_tokens, struct bv_output_shape *shape,
+                                     struct bv_error *err);
+
+// Runs the image tower over N pixel arrays of one size, [N,H,W,C] f32 as the recipe makes them.
+// Each wanted output (by name) receives [N, its shape]; raw, not normalised.
+struct bv_wanted {
+    const char *output; // "global", "local", …
+    float *out;
+};
+enum bv_status bv_session_encode_pixels(struct bv_session *session, const float *pixels, int64_t N,
+                                        int64_t H, int64_t W, int64_t C,
+                                        const struct bv_wanted *wanted, int n_wanted,
+                                        struct bv_error *err);
+
+// Runs the text tower over n token sequences of any lengths; out receives [n,D] of a pooled output,
+// raw, in the order given. A text's result does not depend on its neighbours.
+enum bv_status bv_session_encode_tokens(struct bv_session *session,
+                                        const struct bv_tokens *const *texts, size_t n,
+                                        const char *output, float *out, struct bv_error *err);
+
+// One sequence, several outputs, token-wise ones too ([T,…] with T = the sequence's length).
+enum bv_status bv_session_encode_sequence(struct bv_session *session, const struct bv_tokens *text,
+                                          const struct bv_wanted *wanted, int n_wanted,
+                                          struct bv_error *err);
+
+#endif

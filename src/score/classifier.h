@@ -1,0 +1,29 @@
+// classifier.h: zero-shot classification: labels embedded once, images scored against them.
+#ifndef BV_SCORE_CLASSIFIER_H
+#define BV_SCORE_CLASSIFIER_H
+
+#include "model/session.h"
+#include "score/prompts.h"
+#include "score/rules.h"
+
+// The labels of one session's model, embedded. Immutable after creation.
+struct bv_classifier;
+
+// Embeds every prompt. labels (borrowed) must outlive the classifier.
+enum bv_status bv_classifier_create(struct bv_classifier **classifier, struct bv_session *session,
+                                    const struct bv_labels *labels, struct bv_error *err);
+void bv_classifier_destroy(struct bv_classifier **classifier); // accepts NULL
+
+const struct bv_labels *bv_classifier_labels(const struct bv_classifier *classifier);
+const struct bv_scoring *bv_classifier_scoring(const struct bv_classifier *classifier);
+size_t bv_classifier_dim(const struct bv_classifier *classifier);       // of embeddings
+size_t bv_classifier_truncated(const struct bv_classifier *classifier); // prompts that were cut
+
+// Scores n image embeddings [n,D] (raw or normalised). scores, positive and negative receive
+// [n, labels]: the rule's quantity, and the similarities it was made of; the latter two may be
+// NULL. negative is 0 without negative prompts.
+enum bv_status bv_classifier_score(const struct bv_classifier *classifier, const float *images,
+                                   size_t n, double *scores, double *positive, double *negative,
+                                   struct bv_error *err);
+
+#endif

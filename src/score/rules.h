@@ -1,0 +1,54 @@
+// rules.h: from embeddings to one named quantity per label. Small pure functions.
+#ifndef BV_SCORE_RULES_H
+#define BV_SCORE_RULES_H
+
+#include <stddef.h>
+
+#include "base/json.h"
+
+// What a score is; the name goes with it into every output.
+enum bv_score_rule {
+    BV_SCORE_COSINE,       // cosine of image and text
+    BV_SCORE_LOGIT,        // cosine × logit scale
+    BV_SCORE_PAIR_SOFTMAX, // e^p / (e^p + e^n) of a positive and a negative text (CheXzero)
+    BV_SCORE_SOFTMAX,      // softmax of the logits over the labels
+};
+
+// How several prompts of a label become one.
+enum bv_prompt_combine {
+    BV_COMBINE_EMBEDDING,     // normalised embeddings averaged, then normalised again
+    BV_COMBINE_RAW_EMBEDDING, // embeddings averaged as they come, then normalised (BioViL)
+    BV_COMBINE_MEAN_SCORE,    // similarities averaged (MedCLIP's ensemble)
+    BV_COMBINE_MAX_SCORE,     // the largest similarity (GLoRIA)
+};
+
+struct bv_scoring {
+    enum bv_score_rule rule;
+    enum bv_prompt_combine combine;
+    float scale; // of the similarities before the rule
+};
+
+// Reads card["scoring"]; logit_scale is the model's (bv_model_logit_scale). Unknown names are
+// BV_ERR_MODEL.
+enum bv_status bv_scoring_parse(struct bv_scoring *scoring, const json_t *card, float logit_scale,
+                                struct bv_error *err);
+
+const char *bv_score_rule_name(enum bv_score_rule rule); // "pair_softmax", …
+
+// In place: rows of D floats to unit length (double accumulation); zero rows stay.
+void bv_normalize_rows(float *rows, size_t n, size_t D);
+
+// Combines n embeddings of one label in place as EMBEDDING or RAW_EMBEDDING says: the first row
+// receives the result. For the score-wise ways rows are normalised and kept. Returns how many rows
+// remain.
+size_t bv_combine_embeddings(enum bv_prompt_combine combine, float *rows, size_t n, size_t D);
+
+// Similarity of a normalised image to the n remaining rows of a label.
+double bv_label_similarity(enum bv_prompt_combine combine, const float *image, const float *rows,
+                           size_t n, size_t D);
+
+// Scores from similarities: positive[i], and negative[i] for pair_softmax.
+void bv_score_labels(const struct bv_scoring *scoring, const double *positive,
+                     const double *negative, size_t n, double *scores);
+
+#endif

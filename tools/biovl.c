@@ -1,0 +1,61 @@
+// biovl: the command. Each subcommand is a file of its own.
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static const struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"classify", "zero-shot scores of images for a list of labels", run_classify},
+    {"embed", "embeddings of images or texts", run_embed},
+    {"preprocess", "exactly the pixels that an image encoder sees", run_preprocess},
+    {"tokenize", "token ids of texts", run_tokenize},
+    {"convert", "a published checkpoint into a model file", run_convert},
+    {"info", "a model file, the known systems, the devices", run_info},
+    {"verify", "re-check a model file's golden vectors", run_verify},
+};
+
+static void print_help(FILE *stream)
+{
+    (void)fprintf(stream, "usage: biovl COMMAND … (biovl COMMAND --help)\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        (void)fprintf(stream, "  %-12s %s\n", commands[i].name, commands[i].summary);
+    (void)fprintf(stream, "\n  --version    version, build options and libraries\n\n"
+                          "For research; not a medical device.\n");
+}
+
+static int print_version(void)
+{
+    char *json = NULL;
+    if (bv_build_info(&json) != BV_OK)
+        return EXIT_DEVICE;
+    printf("biovl %s\n%s\n", bv_version(), json);
+    bv_free(json);
+    return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, name) == 0) {
+            int code = commands[i].run(argc - 1, argv + 1);
+            if (fflush(stdout) != 0 && code == EXIT_OK) {
+                (void)fprintf(stderr, "biovl: cannot write to standard output\n");
+                code = EXIT_DEVICE;
+            }
+            return code;
+        }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
+        return print_version();
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return EXIT_OK;
+    }
+    if (*name)
+        (void)fprintf(stderr, "biovl: unknown command \"%s\"\n", name);
+    print_help(stderr);
+    return EXIT_USAGE;
+}

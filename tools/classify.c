@@ -1,0 +1,146 @@
+// biovl classify: zero-shot scores.
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "command.h"
+
+struct classify {
+    struct model_options model;
+    const char *labels, *templates;
+    bool json, csv;
+};
+
+static void print_table(const struct bv_zero_shot *z, const struct bv_result *r, const char *path)
+{
+    printf("%s  (%s)\n", path, bv_result_kind(r));
+    bool bars = isatty(STDOUT_FILENO);
+    for (size_t i = 0; i < bv_zero_shot_count(z); i++) {
+        double score = bv_result_score(r, i);
+        printf("  %-32s %10.6f", bv_zero_shot_label(z, i), score);
+        for (int k = 0; bars && score <= 1 && k < (int)(score * 30); k++)
+            (void)fputs(k ? "█" : "  █", stdout);
+        (void)putchar('\n');
+    }
+}
+
+static void print_csv(const struct bv_zero_shot *z, const struct bv_result *r, const char *path)
+{
+    for (size_t i = 0; i < bv_zero_shot_count(z); i++) {
+        print_csv_field(path);
+        (void)putchar(',');
+        print_csv_field(bv_zero_shot_label(z, i));
+        printf(",%.9g,%s\n", bv_result_score(r, i), bv_result_kind(r));
+    }
+}
+
+static enum bv_status print_result(const struct classify *c, const struct bv_zero_shot *z,
+                                   const struct bv_result *r, const char *path)
+{
+    clear_progress();
+    if (c->csv)
+        print_csv(z, r, path);
+    else if (!c->json)
+        print_table(z, r, path);
+    for (size_t i = 0; !c->json && i < bv_result_warning_count(r); i++)
+        (void)fprintf(stderr, "biovl: %s: warning: %s (%s)\n", path, bv_result_warning_text(r, i),
+                      bv_result_warning_reason(r, i));
+    char *json = NULL;
+    if (c->json) {
+        enum bv_status status = bv_result_json(r, &json);
+        if (status != BV_OK)
+            return status;
+        printf("%s\n", json);
+        bv_free(json);
+    }
+    return BV_OK;
+}
+
+static int classify_all(const struct classify *c, const struct opened *o, struct bv_zero_shot *z,
+                        const struct strings *images)
+{
+    size_t n_failed = 0;
+    enum bv_status last = BV_OK;
+    if (c->csv)
+        printf("path,label,score,kind\n");
+    for (size_t i = 0; i < images->n; i++) {
+        struct bv_result *result = NULL;
+        show_progress("image", i + 1, images->n);
+        enum bv_status status = bv_zero_shot_classify(z, images->items[i], &result);
+        if (status == BV_OK)
+            status = print_result(c, z, result, images->items[i]);
+        bv_result_free(&result);
+        if (status != BV_OK) {
+            (void)report_failure(o->context, status);
+            last = status;
+            n_failed++;
+        }
+    }
+    clear_progress();
+    return (int)exit_code_of_batch(images->n, n_failed, last);
+}
+
+static int run(const struct classify *c, const struct strings *images)
+{
+    struct opened o = {0};
+    struct bv_zero_shot *z = NULL;
+    size_t labels_size = 0, templates_size = 0;
+    char *labels = read_text(c->labels, &labels_size), *templates = NULL;
+    if (!labels)
+        return EXIT_INPUT;
+    int code = EXIT_INPUT;
+    if (c->templates)
+        templates = read_text(c->templates, &templates_size);
+    if (!c->templates || templates) {
+        enum bv_status status = open_model(&o, &c->model, true);
+        code = (int)exit_code_of(status);
+        if (status == BV_OK) {
+            status = bv_zero_shot_open(o.engine, labels, labels_size, c->labels, templates, &z);
+            if (status != BV_OK)
+                code = (int)report_failure(o.context, status);
+        }
+    }
+    if (z) {
+        print_research_notice(&o);
+        if (bv_zero_shot_warning(z))
+            (void)fprintf(stderr, "biovl: warning: %s\n", bv_zero_shot_warning(z));
+        if (bv_zero_shot_truncated(z) > 0)
+            (void)fprintf(stderr, "biovl: warning: %zu prompts were cut to the model's maximum\n",
+                          bv_zero_shot_truncated(z));
+        code = classify_all(c, &o, z, images);
+    }
+    bv_zero_shot_close(&z);
+    close_model(&o);
+    free(templates);
+    free(labels);
+    return code;
+}
+
+int run_classify(int argc, char **argv)
+{
+    struct classify c = {.labels = NULL};
+    const struct option options[] = {
+        {"--labels|-l", OPTION_STRING, &c.labels, "FILE",
+         "one label per line; label = prompt | prompt; # comments"},
+        {"--templates", OPTION_STRING, &c.templates, "FILE",
+         "prompt set (JSON) instead of the model's own"},
+        MODEL_OPTIONS(&c.model),
+        {"--json", OPTION_FLAG, &c.json, NULL, "one JSON object per image"},
+        {"--csv", OPTION_FLAG, &c.csv, NULL, "path,label,score,kind"},
+    };
+    const struct usage usage = {
+        "classify", "IMAGE... --labels FILE [options]",
+        "Scores images (DICOM, PNG, JPEG, JPEG 2000, by content) against labels, without training.",
+        options, sizeof options / sizeof *options};
+    struct strings images = {0};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &images);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK) {
+        if (images.n == 0 || !c.labels || (c.json && c.csv))
+            (void)fprintf(stderr, "usage: biovl classify %s\n", usage.synopsis);
+        else
+            code = run(&c, &images);
+    }
+    free_strings(&images);
+    return code;
+}

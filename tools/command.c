@@ -1,0 +1,189 @@
+#include "command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum exit_code exit_code_of(enum bv_status status)
+{
+    switch (status) {
+    case BV_OK:
+        return EXIT_OK;
+    case BV_ERR_ARG:
+        return EXIT_USAGE;
+    case BV_ERR_NOMEM:
+    case BV_ERR_DEVICE:
+    case BV_ERR_DEVICE_LOST:
+    case BV_ERR_OOM_DEVICE:
+        return EXIT_DEVICE;
+    case BV_ERR_INTERNAL:
+        return EXIT_INTERNAL;
+    default:
+        return EXIT_INPUT;
+    }
+}
+
+enum exit_code exit_code_of_batch(size_t n, size_t n_failed, enum bv_status last)
+{
+    if (n_failed == 0)
+        return EXIT_OK;
+    return n_failed < n ? EXIT_SOME_FAILED : exit_code_of(last);
+}
+
+// The default model beside the program (build tree), under its prefix (installed), or where the
+// build installs it.
+const char *model_path(const char *option)
+{
+    static char path[4096];
+    if (option)
+        return option;
+    const char *variable = getenv("BIOVL_MODEL");
+    if (variable && *variable)
+        return variable;
+    char self[3072];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n > 0) {
+        self[n] = 0;
+        *strrchr(self, '/') = 0;
+        (void)snprintf(path, sizeof path, "%s/../share/biovl/models/" BIOVL_DEFAULT_MODEL, self);
+        if (access(path, R_OK) == 0)
+            return path;
+    }
+    static const char *const places[] = {BIOVL_SOURCE_MODELS, BIOVL_INSTALLED_MODELS};
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof path, "%s/" BIOVL_DEFAULT_MODEL, places[i]);
+        if (access(path, R_OK) == 0)
+            return path;
+    }
+    return NULL;
+}
+
+enum bv_status open_model(struct opened *opened, const struct model_options *options,
+                          bool want_engine)
+{
+    enum bv_status status = bv_context_open(&opened->context, options->threads);
+    if (status != BV_OK) {
+        (void)fprintf(stderr, "biovl: cannot start with %d threads: %s\n", options->threads,
+                      bv_status_name(status));
+        return status;
+    }
+    const char *path = model_path(options->model);
+    if (!path) {
+        (void)fprintf(stderr, "biovl: no model: give --model FILE or set BIOVL_MODEL\n");
+        return BV_ERR_ARG;
+    }
+    status = bv_model_open(opened->context, path, &opened->model);
+    if (status == BV_OK && want_engine)
+        status = bv_engine_open(opened->context, opened->model, options->device, options->precision,
+                                &opened->engine);
+    if (status != BV_OK)
+        (void)report_failure(opened->context, status);
+    else if (want_engine && bv_engine_fallback(opened->engine))
+        (void)fprintf(stderr, "biovl: warning: running on the CPU: %s\n",
+                      bv_engine_fallback(opened->engine));
+    return status;
+}
+
+void close_model(struct opened *opened)
+{
+    bv_engine_close(&opened->engine);
+    bv_model_close(&opened->model);
+    bv_context_close(&opened->context);
+}
+
+enum exit_code report_failure(const struct bv_context *context, enum bv_status status)
+{
+    clear_progress();
+    (void)fprintf(stderr, "biovl: %s\n", bv_last_error(context));
+    return exit_code_of(status);
+}
+
+static const size_t max_text_bytes = (size_t)256 << 20;
+
+char *read_text(const char *path, size_t *size)
+{
+    FILE *stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    size_t room = 1 << 16, used = 0;
+    char *text = stream ? malloc(room + 1) : NULL;
+    while (text) {
+        used += fread(text + used, 1, room - used, stream);
+        if (used < room || used > max_text_bytes)
+            break;
+        room *= 2;
+        char *larger = realloc(text, room + 1);
+        if (!larger)
+            free(text);
+        text = larger;
+    }
+    bool bad = !text || ferror(stream) || used > max_text_bytes;
+    if (bad) {
+        (void)fprintf(stderr, "biovl: %s: %s\n", path,
+                      text && used > max_text_bytes ? "too large" : strerror(errno));
+        free(text);
+        text = NULL;
+    } else {
+        text[used] = 0;
+        *size = used;
+    }
+    if (stream && stream != stdin)
+        (void)fclose(stream);
+    return text;
+}
+
+bool split_lines(char *text, size_t size, struct strings *lines)
+{
+    for (char *line = text, *end = text + size; line < end;) {
+        char *stop = memchr(line, '\n', (size_t)(end - line));
+        if (!stop)
+            stop = end;
+        *stop = 0;
+        if (stop > line && stop[-1] == '\r')
+            stop[-1] = 0;
+        if (*line && !add_string(lines, line))
+            return false;
+        line = stop + 1;
+    }
+    return true;
+}
+
+static bool progress_shown;
+
+void show_progress(const char *what, size_t done, size_t n)
+{
+    if (n < 2 || !isatty(STDERR_FILENO))
+        return;
+    (void)fprintf(stderr, "\r\033[K%s %zu of %zu", what, done, n);
+    progress_shown = true;
+}
+
+void clear_progress(void)
+{
+    if (progress_shown)
+        (void)fprintf(stderr, "\r\033[K");
+    progress_shown = false;
+}
+
+void print_csv_field(const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        (void)fputs(text, stdout);
+        return;
+    }
+    (void)putchar('"');
+    for (; *text; text++) {
+        if (*text == '"')
+            (void)putchar('"');
+        (void)putchar(*text);
+    }
+    (void)putchar('"');
+}
+
+void print_research_notice(const struct opened *opened)
+{
+    const char *notice = bv_model_notice(opened->model);
+    if (notice)
+        (void)fprintf(stderr, "biovl: %s\n", notice);
+    (void)fprintf(stderr, "biovl: for research; not a medical device\n");
+}

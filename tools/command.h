@@ -1,0 +1,81 @@
+// command.h: what the subcommands of biovl share: exit codes, opening models, messages.
+#ifndef BV_TOOLS_COMMAND_H
+#define BV_TOOLS_COMMAND_H
+
+#include "arguments.h"
+#include "biovl/biovl.h"
+
+// Documented in README.md.
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_SOME_FAILED = 1, // some inputs failed, the others are done and printed
+    EXIT_USAGE = 2,
+    EXIT_INPUT = 3,  // bad input or model
+    EXIT_DEVICE = 4, // device or resources
+    EXIT_INTERNAL = 5,
+};
+
+enum exit_code exit_code_of(enum bv_status status);
+
+// The exit code of a batch: all fine, some failed, or all failed (then the last failure's own).
+enum exit_code exit_code_of_batch(size_t n, size_t n_failed, enum bv_status last);
+
+// The options that every command with a model has.
+struct model_options {
+    const char *model, *device, *precision;
+    int threads;
+};
+
+// clang-format off
+#define MODEL_OPTIONS(o)                                                                           \
+    {"--model|-m", OPTION_STRING, &(o)->model, "FILE",                                             \
+     "model file (default: $BIOVL_MODEL, then the one that ships)"},                               \
+    {"--device", OPTION_STRING, &(o)->device, "DEVICE", "auto, cpu, vulkan, vulkan:1, vulkan:NAME"}, \
+    {"--precision", OPTION_STRING, &(o)->precision, "P", "auto, f32, f16, bf16, bf16x3, int8"},    \
+    {"--threads", OPTION_INTEGER, &(o)->threads, "N", "processor threads (default: all)"}
+// clang-format on
+
+// A context, model and engine opened together; zero-initialise, close in any state.
+struct opened {
+    struct bv_context *context;
+    struct bv_model *model;
+    struct bv_engine *engine;
+};
+
+// Opens what the options name; without engine when want_engine is false. Failures are printed.
+enum bv_status open_model(struct opened *opened, const struct model_options *options,
+                          bool want_engine);
+void close_model(struct opened *opened);
+
+// The path of the model to use: the option, $BIOVL_MODEL, or the default model of the installed or
+// built tree. NULL when none of them exists.
+const char *model_path(const char *option);
+
+// Prints "biovl: <the context's last error>" on stderr and returns its exit code.
+enum exit_code report_failure(const struct bv_context *context, enum bv_status status);
+
+// Reads a whole text file, "-" is stdin; NULL after printing why not. The caller frees.
+char *read_text(const char *path, size_t *size);
+
+// Splits text in place into its non-empty lines (line ends removed, one trailing \r too).
+bool split_lines(char *text, size_t size, struct strings *lines);
+
+// "file 12 of 3000" on stderr, only when that is a terminal; clear_progress() erases it.
+void show_progress(const char *what, size_t done, size_t n);
+void clear_progress(void);
+
+// A CSV field with quotes where needed.
+void print_csv_field(const char *text);
+
+// Said once per run where scores are shown.
+void print_research_notice(const struct opened *opened);
+
+int run_classify(int argc, char **argv);
+int run_embed(int argc, char **argv);
+int run_preprocess(int argc, char **argv);
+int run_tokenize(int argc, char **argv);
+int run_convert(int argc, char **argv);
+int run_info(int argc, char **argv);
+int run_verify(int argc, char **argv);
+
+#endif
