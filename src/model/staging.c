@@ -50,8 +50,8 @@ static void list_add(struct name_list *list, const char *name)
 }
 
 static enum bv_status stage_one(struct bv_staging *s, const struct bv_checkpoint_tensor *t,
-                                const struct bv_rule_match *m, enum bv_dtype dtype, bool keep_dtype,
-                                struct bv_error *err)
+                                const struct bv_rule_match *m, bool half, enum bv_dtype dtype,
+                                bool keep_dtype, struct bv_error *err)
 {
     if (!is_float(t->dtype) || t->is_complex)
         return bv_fail(err, BV_ERR_MODEL, "tensor \"%s\" is %s, not a float type", t->name,

@@ -25,10 +25,11 @@ struct bv_staging {
 
 // Applies the rules to every tensor of the checkpoint. Tensors that no rule knows and two tensors
 // of one name are BV_ERR_MODEL with a list. Float tensors get dtype, or keep theirs when
-// keep_dtype; others are refused.
+// keep_dtype; others are refused. half (may be NULL) is an array of patterns over our names: the
+// tensors that the authors' code rounds to half precision when it loads them.
 enum bv_status bv_stage(struct bv_staging *staging, struct bv_checkpoint *checkpoint,
-                        const struct bv_rules *rules, enum bv_dtype dtype, bool keep_dtype,
-                        struct bv_error *err);
+                        const struct bv_rules *rules, const json_t *half, enum bv_dtype dtype,
+                        bool keep_dtype, struct bv_error *err);
 void bv_staging_free(struct bv_staging *staging);
 
 // A store of the staged shapes without data, to check definitions against.

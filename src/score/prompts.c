@@ -97,15 +97,15 @@ static enum bv_status copy_prompts(struct bv_arena *arena, const json_t *prompts
     return BV_OK;
 }
 
-// "a | b | c" after the equals sign.
-static enum bv_status own_prompts(struct bv_arena *arena, struct slice rest, struct bv_label *label,
-                                  struct bv_error *err)
+// "a | b | c".
+static enum bv_status split_prompts(struct bv_arena *arena, struct slice rest, const char ***out,
+                                    size_t *n_out, struct bv_error *err)
 {
-    size_t room = 1;
+    size_t room = 1, n = 0;
     for (size_t i = 0; i < rest.n; i++)
         room += rest.text[i] == '|';
-    label->positive = bv_arena_array(arena, room, sizeof *label->positive);
-    if (!label->positive)
+    const char **list = bv_arena_array(arena, room, sizeof *list);
+    if (!list)
         return bv_fail_nomem(err, "prompts");
     while (rest.n) {
         struct slice prompt = trim(cut(&rest, '|'));
@@ -114,9 +114,26 @@ static enum bv_status own_prompts(struct bv_arena *arena, struct slice rest, str
         const char *copy = bv_arena_strndup(arena, prompt.text, prompt.n);
         if (!copy)
             return bv_fail_nomem(err, "prompts");
-        label->positive[label->n_positive++] = copy;
+        list[n++] = copy;
     }
+    *out = list;
+    *n_out = n;
     return BV_OK;
+}
+
+// "positive | positive ! negative | negative" after the equals sign.
+static enum bv_status own_prompts(struct bv_arena *arena, struct slice rest, struct bv_label *label,
+                                  struct bv_error *err)
+{
+    struct slice positive = rest;
+    for (size_t i = 0; i + 2 < rest.n; i++)
+        if (memcmp(rest.text + i, " ! ", 3) == 0) {
+            struct slice negative = {rest.text + i + 3, rest.n - i - 3};
+            positive.n = i;
+            BV_TRY(split_prompts(arena, negative, &label->negative, &label->n_negative, err));
+            break;
+        }
+    return split_prompts(arena, positive, &label->positive, &label->n_positive, err);
 }
 
 static enum bv_status add_label(struct bv_labels *labels, struct slice line, const json_t *set,
@@ -140,8 +157,11 @@ static enum bv_status add_label(struct bv_labels *labels, struct slice line, con
         if (label.n_positive == 0)
             return bv_fail(err, BV_ERR_FORMAT, "label \"%.60s\" has an empty list of prompts",
                            label.name);
-        BV_TRY(expand(&labels->arena, negative, label.positive, label.n_positive, &label.negative,
-                      &label.n_negative, err));
+        if (label.n_negative > 0)
+            label.negated = false;
+        else
+            BV_TRY(expand(&labels->arena, negative, label.positive, label.n_positive,
+                          &label.negative, &label.n_negative, err));
     } else if (class) {
         BV_TRY(copy_prompts(&labels->arena, class, &label, err));
     } else {
