@@ -14,6 +14,8 @@ struct op_backend {
                              struct bv_pool *pool, struct bv_error *err);
     // Same bits whatever the number of threads and whatever else is in the batch.
     bool deterministic;
+    // What went wrong beside the results (a validation layer's message), or NULL; may be absent.
+    const char *(*complaint)(const struct bv_backend *backend);
 };
 
 // NULL when there is none of that name.

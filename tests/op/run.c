@@ -113,6 +113,9 @@ static float *run(struct instance *in, const struct op_backend *which, int n_thr
         assert_ok(bv_program_run(program, inputs, (float *const[]){out}, &err), err);
     }
     bv_program_destroy(&program);
+    const char *complaint = which->complaint ? which->complaint(backend) : NULL;
+    if (complaint)
+        fail_msg("%s: %s", in->c->name, complaint);
     bv_backend_destroy(&backend);
     bv_pool_destroy(&pool);
     bv_weights_destroy(&weights);
