@@ -369,10 +369,10 @@ static void test_large_texts(void **state)
         "<s",
         "\xe8\x82\xba",
     };
-    enum { SIZE = 1 << 20 };
+    enum { SIZE = 1 << 20, N_TOKENIZERS = 4 };
     char *text = malloc(SIZE);
     assert_non_null(text);
-    struct bv_tokenizer *tokenizers[] = {
+    struct bv_tokenizer *tokenizers[N_TOKENIZERS] = {
         make("{\"kind\":\"wordpiece\"}", words, NULL),
         make("{\"kind\":\"wordpiece\",\"final_sigma\":true}", words, NULL),
         make("{\"kind\":\"roberta-bpe\"}", bpe_vocab, bpe_merges),
@@ -382,14 +382,14 @@ static void test_large_texts(void **state)
         size_t length = strlen(units[u]), n = 0;
         for (; n + length <= SIZE; n += length)
             memcpy(text + n, units[u], length);
-        for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++) {
+        for (size_t i = 0; i < N_TOKENIZERS; i++) {
             struct bv_tokens tokens = {0};
             assert_ok(bv_tokenizer_encode(tokenizers[i], text, n, &tokens, &err), err);
             assert_true(tokens.n >= 2);
             bv_tokens_free(&tokens);
         }
     }
-    for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++)
+    for (size_t i = 0; i < N_TOKENIZERS; i++)
         bv_tokenizer_destroy(&tokenizers[i]);
     free(text);
 }
