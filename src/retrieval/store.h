@@ -1,0 +1,151 @@
+// store.h: an index as one SQLite file: items, studies with their reports, vectors. The truth;
+// everything else about an index can be made again from it.
+//
+// A rollback journal with full synchronisation is used, not a write-ahead log: new pages are
+// written once, the file is one file between transactions, and it works on the network file
+// systems of clusters. After a kill the next open rolls back what was not committed.
+//
+// A store belongs to one thread. Several processes may read; one may write at a time.
+// docs/retrieval.md describes the tables.
+#ifndef BV_RETRIEVAL_STORE_H
+#define BV_RETRIEVAL_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "retrieval/vectors.h"
+
+struct bv_store;
+
+enum bv_kind {
+    BV_KIND_IMAGE,
+    BV_KIND_REPORT,
+};
+#define BV_KINDS 2
+
+const char *bv_kind_name(enum bv_kind kind); // "image", "report"
+
+// What is fixed when an index is created. Strings that bv_store_info() hands out belong to the
+// store.
+struct bv_store_info {
+    size_t dimension;
+    const char *fingerprint; // of the model, see bv_store_check_model()
+    const char *model;       // its name, for messages
+    const char *key_check;   // see sitekey.h
+    bool keep_identifiers;   // ids are as given, not keyed hashes
+    const char *accelerator; // "exact", "ivf" or "hnsw"
+    int thumbnail;           // longest side of stored thumbnails; 0: none
+};
+
+// Creates a file that must not exist, complete or not at all.
+enum bv_status bv_store_create(const char *path, const struct bv_store_info *info,
+                               struct bv_error *err);
+
+enum bv_status bv_store_open(struct bv_store **store, const char *path, bool writable,
+                             struct bv_error *err);
+void bv_store_close(struct bv_store **store); // rolls back an open transaction; accepts NULL
+
+const struct bv_store_info *bv_store_info(const struct bv_store *store);
+const char *bv_store_path(const struct bv_store *store);
+
+// BV_ERR_REFUSED, naming both models, when the index was made with another one.
+enum bv_status bv_store_check_model(const struct bv_store *store, const char *model,
+                                    const char *fingerprint, struct bv_error *err);
+
+// One vector with what is known of it. Everything is copied.
+struct bv_item {
+    const char *id;    // unique in the index
+    const char *study; // items of one study share it
+    enum bv_kind kind;
+    const float *vector;   // [dimension], as it should be compared (L2-normalised for cosines)
+    const char *metadata;  // a JSON object; NULL: none
+    const void *thumbnail; // a PNG or JPEG file; NULL: none
+    size_t thumbnail_bytes;
+};
+
+// Work between begin and commit is durable when commit returns, or did not happen.
+enum bv_status bv_store_begin(struct bv_store *store, struct bv_error *err);
+enum bv_status bv_store_commit(struct bv_store *store, struct bv_error *err);
+void bv_store_rollback(struct bv_store *store); // accepts a store without a transaction
+
+// An id that is there already is BV_ERR_ARG.
+enum bv_status bv_store_add(struct bv_store *store, const struct bv_item *item,
+                            struct bv_error *err);
+
+// Sets a study's report text, making the study if need be.
+enum bv_status bv_store_set_report(struct bv_store *store, const char *study, const char *text,
+                                   struct bv_error *err);
+
+// Another name of a study (a keyed accession number), so that later reports find it.
+enum bv_status bv_store_set_alias(struct bv_store *store, const char *alias, const char *study,
+                                  struct bv_error *err);
+// *study is NULL when there is no such alias; else in the arena.
+enum bv_status bv_store_find_alias(struct bv_store *store, const char *alias,
+                                   struct bv_arena *arena, const char **study,
+                                   struct bv_error *err);
+
+enum bv_status bv_store_has(struct bv_store *store, const char *id, bool *has,
+                            struct bv_error *err);
+
+// Settings of other parts ("faiss.image", "pull.cursor …"); *value in the arena, NULL when unset.
+enum bv_status bv_store_set(struct bv_store *store, const char *key, const char *value,
+                            struct bv_error *err);
+enum bv_status bv_store_get(struct bv_store *store, const char *key, struct bv_arena *arena,
+                            const char **value, struct bv_error *err);
+
+struct bv_store_counts {
+    size_t items[BV_KINDS], studies, reports, thumbnails;
+};
+enum bv_status bv_store_count(struct bv_store *store, struct bv_store_counts *counts,
+                              struct bv_error *err);
+
+// A row as it is stored; strings in the arena.
+struct bv_entry {
+    const char *id, *study, *metadata, *report; // report: "" when there is none
+    enum bv_kind kind;
+    uint32_t row;
+};
+enum bv_status bv_store_entry(struct bv_store *store, enum bv_kind kind, uint32_t row,
+                              struct bv_arena *arena, struct bv_entry *entry, struct bv_error *err);
+// *found is false when there is no such id.
+enum bv_status bv_store_find(struct bv_store *store, const char *id, struct bv_arena *arena,
+                             struct bv_entry *entry, bool *found, struct bv_error *err);
+// *bytes is NULL when there is none; else in the arena.
+enum bv_status bv_store_thumbnail(struct bv_store *store, enum bv_kind kind, uint32_t row,
+                                  struct bv_arena *arena, const void **bytes, size_t *size,
+                                  struct bv_error *err);
+
+// Calls visit for every item in the order of adding, until it fails.
+enum bv_status bv_store_each(struct bv_store *store,
+                             enum bv_status (*visit)(void *arg, const struct bv_entry *entry,
+                                                     struct bv_error *err),
+                             void *arg, struct bv_error *err);
+
+// One stored vector as f16 [dimension].
+enum bv_status bv_store_vector(struct bv_store *store, enum bv_kind kind, uint32_t row,
+                               uint16_t *out, struct bv_error *err);
+
+// All vectors of a kind into memory, by as many connections as the pool has threads. The caller
+// frees *vectors.
+enum bv_status bv_store_load(struct bv_store *store, enum bv_kind kind, struct bv_pool *pool,
+                             struct bv_vectors *vectors, struct bv_error *err);
+
+// A bitmap of the rows of a kind that pass: where is an SQL condition over item i and study s with
+// n_values parameters (filter.h makes it). *bits is malloc'd, (n + 63) / 64 words.
+enum bv_status bv_store_select(struct bv_store *store, enum bv_kind kind, const char *where,
+                               const char *const *values, size_t n_values, size_t n_rows,
+                               uint64_t **bits, size_t *n_set, struct bv_error *err);
+
+// Reads everything: SQLite's structure, the full-text index, the numbering, each item's
+// checksum, which covers its vector. The first defect is BV_ERR_FORMAT and named.
+enum bv_status bv_store_verify(struct bv_store *store, struct bv_error *err);
+
+// Appends every item of from that to lacks, in from's order, with studies, reports, aliases and
+// thumbnails. The indexes must agree in model, dimension and key. *n_added counts.
+enum bv_status bv_store_merge(struct bv_store *to, struct bv_store *from, size_t *n_added,
+                              struct bv_error *err);
+
+#endif

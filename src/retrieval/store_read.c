@@ -1,0 +1,341 @@
+#include "retrieval/store_db.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+// The first column of the first row as text in the arena; NULL when there is no row.
+static enum bv_status read_text(struct bv_store *s, enum bv_statement which, const char *key,
+                                struct bv_arena *arena, const char **value, struct bv_error *err)
+{
+    sqlite3_stmt *statement;
+    BV_TRY(bv_store_statement(s, which, &statement, err));
+    (void)sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+    int code = sqlite3_step(statement);
+    enum bv_status status = BV_OK;
+    if (code == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        const char *copy = bv_arena_strdup(arena, text ? text : "");
+        if (copy)
+            *value = copy;
+        else
+            status = bv_fail_nomem(err, "a setting");
+    } else if (code == SQLITE_DONE) {
+        *value = NULL;
+    } else {
+        status = bv_store_fail(s->db, s->path, code, err);
+    }
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+enum bv_status bv_store_get(struct bv_store *s, const char *key, struct bv_arena *arena,
+                            const char **value, struct bv_error *err)
+{
+    return read_text(s, BV_SQL_SETTING_GET, key, arena, value, err);
+}
+
+enum bv_status bv_store_find_alias(struct bv_store *s, const char *alias, struct bv_arena *arena,
+                                   const char **study, struct bv_error *err)
+{
+    return read_text(s, BV_SQL_ALIAS_FIND, alias, arena, study, err);
+}
+
+enum bv_status bv_store_has(struct bv_store *s, const char *id, bool *has, struct bv_error *err)
+{
+    sqlite3_stmt *statement;
+    BV_TRY(bv_store_statement(s, BV_SQL_HAS, &statement, err));
+    (void)sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC);
+    int code = sqlite3_step(statement);
+    (void)sqlite3_reset(statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return bv_store_fail(s->db, s->path, code, err);
+    *has = code == SQLITE_ROW;
+    return BV_OK;
+}
+
+enum bv_status bv_store_count(struct bv_store *s, struct bv_store_counts *counts,
+                              struct bv_error *err)
+{
+    static const char query[] = "SELECT (SELECT count(*) FROM item WHERE kind = 0),"
+                                " (SELECT count(*) FROM item WHERE kind = 1),"
+                                " (SELECT count(*) FROM study),"
+                                " (SELECT count(*) FROM study WHERE report <> ''),"
+                                " (SELECT count(*) FROM thumbnail)";
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(s->db, query, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    enum bv_status status = BV_OK;
+    if (code == SQLITE_ROW)
+        *counts = (struct bv_store_counts){
+            .items = {(size_t)sqlite3_column_int64(statement, 0),
+                      (size_t)sqlite3_column_int64(statement, 1)},
+            .studies = (size_t)sqlite3_column_int64(statement, 2),
+            .reports = (size_t)sqlite3_column_int64(statement, 3),
+            .thumbnails = (size_t)sqlite3_column_int64(statement, 4),
+        };
+    else
+        status = bv_store_fail(s->db, s->path, code, err);
+    (void)sqlite3_finalize(statement);
+    return status;
+}
+
+static const char *copy_column(sqlite3_stmt *statement, int column, struct bv_arena *arena)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return bv_arena_strdup(arena, text ? (const char *)text : "");
+}
+
+// The row at hand of an ENTRY_SELECT.
+static enum bv_status read_entry(sqlite3_stmt *row, struct bv_arena *arena, struct bv_entry *entry,
+                                 struct bv_error *err)
+{
+    struct bv_entry e = {
+        .id = copy_column(row, 0, arena),
+        .study = copy_column(row, 1, arena),
+        .metadata = copy_column(row, 2, arena),
+        .report = copy_column(row, 3, arena),
+        .kind = sqlite3_column_int(row, 4) == 0 ? BV_KIND_IMAGE : BV_KIND_REPORT,
+        .row = (uint32_t)sqlite3_column_int64(row, 5),
+    };
+    if (!e.id || !e.study || !e.metadata || !e.report)
+        return bv_fail_nomem(err, "an item");
+    *entry = e;
+    return BV_OK;
+}
+
+enum bv_status bv_store_entry(struct bv_store *s, enum bv_kind kind, uint32_t row,
+                              struct bv_arena *arena, struct bv_entry *entry, struct bv_error *err)
+{
+    sqlite3_stmt *statement;
+    BV_TRY(bv_store_statement(s, BV_SQL_ENTRY, &statement, err));
+    (void)sqlite3_bind_int(statement, 1, (int)kind);
+    (void)sqlite3_bind_int64(statement, 2, row);
+    int code = sqlite3_step(statement);
+    enum bv_status status;
+    if (code == SQLITE_ROW)
+        status = read_entry(statement, arena, entry, err);
+    else if (code == SQLITE_DONE)
+        status = bv_fail(err, BV_ERR_FORMAT, "%s: row %u is missing", s->path, row);
+    else
+        status = bv_store_fail(s->db, s->path, code, err);
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+enum bv_status bv_store_find(struct bv_store *s, const char *id, struct bv_arena *arena,
+                             struct bv_entry *entry, bool *found, struct bv_error *err)
+{
+    sqlite3_stmt *statement;
+    BV_TRY(bv_store_statement(s, BV_SQL_FIND, &statement, err));
+    (void)sqlite3_bind_text(statement, 1, id, -1, SQLITE_STATIC);
+    int code = sqlite3_step(statement);
+    enum bv_status status = BV_OK;
+    if (code == SQLITE_ROW)
+        status = read_entry(statement, arena, entry, err);
+    else if (code != SQLITE_DONE)
+        status = bv_store_fail(s->db, s->path, code, err);
+    if (status == BV_OK)
+        *found = code == SQLITE_ROW;
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+enum bv_status bv_store_thumbnail(struct bv_store *s, enum bv_kind kind, uint32_t row,
+                                  struct bv_arena *arena, const void **bytes, size_t *size,
+                                  struct bv_error *err)
+{
+    sqlite3_stmt *statement;
+    BV_TRY(bv_store_statement(s, BV_SQL_THUMBNAIL, &statement, err));
+    (void)sqlite3_bind_int(statement, 1, (int)kind);
+    (void)sqlite3_bind_int64(statement, 2, row);
+    int code = sqlite3_step(statement);
+    enum bv_status status = BV_OK;
+    if (code == SQLITE_ROW) {
+        const void *image = sqlite3_column_blob(statement, 0);
+        size_t n = (size_t)sqlite3_column_bytes(statement, 0);
+        void *copy = bv_arena_alloc(arena, n ? n : 1);
+        if (copy && image) {
+            memcpy(copy, image, n);
+            *bytes = copy;
+            *size = n;
+        } else {
+            status = bv_fail_nomem(err, "a thumbnail");
+        }
+    } else if (code == SQLITE_DONE) {
+        *bytes = NULL;
+        *size = 0;
+    } else {
+        status = bv_store_fail(s->db, s->path, code, err);
+    }
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+enum bv_status bv_store_each(struct bv_store *s,
+                             enum bv_status (*visit)(void *arg, const struct bv_entry *entry,
+                                                     struct bv_error *err),
+                             void *arg, struct bv_error *err)
+{
+    sqlite3_stmt *statement;
+    BV_TRY(bv_store_statement(s, BV_SQL_EACH, &statement, err));
+    enum bv_status status = BV_OK;
+    int code = SQLITE_DONE;
+    while (status == BV_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct bv_arena arena = {0};
+        struct bv_entry entry;
+        status = read_entry(statement, &arena, &entry, err);
+        if (status == BV_OK)
+            status = visit(arg, &entry, err);
+        bv_arena_free(&arena);
+    }
+    if (status == BV_OK && code != SQLITE_DONE)
+        status = bv_store_fail(s->db, s->path, code, err);
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+// Rows [first, first + n) of one page.
+static enum bv_status read_page(sqlite3 *db, const struct bv_store *s, enum bv_kind kind,
+                                size_t page, size_t first, size_t n, sqlite3_blob **blob, void *out,
+                                struct bv_error *err)
+{
+    size_t bytes = s->info.dimension * sizeof(uint16_t);
+    sqlite3_int64 key = bv_store_page_key(kind, page);
+    int code = *blob ? sqlite3_blob_reopen(*blob, key)
+                     : sqlite3_blob_open(db, "main", "page", "vectors", key, 0, blob);
+    if (code == SQLITE_OK && (size_t)sqlite3_blob_bytes(*blob) != s->page_rows * bytes)
+        return bv_fail(err, BV_ERR_FORMAT, "%s: vector page %zu has a wrong size", s->path, page);
+    if (code == SQLITE_OK)
+        code = sqlite3_blob_read(*blob, out, (int)(n * bytes), (int)(first * bytes));
+    return code == SQLITE_OK ? BV_OK : bv_store_fail(db, s->path, code, err);
+}
+
+enum bv_status bv_store_vector(struct bv_store *s, enum bv_kind kind, uint32_t row, uint16_t *out,
+                               struct bv_error *err)
+{
+    if (row >= s->n[kind])
+        return bv_fail(err, BV_ERR_ARG, "%s: there is no %s %u", s->path, bv_kind_name(kind), row);
+    sqlite3_blob *blob = NULL;
+    enum bv_status status =
+        read_page(s->db, s, kind, row / s->page_rows, row % s->page_rows, 1, &blob, out, err);
+    (void)sqlite3_blob_close(blob);
+    return status;
+}
+
+struct load_job {
+    const struct bv_store *s;
+    enum bv_kind kind;
+    struct bv_vectors *v;
+    size_t n_pages, n_parts;
+    atomic_bool failed;
+    struct bv_error *errors; // [n_parts]
+};
+
+static enum bv_status load_pages(struct load_job *job, size_t first, size_t end,
+                                 struct bv_error *err)
+{
+    const struct bv_store *s = job->s;
+    struct bv_vectors *v = job->v;
+    bool padded = v->stride != v->dimension;
+    sqlite3 *db = NULL;
+    sqlite3_blob *blob = NULL;
+    BV_TRY(bv_store_connect(&db, s->path, SQLITE_OPEN_READONLY, err));
+    enum bv_status status = BV_OK;
+    uint16_t *buffer = padded ? malloc(s->page_rows * v->dimension * sizeof *buffer) : NULL;
+    if (padded && !buffer)
+        status = bv_fail_nomem(err, "vectors");
+    for (size_t page = first; page < end && status == BV_OK && !job->failed; page++) {
+        size_t row = page * s->page_rows;
+        size_t n = v->n - row < s->page_rows ? v->n - row : s->page_rows;
+        uint16_t *rows = v->rows + row * v->stride;
+        status = read_page(db, s, job->kind, page, 0, n, &blob, padded ? buffer : rows, err);
+        for (size_t i = 0; padded && status == BV_OK && i < n; i++)
+            memcpy(rows + i * v->stride, buffer + i * v->dimension, v->dimension * sizeof *buffer);
+    }
+    free(buffer);
+    (void)sqlite3_blob_close(blob);
+    (void)sqlite3_close(db);
+    return status;
+}
+
+static void load_part(void *arg, size_t part)
+{
+    struct load_job *job = arg;
+    size_t first = job->n_pages * part / job->n_parts;
+    size_t end = job->n_pages * (part + 1) / job->n_parts;
+    if (first < end && load_pages(job, first, end, &job->errors[part]) != BV_OK)
+        job->failed = true;
+}
+
+enum bv_status bv_store_load(struct bv_store *s, enum bv_kind kind, struct bv_pool *pool,
+                             struct bv_vectors *vectors, struct bv_error *err)
+{
+    struct bv_vectors v = {0};
+    BV_TRY(bv_vectors_create(&v, s->n[kind], s->info.dimension, err));
+    struct load_job job = {.s = s,
+                           .kind = kind,
+                           .v = &v,
+                           .n_pages = (v.n + s->page_rows - 1) / s->page_rows,
+                           .n_parts = (size_t)bv_pool_threads(pool)};
+    job.errors = calloc(job.n_parts, sizeof *job.errors);
+    enum bv_status status = job.errors ? BV_OK : bv_fail_nomem(err, "vectors");
+    if (status == BV_OK)
+        bv_pool_for(pool, job.n_parts, load_part, &job);
+    for (size_t i = 0; status == BV_OK && i < job.n_parts; i++) {
+        if (job.errors[i].status != BV_OK)
+            status = bv_fail(err, job.errors[i].status, "%s", job.errors[i].text);
+    }
+    free(job.errors);
+    if (status == BV_OK)
+        *vectors = v;
+    else
+        bv_vectors_free(&v);
+    return status;
+}
+
+enum bv_status bv_store_select(struct bv_store *s, enum bv_kind kind, const char *where,
+                               const char *const *values, size_t n_values, size_t n_rows,
+                               uint64_t **bits, size_t *n_set, struct bv_error *err)
+{
+    static const char select[] = "SELECT i.row FROM item i JOIN study s ON s.number = i.study"
+                                 " WHERE i.kind = %d AND (%s)";
+    sqlite3_stmt *statement = NULL;
+    char *query = sqlite3_mprintf(select, (int)kind, where);
+    uint64_t *set = calloc((n_rows + 63) / 64 + 1, sizeof *set);
+    enum bv_status status = query && set ? BV_OK : bv_fail_nomem(err, "a selection");
+    int code = SQLITE_DONE;
+    size_t count = 0;
+    if (status == BV_OK) {
+        code = sqlite3_prepare_v2(s->db, query, -1, &statement, NULL);
+        for (size_t i = 0; code == SQLITE_OK && i < n_values; i++)
+            code = sqlite3_bind_text(statement, (int)i + 1, values[i], -1, SQLITE_STATIC);
+        while ((code == SQLITE_OK || code == SQLITE_ROW) &&
+               (code = sqlite3_step(statement)) == SQLITE_ROW) {
+            sqlite3_int64 row = sqlite3_column_int64(statement, 0);
+            if (row < 0 || (size_t)row >= n_rows)
+                continue;
+            set[row / 64] |= (uint64_t)1 << (row & 63);
+            count++;
+        }
+        // The one thing a caller can get wrong is a full-text query.
+        if (code == SQLITE_ERROR)
+            status = bv_fail(err, BV_ERR_ARG, "the filter or full-text query is wrong: %s",
+                             sqlite3_errmsg(s->db));
+        else if (code != SQLITE_DONE)
+            status = bv_store_fail(s->db, s->path, code, err);
+    }
+    (void)sqlite3_finalize(statement);
+    sqlite3_free(query);
+    if (status == BV_OK) {
+        *bits = set;
+        *n_set = count;
+    } else {
+        free(set);
+    }
+    return status;
+}
