@@ -14,6 +14,7 @@
 
 #define SAMPLE_BYTES 512
 #define MAX_INDEX_BYTES ((size_t)16 << 20)
+#define MAX_SETTINGS 256 // top-level entries that become metadata
 
 // A file that tensors come from.
 struct part {
@@ -521,6 +522,8 @@ static void add_plain_data(json_t *metadata, const struct bv_source *source)
 {
     const struct bv_pickle_value *root = source->root;
     for (size_t i = 0; root && root->kind == BV_PICKLE_DICT && i < root->n; i++) {
+        if (json_object_size(metadata) == MAX_SETTINGS)
+            break;
         const struct bv_pickle_value *key = root->items[2 * i], *value = root->items[2 * i + 1];
         if (key->kind != BV_PICKLE_STRING || value->kind == BV_PICKLE_TENSOR)
             continue;

@@ -75,6 +75,19 @@ enum bv_status bv_pickle_append(struct bv_pickle *pickle, struct bv_pickle_value
     return BV_OK;
 }
 
+enum bv_status bv_pickle_text(struct bv_pickle *pickle, size_t n, char **out, struct bv_error *err)
+{
+    if (n > BV_PICKLE_MAX_BYTES - pickle->n_text)
+        return bv_fail(err, BV_ERR_LIMIT, "a pickle whose texts unfold to more than %zu bytes",
+                       BV_PICKLE_MAX_BYTES);
+    char *text = bv_arena_alloc(&pickle->arena, n);
+    if (!text)
+        return bv_fail_nomem(err, "a pickle");
+    pickle->n_text += n;
+    *out = text;
+    return BV_OK;
+}
+
 bool bv_pickle_is(const struct bv_pickle_value *value, const char *text)
 {
     return value && (value->kind == BV_PICKLE_STRING || value->kind == BV_PICKLE_GLOBAL) &&

@@ -19,6 +19,8 @@
 #define BV_PICKLE_MAX_VALUES ((size_t)1 << 21)
 #define BV_PICKLE_MAX_ITEMS ((size_t)1 << 22) // in all lists, tuples, sets and dictionaries
 #define BV_PICKLE_MAX_STORAGES ((size_t)1 << 18)
+#define BV_PICKLE_MAX_TENSORS ((size_t)1 << 18)
+#define BV_PICKLE_MAX_KEY_BYTES 256 // of a storage
 
 enum bv_pickle_kind {
     BV_PICKLE_NONE,
@@ -100,7 +102,7 @@ struct bv_pickle {
     size_t n_storages, storage_room;
     size_t *buckets; // of storages by key, as index + 1
     size_t n_buckets;
-    size_t n_values, n_items;
+    size_t n_values, n_items, n_tensors, n_text;
 };
 
 void bv_pickle_free(struct bv_pickle *pickle);
@@ -118,6 +120,10 @@ enum bv_status bv_pickle_new_object(struct bv_pickle *pickle, const struct bv_pi
 enum bv_status bv_pickle_append(struct bv_pickle *pickle, struct bv_pickle_value *container,
                                 struct bv_pickle_value *const *items, size_t n,
                                 struct bv_error *err);
+
+// n bytes of memory for text that is made while reading: at most BV_PICKLE_MAX_BYTES in all, since
+// few bytes of a stream can ask for the same long text again and again.
+enum bv_status bv_pickle_text(struct bv_pickle *pickle, size_t n, char **out, struct bv_error *err);
 
 // Whether a value is this string; or a GLOBAL of this "module.name".
 bool bv_pickle_is(const struct bv_pickle_value *value, const char *text);

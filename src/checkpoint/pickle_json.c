@@ -95,6 +95,7 @@ static json_t *convert_object(struct walk *w, const struct bv_pickle_object *obj
     static const char omegaconf[] = "omegaconf.", path[] = "pathlib.";
     const char *type = object->type->text;
     const struct bv_pickle_value *state = object->state;
+    w->steps += state ? state->n : 0; // looking up a key costs as much
     if (strncmp(type, omegaconf, sizeof omegaconf - 1) == 0) {
         // containers keep theirs under _content, leaves under _val; the rest is bookkeeping
         const struct bv_pickle_value *inner = bv_pickle_get(state, "_content");
@@ -124,6 +125,9 @@ static json_t *convert_value(struct walk *w, const struct bv_pickle_value *value
     case BV_PICKLE_STRING:
     case BV_PICKLE_GLOBAL:
     case BV_PICKLE_BIG_INT:
+        w->steps += value->n / 64; // long texts that are reached again and again
+        if (w->steps > MAX_STEPS)
+            break;
         json = json_stringn(value->n ? value->text : "", value->n);
         return json ? json : json_null();
     case BV_PICKLE_LIST:

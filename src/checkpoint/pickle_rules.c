@@ -91,9 +91,8 @@ static enum bv_status make_dict(struct bv_pickle *p, const struct bv_pickle_valu
 static enum bv_status latin1(struct bv_pickle *p, const struct bv_pickle_value *text,
                              struct bv_pickle_value *out, struct bv_error *err)
 {
-    char *bytes = bv_arena_alloc(&p->arena, text->n + 1);
-    if (!bytes)
-        return bv_fail_nomem(err, "a pickle");
+    char *bytes = NULL;
+    BV_TRY(bv_pickle_text(p, text->n + 1, &bytes, err));
     size_t n = 0, taken = 0;
     for (size_t at = 0; at < text->n; at += taken) {
         uint32_t code = 0;
@@ -524,10 +523,12 @@ enum bv_status bv_pickle_global(struct bv_pickle *pickle, const char *module, si
         return bv_fail(err, BV_ERR_FORMAT, "the pickle names something that is no identifier");
     struct bv_pickle_value *value = NULL;
     BV_TRY(bv_pickle_new(pickle, BV_PICKLE_GLOBAL, &value, err));
-    char *text = bv_arena_printf(&pickle->arena, "%.*s.%.*s", (int)module_bytes, module,
-                                 (int)name_bytes, name);
-    if (!text)
-        return bv_fail_nomem(err, "a pickle");
+    char *text = NULL;
+    BV_TRY(bv_pickle_text(pickle, module_bytes + name_bytes + 2, &text, err));
+    memcpy(text, module, module_bytes);
+    text[module_bytes] = '.';
+    memcpy(text + module_bytes + 1, name, name_bytes);
+    text[module_bytes + 1 + name_bytes] = 0;
     char buffer[MAX_NAME_BYTES + 16];
     const char *modern = modern_name(text, buffer, sizeof buffer);
     value->rule = bsearch(modern, rules, sizeof rules / sizeof *rules, sizeof *rules, compare_rule);

@@ -85,8 +85,18 @@ static enum bv_status visit_pair(struct walk *w, const struct bv_pickle_value *k
     return visit_member(w, number, (size_t)n, value);
 }
 
+// Every pair looked at counts, or dictionaries that share parts could be walked without end.
+static enum bv_status spend(struct walk *w, const struct bv_pickle_value *container)
+{
+    w->steps += container ? container->n + 1 : 1;
+    if (w->steps > MAX_STEPS)
+        return bv_fail(w->err, BV_ERR_LIMIT, "objects nested too often");
+    return BV_OK;
+}
+
 static enum bv_status visit_dict(struct walk *w, const struct bv_pickle_value *dict)
 {
+    BV_TRY(spend(w, dict));
     for (size_t i = 0; dict && dict->kind == BV_PICKLE_DICT && i < dict->n; i++)
         BV_TRY(visit_pair(w, dict->items[2 * i], dict->items[2 * i + 1]));
     return BV_OK;
@@ -109,15 +119,18 @@ static enum bv_status visit_module(struct walk *w, const struct bv_pickle_value 
     const struct bv_pickle_value *buffers = bv_pickle_get(state, "_buffers");
     const struct bv_pickle_value *passing = bv_pickle_get(state, "_non_persistent_buffers_set");
     BV_TRY(visit_dict(w, bv_pickle_get(state, "_parameters")));
-    for (size_t i = 0; buffers && buffers->kind == BV_PICKLE_DICT && i < buffers->n; i++)
+    for (size_t i = 0; buffers && buffers->kind == BV_PICKLE_DICT && i < buffers->n; i++) {
+        BV_TRY(spend(w, passing));
         if (!contains(passing, buffers->items[2 * i]))
             BV_TRY(visit_pair(w, buffers->items[2 * i], buffers->items[2 * i + 1]));
+    }
     return visit_dict(w, bv_pickle_get(state, "_modules"));
 }
 
 static enum bv_status visit_object(struct walk *w, const struct bv_pickle_object *object)
 {
     static const char script[] = "__torch__.";
+    BV_TRY(spend(w, object->state));
     if (bv_pickle_get(object->state, "_parameters") || bv_pickle_get(object->state, "_modules"))
         return visit_module(w, object->state);
     if (strncmp(object->type->text, script, sizeof script - 1) == 0)
@@ -127,8 +140,9 @@ static enum bv_status visit_object(struct walk *w, const struct bv_pickle_object
 
 static enum bv_status visit(struct walk *w, const struct bv_pickle_value *value)
 {
-    if (++w->steps > MAX_STEPS || w->depth == MAX_DEPTH)
-        return bv_fail(w->err, BV_ERR_LIMIT, "objects nested too deep or too often");
+    BV_TRY(spend(w, NULL));
+    if (w->depth == MAX_DEPTH)
+        return bv_fail(w->err, BV_ERR_LIMIT, "objects nested more than %d deep", MAX_DEPTH);
     enum bv_status status = BV_OK;
     w->depth++;
     if (value->kind == BV_PICKLE_TENSOR)

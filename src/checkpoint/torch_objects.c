@@ -5,7 +5,7 @@
 
 #include "base/checked.h"
 
-#define MAX_REPEATED_ELEMENTS ((int64_t)1 << 26)
+#define MAX_REPEATED_ELEMENTS ((int64_t)1 << 20)
 
 struct type_name {
     const char *name;
@@ -125,6 +125,8 @@ size_t bv_torch_find_storage(const struct bv_pickle *pickle, const char *key, si
 enum bv_status bv_torch_storage(struct bv_pickle *pickle, const char *key, size_t key_bytes,
                                 size_t bytes, size_t *index, struct bv_error *err)
 {
+    if (key_bytes > BV_PICKLE_MAX_KEY_BYTES)
+        return bv_fail(err, BV_ERR_LIMIT, "a storage with a key of %zu bytes", key_bytes);
     BV_TRY(grow_storages(pickle, err));
     size_t *bucket = find_bucket(pickle, key, key_bytes);
     if (!*bucket) {
@@ -270,6 +272,9 @@ enum bv_status bv_torch_tensor(struct bv_pickle *pickle, const struct bv_pickle_
                                struct bv_error *err)
 {
     struct bv_pickle_value *value = NULL;
+    if (pickle->n_tensors == BV_PICKLE_MAX_TENSORS)
+        return bv_fail(err, BV_ERR_LIMIT, "more than %zu tensors", BV_PICKLE_MAX_TENSORS);
+    pickle->n_tensors++;
     BV_TRY(bv_pickle_new(pickle, BV_PICKLE_TENSOR, &value, err));
     value->tensor = bv_arena_alloc(&pickle->arena, sizeof *value->tensor);
     if (!value->tensor)

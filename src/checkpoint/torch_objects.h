@@ -26,7 +26,7 @@ enum bv_status bv_torch_persistent(struct bv_pickle *pickle, const struct bv_pic
                                    struct bv_pickle_value **out, struct bv_error *err);
 
 // A TENSOR over a window. shape and strides are TUPLEs or LISTs of counts; every element must lie
-// in the window, and a view that repeats elements (stride 0) may not unfold to more than 2^26.
+// in the window, and a view that repeats elements (stride 0) may not unfold to more than 2^20.
 enum bv_status bv_torch_tensor(struct bv_pickle *pickle, const struct bv_pickle_window *window,
                                const struct bv_pickle_value *offset,
                                const struct bv_pickle_value *shape,

@@ -18,7 +18,9 @@ enum {
     STORED = 0,
     DEFLATED = 8,
     ENCRYPTED_FLAG = 1,
-    MAX_EXPANSION = 1032, // deflate's best case
+    MAX_EXPANSION = 1032,  // deflate's best case
+    LARGE_BYTES = 1 << 30, // weights hardly shrink: what inflates to more than this much
+    LARGE_EXPANSION = 16,  // and grows by more than this, is no model
 };
 
 static const uint32_t local_signature = 0x04034b50, central_signature = 0x02014b50,
@@ -280,6 +282,10 @@ enum bv_status bv_zip_read_new(const struct bv_zip_member *member, size_t max_by
     if (member->bytes > max_bytes)
         return bv_fail(err, BV_ERR_LIMIT, "'%s' has %zu bytes, the limit is %zu", member->name,
                        member->bytes, max_bytes);
+    if (member->deflated && member->bytes > LARGE_BYTES &&
+        member->bytes / LARGE_EXPANSION > member->packed_bytes)
+        return bv_fail(err, BV_ERR_LIMIT, "'%s' inflates to %zu bytes, %zu times its size",
+                       member->name, member->bytes, member->bytes / member->packed_bytes);
     uint8_t *data = malloc(member->bytes + 1);
     if (!data)
         return bv_fail_nomem(err, member->name);

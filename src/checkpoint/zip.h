@@ -48,7 +48,8 @@ const struct bv_zip_member *bv_zip_find(const struct bv_zip *zip, const char *na
 // Copies or inflates a member to out, which has room for member->bytes, and checks its CRC-32.
 enum bv_status bv_zip_read(const struct bv_zip_member *member, void *out, struct bv_error *err);
 
-// The same into malloc'd memory (never NULL on success), at most max_bytes; the caller frees.
+// The same into malloc'd memory (never NULL on success), at most max_bytes; the caller frees. What
+// inflates to more than 1 GiB and to more than 16 times its size is BV_ERR_LIMIT as well.
 enum bv_status bv_zip_read_new(const struct bv_zip_member *member, size_t max_bytes, uint8_t **out,
                                struct bv_error *err);
 

@@ -1,5 +1,6 @@
 #include "text/bpe.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,14 +102,14 @@ enum bv_status bv_bpe_build(struct bv_bpe *bpe, const struct bv_vocab *vocab, co
     struct bv_bpe built = {
         .n_merges = n_merges, .mask = (uint32_t)(n_slots - 1), .unknown = unknown};
     char *joined = NULL;
-    size_t capacity = 0;
+    size_t capacity = 0, n_suffix = strlen(suffix);
     enum bv_status status = BV_OK;
     for (unsigned byte = 0; byte < 256; byte++) {
         char text[16];
         size_t n = bv_utf8_encode(bv_bpe_byte_rune((unsigned char)byte), text);
         built.bytes[byte] = bv_vocab_find(vocab, text, n);
-        memcpy(text + n, suffix, strlen(suffix));
-        built.finals[byte] = bv_vocab_find(vocab, text, n + strlen(suffix));
+        (void)snprintf(text + n, sizeof text - n, "%s", suffix);
+        built.finals[byte] = bv_vocab_find(vocab, text, n + n_suffix);
     }
     built.merges = malloc((n_merges + 1) * sizeof *built.merges);
     built.slots = calloc(n_slots, sizeof *built.slots);
@@ -161,7 +162,7 @@ static enum bv_status prepare(struct work *w, struct bv_bpe_scratch *scratch, si
                               struct bv_error *err)
 {
     const size_t per_symbol = 5 * sizeof(uint64_t) + 4 * sizeof(uint32_t);
-    if (n > scratch->capacity) {
+    if (!scratch->block || n > scratch->capacity) {
         size_t capacity = n < 64 ? 64 : n, bytes;
         if (!bv_mul_size(capacity, per_symbol, &bytes) || capacity >= no_symbol)
             return bv_fail_nomem(err, "a long word");

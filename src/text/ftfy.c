@@ -55,7 +55,9 @@ static size_t capital_entity(const char *name, size_t n, uint32_t out[6])
     for (size_t i = 0; i < n; i++) {
         if (name[i] >= 'a' && name[i] <= 'z')
             return 0;
-        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+        uint32_t small[2];
+        bv_rune_lower((unsigned char)name[i], small);
+        lower[i] = (char)small[0];
     }
     if (!bv_html_is_unknown(name, n))
         return 0;

@@ -26,10 +26,7 @@ enum {
 };
 
 // Sorted.
-static const struct {
-    uint16_t first, last;
-    uint16_t classes;
-} table[] = {
+static const struct bv_rune_range table[] = {
     {0x80, 0x9f, C1},
     {0xa0, 0xa0, COMMON},
     {0xa1, 0xa1, START},
@@ -192,16 +189,7 @@ static unsigned classes_of(uint32_t rune)
                : bv_rune_is_python_space(rune) ? SPACE
                                                : 0;
     unsigned space = bv_rune_is_python_space(rune) ? SPACE : 0;
-    size_t low = 0, high = sizeof table / sizeof *table;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (rune > table[middle].last)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < sizeof table / sizeof *table && rune >= table[low].first;
-    return space | (found ? table[low].classes : 0u);
+    return space | bv_rune_lookup(table, sizeof table / sizeof *table, rune);
 }
 
 static bool among(uint32_t rune, const char32_t *list)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/utf8.h"
 #include "text/html.h"
 #include "text/mojibake.h"
@@ -109,8 +110,9 @@ static void restore_a0(struct bytes *bytes, uint8_t *copy)
             copy[n++] = *at;
             continue;
         }
-        memcpy(copy + n, "\xc3\xa0 ", 3);
-        n += 3;
+        copy[n++] = 0xc3;
+        copy[n++] = 0xa0;
+        copy[n++] = ' ';
         at++;
     }
     for (size_t i = 0; i < n;) {
@@ -166,8 +168,9 @@ static void replace_lossy(struct bytes *bytes, uint8_t *copy)
             copy[n++] = bytes->at[i++];
             continue;
         }
-        memcpy(copy + n, "\xef\xbf\xbd", 3);
-        n += 3;
+        copy[n++] = 0xef;
+        copy[n++] = 0xbf;
+        copy[n++] = 0xbd;
         i += length;
     }
     memcpy(bytes->at, copy, n);
@@ -213,10 +216,16 @@ static enum bv_status decode(struct bv_runes *out, const struct bytes *bytes, bo
 static enum bv_status fix_whole(struct bv_runes *out, const uint32_t *text, size_t n, bool *done,
                                 struct bv_error *err)
 {
-    // Each step makes at most three bytes of one.
-    struct bytes bytes = {malloc(2 * 9 * n), 0};
-    uint8_t *copy = bytes.at ? bytes.at + 9 * n : NULL;
-    enum bv_status status = bytes.at ? BV_OK : bv_fail_nomem(err, "text");
+    // Each of the two steps makes at most three bytes of one.
+    enum { GROWTH = 9 };
+    size_t room;
+    if (!bv_mul_size(n, (size_t)2 * GROWTH, &room))
+        return bv_fail_nomem(err, "text");
+    struct bytes bytes = {malloc(room), 0};
+    if (!bytes.at)
+        return bv_fail_nomem(err, "text");
+    uint8_t *copy = bytes.at + n * GROWTH;
+    enum bv_status status = BV_OK;
     *done = false;
     for (size_t i = 0; i <= N_CODE_PAGES && status == BV_OK && !*done; i++) {
         if (!encode(&bytes, text, n, i))
@@ -235,10 +244,7 @@ enum { LEAD_2 = 1, LEAD_3 = 2, LEAD_4 = 4, NEXT = 8, STRICT_NEXT = 16 };
 // What a character may be of a UTF-8 sequence, whatever single-byte encoding it was read in:
 // the first of two, three or four bytes, or a later one. STRICT_NEXT leaves out spaces, dashes and
 // quotation marks. Sorted.
-static const struct {
-    uint16_t first, last;
-    uint16_t roles;
-} roles[] = {
+static const struct bv_rune_range roles[] = {
     {0x20, 0x20, NEXT},
     {0x80, 0xbf, STRICT_NEXT},
     {0xc2, 0xdf, LEAD_2},
@@ -317,16 +323,7 @@ static const struct {
 
 static unsigned roles_of(uint32_t rune)
 {
-    size_t low = 0, high = sizeof roles / sizeof *roles;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (rune > roles[middle].last)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < sizeof roles / sizeof *roles && rune >= roles[low].first;
-    return found ? roles[low].roles : 0u;
+    return bv_rune_lookup(roles, sizeof roles / sizeof *roles, rune);
 }
 
 // Length of the sequences that look like UTF-8 from text[0] on; 0 for none.
@@ -384,7 +381,7 @@ uint32_t bv_mojibake_c1(uint32_t rune)
 static enum bv_status fix_step(struct bv_runes *out, const uint32_t *text, size_t n, int depth,
                                bool *changed, struct bv_error *err)
 {
-    bool done;
+    bool done = false;
     *changed = false;
     out->n = 0;
     if (n == 0 || !bv_mojibake_is_bad(text, n))

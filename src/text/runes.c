@@ -171,50 +171,46 @@ size_t bv_rune_lower(uint32_t rune, uint32_t out[2])
     return 1;
 }
 
-struct range {
-    uint32_t first, last;
-};
-
-static bool in_ranges(uint32_t rune, const struct range *ranges, size_t n)
+uint32_t bv_rune_lookup(const struct bv_rune_range *table, size_t n, uint32_t rune)
 {
     size_t low = 0, high = n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (rune > ranges[middle].last)
+        if (rune > table[middle].last)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < n && rune >= ranges[low].first;
+    return low < n && rune >= table[low].first ? table[low].value : 0;
 }
 
 // Unicode's Cased: upper, lower and title case letters, Other_Lowercase, Other_Uppercase.
 static bool is_cased(uint32_t rune)
 {
-    static const struct range others[] = {
-        {0xaa, 0xaa},       {0xba, 0xba},       {0x2b0, 0x2b8},     {0x2c0, 0x2c1},
-        {0x2e0, 0x2e4},     {0x345, 0x345},     {0x37a, 0x37a},     {0x10fc, 0x10fc},
-        {0x1d2c, 0x1d6a},   {0x1d78, 0x1d78},   {0x1d9b, 0x1dbf},   {0x2071, 0x2071},
-        {0x207f, 0x207f},   {0x2090, 0x209c},   {0x2160, 0x217f},   {0x24b6, 0x24e9},
-        {0x2c7c, 0x2c7d},   {0xa69c, 0xa69d},   {0xa770, 0xa770},   {0xa7f8, 0xa7f9},
-        {0xab5c, 0xab5f},   {0xab69, 0xab69},   {0x10780, 0x10780}, {0x10783, 0x10785},
-        {0x10787, 0x107b0}, {0x107b2, 0x107ba}, {0x1f130, 0x1f149}, {0x1f150, 0x1f169},
-        {0x1f170, 0x1f189},
+    static const struct bv_rune_range others[] = {
+        {0xaa, 0xaa, 1},       {0xba, 0xba, 1},       {0x2b0, 0x2b8, 1},     {0x2c0, 0x2c1, 1},
+        {0x2e0, 0x2e4, 1},     {0x345, 0x345, 1},     {0x37a, 0x37a, 1},     {0x10fc, 0x10fc, 1},
+        {0x1d2c, 0x1d6a, 1},   {0x1d78, 0x1d78, 1},   {0x1d9b, 0x1dbf, 1},   {0x2071, 0x2071, 1},
+        {0x207f, 0x207f, 1},   {0x2090, 0x209c, 1},   {0x2160, 0x217f, 1},   {0x24b6, 0x24e9, 1},
+        {0x2c7c, 0x2c7d, 1},   {0xa69c, 0xa69d, 1},   {0xa770, 0xa770, 1},   {0xa7f8, 0xa7f9, 1},
+        {0xab5c, 0xab5f, 1},   {0xab69, 0xab69, 1},   {0x10780, 0x10780, 1}, {0x10783, 0x10785, 1},
+        {0x10787, 0x107b0, 1}, {0x107b2, 0x107ba, 1}, {0x1f130, 0x1f149, 1}, {0x1f150, 0x1f169, 1},
+        {0x1f170, 0x1f189, 1},
     };
     utf8proc_category_t c = category(rune);
     return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LT) ||
-           in_ranges(rune, others, sizeof others / sizeof *others);
+           bv_rune_lookup(others, sizeof others / sizeof *others, rune);
 }
 
 // Unicode's Case_Ignorable: marks, format characters, modifiers, and the punctuation that may
 // stand within a word.
 static bool is_case_ignorable(uint32_t rune)
 {
-    static const struct range within_words[] = {
-        {0x27, 0x27},     {0x2e, 0x2e},     {0x3a, 0x3a},     {0xb7, 0xb7},
-        {0x387, 0x387},   {0x55f, 0x55f},   {0x5f4, 0x5f4},   {0x2018, 0x2019},
-        {0x2024, 0x2024}, {0x2027, 0x2027}, {0xfe13, 0xfe13}, {0xfe52, 0xfe52},
-        {0xfe55, 0xfe55}, {0xff07, 0xff07}, {0xff0e, 0xff0e}, {0xff1a, 0xff1a},
+    static const struct bv_rune_range within_words[] = {
+        {0x27, 0x27, 1},     {0x2e, 0x2e, 1},     {0x3a, 0x3a, 1},     {0xb7, 0xb7, 1},
+        {0x387, 0x387, 1},   {0x55f, 0x55f, 1},   {0x5f4, 0x5f4, 1},   {0x2018, 0x2019, 1},
+        {0x2024, 0x2024, 1}, {0x2027, 0x2027, 1}, {0xfe13, 0xfe13, 1}, {0xfe52, 0xfe52, 1},
+        {0xfe55, 0xfe55, 1}, {0xff07, 0xff07, 1}, {0xff0e, 0xff0e, 1}, {0xff1a, 0xff1a, 1},
     };
     switch (category(rune)) {
     case UTF8PROC_CATEGORY_MN:
@@ -224,7 +220,7 @@ static bool is_case_ignorable(uint32_t rune)
     case UTF8PROC_CATEGORY_SK:
         return true;
     default:
-        return in_ranges(rune, within_words, sizeof within_words / sizeof *within_words);
+        return bv_rune_lookup(within_words, sizeof within_words / sizeof *within_words, rune);
     }
 }
 

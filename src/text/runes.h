@@ -33,6 +33,14 @@ enum bv_status bv_runes_encode(const struct bv_runes *runes, char **text, size_t
 
 bool bv_runes_equal(const struct bv_runes *a, const struct bv_runes *b);
 
+// A row of a table of code points, sorted, with what they are.
+struct bv_rune_range {
+    uint32_t first, last, value;
+};
+
+// The value of the row that holds rune, 0 when none does.
+uint32_t bv_rune_lookup(const struct bv_rune_range *table, size_t n, uint32_t rune);
+
 // Unicode's White_Space: \s of the `regex` module and Rust's is_whitespace().
 bool bv_rune_is_white_space(uint32_t rune);
 // Python's str.isspace(), by which strip() and split() go: White_Space and U+001C..U+001F.

@@ -87,7 +87,7 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
     static const char *const cleans[] = {"none",    "clip",   "clip-noftfy", "open-clip",
                                          "clip-hf", "gloria", "biovil",      NULL};
     static const char *const modes[] = {"first", "inline", "words", "none", NULL};
-    unsigned kind, clean, mode;
+    unsigned kind = 0, clean = 0, mode = 0;
     BV_TRY(choose(description, "kind", NULL, kinds, &kind, err));
     bool clip = kind == CLIP_BPE;
     BV_TRY(choose(description, "clean", clip ? "clip" : "none", cleans, &clean, err));

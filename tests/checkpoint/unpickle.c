@@ -257,15 +257,15 @@ static void test_broken(void **state)
 }
 
 // n times the same opcodes between a head and a tail.
-static enum bv_status run_repeated(const char *head, const char *body, size_t body_bytes, size_t n,
-                                   const char *tail)
+static enum bv_status run_after(const struct bytes *head, const char *body, size_t body_bytes,
+                                size_t n, const char *tail)
 {
     struct bytes bytes = {0};
     struct bv_pickle pickle = {0};
     struct bv_pickle_value *root = NULL;
     struct bv_error err = {0};
     pickle_begin(&bytes);
-    put_text(&bytes, head);
+    put(&bytes, head->data, head->n);
     for (size_t i = 0; i < n; i++)
         put(&bytes, body, body_bytes);
     put_text(&bytes, tail);
@@ -276,6 +276,16 @@ static enum bv_status run_repeated(const char *head, const char *body, size_t bo
         assert_int_not_equal(bv_state_dict_find(&pickle, root, &found, &err), BV_OK);
     }
     bv_pickle_free(&pickle);
+    bytes_free(&bytes);
+    return status;
+}
+
+static enum bv_status run_repeated(const char *head, const char *body, size_t body_bytes, size_t n,
+                                   const char *tail)
+{
+    struct bytes bytes = {0};
+    put_text(&bytes, head);
+    enum bv_status status = run_after(&bytes, body, body_bytes, n, tail);
     bytes_free(&bytes);
     return status;
 }
@@ -292,6 +302,41 @@ static void test_limits(void **state)
     // nested deeper than any walk goes
     assert_int_equal(run_repeated("", "]", 1, 100000, "."), BV_ERR_FORMAT);
     assert_int_equal(run_repeated("N", "\x85", 1, 200000, "."), BV_OK);
+}
+
+// A long text made into bytes, or a name, over and over from the memo; a large dictionary reached
+// along many ways.
+static void test_repetition(void **state)
+{
+    (void)state;
+    struct bytes text = {0};
+    static const size_t n = 1 << 20;
+    char *letters = malloc(n + 1);
+    assert_non_null(letters);
+    memset(letters, 'x', n);
+    letters[n] = 0;
+    put_text(&text, "c_codecs\nencode\nq\1");
+    pickle_text(&text, letters);
+    put_text(&text, "\x85q\2]"); // its arguments
+    assert_int_equal(run_after(&text, "h\1h\2Ra", 6, 100, "."), BV_ERR_LIMIT);
+    text.n = 0;
+    letters[200] = 0;
+    pickle_text(&text, letters);
+    put_text(&text, "q\1]");
+    assert_int_equal(run_after(&text, "h\1h\1\x93\x30", 6, 1 << 18, "."), BV_ERR_LIMIT);
+    // 1000 dictionaries of 1000 pairs of the same dictionary of 100000 pairs
+    text.n = 0;
+    put_text(&text, "}q\1(");
+    for (int i = 0; i < 100000; i++)
+        put_text(&text, "NN");
+    put_text(&text, "u0}(");
+    for (int i = 0; i < 1000; i++)
+        put_text(&text, "K\7h\1");
+    put_text(&text, "uq\2"
+                    "0}(");
+    assert_int_equal(run_after(&text, "K\7h\2", 4, 1000, "u."), BV_OK);
+    free(letters);
+    bytes_free(&text);
 }
 
 // Forty dictionaries, each of the one before twice: 2^40 leaves for a reader that copies.
@@ -374,7 +419,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),  cmocka_unit_test(test_refused),
         cmocka_unit_test(test_broken),  cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_blow_up), cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_blow_up), cmocka_unit_test(test_repetition),
+        cmocka_unit_test(test_tensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

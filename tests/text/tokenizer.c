@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/thread.h"
 #include "support/check.h"
 #include "text/ftfy.h"
 #include "text/tokenizer.h"
@@ -369,10 +370,10 @@ static void test_large_texts(void **state)
         "<s",
         "\xe8\x82\xba",
     };
-    enum { SIZE = 1 << 20 };
+    enum { SIZE = 1 << 20, N_TOKENIZERS = 4 };
     char *text = malloc(SIZE);
     assert_non_null(text);
-    struct bv_tokenizer *tokenizers[] = {
+    struct bv_tokenizer *tokenizers[N_TOKENIZERS] = {
         make("{\"kind\":\"wordpiece\"}", words, NULL),
         make("{\"kind\":\"wordpiece\",\"final_sigma\":true}", words, NULL),
         make("{\"kind\":\"roberta-bpe\"}", bpe_vocab, bpe_merges),
@@ -382,16 +383,47 @@ static void test_large_texts(void **state)
         size_t length = strlen(units[u]), n = 0;
         for (; n + length <= SIZE; n += length)
             memcpy(text + n, units[u], length);
-        for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++) {
+        for (size_t i = 0; i < N_TOKENIZERS; i++) {
             struct bv_tokens tokens = {0};
             assert_ok(bv_tokenizer_encode(tokenizers[i], text, n, &tokens, &err), err);
             assert_true(tokens.n >= 2);
             bv_tokens_free(&tokens);
         }
     }
-    for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++)
+    for (size_t i = 0; i < N_TOKENIZERS; i++)
         bv_tokenizer_destroy(&tokenizers[i]);
     free(text);
+}
+
+struct shared {
+    const struct bv_tokenizer *tokenizer;
+    size_t n[64];
+};
+
+static void encode_one(void *arg, size_t i)
+{
+    struct shared *shared = arg;
+    struct bv_tokens tokens = {0};
+    char text[160];
+    memset(text, 'a', sizeof text);
+    if (bv_tokenizer_encode(shared->tokenizer, text, i, &tokens, NULL) == BV_OK)
+        shared->n[i] = tokens.n;
+    bv_tokens_free(&tokens);
+}
+
+// One tokenizer, many threads: each text gets what it gets alone.
+static void test_threads(void **state)
+{
+    (void)state;
+    struct bv_tokenizer *t = make("{\"kind\":\"wordpiece\"}", words, NULL);
+    struct shared shared = {.tokenizer = t};
+    struct bv_pool *pool = NULL;
+    assert_ok(bv_pool_create(&pool, 4, &err), err);
+    bv_pool_for(pool, 64, encode_one, &shared);
+    for (size_t i = 0; i < 64; i++)
+        assert_int_equal(shared.n[i], i + 2);
+    bv_pool_destroy(&pool);
+    bv_tokenizer_destroy(&t);
 }
 
 static void test_ftfy(void **state)
@@ -441,7 +473,7 @@ int main(void)
         cmocka_unit_test(test_clean),       cmocka_unit_test(test_refused),
         cmocka_unit_test(test_bad_text),    cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_hf_json),     cmocka_unit_test(test_large_texts),
-        cmocka_unit_test(test_ftfy),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_ftfy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@ radiographs would only spoil that. The image encoder and both projections are tr
 
 import copy
 import dataclasses
+import functools
 import math
 import random
 import time
@@ -37,8 +38,10 @@ class Recipe:
     seed: int = 1
 
 
+@functools.cache
 def bf16_is_fast():
-    return torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    """Whether convolutions in bfloat16 are native to this processor (no public call says so)."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class TextBank:
@@ -129,53 +132,64 @@ def settle_batch_norm(model, pixels):
     model.eval()
 
 
-def train(model, tokenizer, rows, images, recipe, log, on_epoch=None):
+def mix(x, truth, rng, generator):
+    """Mixup (Zhang et al. 2018) of images and labels within the batch."""
+    share = np.random.default_rng(rng.randrange(2**31)).beta(0.4, 0.4)
+    other = torch.randperm(len(x), generator=generator)
+    return share * x + (1 - share) * x[other], share * truth + (1 - share) * truth[other]
+
+
+def batch_loss(model, grid_loss, bank, recipe, x, truth, chosen, captions, generator):
+    """Loss of one batch: the label grid, and the captions of the chosen rows if asked for."""
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_is_fast()):
+        image = model.embed_image(x.to(memory_format=torch.channels_last), recipe.drop).float()
+    positive, negative = (F.normalize(model.text_projection(t), dim=1)
+                          for t in bank.draw_columns(generator))
+    scale = model.logit_scale.clamp(max=math.log(100)).exp()
+    loss = grid_loss(image, positive, negative, scale, truth)
+    if captions:
+        caption = F.normalize(model.text_projection(bank.draw_captions(chosen, generator)), dim=1)
+        loss = loss + recipe.caption_weight * caption_loss(image, caption, scale, truth)
+    return loss
+
+
+def make_optimizer(model, grid_loss, recipe, steps):
+    image_params = [*model.image_encoder.parameters(), *model.image_projection.parameters()]
+    optimizer = torch.optim.AdamW([
+        {"params": image_params, "lr": recipe.rate, "weight_decay": recipe.decay},
+        {"params": model.text_projection.parameters(), "lr": recipe.text_rate, "weight_decay": 0.01},
+        {"params": [model.logit_scale, *grid_loss.parameters()], "lr": 1e-3, "weight_decay": 0.0}])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, [g["lr"] for g in optimizer.param_groups], total_steps=steps, pct_start=0.1)
+    return optimizer, schedule
+
+
+def train(model, tokenizer, rows, images, recipe, log):
     """Trains on all given rows; returns the averaged model. images: uint8 [N,S,S]."""
     torch.manual_seed(recipe.seed)
     rng = random.Random(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     grid = data.targets(rows)
     grid_loss = GridLoss(grid, recipe)
-    truth_all = torch.from_numpy(grid)
+    grid = torch.from_numpy(grid)
     pixels01 = torch.from_numpy(images).float().div_(255).unsqueeze(1)
     model.image_encoder.to(memory_format=torch.channels_last)
     average = copy.deepcopy(model)
-    image_params = [*model.image_encoder.parameters(), *model.image_projection.parameters()]
     bank = TextBank(model, tokenizer, rows, recipe.seed)
-    optimizer = torch.optim.AdamW([
-        {"params": image_params, "lr": recipe.rate, "weight_decay": recipe.decay},
-        {"params": model.text_projection.parameters(), "lr": recipe.text_rate, "weight_decay": 0.01},
-        {"params": [model.logit_scale, *grid_loss.parameters()], "lr": 1e-3, "weight_decay": 0.0}])
-    steps = recipe.epochs * (len(rows) // recipe.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [g["lr"] for g in optimizer.param_groups], total_steps=steps, pct_start=0.1)
-    use_bf16 = bf16_is_fast()
+    per_epoch = len(rows) // recipe.batch
+    optimizer, schedule = make_optimizer(model, grid_loss, recipe, recipe.epochs * per_epoch)
     step, started = 0, time.time()
     for epoch in range(recipe.epochs):
         model.train()
-        order = torch.randperm(len(rows), generator=generator)
         total = 0.0
-        for start in range(0, len(rows) - recipe.batch + 1, recipe.batch):
-            chosen = order[start: start + recipe.batch]
+        order = torch.randperm(len(rows), generator=generator)
+        for chosen in order[: per_epoch * recipe.batch].split(recipe.batch):
             x = data.augment(pixels01[chosen], generator, recipe.strength)
-            truth = truth_all[chosen]
+            truth = grid[chosen]
             mixed = rng.random() < recipe.mixup
             if mixed:
-                share = np.random.default_rng(rng.randrange(2**31)).beta(0.4, 0.4)
-                other = torch.randperm(len(x), generator=generator)
-                x = share * x + (1 - share) * x[other]
-                truth = share * truth + (1 - share) * truth[other]
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=use_bf16):
-                image = model.embed_image(x.to(memory_format=torch.channels_last), recipe.drop)
-            image = image.float()
-            positive, negative = (F.normalize(model.text_projection(t), dim=1)
-                                  for t in bank.draw_columns(generator))
-            scale = model.logit_scale.clamp(max=math.log(100)).exp()
-            loss = grid_loss(image, positive, negative, scale, truth)
-            if not mixed:
-                caption = F.normalize(model.text_projection(
-                    bank.draw_captions(chosen, generator)), dim=1)
-                loss = loss + recipe.caption_weight * caption_loss(image, caption, scale, truth)
+                x, truth = mix(x, truth, rng, generator)
+            loss = batch_loss(model, grid_loss, bank, recipe, x, truth, chosen, not mixed, generator)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -184,9 +198,7 @@ def train(model, tokenizer, rows, images, recipe, log, on_epoch=None):
             step += 1
             update_average(average, model, min(recipe.ema, (1 + step) / (10 + step)))
             total += loss.item()
-        log(f"epoch {epoch + 1}/{recipe.epochs} loss {total / (len(rows) // recipe.batch):.4f} "
+        log(f"epoch {epoch + 1}/{recipe.epochs} loss {total / per_epoch:.4f} "
             f"{time.time() - started:.0f} s")
-        if on_epoch and (epoch + 1) % 10 == 0:
-            on_epoch(epoch + 1, average)
     settle_batch_norm(average, data.to_pixels(images))
     return average

@@ -50,6 +50,9 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/biovl-train"))
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", type=int, nargs="*", default=range(FOLDS),
+                        help="train these folds and stop before the figures, to share the work "
+                             "between processes; a last call without it gathers")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.use_deterministic_algorithms(True)
@@ -63,9 +66,9 @@ def main():
     rows = data.read_rows(args.data)
     images = data.load_images(args.data, rows, recipe.size, args.work)
     fold = data.folds(rows, FOLDS, FOLD_SEED)
-    sizes, tokenizer, text_weights = train.prepare_text(args.data, args.work, log)
+    sizes, tokenizer, text_weights, _ = train.prepare_text(args.data, args.work, log)
     parts, statement = [], []
-    for k in range(FOLDS):
+    for k in args.only:
         seen, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         saved = args.work / f"fold-{k}.pickle"
         if not saved.exists():
@@ -79,9 +82,10 @@ def main():
         part, matched = pickle.loads(saved.read_bytes())
         parts.append(part)
         statement.append(matched)
+    if len(parts) < FOLDS:
+        return
     scores = scatter(parts, fold)
     out = figures.summary(scores, rows, fold)
-    out["matching"] = figures.per_finding(scores["matching"], rows, fold)
     out["matching_statement_auroc"] = [round(v, 4) for v in statement]
     images48 = data.load_images(args.data, rows, 48, args.work)
     for c in BASELINE_STRENGTHS:
@@ -92,7 +96,7 @@ def main():
     out["folds"] = {"n": FOLDS, "seed": FOLD_SEED, "images": [int((fold == k).sum()) for k in range(FOLDS)]}
     out["seconds"] = round(time.time() - started)
     args.out.write_text(json.dumps(out, indent=1) + "\n")
-    for f, v in out["prompt_ensemble"].items():
+    for f, v in out["ensemble"].items():
         log(f"{f}: {v['auroc']:.3f} ({v['low']:.3f} to {v['high']:.3f})")
 
 

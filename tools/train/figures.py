@@ -38,14 +38,9 @@ def per_finding(score, rows, fold, keep=None):
 
 
 def summary(scores, rows, fold):
-    """All figures of held-out zero-shot scores (see zeroshot.scores, each over all rows)."""
+    """All figures of held-out zero-shot scores (zeroshot.scores, each over all rows)."""
     views = np.array([r.view for r in rows])
-    return {
-        "prompt_ensemble": per_finding(scores["ensemble"], rows, fold),
-        "prompt_ensemble_PA": per_finding(scores["ensemble"], rows, fold, views == "PA"),
-        "prompt_ensemble_AP": per_finding(scores["ensemble"], rows, fold, views == "AP"),
-        "single_prompt": per_finding(scores["single"], rows, fold),
-        "unseen_phrase_ensemble": per_finding(scores["unseen"], rows, fold),
-        "unseen_phrase_single": per_finding(scores["unseen_single"], rows, fold),
-        "unseen_template_single": per_finding(scores["template"], rows, fold),
-    }
+    out = {kind: per_finding(score, rows, fold) for kind, score in scores.items()}
+    for view in ("PA", "AP"):
+        out[f"ensemble_{view}"] = per_finding(scores["ensemble"], rows, fold, views == view)
+    return out

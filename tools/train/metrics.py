@@ -17,7 +17,9 @@ def auroc(score, truth):
 def fold_auroc(score, truth, fold):
     """Mean over folds of the AUROC within a fold: scores of different models are never ranked
     against each other. A fold without both classes does not count."""
-    return float(np.nanmean([auroc(score[fold == k], truth[fold == k]) for k in np.unique(fold)]))
+    areas = [auroc(score[fold == k], truth[fold == k]) for k in np.unique(fold)]
+    areas = [a for a in areas if a == a]
+    return float(np.mean(areas)) if areas else float("nan")
 
 
 def bootstrap(statistic, groups, n=1000, seed=0):

@@ -23,7 +23,7 @@ import text
 import wordpiece
 import zeroshot
 
-VOCABULARY, LANGUAGE_STEPS, READING_STEPS, MATCHING_STEPS = 2600, 3000, 1500, 800
+VOCABULARY, LANGUAGE_STEPS, READING_STEPS, MATCHING_STEPS = 2600, 3000, 1500, 400
 TEXT_SEED, FUSION_SEED = 7, 3
 
 
@@ -36,13 +36,15 @@ def prepare_text(folder, work, log):
     tokenizer = wordpiece.Tokenizer(vocabulary, model.Sizes.positions)
     sizes = model.Sizes(vocabulary=len(vocabulary))
     if not weights_path.exists():
+        started = time.time()
         torch.manual_seed(TEXT_SEED)
         net = model.BioVL(sizes)
         text.pretrain(net.text_encoder, tokenizer, folder, LANGUAGE_STEPS, TEXT_SEED, log)
         text.teach(net, tokenizer, READING_STEPS, TEXT_SEED, log)
-        torch.save({k: v for k, v in net.state_dict().items() if k.startswith("text_")},
-                   weights_path)
-    return sizes, tokenizer, torch.load(weights_path)
+        torch.save({"weights": {k: v for k, v in net.state_dict().items() if k.startswith("text_")},
+                    "seconds": time.time() - started}, weights_path)
+    side = torch.load(weights_path)
+    return sizes, tokenizer, side["weights"], side["seconds"]
 
 
 def fit(sizes, tokenizer, text_weights, rows, images, recipe, log):
@@ -78,7 +80,8 @@ def description(sizes, recipe, seconds):
                           "mean": data.MEAN, "std": data.STD},
         "zero_shot": {"positive": lexicon.PROMPT_POSITIVE, "negative": lexicon.PROMPT_NEGATIVE,
                       "ensemble": "mean of normalised text embeddings, normalised",
-                      "score": "softmax over (positive, negative) of scale * cosine, first value",
+                      "score": "cosine with the positive ensemble",
+                      "score_pair": "softmax over (positive, negative) of scale * cosine",
                       "prompts": {f: p[0] for f, p in lexicon.PHRASES.items()}},
         "training": {**dataclasses.asdict(recipe), "masked_language_steps": LANGUAGE_STEPS,
                      "reading_steps": READING_STEPS, "matching_steps": MATCHING_STEPS,
@@ -105,7 +108,6 @@ def main():
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/biovl-train"),
                         help="decoded images and the pretrained text encoder")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=contrast.Recipe.epochs)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.use_deterministic_algorithms(True)
@@ -116,21 +118,23 @@ def main():
     def log(line):
         print(f"[{time.time() - started:6.0f} s] {line}", flush=True)
 
-    recipe = contrast.Recipe(epochs=args.epochs)
+    recipe = contrast.Recipe()
     rows = data.read_rows(args.data)
     images = data.load_images(args.data, rows, recipe.size, args.work)
     held = np.array([r.split == "val" for r in rows])
     seen_rows = [r for r, h in zip(rows, held) if not h]
     held_rows = [r for r, h in zip(rows, held) if h]
-    sizes, tokenizer, text_weights = prepare_text(args.data, args.work, log)
+    sizes, tokenizer, text_weights, text_seconds = prepare_text(args.data, args.work, log)
+    prepared = time.time()
     net = fit(sizes, tokenizer, text_weights, seen_rows, images[~held], recipe, log)
 
     torch.save({k: v.contiguous() for k, v in net.state_dict().items()}, args.out / "default.pt")
     (args.out / "vocab.txt").write_text((args.work / "vocab.txt").read_text())
     log("scoring the held-out split")
     one_fold = np.zeros(len(held_rows), int)
-    out = description(sizes, recipe, round(time.time() - started))
+    out = description(sizes, recipe, round(text_seconds + time.time() - prepared))
     out["parameters"] = sum(v.numel() for v in net.state_dict().values())
+    out["images_trained"] = len(seen_rows)
     out["held_out_val"] = figures.summary(
         zeroshot.scores(net, tokenizer, images[held]), held_rows, one_fold)
     out["held_out_val"]["matching"] = figures.per_finding(
@@ -139,7 +143,7 @@ def main():
         matching.statement_auroc(net, tokenizer, held_rows, images[held]), 4)
     out["held_out_val"]["images"] = len(held_rows)
     (args.out / "recipe.json").write_text(json.dumps(out, indent=1) + "\n")
-    for f, v in out["held_out_val"]["prompt_ensemble"].items():
+    for f, v in out["held_out_val"]["ensemble"].items():
         log(f"{f}: {v['auroc']:.3f} ({v['low']:.3f} to {v['high']:.3f})")
     log("done")
 

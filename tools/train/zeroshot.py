@@ -23,41 +23,35 @@ def text_embedding(model, tokenizer, texts):
     return F.normalize(model.embed_text(*text.batch(tokenizer, texts)).mean(0), dim=0)
 
 
-def pair_score(model, tokenizer, image, positive, negative):
-    """Logit of the pair softmax: scale * (cos(image, positive) - cos(image, negative)), [N]."""
-    with torch.no_grad():
-        scale = model.logit_scale.exp()
-        d = text_embedding(model, tokenizer, positive) - text_embedding(model, tokenizer, negative)
-        return (scale * image @ d).numpy().astype(np.float64)
-
-
-def single_score(model, tokenizer, image, prompt):
-    """Cosine with one prompt, [N]."""
-    return (image @ text_embedding(model, tokenizer, [prompt])).numpy().astype(np.float64)
-
-
 def scores(model, tokenizer, images):
-    """All that is reported, each [N] per finding:
-    ensemble  pair softmax over the prompt lists
-    single    cosine with the finding's own words
-    unseen    pair softmax, one unseen phrase each, a list
-    unseen_single  cosine with one unseen phrase, a list
-    template  cosine with the own words in an unseen template, a list"""
+    """All that is reported, each [N] per finding, or a list of [N] over several texts:
+    ensemble         cosine with the finding's own words in PROMPT_POSITIVE (the shipped rule)
+    pair             scale * (cosine with PROMPT_POSITIVE - cosine with PROMPT_NEGATIVE), the logit
+                     of the pair softmax
+    single           cosine with the finding's own words
+    unseen           as ensemble, with phrases never trained on
+    unseen_single    cosine with a phrase never trained on
+    unseen_template  cosine with the own words in templates never trained on"""
     image = image_embeddings(model, images)
-    out = {"ensemble": {}, "single": {}, "unseen": {}, "unseen_single": {}, "template": {}}
+    scale = model.logit_scale.detach().exp()
 
-    def pair(words):
-        return pair_score(model, tokenizer, image, [t.format(words) for t in lexicon.PROMPT_POSITIVE],
-                          [t.format(words) for t in lexicon.PROMPT_NEGATIVE])
+    def embed(templates, words):
+        return text_embedding(model, tokenizer, [t.format(words) for t in templates])
 
+    def cosine(templates, words):
+        return (image @ embed(templates, words)).numpy().astype(np.float64)
+
+    out = {k: {} for k in ("ensemble", "pair", "single", "unseen", "unseen_single",
+                           "unseen_template")}
     for f in lexicon.FINDINGS:
         words = lexicon.PHRASES[f][0]
-        out["ensemble"][f] = pair(words)
-        out["single"][f] = single_score(model, tokenizer, image, words)
+        out["ensemble"][f] = cosine(lexicon.PROMPT_POSITIVE, words)
+        direction = embed(lexicon.PROMPT_POSITIVE, words) - embed(lexicon.PROMPT_NEGATIVE, words)
+        out["pair"][f] = (scale * image @ direction).numpy().astype(np.float64)
+        out["single"][f] = cosine(["{}"], words)
         if f in lexicon.HELD_OUT_PHRASES:
             held = lexicon.HELD_OUT_PHRASES[f]
-            out["unseen"][f] = [pair(p) for p in held]
-            out["unseen_single"][f] = [single_score(model, tokenizer, image, p) for p in held]
-            out["template"][f] = [single_score(model, tokenizer, image, t.format(words))
-                                  for t in lexicon.HELD_OUT_TEMPLATES]
+            out["unseen"][f] = [cosine(lexicon.PROMPT_POSITIVE, p) for p in held]
+            out["unseen_single"][f] = [cosine(["{}"], p) for p in held]
+            out["unseen_template"][f] = [cosine([t], words) for t in lexicon.HELD_OUT_TEMPLATES]
     return out

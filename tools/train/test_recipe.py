@@ -1,0 +1,82 @@
+"""python -m unittest test_recipe: what of the recipe can be checked without images."""
+
+import random
+import unittest
+
+import numpy as np
+
+import data
+import lexicon
+import metrics
+import wordpiece
+
+
+def row(group, *labels, view="PA", sex="F", age=50):
+    return data.Row("id", "file", group, "train", view, labels, sex, age)
+
+
+class Lexicon(unittest.TestCase):
+    def test_unseen_phrases_are_never_composed(self):
+        rng = random.Random(0)
+        texts = set()
+        for _ in range(2000):
+            positive, negative = lexicon.column_texts(rng)
+            texts.update(positive + negative)
+            texts.add(lexicon.caption(rng.sample(lexicon.FINDINGS[1:], 2), ["AP"], rng)[0])
+        for phrases in lexicon.HELD_OUT_PHRASES.values():
+            for p in phrases:
+                self.assertFalse([t for t in texts if p in t.split(". ")], p)
+                self.assertNotIn(p, {q for qs in lexicon.PHRASES.values() for q in qs})
+
+    def test_caption_denies_absent_findings_only(self):
+        rng = random.Random(0)
+        for _ in range(500):
+            _, denied = lexicon.caption(["mass", "effusion"], [], rng)
+            self.assertFalse({"mass", "effusion", "no finding"} & set(denied))
+
+
+class Wordpiece(unittest.TestCase):
+    def test_greedy_longest_match(self):
+        vocabulary = wordpiece.SPECIAL + ["pleural", "pleu", "##ral", "##s", "effusion", "."]
+        t = wordpiece.Tokenizer(vocabulary, 16)
+        names = [vocabulary[i] for i in t.encode("Pleural EFFUSIONs. xyz")]
+        self.assertEqual(names, ["[CLS]", "pleural", "effusion", "##s", ".", "[UNK]", "[SEP]"])
+
+    def test_vocabulary_spells_all_counted_words(self):
+        counts = {"edema": 9, "effusion": 5, "fusion": 1}
+        t = wordpiece.Tokenizer(wordpiece.build_vocabulary(counts, 40), 16)
+        self.assertEqual(len(t.word_ids("edema")), 1)
+        self.assertNotIn(wordpiece.UNK, t.word_ids("fusion"))
+
+
+class Folds(unittest.TestCase):
+    def test_groups_never_straddle(self):
+        rng = random.Random(0)
+        rows = [row(f"g{rng.randrange(60)}", rng.choice(lexicon.FINDINGS)) for _ in range(300)]
+        fold = data.folds(rows, 5, 1)
+        for g in {r.group for r in rows}:
+            self.assertEqual(len({k for r, k in zip(rows, fold) if r.group == g}), 1)
+        self.assertEqual(set(fold), set(range(5)))
+
+
+class Targets(unittest.TestCase):
+    def test_findings_groups_and_unknown_attributes(self):
+        grid = data.targets([row("g", "mass", sex="M", view="AP", age=50)])[0]
+        value = dict(zip(lexicon.COLUMNS, grid))
+        self.assertEqual((value["mass"], value["lung lesion"], value["edema"]), (1, 1, 0))
+        self.assertEqual((value["female"], value["AP"]), (0, 1))
+        self.assertTrue(np.isnan(value["old"]))
+
+
+class Metrics(unittest.TestCase):
+    def test_auroc_counts_ties_half(self):
+        self.assertEqual(metrics.auroc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]), 0.75)
+        self.assertEqual(metrics.auroc([1.0, 1.0], [0, 1]), 0.5)
+
+    def test_scores_of_folds_are_not_ranked_together(self):
+        score, truth, fold = np.array([1, 2, 11, 12.0]), np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+        self.assertEqual(metrics.fold_auroc(score, truth, fold), 1.0)
+
+
+if __name__ == "__main__":
+    unittest.main()
