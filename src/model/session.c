@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cpu/cpu.h"
+#include "vulkan/vulkan.h"
 
 enum tower { TOWER_IMAGE, TOWER_TEXT };
 
@@ -21,26 +23,82 @@ struct cached {
 
 struct bv_session {
     const struct bv_model *model;
+    struct bv_pool *pool;
     struct bv_backend *backend;
+    const char *precision;
+    bool may_fall_back; // device "auto": the CPU takes over when the GPU fails
     struct cached programs[MAX_PROGRAMS];
     int n_programs;
     uint64_t clock;
-    char fallback[256];
+    char fallback[sizeof((struct bv_error *)0)->text]; // why, once it has happened
 };
 
-static enum bv_status create_backend(struct bv_session *s, const struct bv_session_options *o,
-                                     struct bv_error *err)
+static bool starts_with(const char *text, const char *prefix)
 {
-    const char *device = o->device ? o->device : "auto";
-    const char *precision = o->precision ? o->precision : "auto";
-    if (strcmp(precision, "auto") != 0 && strcmp(precision, "f32") != 0)
-        return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on %s", precision,
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+// Whether the kernel shows a GPU at all: asking the Vulkan loader costs some 100 ms.
+static bool gpu_may_exist(void)
+{
+    static const char *const nodes[] = {"/dev/dri/renderD128", "/dev/dri/renderD129",
+                                        "/dev/nvidia0", "/dev/dxg"};
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+        if (access(nodes[i], F_OK) == 0)
+            return true;
+    const char *software = getenv("BIOVL_ALLOW_SOFTWARE");
+    return software && strcmp(software, "1") == 0;
+}
+
+static enum bv_status create_vulkan(struct bv_session *s, const char *device, struct bv_error *err)
+{
+    bool half = strcmp(s->precision, "f16") == 0;
+    if (!half && strcmp(s->precision, "auto") != 0 && strcmp(s->precision, "f32") != 0)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on %s", s->precision,
                        device);
-    if (strcmp(device, "reference") == 0)
+    BV_TRY(bv_vk_create(&s->backend, s->model->weights, device, half ? BV_VK_F16 : BV_VK_F32, err));
+    s->precision = half ? "f16" : "f32";
+    return BV_OK;
+}
+
+static enum bv_status create_cpu(struct bv_session *s, struct bv_error *err)
+{
+    if (strcmp(s->precision, "auto") != 0 && strcmp(s->precision, "f32") != 0)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on the CPU",
+                       s->precision);
+    s->precision = "f32";
+    return bv_cpu_create(&s->backend, s->model->weights, s->pool, err);
+}
+
+static enum bv_status create_backend(struct bv_session *s, const char *device, struct bv_error *err)
+{
+    if (strcmp(device, "reference") == 0) {
+        s->precision = "f32";
         return bv_cpu_create_reference(&s->backend, s->model->weights, err);
-    if (strcmp(device, "cpu") == 0 || strcmp(device, "auto") == 0)
-        return bv_cpu_create(&s->backend, s->model->weights, o->pool, err);
-    return bv_fail(err, BV_ERR_DEVICE, "unknown device \"%s\"", device);
+    }
+    if (strcmp(device, "cpu") == 0)
+        return create_cpu(s, err);
+    if (starts_with(device, "vulkan"))
+        return create_vulkan(s, device, err);
+    if (strcmp(device, "auto") != 0)
+        return bv_fail(err, BV_ERR_ARG, "unknown device \"%s\" (auto, cpu, vulkan, vulkan:1)",
+                       device);
+    s->may_fall_back = true;
+    struct bv_error reason = {0};
+    if (!bv_vk_built() || !gpu_may_exist())
+        return create_cpu(s, err);
+    if (create_vulkan(s, "vulkan", &reason) == BV_OK)
+        return BV_OK;
+    (void)snprintf(s->fallback, sizeof s->fallback, "%s", reason.text);
+    return create_cpu(s, err);
+}
+
+static void drop_backend(struct bv_session *s)
+{
+    for (int i = 0; i < s->n_programs; i++)
+        bv_program_destroy(&s->programs[i].program);
+    s->n_programs = 0;
+    bv_backend_destroy(&s->backend);
 }
 
 enum bv_status bv_session_open(struct bv_session **out, const struct bv_model *model,
@@ -50,7 +108,9 @@ enum bv_status bv_session_open(struct bv_session **out, const struct bv_model *m
     if (!s)
         return bv_fail_nomem(err, "a session");
     s->model = model;
-    enum bv_status status = create_backend(s, options, err);
+    s->pool = options->pool;
+    s->precision = options->precision ? options->precision : "auto";
+    enum bv_status status = create_backend(s, options->device ? options->device : "auto", err);
     if (status != BV_OK)
         bv_session_close(&s);
     else
@@ -63,9 +123,7 @@ void bv_session_close(struct bv_session **out)
     struct bv_session *s = *out;
     if (!s)
         return;
-    for (int i = 0; i < s->n_programs; i++)
-        bv_program_destroy(&s->programs[i].program);
-    bv_backend_destroy(&s->backend);
+    drop_backend(s);
     free(s);
     *out = NULL;
 }
@@ -82,8 +140,7 @@ const char *bv_session_device(const struct bv_session *s)
 
 const char *bv_session_precision(const struct bv_session *s)
 {
-    (void)s;
-    return "f32";
+    return s->precision;
 }
 
 const char *bv_session_fallback(const struct bv_session *s)
@@ -193,17 +250,49 @@ static enum bv_status arrange(const struct bv_session *s, const struct bv_progra
     return BV_OK;
 }
 
+static bool is_device_failure(enum bv_status status)
+{
+    return status == BV_ERR_DEVICE || status == BV_ERR_DEVICE_LOST || status == BV_ERR_OOM_DEVICE;
+}
+
+// One attempt on the present backend.
+static enum bv_status run_once(struct bv_session *s, enum tower tower, const int64_t key[4],
+                               const void *const *inputs, const struct bv_wanted *wanted,
+                               int n_wanted, struct bv_error *err)
+{
+    struct bv_program *p = NULL;
+    float *outputs[BV_MAX_GRAPH_OUTPUTS];
+    BV_TRY(program_for(s, tower, key, &p, err));
+    BV_TRY(arrange(s, p, wanted, n_wanted, outputs, err));
+    return bv_program_run(p, inputs, outputs, err);
+}
+
+// Runs a tower; when the GPU fails under device "auto", the CPU computes this and all that follows.
+static enum bv_status run(struct bv_session *s, enum tower tower, const int64_t key[4],
+                          const void *const *inputs, const struct bv_wanted *wanted, int n_wanted,
+                          struct bv_error *err)
+{
+    struct bv_error reason = {0};
+    enum bv_status status = run_once(s, tower, key, inputs, wanted, n_wanted, &reason);
+    if (is_device_failure(status) && s->may_fall_back && !s->fallback[0]) {
+        (void)snprintf(s->fallback, sizeof s->fallback, "%s", reason.text);
+        drop_backend(s);
+        s->precision = "auto";
+        BV_TRY(create_cpu(s, err));
+        return run_once(s, tower, key, inputs, wanted, n_wanted, err);
+    }
+    if (status != BV_OK && err)
+        *err = reason;
+    return status;
+}
+
 enum bv_status bv_session_encode_pixels(struct bv_session *s, const float *pixels, int64_t N,
                                         int64_t H, int64_t W, int64_t C,
                                         const struct bv_wanted *wanted, int n_wanted,
                                         struct bv_error *err)
 {
-    struct bv_program *p = NULL;
-    float *outputs[BV_MAX_GRAPH_OUTPUTS];
-    BV_TRY(program_for(s, TOWER_IMAGE, (int64_t[4]){N, H, W, C}, &p, err));
-    BV_TRY(arrange(s, p, wanted, n_wanted, outputs, err));
     const void *inputs[] = {pixels};
-    return bv_program_run(p, inputs, outputs, err);
+    return run(s, TOWER_IMAGE, (int64_t[4]){N, H, W, C}, inputs, wanted, n_wanted, err);
 }
 
 // The inputs of one text batch.
@@ -216,12 +305,8 @@ struct text_batch {
 static enum bv_status run_text(struct bv_session *s, struct text_batch *b,
                                const struct bv_wanted *wanted, int n_wanted, struct bv_error *err)
 {
-    struct bv_program *p = NULL;
-    float *outputs[BV_MAX_GRAPH_OUTPUTS];
-    BV_TRY(program_for(s, TOWER_TEXT, (int64_t[4]){b->B, b->T}, &p, err));
-    BV_TRY(arrange(s, p, wanted, n_wanted, outputs, err));
     const void *inputs[] = {b->ids, b->lengths, b->last};
-    return bv_program_run(p, inputs, outputs, err);
+    return run(s, TOWER_TEXT, (int64_t[4]){b->B, b->T}, inputs, wanted, n_wanted, err);
 }
 
 static void put_text(struct text_batch *b, int64_t row, const struct bv_tokens *text)

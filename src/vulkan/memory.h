@@ -49,7 +49,8 @@ struct bv_vk_region {
 };
 
 struct bv_vk_weight_entry {
-    const void *data; // what the tensor pointed to
+    const void *data; // what the tensor pointed to, and how much of it: row ranges share pointers
+    int64_t elements;
     bool half_wanted;
     struct bv_vk_region region;
 };

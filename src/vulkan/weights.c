@@ -167,7 +167,8 @@ enum bv_status bv_vk_weight(struct bv_vk *vk, const struct bv_tensor *tensor, bo
 {
     struct bv_vk_weight_arena *a = &vk->weight_arena;
     for (int i = 0; i < a->n_entries; i++)
-        if (a->entries[i].data == tensor->data && a->entries[i].half_wanted == half) {
+        if (a->entries[i].data == tensor->data && a->entries[i].half_wanted == half &&
+            a->entries[i].elements == bv_elements(tensor)) {
             *region = a->entries[i].region;
             return BV_OK;
         }
@@ -187,7 +188,8 @@ enum bv_status bv_vk_weight(struct bv_vk *vk, const struct bv_tensor *tensor, bo
     r.offset = block->used;
     BV_TRY(upload(vk, tensor, block, &r, err));
     block->used += round_up(r.bytes, BV_VK_OFFSET_ALIGNMENT);
-    a->entries[a->n_entries++] = (struct bv_vk_weight_entry){tensor->data, half, r};
+    a->entries[a->n_entries++] =
+        (struct bv_vk_weight_entry){tensor->data, bv_elements(tensor), half, r};
     *region = r;
     return BV_OK;
 }
