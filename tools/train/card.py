@@ -112,8 +112,9 @@ def finding_rows(names, columns):
 
 
 def pixels(cv, f):
-    return max((v[f] for k, v in cv.items() if k.startswith("pixel_baseline")),
-               key=lambda v: v["auroc"])
+    return max(
+        (v[f] for k, v in cv.items() if k.startswith("pixel_baseline")), key=lambda v: v["auroc"]
+    )
 
 
 def main():
@@ -123,43 +124,79 @@ def main():
     args = parser.parse_args()
     r, cv = json.loads(args.recipe.read_text()), json.loads(args.crossval.read_text())
     val = r["held_out_val"]
-    names = lexicon.HEADLINE + [f for f in lexicon.FINDINGS if f not in lexicon.HEADLINE] + ["macro"]
+    names = (
+        lexicon.HEADLINE + [f for f in lexicon.FINDINGS if f not in lexicon.HEADLINE] + ["macro"]
+    )
     positives = {f: str(cv["ensemble"][f].get("positives", "")) for f in names}
-    cv_table = ("| finding | positives | this recipe | pixels | view |\n|---|---|---|---|---|\n"
-                + finding_rows(names, [positives.get, lambda f: cell(cv["ensemble"][f]),
-                                       lambda f: f"{pixels(cv, f)['auroc']:.3f}",
-                                       lambda f: f"{cv['view_alone'][f]['auroc']:.3f}"]))
-    variants = [("ensemble", "prompt ensemble (the shipped rule)"), ("single", "single prompt: the finding's name"),
-                ("pair", "pair softmax of affirming and denying prompts"),
-                ("unseen", "unseen phrases, prompt ensemble"), ("unseen_single", "unseen phrases, single prompt"),
-                ("unseen_template", "unseen templates, single prompt"), ("matching", "image-text matching")]
+    cv_table = (
+        "| finding | positives | this recipe | pixels | view |\n|---|---|---|---|---|\n"
+        + finding_rows(
+            names,
+            [
+                positives.get,
+                lambda f: cell(cv["ensemble"][f]),
+                lambda f: f"{pixels(cv, f)['auroc']:.3f}",
+                lambda f: f"{cv['view_alone'][f]['auroc']:.3f}",
+            ],
+        )
+    )
+    variants = [
+        ("ensemble", "prompt ensemble (the shipped rule)"),
+        ("single", "single prompt: the finding's name"),
+        ("pair", "pair softmax of affirming and denying prompts"),
+        ("unseen", "unseen phrases, prompt ensemble"),
+        ("unseen_single", "unseen phrases, single prompt"),
+        ("unseen_template", "unseen templates, single prompt"),
+        ("matching", "image-text matching"),
+    ]
     loss = cv["ensemble"]["macro"]["auroc"] - cv["unseen"]["macro"]["auroc"]
     loss_single = cv["single"]["macro"]["auroc"] - cv["unseen_single"]["macro"]["auroc"]
-    view_table = ("| finding | PA | AP |\n|---|---|---|\n"
-                  + finding_rows(lexicon.HEADLINE + ["macro"],
-                                 [lambda f: cell(cv["ensemble_PA"][f]), lambda f: cell(cv["ensemble_AP"][f])]))
-    val_table = ("| finding | positives | AUROC |\n|---|---|---|\n"
-                 + finding_rows(names, [lambda f: str(val["ensemble"][f].get("positives", "")),
-                                        lambda f: cell(val["ensemble"][f])]))
+    view_table = "| finding | PA | AP |\n|---|---|---|\n" + finding_rows(
+        lexicon.HEADLINE + ["macro"],
+        [lambda f: cell(cv["ensemble_PA"][f]), lambda f: cell(cv["ensemble_AP"][f])],
+    )
+    val_table = "| finding | positives | AUROC |\n|---|---|---|\n" + finding_rows(
+        names,
+        [
+            lambda f: str(val["ensemble"][f].get("positives", "")),
+            lambda f: cell(val["ensemble"][f]),
+        ],
+    )
     t = r["training"]
-    args.out.write_text(TEXT.format(
-        n_seen=r["images_trained"], n_all=sum(cv["folds"]["images"]), folds=cv["folds"]["n"],
-        n_val=val["images"], widths=", ".join(map(str, r["image"]["widths"])), size=r["image"]["size"],
-        layers=r["text"]["layers"], hidden=r["text"]["hidden"], heads=r["text"]["heads"],
-        vocabulary=r["text"]["vocabulary"], embedding=r["embedding"],
-        fusion_layers=r["fusion"]["layers"], parameters=r["parameters"],
-        megabytes=r["parameters"] * 2 / 1e6, mean=r["preprocessing"]["mean"],
-        std=r["preprocessing"]["std"],
-        positive=", ".join(f'"{p}"' for p in r["zero_shot"]["positive"]), epochs=t["epochs"],
-        seeds=f"{t['text_seed']}, {t['seed']}, {t['fusion_seed']}", seconds=t["seconds"],
-        cv_table=cv_table, headline=", ".join(lexicon.HEADLINE),
-        variant_table="\n".join(f"| {text} | {cell(cv[k]['macro'])} |" for k, text in variants),
-        unseen_sentence=f"A phrase never trained on costs {loss:.3f} with the prompt ensemble and "
-                        f"{loss_single:.3f} with a single prompt.",
-        statement=", ".join(f"{v:.3f}" for v in cv["matching_statement_auroc"]),
-        view_table=view_table, val_table=val_table,
-        view_edema=f"{cv['view_alone']['edema']['auroc']:.2f}",
-        view_normal=f"{cv['view_alone']['no finding']['auroc']:.2f}"))
+    args.out.write_text(
+        TEXT.format(
+            n_seen=r["images_trained"],
+            n_all=sum(cv["folds"]["images"]),
+            folds=cv["folds"]["n"],
+            n_val=val["images"],
+            widths=", ".join(map(str, r["image"]["widths"])),
+            size=r["image"]["size"],
+            layers=r["text"]["layers"],
+            hidden=r["text"]["hidden"],
+            heads=r["text"]["heads"],
+            vocabulary=r["text"]["vocabulary"],
+            embedding=r["embedding"],
+            fusion_layers=r["fusion"]["layers"],
+            parameters=r["parameters"],
+            megabytes=r["parameters"] * 2 / 1e6,
+            mean=r["preprocessing"]["mean"],
+            std=r["preprocessing"]["std"],
+            positive=", ".join(f'"{p}"' for p in r["zero_shot"]["positive"]),
+            epochs=t["epochs"],
+            seeds=f"{t['text_seed']}, {t['seed']}, {t['fusion_seed']}",
+            seconds=t["seconds"],
+            cv_table=cv_table,
+            headline=", ".join(lexicon.HEADLINE),
+            variant_table="\n".join(f"| {text} | {cell(cv[k]['macro'])} |" for k, text in variants),
+            unseen_sentence=f"A phrase never trained on costs {loss:.3f} with the prompt ensemble and "
+            f"{loss_single:.3f} with a single prompt.",
+            statement=", ".join(f"{v:.3f}" for v in cv["matching_statement_auroc"]),
+            view_table=view_table,
+            val_table=val_table,
+            view_edema=f"{cv['view_alone']['edema']['auroc']:.2f}",
+            view_normal=f"{cv['view_alone']['no finding']['auroc']:.2f}",
+        )
+    )
 
 
 if __name__ == "__main__":

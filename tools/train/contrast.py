@@ -27,11 +27,11 @@ class Recipe:
     epochs: int = 40
     batch: int = 32
     rate: float = 1.5e-3
-    text_rate: float = 5e-4    # of the text projection
+    text_rate: float = 5e-4  # of the text projection
     decay: float = 0.05
-    drop: float = 0.2          # of the pooled image features
-    strength: float = 1.0      # of the augmentation
-    mixup: float = 0.5         # share of the steps
+    drop: float = 0.2  # of the pooled image features
+    strength: float = 1.0  # of the augmentation
+    mixup: float = 0.5  # share of the steps
     caption_weight: float = 0.3
     attribute_weight: float = 0.3
     ema: float = 0.995
@@ -52,14 +52,15 @@ class TextBank:
         rng = random.Random(seed)
         draws = [lexicon.column_texts(rng) for _ in range(column_draws)]
         texts = [t for positive, negative in draws for t in positive + negative]
-        texts += [lexicon.caption(r.labels, r.attributes(), rng)[0]
-                  for r in rows for _ in range(captions)]
+        texts += [
+            lexicon.caption(r.labels, r.attributes(), rng)[0] for r in rows for _ in range(captions)
+        ]
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         states = torch.empty(len(texts), net.text_projection.weight.shape[1])
         net.eval()
         with torch.no_grad():
             for start in range(0, len(order), 128):
-                part = order[start: start + 128]
+                part = order[start : start + 128]
                 states[part] = net.pool_text(*text.batch(tokenizer, [texts[i] for i in part]))
         n = column_draws * 2 * len(lexicon.COLUMNS)
         self.columns = states[:n].view(column_draws, 2, len(lexicon.COLUMNS), -1)
@@ -84,9 +85,11 @@ class GridLoss(nn.Module):
     def __init__(self, grid, recipe):
         super().__init__()
         prior = np.nanmean(grid, axis=0).clip(0.01, 0.99)
-        self.register_buffer("prior", torch.tensor(np.log(prior / (1 - prior)), dtype=torch.float32))
+        self.register_buffer(
+            "prior", torch.tensor(np.log(prior / (1 - prior)), dtype=torch.float32)
+        )
         weight = (prior * (1 - prior)) ** -0.5
-        weight[-len(lexicon.ATTRIBUTE_PAIRS):] *= recipe.attribute_weight
+        weight[-len(lexicon.ATTRIBUTE_PAIRS) :] *= recipe.attribute_weight
         self.register_buffer("weight", torch.tensor(weight / weight.mean(), dtype=torch.float32))
         self.offset = nn.Parameter(self.prior.clone())
 
@@ -94,8 +97,9 @@ class GridLoss(nn.Module):
         yes, no = scale * image @ positive.T, scale * image @ negative.T
         known = ~truth.isnan()
         truth = truth.nan_to_num()
-        loss = (F.binary_cross_entropy_with_logits(yes - no + self.prior, truth, reduction="none")
-                + F.binary_cross_entropy_with_logits(yes + self.offset, truth, reduction="none"))
+        loss = F.binary_cross_entropy_with_logits(
+            yes - no + self.prior, truth, reduction="none"
+        ) + F.binary_cross_entropy_with_logits(yes + self.offset, truth, reduction="none")
         return (loss * self.weight * known).sum() / known.sum() / 2
 
 
@@ -143,8 +147,9 @@ def batch_loss(model, grid_loss, bank, recipe, x, truth, chosen, captions, gener
     """Loss of one batch: the label grid, and the captions of the chosen rows if asked for."""
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_is_fast()):
         image = model.embed_image(x.to(memory_format=torch.channels_last), recipe.drop).float()
-    positive, negative = (F.normalize(model.text_projection(t), dim=1)
-                          for t in bank.draw_columns(generator))
+    positive, negative = (
+        F.normalize(model.text_projection(t), dim=1) for t in bank.draw_columns(generator)
+    )
     scale = model.logit_scale.clamp(max=math.log(100)).exp()
     loss = grid_loss(image, positive, negative, scale, truth)
     if captions:
@@ -155,12 +160,24 @@ def batch_loss(model, grid_loss, bank, recipe, x, truth, chosen, captions, gener
 
 def make_optimizer(model, grid_loss, recipe, steps):
     image_params = [*model.image_encoder.parameters(), *model.image_projection.parameters()]
-    optimizer = torch.optim.AdamW([
-        {"params": image_params, "lr": recipe.rate, "weight_decay": recipe.decay},
-        {"params": model.text_projection.parameters(), "lr": recipe.text_rate, "weight_decay": 0.01},
-        {"params": [model.logit_scale, *grid_loss.parameters()], "lr": 1e-3, "weight_decay": 0.0}])
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": image_params, "lr": recipe.rate, "weight_decay": recipe.decay},
+            {
+                "params": model.text_projection.parameters(),
+                "lr": recipe.text_rate,
+                "weight_decay": 0.01,
+            },
+            {
+                "params": [model.logit_scale, *grid_loss.parameters()],
+                "lr": 1e-3,
+                "weight_decay": 0.0,
+            },
+        ]
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [g["lr"] for g in optimizer.param_groups], total_steps=steps, pct_start=0.1)
+        optimizer, [g["lr"] for g in optimizer.param_groups], total_steps=steps, pct_start=0.1
+    )
     return optimizer, schedule
 
 
@@ -189,7 +206,9 @@ def train(model, tokenizer, rows, images, recipe, log):
             mixed = rng.random() < recipe.mixup
             if mixed:
                 x, truth = mix(x, truth, rng, generator)
-            loss = batch_loss(model, grid_loss, bank, recipe, x, truth, chosen, not mixed, generator)
+            loss = batch_loss(
+                model, grid_loss, bank, recipe, x, truth, chosen, not mixed, generator
+            )
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -198,7 +217,9 @@ def train(model, tokenizer, rows, images, recipe, log):
             step += 1
             update_average(average, model, min(recipe.ema, (1 + step) / (10 + step)))
             total += loss.item()
-        log(f"epoch {epoch + 1}/{recipe.epochs} loss {total / per_epoch:.4f} "
-            f"{time.time() - started:.0f} s")
+        log(
+            f"epoch {epoch + 1}/{recipe.epochs} loss {total / per_epoch:.4f} "
+            f"{time.time() - started:.0f} s"
+        )
     settle_batch_norm(average, data.to_pixels(images))
     return average

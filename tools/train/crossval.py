@@ -50,9 +50,14 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/biovl-train"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", type=int, nargs="*", default=range(FOLDS),
-                        help="train these folds and stop before the figures, to share the work "
-                             "between processes; a last call without it gathers")
+    parser.add_argument(
+        "--only",
+        type=int,
+        nargs="*",
+        default=range(FOLDS),
+        help="train these folds and stop before the figures, to share the work "
+        "between processes; a last call without it gathers",
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.use_deterministic_algorithms(True)
@@ -73,11 +78,14 @@ def main():
         saved = args.work / f"fold-{k}.pickle"
         if not saved.exists():
             log(f"fold {k}")
-            net = train.fit(sizes, tokenizer, text_weights, [rows[i] for i in seen], images[seen],
-                            recipe, log)
+            net = train.fit(
+                sizes, tokenizer, text_weights, [rows[i] for i in seen], images[seen], recipe, log
+            )
             part = zeroshot.scores(net, tokenizer, images[held])
             part["matching"] = matching.scores(net, tokenizer, images[held])
-            matched = matching.statement_auroc(net, tokenizer, [rows[i] for i in held], images[held])
+            matched = matching.statement_auroc(
+                net, tokenizer, [rows[i] for i in held], images[held]
+            )
             saved.write_bytes(pickle.dumps((part, matched)))
         part, matched = pickle.loads(saved.read_bytes())
         parts.append(part)
@@ -90,10 +98,15 @@ def main():
     images48 = data.load_images(args.data, rows, 48, args.work)
     for c in BASELINE_STRENGTHS:
         out[f"pixel_baseline_C{c:g}"] = figures.per_finding(
-            pixel_baseline.out_of_fold(rows, images48, fold, c), rows, fold)
+            pixel_baseline.out_of_fold(rows, images48, fold, c), rows, fold
+        )
     view = np.array([float(r.view == "AP") for r in rows])
     out["view_alone"] = figures.per_finding({f: view for f in lexicon.FINDINGS}, rows, fold)
-    out["folds"] = {"n": FOLDS, "seed": FOLD_SEED, "images": [int((fold == k).sum()) for k in range(FOLDS)]}
+    out["folds"] = {
+        "n": FOLDS,
+        "seed": FOLD_SEED,
+        "images": [int((fold == k).sum()) for k in range(FOLDS)],
+    }
     out["seconds"] = round(time.time() - started)
     args.out.write_text(json.dumps(out, indent=1) + "\n")
     for f, v in out["ensemble"].items():

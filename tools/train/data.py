@@ -52,9 +52,18 @@ def read_rows(folder):
             if r["source_set"] != "nih" or r["split_hint"] not in ("train", "val"):
                 continue
             e = entry[r["id"]]
-            rows.append(Row(r["id"], r["file"], r["group_id"], r["split_hint"], r["view"],
-                            tuple(r["labels"].split("|")), e["Patient Gender"],
-                            int(e["Patient Age"])))
+            rows.append(
+                Row(
+                    r["id"],
+                    r["file"],
+                    r["group_id"],
+                    r["split_hint"],
+                    r["view"],
+                    tuple(r["labels"].split("|")),
+                    e["Patient Gender"],
+                    int(e["Patient Age"]),
+                )
+            )
     return rows
 
 
@@ -86,12 +95,18 @@ def to_pixels(images):
 
 def targets(rows):
     """f32 [N,len(lexicon.COLUMNS)]: 1 present, 0 absent, NaN unknown."""
+
     def line(r):
         have, attributes = set(r.labels), r.attributes()
-        return ([f in have for f in lexicon.FINDINGS]
-                + [bool(kinds & have) for kinds, _ in lexicon.GROUPS.values()]
-                + [1 if yes in attributes else 0 if no in attributes else math.nan
-                   for yes, no in lexicon.ATTRIBUTE_PAIRS])
+        return (
+            [f in have for f in lexicon.FINDINGS]
+            + [bool(kinds & have) for kinds, _ in lexicon.GROUPS.values()]
+            + [
+                1 if yes in attributes else 0 if no in attributes else math.nan
+                for yes, no in lexicon.ATTRIBUTE_PAIRS
+            ]
+        )
+
     return np.array([line(r) for r in rows], np.float32)
 
 
@@ -138,5 +153,5 @@ def augment(x, generator, strength=1.0):
             h, w = (torch.randint(size // 10, size // 3, (2,), generator=generator)).tolist()
             top = int(torch.randint(0, size - h, (), generator=generator))
             left = int(torch.randint(0, size - w, (), generator=generator))
-            x[i, :, top: top + h, left: left + w] = torch.rand((), generator=generator)
+            x[i, :, top : top + h, left : left + w] = torch.rand((), generator=generator)
     return (x - MEAN) / STD

@@ -12,7 +12,11 @@ BOOTSTRAPS = 1000
 def with_interval(statistic, groups):
     low, high = metrics.bootstrap(statistic, groups, BOOTSTRAPS)
     n = np.arange(len(groups))
-    return {"auroc": round(statistic(n), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    return {
+        "auroc": round(statistic(n), 4),
+        "low": round(float(low), 4),
+        "high": round(float(high), 4),
+    }
 
 
 def per_finding(score, rows, fold, keep=None):

@@ -25,7 +25,8 @@ PHRASES = {
         "normal heart size and clear lungs", "no abnormality", "no acute disease",
         "no significant abnormality", "no radiographic abnormality", "normal lungs",
         "normal", "within normal limits", "lungs are clear and heart size is normal",
-        "unremarkable lungs", "no acute findings", "normal cardiomediastinal silhouette and clear lungs",
+        "unremarkable lungs", "no acute findings",
+        "normal cardiomediastinal silhouette and clear lungs",
         "no pathology", "healthy chest", "no cardiopulmonary disease", "no acute pulmonary disease",
         "no evidence of acute disease", "unremarkable study",
         "the heart and lungs are normal", "normal radiograph of the chest",
@@ -60,7 +61,8 @@ PHRASES = {
         "pulmonary consolidation", "alveolar consolidation", "dense airspace opacity",
         "consolidated lung", "consolidative opacity", "air bronchograms",
         "confluent airspace opacity", "airspace disease", "consolidative change",
-        "lung consolidation", "consolidation of the lung", "homogeneous opacity with air bronchograms",
+        "lung consolidation", "consolidation of the lung",
+        "homogeneous opacity with air bronchograms",
         "airspace opacification", "filled alveoli", "alveolar filling", "consolidations",
         "parenchymal consolidation", "multifocal consolidation", "confluent consolidation",
         "opacification with air bronchogram", "dense consolidation",
@@ -277,7 +279,8 @@ def caption(labels, attributes, rng):
     denied, sometimes its attributes. Returns the text and the denied findings."""
     labels = list(labels)
     rng.shuffle(labels)
-    parts = [rng.choice(POSITIVE_TEMPLATES).format(join([rng.choice(PHRASES[f]) for f in labels], rng))]
+    template = rng.choice(POSITIVE_TEMPLATES)
+    parts = [template.format(join([rng.choice(PHRASES[f]) for f in labels], rng))]
     denied = []
     if rng.random() < 0.5:
         absent = [f for f in FINDINGS[1:] if f not in labels]

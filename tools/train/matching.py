@@ -21,8 +21,12 @@ RATE, BATCH, VERSIONS = 1e-3, 64, 8
 @torch.no_grad()
 def image_maps(model, pixels):
     """The encoder's last maps [N,C,H,W] of pixels [N,1,S,S]."""
-    return torch.cat([model.image_encoder(part.to(memory_format=torch.channels_last)).contiguous()
-                      for part in pixels.split(64)])
+    return torch.cat(
+        [
+            model.image_encoder(part.to(memory_format=torch.channels_last)).contiguous()
+            for part in pixels.split(64)
+        ]
+    )
 
 
 def match_logit(model, tokenizer, maps, texts):
@@ -40,7 +44,9 @@ class Statements:
     def __init__(self, rows, rng):
         self.rows, self.rng = rows, rng
         self.have = {f: [i for i, r in enumerate(rows) if f in r.labels] for f in lexicon.FINDINGS}
-        self.lack = {f: [i for i, r in enumerate(rows) if f not in r.labels] for f in lexicon.FINDINGS}
+        self.lack = {
+            f: [i for i, r in enumerate(rows) if f not in r.labels] for f in lexicon.FINDINGS
+        }
         self.findings = [f for f in lexicon.FINDINGS if self.have[f] and self.lack[f]]
 
     def draw(self):
@@ -49,8 +55,11 @@ class Statements:
             i = rng.randrange(len(self.rows))
             words, _ = lexicon.caption(self.rows[i].labels, self.rows[i].attributes(), rng)
             if not true:
-                others = [j for j in rng.sample(range(len(self.rows)), 20)
-                          if not set(self.rows[j].labels) & set(self.rows[i].labels)]
+                others = [
+                    j
+                    for j in rng.sample(range(len(self.rows)), 20)
+                    if not set(self.rows[j].labels) & set(self.rows[i].labels)
+                ]
                 i = others[0] if others else rng.choice(self.lack[self.rows[i].labels[0]])
             return i, words, true
         finding, affirmed = rng.choice(self.findings), rng.random() < 0.6
@@ -71,7 +80,9 @@ def train(model, tokenizer, rows, images, steps, seed, log):
     maps += [image_maps(model, data.augment(pixels01.clone(), generator)) for _ in range(VERSIONS)]
     maps = torch.stack(maps)
     optimizer = torch.optim.AdamW(model.fusion.parameters(), RATE, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, RATE, total_steps=steps, pct_start=0.1
+    )
     total = 0.0
     for step in range(steps):
         chosen, texts, truth = zip(*(statements.draw() for _ in range(BATCH)))
@@ -94,8 +105,10 @@ def train(model, tokenizer, rows, images, steps, seed, log):
 def scores(model, tokenizer, images):
     """Match logit of every image with each finding's own words: {finding: [N]}."""
     maps = image_maps(model, data.to_pixels(images))
-    return {f: match_logit(model, tokenizer, maps, [lexicon.PHRASES[f][0]] * len(maps)).numpy()
-            for f in lexicon.FINDINGS}
+    return {
+        f: match_logit(model, tokenizer, maps, [lexicon.PHRASES[f][0]] * len(maps)).numpy()
+        for f in lexicon.FINDINGS
+    }
 
 
 @torch.no_grad()
@@ -104,6 +117,8 @@ def statement_auroc(model, tokenizer, rows, images, n=2000, seed=0):
     maps = image_maps(model, data.to_pixels(images))
     statements = Statements(rows, random.Random(seed))
     chosen, texts, truth = zip(*(statements.draw() for _ in range(n)))
-    logits = [match_logit(model, tokenizer, maps[list(chosen[i: i + 100])], texts[i: i + 100])
-              for i in range(0, n, 100)]
+    logits = [
+        match_logit(model, tokenizer, maps[list(chosen[i : i + 100])], texts[i : i + 100])
+        for i in range(0, n, 100)
+    ]
     return metrics.auroc(torch.cat(logits).numpy(), truth)

@@ -37,7 +37,8 @@ class BasicBlock(nn.Module):
         self.downsample = None
         if stride != 1 or n_in != n_out:
             self.downsample = nn.Sequential(
-                nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
+                nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out)
+            )
 
     def forward(self, x):
         skip = x if self.downsample is None else self.downsample(x)
@@ -54,8 +55,9 @@ class ResNet18(nn.Module):
         self.bn1 = nn.BatchNorm2d(widths[0])
         n_in = widths[0]
         for i, n_out in enumerate(widths):
-            stage = nn.Sequential(BasicBlock(n_in, n_out, 1 if i == 0 else 2),
-                                  BasicBlock(n_out, n_out, 1))
+            stage = nn.Sequential(
+                BasicBlock(n_in, n_out, 1 if i == 0 else 2), BasicBlock(n_out, n_out, 1)
+            )
             setattr(self, f"layer{i + 1}", stage)
             n_in = n_out
         for m in self.modules():
@@ -76,14 +78,17 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.self = nn.ModuleDict({n: nn.Linear(hidden, hidden) for n in ("query", "key", "value")})
-        self.output = nn.ModuleDict({"dense": nn.Linear(hidden, hidden),
-                                     "LayerNorm": nn.LayerNorm(hidden, eps=1e-12)})
+        self.output = nn.ModuleDict(
+            {"dense": nn.Linear(hidden, hidden), "LayerNorm": nn.LayerNorm(hidden, eps=1e-12)}
+        )
 
     def forward(self, x, context, keep, dropout):
         def split(t):
             return t.view(t.shape[0], t.shape[1], self.heads, -1).transpose(1, 2)
-        q, k, v = (split(self.self[n](s)) for n, s in
-                   (("query", x), ("key", context), ("value", context)))
+
+        q, k, v = (
+            split(self.self[n](s)) for n, s in (("query", x), ("key", context), ("value", context))
+        )
         bias = None if keep is None else torch.where(keep, 0.0, -1e9)[:, None, None, :].to(q.dtype)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         y = self.output["dense"](y.transpose(1, 2).flatten(2))
@@ -97,8 +102,9 @@ class BertLayer(nn.Module):
         if cross:
             self.crossattention = Attention(hidden, heads)
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(hidden, intermediate)})
-        self.output = nn.ModuleDict({"dense": nn.Linear(intermediate, hidden),
-                                     "LayerNorm": nn.LayerNorm(hidden, eps=1e-12)})
+        self.output = nn.ModuleDict(
+            {"dense": nn.Linear(intermediate, hidden), "LayerNorm": nn.LayerNorm(hidden, eps=1e-12)}
+        )
 
     def forward(self, x, keep, dropout, image=None):
         x = self.attention(x, x, keep, dropout)
@@ -114,21 +120,32 @@ class Bert(nn.Module):
     def __init__(self, s, dropout):
         super().__init__()
         self.dropout = dropout
-        self.embeddings = nn.ModuleDict({
-            "word_embeddings": nn.Embedding(s.vocabulary, s.hidden),
-            "position_embeddings": nn.Embedding(s.positions, s.hidden),
-            "token_type_embeddings": nn.Embedding(2, s.hidden),
-            "LayerNorm": nn.LayerNorm(s.hidden, eps=1e-12)})
-        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(
-            BertLayer(s.hidden, s.heads, s.intermediate) for _ in range(s.layers))})
+        self.embeddings = nn.ModuleDict(
+            {
+                "word_embeddings": nn.Embedding(s.vocabulary, s.hidden),
+                "position_embeddings": nn.Embedding(s.positions, s.hidden),
+                "token_type_embeddings": nn.Embedding(2, s.hidden),
+                "LayerNorm": nn.LayerNorm(s.hidden, eps=1e-12),
+            }
+        )
+        self.encoder = nn.ModuleDict(
+            {
+                "layer": nn.ModuleList(
+                    BertLayer(s.hidden, s.heads, s.intermediate) for _ in range(s.layers)
+                )
+            }
+        )
         for m in self.modules():
             if isinstance(m, (nn.Linear, nn.Embedding)):
                 nn.init.normal_(m.weight, std=0.04)
 
     def forward(self, ids, keep):
         e = self.embeddings
-        x = (e["word_embeddings"](ids) + e["position_embeddings"].weight[: ids.shape[1]]
-             + e["token_type_embeddings"].weight[0])
+        x = (
+            e["word_embeddings"](ids)
+            + e["position_embeddings"].weight[: ids.shape[1]]
+            + e["token_type_embeddings"].weight[0]
+        )
         x = F.dropout(e["LayerNorm"](x), self.dropout, self.training)
         for layer in self.encoder["layer"]:
             x = layer(x, keep, self.dropout)
@@ -141,7 +158,8 @@ class Fusion(nn.Module):
         self.dropout = dropout
         self.image_projection = nn.Linear(s.widths[-1], s.hidden)
         self.layer = nn.ModuleList(
-            BertLayer(s.hidden, s.heads, s.intermediate, cross=True) for _ in range(s.fusion_layers))
+            BertLayer(s.hidden, s.heads, s.intermediate, cross=True) for _ in range(s.fusion_layers)
+        )
         self.itm_head = nn.Linear(s.hidden, 2)
 
     def forward(self, hidden, keep, image_map):

@@ -22,8 +22,9 @@ def out_of_fold(rows, images48, fold, strength):
     for k in np.unique(fold):
         seen, held = fold != k, fold == k
         for j, f in enumerate(lexicon.FINDINGS):
-            classifier = make_pipeline(StandardScaler(),
-                                       LogisticRegression(C=strength, max_iter=300))
+            classifier = make_pipeline(
+                StandardScaler(), LogisticRegression(C=strength, max_iter=300)
+            )
             classifier.fit(x[seen], grid[seen, j] > 0.5)
             out[f][held] = classifier.decision_function(x[held])
     return out

@@ -74,7 +74,11 @@ class Metrics(unittest.TestCase):
         self.assertEqual(metrics.auroc([1.0, 1.0], [0, 1]), 0.5)
 
     def test_scores_of_folds_are_not_ranked_together(self):
-        score, truth, fold = np.array([1, 2, 11, 12.0]), np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+        score, truth, fold = (
+            np.array([1, 2, 11, 12.0]),
+            np.array([0, 1, 0, 1]),
+            np.array([0, 0, 1, 1]),
+        )
         self.assertEqual(metrics.fold_auroc(score, truth, fold), 1.0)
 
 

@@ -74,13 +74,15 @@ def pretrain(encoder, tokenizer, folder, steps, seed, log):
     bias = nn.Parameter(torch.zeros(table.shape[0]))
     params = [*encoder.parameters(), *head.parameters(), bias]
     optimizer = torch.optim.AdamW(params, lr=1e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 1e-3, total_steps=steps, pct_start=0.1
+    )
     encoder.train()
     recent = collections.deque(maxlen=200)
     for step in range(steps):
         chosen = sorted(rng.sample(encoded, 512), key=len)
         start = 64 * rng.randrange(8)
-        chosen = chosen[start: start + 64]
+        chosen = chosen[start : start + 64]
         ids = torch.full((64, len(chosen[-1])), wordpiece.PAD)
         for i, e in enumerate(chosen):
             ids[i, : len(e)] = torch.tensor(e)
@@ -133,8 +135,7 @@ class Reader(nn.Module):
 
     def loss(self, embeddings, says):
         logits = self.linear(10 * embeddings).view(len(says), -1, 3)
-        return F.cross_entropy(logits.transpose(1, 2), says,
-                               weight=torch.tensor([0.1, 1.0, 1.0]))
+        return F.cross_entropy(logits.transpose(1, 2), says, weight=torch.tensor([0.1, 1.0, 1.0]))
 
 
 def teach(net, tokenizer, steps, seed, log):
@@ -142,10 +143,15 @@ def teach(net, tokenizer, steps, seed, log):
     rng = random.Random(seed)
     torch.manual_seed(seed)
     reader = Reader(net.text_projection.weight.shape[0])
-    params = [*net.text_encoder.parameters(), *net.text_projection.parameters(),
-              *reader.parameters()]
+    params = [
+        *net.text_encoder.parameters(),
+        *net.text_projection.parameters(),
+        *reader.parameters(),
+    ]
     optimizer = torch.optim.AdamW(params, lr=5e-4, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-4, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 5e-4, total_steps=steps, pct_start=0.1
+    )
     net.train()
     recent = collections.deque(maxlen=200)
     for step in range(steps):

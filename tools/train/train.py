@@ -41,8 +41,13 @@ def prepare_text(folder, work, log):
         net = model.BioVL(sizes)
         text.pretrain(net.text_encoder, tokenizer, folder, LANGUAGE_STEPS, TEXT_SEED, log)
         text.teach(net, tokenizer, READING_STEPS, TEXT_SEED, log)
-        torch.save({"weights": {k: v for k, v in net.state_dict().items() if k.startswith("text_")},
-                    "seconds": time.time() - started}, weights_path)
+        torch.save(
+            {
+                "weights": {k: v for k, v in net.state_dict().items() if k.startswith("text_")},
+                "seconds": time.time() - started,
+            },
+            weights_path,
+        )
     side = torch.load(weights_path)
     return sizes, tokenizer, side["weights"], side["seconds"]
 
@@ -61,32 +66,64 @@ def description(sizes, recipe, seconds):
     """What recipe.json says beside the figures."""
     return {
         "name": "biovl-cxr-small",
-        "image": {"architecture": "resnet18", "widths": sizes.widths, "channels": 1,
-                  "batch_norm_eps": 1e-5, "size": recipe.size, "pool": "mean of the last map"},
-        "text": {"architecture": "bert", "vocabulary": sizes.vocabulary, "hidden": sizes.hidden,
-                 "layers": sizes.layers, "heads": sizes.heads, "intermediate": sizes.intermediate,
-                 "positions": sizes.positions, "layer_norm_eps": 1e-12, "activation": "gelu (erf)",
-                 "tokenizer": "wordpiece, uncased", "max_tokens": sizes.positions,
-                 "pool": "mean of all tokens, [CLS] and [SEP] included"},
-        "fusion": {"layers": sizes.fusion_layers, "heads": sizes.heads,
-                   "image_tokens": "last map, row by row, through fusion.image_projection",
-                   "text_tokens": "last hidden states of the text encoder",
-                   "order": "self-attention, cross-attention, feed-forward, post-LN",
-                   "itm_head": "first token; logits (no match, match)"},
+        "image": {
+            "architecture": "resnet18",
+            "widths": sizes.widths,
+            "channels": 1,
+            "batch_norm_eps": 1e-5,
+            "size": recipe.size,
+            "pool": "mean of the last map",
+        },
+        "text": {
+            "architecture": "bert",
+            "vocabulary": sizes.vocabulary,
+            "hidden": sizes.hidden,
+            "layers": sizes.layers,
+            "heads": sizes.heads,
+            "intermediate": sizes.intermediate,
+            "positions": sizes.positions,
+            "layer_norm_eps": 1e-12,
+            "activation": "gelu (erf)",
+            "tokenizer": "wordpiece, uncased",
+            "max_tokens": sizes.positions,
+            "pool": "mean of all tokens, [CLS] and [SEP] included",
+        },
+        "fusion": {
+            "layers": sizes.fusion_layers,
+            "heads": sizes.heads,
+            "image_tokens": "last map, row by row, through fusion.image_projection",
+            "text_tokens": "last hidden states of the text encoder",
+            "order": "self-attention, cross-attention, feed-forward, post-LN",
+            "itm_head": "first token; logits (no match, match)",
+        },
         "embedding": sizes.embedding,
         "logit_scale": "natural logarithm; cosines are multiplied by its exponential",
-        "preprocessing": {"channels": 1, "pad": "zeros to a centred square",
-                          "resize": "Pillow bilinear", "size": recipe.size, "scale": 1 / 255,
-                          "mean": data.MEAN, "std": data.STD},
-        "zero_shot": {"positive": lexicon.PROMPT_POSITIVE, "negative": lexicon.PROMPT_NEGATIVE,
-                      "ensemble": "mean of normalised text embeddings, normalised",
-                      "score": "cosine with the positive ensemble",
-                      "score_pair": "softmax over (positive, negative) of scale * cosine",
-                      "prompts": {f: p[0] for f, p in lexicon.PHRASES.items()}},
-        "training": {**dataclasses.asdict(recipe), "masked_language_steps": LANGUAGE_STEPS,
-                     "reading_steps": READING_STEPS, "matching_steps": MATCHING_STEPS,
-                     "text_seed": TEXT_SEED,
-                     "fusion_seed": FUSION_SEED, "seconds": seconds},
+        "preprocessing": {
+            "channels": 1,
+            "pad": "zeros to a centred square",
+            "resize": "Pillow bilinear",
+            "size": recipe.size,
+            "scale": 1 / 255,
+            "mean": data.MEAN,
+            "std": data.STD,
+        },
+        "zero_shot": {
+            "positive": lexicon.PROMPT_POSITIVE,
+            "negative": lexicon.PROMPT_NEGATIVE,
+            "ensemble": "mean of normalised text embeddings, normalised",
+            "score": "cosine with the positive ensemble",
+            "score_pair": "softmax over (positive, negative) of scale * cosine",
+            "prompts": {f: p[0] for f, p in lexicon.PHRASES.items()},
+        },
+        "training": {
+            **dataclasses.asdict(recipe),
+            "masked_language_steps": LANGUAGE_STEPS,
+            "reading_steps": READING_STEPS,
+            "matching_steps": MATCHING_STEPS,
+            "text_seed": TEXT_SEED,
+            "fusion_seed": FUSION_SEED,
+            "seconds": seconds,
+        },
         "data": [
             "NIH ChestX-ray14, train split of the project's manifest. Acknowledgement: the NIH "
             "Clinical Center provided the images; Wang X, Peng Y, Lu L, Lu Z, Bagheri M, Summers "
@@ -105,8 +142,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder with manifest.csv")
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/biovl-train"),
-                        help="decoded images and the pretrained text encoder")
+    parser.add_argument(
+        "--work",
+        type=pathlib.Path,
+        default=pathlib.Path("/tmp/biovl-train"),
+        help="decoded images and the pretrained text encoder",
+    )
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -136,11 +177,14 @@ def main():
     out["parameters"] = sum(v.numel() for v in net.state_dict().values())
     out["images_trained"] = len(seen_rows)
     out["held_out_val"] = figures.summary(
-        zeroshot.scores(net, tokenizer, images[held]), held_rows, one_fold)
+        zeroshot.scores(net, tokenizer, images[held]), held_rows, one_fold
+    )
     out["held_out_val"]["matching"] = figures.per_finding(
-        matching.scores(net, tokenizer, images[held]), held_rows, one_fold)
+        matching.scores(net, tokenizer, images[held]), held_rows, one_fold
+    )
     out["held_out_val"]["matching_statement_auroc"] = round(
-        matching.statement_auroc(net, tokenizer, held_rows, images[held]), 4)
+        matching.statement_auroc(net, tokenizer, held_rows, images[held]), 4
+    )
     out["held_out_val"]["images"] = len(held_rows)
     (args.out / "recipe.json").write_text(json.dumps(out, indent=1) + "\n")
     for f, v in out["held_out_val"]["ensemble"].items():

@@ -27,7 +27,9 @@ def build_vocabulary(counts, size):
             where[pair].add(w)
     known = set(vocabulary)
     while len(vocabulary) < size and pairs:
-        best = max(pairs.items(), key=lambda item: (item[1], [-ord(c) for c in "".join(item[0])]))[0]
+        best = max(pairs.items(), key=lambda item: (item[1], [-ord(c) for c in "".join(item[0])]))[
+            0
+        ]
         if pairs[best] <= 0:
             break
         merged = best[0] + best[1].removeprefix("##")

@@ -41,8 +41,9 @@ def scores(model, tokenizer, images):
     def cosine(templates, words):
         return (image @ embed(templates, words)).numpy().astype(np.float64)
 
-    out = {k: {} for k in ("ensemble", "pair", "single", "unseen", "unseen_single",
-                           "unseen_template")}
+    out = {
+        k: {} for k in ("ensemble", "pair", "single", "unseen", "unseen_single", "unseen_template")
+    }
     for f in lexicon.FINDINGS:
         words = lexicon.PHRASES[f][0]
         out["ensemble"][f] = cosine(lexicon.PROMPT_POSITIVE, words)
