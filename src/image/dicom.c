@@ -54,6 +54,9 @@ enum {
     TAG_LUT_SHAPE = BV_TAG(0x2050, 0x0020),
 };
 
+// What a deflated data set may hold besides 16-bit pixels.
+#define DEFLATED_HEADERS ((size_t)16 << 20)
+
 enum codec {
     CODEC_NATIVE,
     CODEC_RLE,
@@ -810,11 +813,13 @@ static void read_context(const struct bv_dataset *ds, struct bv_image *image,
         image->photometric = BV_MONOCHROME1;
 }
 
-static enum bv_status decode(struct bv_dataset *ds, struct bv_image *image, int frame,
-                             size_t max_pixels, struct bv_error *err)
+static enum bv_status decode(struct bv_dataset *ds, struct bv_image *image,
+                             const struct syntax *syntax, int frame, size_t max_pixels,
+                             struct bv_error *err)
 {
-    struct layout layout = {0};
-    BV_TRY(check_syntax(bv_dataset_transfer_syntax(ds), &layout.syntax, err));
+    struct layout layout = {.syntax = syntax};
+    if (!syntax) // without meta information
+        BV_TRY(check_syntax(bv_dataset_transfer_syntax(ds), &layout.syntax, err));
     (void)strncpy(image->transfer_syntax, layout.syntax->uid, sizeof image->transfer_syntax - 1);
     BV_TRY(read_layout(ds, image, &layout, max_pixels, err));
     BV_TRY(choose_frame(image, &layout, frame, err));
@@ -834,17 +839,24 @@ enum bv_status bv_decode_dicom(struct bv_image *image, struct bv_bytes bytes, in
 {
     image->source = BV_SOURCE_DICOM;
     char uid[65] = "";
-    size_t data_set = 0;
+    size_t data_set = 0, n_inflated = 0;
+    uint8_t *inflated = NULL;
     const struct syntax *syntax = NULL;
     if (bv_dicom_meta(bytes, uid, &data_set)) {
         BV_TRY(check_syntax(uid, &syntax, err));
-        if (strcmp(uid, "1.2.840.10008.1.2.1.99") == 0)
-            BV_TRY(bv_dicom_check_deflated(
-                (struct bv_bytes){bytes.data + data_set, bytes.size - data_set}, max_bytes, err));
+        if (strcmp(uid, "1.2.840.10008.1.2.1.99") == 0) {
+            struct bv_bytes rest = {bytes.data + data_set, bytes.size - data_set};
+            size_t most = 2 * max_pixels + DEFLATED_HEADERS;
+            most = most < max_bytes ? most : max_bytes;
+            BV_TRY(bv_dicom_inflate(rest, most, &inflated, &n_inflated, err));
+            bytes = (struct bv_bytes){inflated, n_inflated};
+        }
     }
     struct bv_dataset *ds = NULL;
-    BV_TRY(bv_dataset_open(bytes, &ds, err));
-    enum bv_status status = decode(ds, image, frame, max_pixels, err);
+    enum bv_status status = bv_dataset_open(bytes, inflated != NULL, &ds, err);
+    free(inflated);
+    BV_TRY(status);
+    status = decode(ds, image, syntax, frame, max_pixels, err);
     bv_dataset_close(&ds);
     return status;
 }

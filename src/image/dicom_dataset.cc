@@ -11,8 +11,9 @@ extern "C" {
 #include <dcmtk/config/osconfig.h>
 
 #include <dcmtk/dcmdata/dcdeftag.h>
+#include <dcmtk/dcmdata/dcerror.h>
 #include <dcmtk/dcmdata/dcfilefo.h>
-#include <dcmtk/dcmdata/dcistrmb.h>
+#include <dcmtk/dcmdata/dcistrma.h>
 #include <dcmtk/dcmdata/dcpixel.h>
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
@@ -20,8 +21,110 @@ extern "C" {
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/oflog/oflog.h>
 
+namespace
+{
+
+// DCMTK recurses into nested sequences without a bound, and a level costs a file 20 bytes. The
+// stream notices how deep the stack has grown since parsing began and stops giving bytes.
+const uintptr_t MAX_PARSER_STACK = 256 * 1024;
+
+uintptr_t stack_position()
+{
+    return reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+}
+
+class MemoryProducer : public DcmProducer
+{
+  public:
+    explicit MemoryProducer(struct bv_bytes bytes) : bytes_(bytes), base_(stack_position())
+    {
+    }
+    OFBool good() const override
+    {
+        return !too_deep_;
+    }
+    OFCondition status() const override
+    {
+        return too_deep_ ? EC_InvalidStream : EC_Normal;
+    }
+    OFBool eos() override
+    {
+        return too_deep_ || at_ == bytes_.size;
+    }
+    offile_off_t avail() override
+    {
+        check_depth();
+        return too_deep_ ? 0 : static_cast<offile_off_t>(bytes_.size - at_);
+    }
+    offile_off_t read(void *out, offile_off_t n) override
+    {
+        offile_off_t left = avail();
+        n = n < left ? n : left;
+        if (n <= 0)
+            return 0;
+        std::memcpy(out, bytes_.data + at_, static_cast<size_t>(n));
+        at_ += static_cast<size_t>(n);
+        return n;
+    }
+    offile_off_t skip(offile_off_t n) override
+    {
+        offile_off_t left = avail();
+        n = n < left ? n : left;
+        at_ += n > 0 ? static_cast<size_t>(n) : 0;
+        return n > 0 ? n : 0;
+    }
+    void putback(offile_off_t n) override
+    {
+        if (n > 0 && static_cast<size_t>(n) <= at_)
+            at_ -= static_cast<size_t>(n);
+    }
+    bool too_deep() const
+    {
+        return too_deep_;
+    }
+
+  private:
+    void check_depth()
+    {
+        uintptr_t now = stack_position();
+        uintptr_t used = now > base_ ? now - base_ : base_ - now;
+        too_deep_ = too_deep_ || used > MAX_PARSER_STACK;
+    }
+
+    struct bv_bytes bytes_;
+    size_t at_ = 0;
+    uintptr_t base_;
+    bool too_deep_ = false;
+};
+
+// A member of a base class, because DcmInputStream wants its producer when it is constructed.
+struct ProducerHolder {
+    explicit ProducerHolder(struct bv_bytes bytes) : producer(bytes)
+    {
+    }
+    MemoryProducer producer;
+};
+
+class MemoryStream : private ProducerHolder, public DcmInputStream
+{
+  public:
+    explicit MemoryStream(struct bv_bytes bytes) : ProducerHolder(bytes), DcmInputStream(&producer)
+    {
+    }
+    // Without a factory, DCMTK keeps values in memory and never comes back to the stream.
+    DcmInputStreamFactory *newFactory() const override
+    {
+        return nullptr;
+    }
+    bool too_deep() const
+    {
+        return producer.too_deep();
+    }
+};
+
+} // namespace
+
 struct bv_dataset {
-    DcmInputBufferStream stream; // before the file: destroyed after it
     DcmFileFormat file;
     DcmPixelData *pixels = nullptr;
     DcmPixelSequence *fragments = nullptr;
@@ -134,22 +237,31 @@ enum bv_status find_pixels(bv_dataset *dataset, struct bv_error *err)
 
 } // namespace
 
-enum bv_status bv_dataset_open(struct bv_bytes bytes, struct bv_dataset **out, struct bv_error *err)
+static enum bv_status parse(struct bv_bytes bytes, bool bare, struct bv_dataset **out,
+                            struct bv_error *err)
+{
+    auto dataset = std::make_unique<bv_dataset>();
+    MemoryStream stream(bytes);
+    DcmObject *root = bare ? static_cast<DcmObject *>(items(dataset.get())) : &dataset->file;
+    root->transferInit();
+    OFCondition read = root->read(stream, bare ? EXS_LittleEndianExplicit : EXS_Unknown);
+    root->transferEnd();
+    if (stream.too_deep())
+        return bv_fail(err, BV_ERR_LIMIT, "damaged DICOM: sequences are nested too deeply");
+    if (read.bad())
+        return bv_fail(err, BV_ERR_FORMAT, "damaged or truncated DICOM: %s", read.text());
+    enum bv_status status = find_pixels(dataset.get(), err);
+    if (status == BV_OK)
+        *out = dataset.release();
+    return status;
+}
+
+enum bv_status bv_dataset_open(struct bv_bytes bytes, bool bare, struct bv_dataset **out,
+                               struct bv_error *err)
 {
     try {
         set_up();
-        auto dataset = std::make_unique<bv_dataset>();
-        dataset->stream.setBuffer(bytes.data, static_cast<offile_off_t>(bytes.size));
-        dataset->stream.setEos();
-        dataset->file.transferInit();
-        OFCondition read = dataset->file.read(dataset->stream, EXS_Unknown, EGL_noChange);
-        dataset->file.transferEnd();
-        if (read.bad())
-            return bv_fail(err, BV_ERR_FORMAT, "damaged or truncated DICOM: %s", read.text());
-        enum bv_status status = find_pixels(dataset.get(), err);
-        if (status == BV_OK)
-            *out = dataset.release();
-        return status;
+        return parse(bytes, bare, out, err);
     } catch (const std::bad_alloc &) {
         return bv_fail_nomem(err, "DICOM data set");
     } catch (...) {

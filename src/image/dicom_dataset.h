@@ -11,8 +11,9 @@ struct bv_dataset;
 
 #define BV_TAG(group, element) ((uint32_t)(group) << 16 | (uint32_t)(element))
 
-// Parses a whole file, with or without preamble. bytes must outlive the data set.
-enum bv_status bv_dataset_open(struct bv_bytes bytes, struct bv_dataset **dataset,
+// Parses a whole file, with or without preamble; or, bare, the elements of an explicit
+// little-endian data set alone. bytes are not kept.
+enum bv_status bv_dataset_open(struct bv_bytes bytes, bool bare, struct bv_dataset **dataset,
                                struct bv_error *err);
 
 void bv_dataset_close(struct bv_dataset **dataset); // accepts NULL

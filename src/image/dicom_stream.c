@@ -43,32 +43,46 @@ bool bv_dicom_meta(struct bv_bytes bytes, char transfer_syntax[65], size_t *data
     return found;
 }
 
-enum bv_status bv_dicom_check_deflated(struct bv_bytes deflated, size_t max_bytes,
-                                       struct bv_error *err)
+enum bv_status bv_dicom_inflate(struct bv_bytes deflated, size_t max_bytes, uint8_t **inflated,
+                                size_t *size, struct bv_error *err)
 {
     z_stream stream = {0};
     if (deflated.size > UINT32_MAX || inflateInit2(&stream, -MAX_WBITS) != Z_OK)
         return bv_fail(err, BV_ERR_LIMIT, "the deflated data set is too large");
-    uint8_t *scratch = malloc(1 << 18);
+    uint8_t *out = NULL;
+    size_t room = 0, used = 0;
+    int result = Z_OK;
     stream.next_in = (Bytef *)(uintptr_t)deflated.data;
     stream.avail_in = (uInt)deflated.size;
-    int result = scratch ? Z_OK : Z_MEM_ERROR;
-    size_t total = 0;
-    while (result == Z_OK && total <= max_bytes) {
-        stream.next_out = scratch;
-        stream.avail_out = 1 << 18;
+    while (result == Z_OK && used <= max_bytes) {
+        if (used == room) {
+            room = room ? room * 2 : 1 << 18;
+            uint8_t *larger = realloc(out, room);
+            if (!larger)
+                break;
+            out = larger;
+        }
+        size_t step = room - used < 1U << 30 ? room - used : 1U << 30;
+        stream.next_out = out + used;
+        stream.avail_out = (uInt)step;
         result = inflate(&stream, Z_NO_FLUSH);
-        total += (1 << 18) - stream.avail_out;
+        used += step - stream.avail_out;
     }
     (void)inflateEnd(&stream);
-    free(scratch);
-    if (result == Z_MEM_ERROR)
-        return bv_fail_nomem(err, "inflating");
-    if (total > max_bytes)
-        return bv_fail(err, BV_ERR_LIMIT, "the data set inflates to more than %zu bytes",
-                       max_bytes);
-    if (result != Z_STREAM_END)
-        return bv_fail(err, BV_ERR_FORMAT, "the deflated data set is damaged or truncated");
+    enum bv_status status = BV_OK;
+    if (used > max_bytes)
+        status =
+            bv_fail(err, BV_ERR_LIMIT, "the data set inflates to more than %zu bytes", max_bytes);
+    else if (result == Z_OK || result == Z_MEM_ERROR)
+        status = bv_fail_nomem(err, "inflating");
+    else if (result != Z_STREAM_END)
+        status = bv_fail(err, BV_ERR_FORMAT, "the deflated data set is damaged or truncated");
+    if (status != BV_OK) {
+        free(out);
+        return status;
+    }
+    *inflated = out;
+    *size = used;
     return BV_OK;
 }
 

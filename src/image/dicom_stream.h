@@ -9,10 +9,10 @@
 // file has no meta information.
 bool bv_dicom_meta(struct bv_bytes bytes, char transfer_syntax[65], size_t *data_set);
 
-// Inflates a deflated data set into nothing. BV_ERR_LIMIT beyond max_bytes, BV_ERR_FORMAT when the
-// stream is damaged or ends early.
-enum bv_status bv_dicom_check_deflated(struct bv_bytes deflated, size_t max_bytes,
-                                       struct bv_error *err);
+// Inflates a deflated data set; the caller frees *inflated. BV_ERR_LIMIT beyond max_bytes,
+// BV_ERR_FORMAT when the stream is damaged or ends early.
+enum bv_status bv_dicom_inflate(struct bv_bytes deflated, size_t max_bytes, uint8_t **inflated,
+                                size_t *size, struct bv_error *err);
 
 // The frame header of a JPEG or JPEG-LS stream (ITU-T T.81 B.2.2, T.87 C.2.2).
 struct bv_jpeg_header {

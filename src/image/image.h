@@ -48,7 +48,7 @@ enum bv_reason {
     BV_REASON_MIRRORED,         // patient orientation says that left and right are exchanged
     BV_REASON_DARK_SIXTEEN_BIT, // the authors' code keeps only the high byte, and it is nearly
                                 // empty
-    BV_REASON_SMALL,            // fewer pixels than the model's input
+    BV_REASON_SMALL,            // few pixels
 };
 
 #define BV_REASON_COUNT 18

@@ -320,6 +320,11 @@ const char *bv_recipe_intensity(const struct bv_recipe *recipe)
     return bv_preset_name(recipe->preset);
 }
 
+bool bv_recipe_reads_high_byte(const struct bv_recipe *recipe)
+{
+    return recipe->high_byte;
+}
+
 static enum bv_status copy_eight_bit(const struct bv_image *image, struct bv_pixels *pixels,
                                      struct bv_error *err)
 {

@@ -48,6 +48,7 @@ void bv_recipe_free(struct bv_recipe **recipe);
 
 int bv_recipe_channels(const struct bv_recipe *recipe);
 const char *bv_recipe_intensity(const struct bv_recipe *recipe); // the preset's name
+bool bv_recipe_reads_high_byte(const struct bv_recipe *recipe);  // of 16-bit files
 
 // All steps. pixels becomes [height][width][channels] F32; the caller frees it.
 enum bv_status bv_recipe_run(const struct bv_recipe *recipe, const struct bv_image *image,

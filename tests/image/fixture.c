@@ -1,0 +1,231 @@
+#include "image/fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openjpeg.h>
+#include <png.h>
+
+#include "support/check.h"
+// jpeglib.h wants FILE and size_t before it.
+#include <jpeglib.h>
+
+void buffer_add(struct buffer *buffer, const void *bytes, size_t n)
+{
+    if (buffer->size + n > buffer->room) {
+        buffer->room = (buffer->size + n) * 2;
+        buffer->data = realloc(buffer->data, buffer->room);
+        assert_non_null(buffer->data);
+    }
+    if (n)
+        memcpy(buffer->data + buffer->size, bytes, n);
+    buffer->size += n;
+}
+
+void buffer_free(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct buffer){0};
+}
+
+static void add_u16(struct buffer *file, unsigned v)
+{
+    uint8_t bytes[2] = {(uint8_t)v, (uint8_t)(v >> 8)};
+    buffer_add(file, bytes, 2);
+}
+
+static void add_u32(struct buffer *file, uint32_t v)
+{
+    add_u16(file, v & 0xffff);
+    add_u16(file, v >> 16);
+}
+
+void dicom_bytes(struct buffer *file, uint16_t group, uint16_t element, const char *vr,
+                 const void *bytes, size_t n)
+{
+    add_u16(file, group);
+    add_u16(file, element);
+    buffer_add(file, vr, 2);
+    if (strstr("OB OW OF SQ UN UT", vr)) {
+        add_u16(file, 0);
+        add_u32(file, (uint32_t)(n + n % 2));
+    } else {
+        add_u16(file, (unsigned)(n + n % 2));
+    }
+    buffer_add(file, bytes, n);
+    if (n % 2)
+        buffer_add(file, strcmp(vr, "UI") == 0 || strcmp(vr, "OB") == 0 ? "" : " ", 1);
+}
+
+void dicom_text(struct buffer *file, uint16_t group, uint16_t element, const char *vr,
+                const char *value)
+{
+    dicom_bytes(file, group, element, vr, value, strlen(value));
+}
+
+void dicom_us(struct buffer *file, uint16_t group, uint16_t element, unsigned value)
+{
+    uint8_t bytes[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
+    dicom_bytes(file, group, element, "US", bytes, 2);
+}
+
+void dicom_begin(struct buffer *file, const char *transfer_syntax)
+{
+    static const uint8_t preamble[128];
+    struct buffer meta = {0};
+    dicom_text(&meta, 2, 0x0002, "UI", "1.2.840.10008.5.1.4.1.1.1.1");
+    dicom_text(&meta, 2, 0x0003, "UI", "1.2.3.4");
+    dicom_text(&meta, 2, 0x0010, "UI", transfer_syntax);
+    uint8_t length[4] = {(uint8_t)meta.size, (uint8_t)(meta.size >> 8), 0, 0};
+    buffer_add(file, preamble, sizeof preamble);
+    buffer_add(file, "DICM", 4);
+    dicom_bytes(file, 2, 0x0000, "UL", length, 4);
+    buffer_add(file, meta.data, meta.size);
+    buffer_free(&meta);
+}
+
+void dicom_pixel_module(struct buffer *file, const struct pixel_module *m)
+{
+    dicom_us(file, 0x28, 0x0002, m->samples);
+    dicom_text(file, 0x28, 0x0004, "CS", m->photometric ? m->photometric : "MONOCHROME2");
+    if (m->planar >= 0)
+        dicom_us(file, 0x28, 0x0006, (unsigned)m->planar);
+    if (m->frames)
+        dicom_text(file, 0x28, 0x0008, "IS", m->frames);
+    dicom_us(file, 0x28, 0x0010, m->rows);
+    dicom_us(file, 0x28, 0x0011, m->columns);
+    dicom_us(file, 0x28, 0x0100, m->allocated);
+    dicom_us(file, 0x28, 0x0101, m->stored);
+    dicom_us(file, 0x28, 0x0102, m->high_bit);
+    dicom_us(file, 0x28, 0x0103, m->is_signed);
+}
+
+void dicom_fragments_begin(struct buffer *file)
+{
+    add_u16(file, 0x7fe0);
+    add_u16(file, 0x0010);
+    buffer_add(file, "OB\0\0", 4);
+    add_u32(file, UINT32_MAX);
+    dicom_fragment(file, "", 0); // an empty offset table
+}
+
+void dicom_fragment(struct buffer *file, const void *bytes, size_t n)
+{
+    add_u16(file, 0xfffe);
+    add_u16(file, 0xe000);
+    add_u32(file, (uint32_t)(n + n % 2));
+    buffer_add(file, bytes, n);
+    buffer_add(file, "", n % 2);
+}
+
+void dicom_fragments_end(struct buffer *file)
+{
+    add_u16(file, 0xfffe);
+    add_u16(file, 0xe0dd);
+    add_u32(file, 0);
+}
+
+static void png_write(png_structp png, png_bytep bytes, size_t n)
+{
+    buffer_add(png_get_io_ptr(png), bytes, n);
+}
+
+static void png_no_flush(png_structp png)
+{
+    (void)png;
+}
+
+void png_encode(struct buffer *file, const struct png_kind *kind, const uint8_t *rows)
+{
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    assert_non_null(info);
+    png_set_write_fn(png, file, png_write, png_no_flush);
+    png_set_IHDR(png, info, (png_uint_32)kind->width, (png_uint_32)kind->height, kind->depth,
+                 kind->type, kind->interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_color colors[256];
+    for (int i = 0; i < kind->n_palette; i++)
+        colors[i] =
+            (png_color){kind->palette[3 * i], kind->palette[3 * i + 1], kind->palette[3 * i + 2]};
+    if (kind->n_palette)
+        png_set_PLTE(png, info, colors, kind->n_palette);
+    png_write_info(png, info);
+    png_bytep *pointers = malloc((size_t)kind->height * sizeof *pointers);
+    assert_non_null(pointers);
+    for (int y = 0; y < kind->height; y++)
+        pointers[y] = (png_bytep)(uintptr_t)rows + (size_t)y * png_get_rowbytes(png, info);
+    png_write_image(png, pointers);
+    png_write_end(png, NULL);
+    free(pointers);
+    png_destroy_write_struct(&png, &info);
+}
+
+void jpeg_encode(struct buffer *file, const struct jpeg_kind *kind, const uint8_t *pixels)
+{
+    struct jpeg_compress_struct info;
+    struct jpeg_error_mgr manager;
+    unsigned char *bytes = NULL;
+    unsigned long n = 0;
+    info.err = jpeg_std_error(&manager);
+    jpeg_create_compress(&info);
+    jpeg_mem_dest(&info, &bytes, &n);
+    info.image_width = (JDIMENSION)kind->width;
+    info.image_height = (JDIMENSION)kind->height;
+    info.input_components = kind->components;
+    info.in_color_space = kind->components == 1   ? JCS_GRAYSCALE
+                          : kind->components == 3 ? JCS_RGB
+                                                  : JCS_CMYK;
+    jpeg_set_defaults(&info);
+    jpeg_set_quality(&info, kind->quality, TRUE);
+    if (kind->progressive)
+        jpeg_simple_progression(&info);
+    jpeg_start_compress(&info, TRUE);
+    size_t row = (size_t)kind->width * (size_t)kind->components;
+    while (info.next_scanline < info.image_height) {
+        JSAMPROW at = (JSAMPROW)(uintptr_t)pixels + info.next_scanline * row;
+        (void)jpeg_write_scanlines(&info, &at, 1);
+    }
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    buffer_add(file, bytes, n);
+    free(bytes);
+}
+
+static OPJ_SIZE_T j2k_write(void *bytes, OPJ_SIZE_T n, void *user)
+{
+    buffer_add(user, bytes, n);
+    return n;
+}
+
+void jpeg2000_encode(struct buffer *file, int width, int height, int bits, const uint16_t *pixels)
+{
+    opj_cparameters_t parameters;
+    opj_set_default_encoder_parameters(&parameters);
+    parameters.tcp_numlayers = 1;
+    parameters.cp_disto_alloc = 1;
+    parameters.numresolution = 3;
+    opj_image_cmptparm_t component = {.dx = 1,
+                                      .dy = 1,
+                                      .w = (OPJ_UINT32)width,
+                                      .h = (OPJ_UINT32)height,
+                                      .prec = (OPJ_UINT32)bits,
+                                      .bpp = (OPJ_UINT32)bits};
+    opj_image_t *image = opj_image_create(1, &component, OPJ_CLRSPC_GRAY);
+    assert_non_null(image);
+    image->x1 = (OPJ_UINT32)width;
+    image->y1 = (OPJ_UINT32)height;
+    for (int i = 0; i < width * height; i++)
+        image->comps[0].data[i] = pixels[i];
+    opj_codec_t *codec = opj_create_compress(OPJ_CODEC_J2K);
+    opj_stream_t *stream = opj_stream_create(1 << 16, OPJ_FALSE);
+    opj_stream_set_user_data(stream, file, NULL);
+    opj_stream_set_write_function(stream, j2k_write);
+    assert_true(opj_setup_encoder(codec, &parameters, image));
+    assert_true(opj_start_compress(codec, image, stream));
+    assert_true(opj_encode(codec, stream));
+    assert_true(opj_end_compress(codec, stream));
+    opj_stream_destroy(stream);
+    opj_destroy_codec(codec);
+    opj_image_destroy(image);
+}

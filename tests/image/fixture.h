@@ -1,0 +1,75 @@
+// fixture.h: small images in memory, written as DICOM, PNG and JPEG for the tests.
+#ifndef BV_TESTS_FIXTURE_H
+#define BV_TESTS_FIXTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Growing bytes; free with buffer_free(). Running out of memory fails the test.
+struct buffer {
+    uint8_t *data;
+    size_t size, room;
+};
+
+void buffer_add(struct buffer *buffer, const void *bytes, size_t n);
+void buffer_free(struct buffer *buffer);
+
+// A DICOM file under construction: meta information for transfer_syntax, then elements in
+// ascending order in explicit little endian.
+void dicom_begin(struct buffer *file, const char *transfer_syntax);
+void dicom_text(struct buffer *file, uint16_t group, uint16_t element, const char *vr,
+                const char *value);
+void dicom_us(struct buffer *file, uint16_t group, uint16_t element, unsigned value);
+void dicom_bytes(struct buffer *file, uint16_t group, uint16_t element, const char *vr,
+                 const void *bytes, size_t n);
+
+// Pixel data in fragments: begin, each fragment, end.
+void dicom_fragments_begin(struct buffer *file);
+void dicom_fragment(struct buffer *file, const void *bytes, size_t n);
+void dicom_fragments_end(struct buffer *file);
+
+// The elements of (0028,xxxx) that every image has.
+struct pixel_module {
+    unsigned samples, rows, columns, allocated, stored, high_bit;
+    bool is_signed;
+    const char *photometric; // NULL: MONOCHROME2
+    const char *frames;      // NULL: absent
+    int planar;              // -1: absent
+};
+
+#define PIXELS_16(rows_, columns_)                                                                 \
+    ((struct pixel_module){.samples = 1,                                                           \
+                           .rows = (rows_),                                                        \
+                           .columns = (columns_),                                                  \
+                           .allocated = 16,                                                        \
+                           .stored = 12,                                                           \
+                           .high_bit = 11,                                                         \
+                           .planar = -1})
+
+void dicom_pixel_module(struct buffer *file, const struct pixel_module *module);
+
+#define EXPLICIT_LE "1.2.840.10008.1.2.1"
+
+// PNG of a type and depth that libpng names (PNG_COLOR_TYPE_…); rows packed as PNG packs them,
+// 16-bit samples big-endian. A palette of n_palette RGB triples where the type is palette.
+struct png_kind {
+    int width, height, type, depth, n_palette;
+    const uint8_t *palette;
+    bool interlaced;
+};
+
+void png_encode(struct buffer *file, const struct png_kind *kind, const uint8_t *rows);
+
+// JPEG of 1, 3 (RGB in) or 4 (CMYK as given, with an Adobe marker) components.
+struct jpeg_kind {
+    int width, height, components, quality;
+    bool progressive;
+};
+
+void jpeg_encode(struct buffer *file, const struct jpeg_kind *kind, const uint8_t *pixels);
+
+// JPEG 2000 codestream of one component, lossless.
+void jpeg2000_encode(struct buffer *file, int width, int height, int bits, const uint16_t *pixels);
+
+#endif
