@@ -1,0 +1,5 @@
+execute_process(COMMAND ${PHANTOM} ${DRAWN} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${CMAKE_COMMAND} -E compare_files ${DRAWN} ${SAMPLE} RESULT_VARIABLE different)
+if(different)
+  message(FATAL_ERROR "${SAMPLE} is not what phantom draws; run phantom ${SAMPLE}")
+endif()
