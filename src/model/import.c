@@ -62,9 +62,7 @@ static void take_config(struct import *im)
 static enum bv_status choose_card(struct import *im, struct bv_error *err)
 {
     const struct bv_import_options *o = im->options;
-    if (o->system)
-        BV_TRY(bv_card_load(&im->card, o->system, err));
-    else
+    if (!im->card)
         BV_TRY(bv_recognise(im->checkpoint, &im->card, err));
     take_config(im);
     for (size_t i = 0; i < o->n_set; i++) {
@@ -283,6 +281,8 @@ static enum bv_status write_model(struct import *im, const char *path, struct bv
 static enum bv_status run(struct import *im, const char *source, const char *path,
                           struct bv_error *err)
 {
+    if (im->options->system) // a wrong name shows before a large file is read
+        BV_TRY(bv_card_load(&im->card, im->options->system, err));
     BV_TRY(bv_checkpoint_open(&im->checkpoint, source, err));
     BV_TRY(choose_card(im, err));
     BV_TRY(bv_rules_create(&im->rules, im->card, err));

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Everything on a fresh Debian 12, in one command:
+#
+#   tools/setup.sh demo    install what is missing, build, classify the sample radiograph
+#   tools/setup.sh test    install what is missing, build, run the tests
+#   tools/setup.sh check   what continuous integration adds: clang, sanitizers, format
+#
+# Packages come from Debian. Without root, apt-get goes through sudo; when nothing is missing,
+# neither is called.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build_packages=(
+    gcc g++ cmake ninja-build pkg-config
+    libdcmtk-dev libpng-dev libjpeg62-turbo-dev libopenjp2-7-dev zlib1g-dev
+    libjansson-dev libutf8proc-dev
+    glslang-tools libvulkan-dev
+)
+test_packages=(
+    libcmocka-dev mesa-vulkan-drivers vulkan-validationlayers
+)
+check_packages=(clang clang-format clang-tidy libclang-rt-14-dev)
+
+install_packages() {
+    local missing=()
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    echo "installing: ${missing[*]}" >&2
+    local root=()
+    [ "$(id -u)" -eq 0 ] || root=(sudo)
+    "${root[@]}" apt-get update -qq
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+build() { # preset, options
+    local preset=$1
+    shift
+    cmake --preset "$preset" "$@" >/dev/null
+    cmake --build --preset "$preset"
+}
+
+case "${1-}" in
+demo)
+    install_packages "${build_packages[@]}"
+    build release -DBIOVL_TESTS=OFF
+    set -x
+    build/release/bin/biovl classify assets/sample/cxr.dcm --labels assets/labels/chest.txt
+    ;;
+test)
+    install_packages "${build_packages[@]}" "${test_packages[@]}"
+    build release -DBIOVL_TESTS=ON
+    ctest --preset release -LE slow "${@:2}"
+    ;;
+check)
+    install_packages "${build_packages[@]}" "${test_packages[@]}" "${check_packages[@]}"
+    git ls-files '*.c' '*.h' '*.cc' | xargs clang-format --dry-run -Werror
+    build asan -DBIOVL_TESTS=ON
+    ctest --preset asan -LE 'slow|vulkan|bench' "${@:2}"
+    ;;
+*)
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
