@@ -14,6 +14,15 @@ layout(constant_id = 0) const uint HALF_MASK = 0;
 layout(local_size_x_id = 1) in;
 
 #if BV_HALF
+// Conversion with rounding to nearest even; drivers are free to truncate, which biases sums.
+float16_t to_half(float x)
+{
+    uint bits = floatBitsToUint(x);
+    if ((bits & 0x7f800000u) != 0x7f800000u)
+        bits = (bits + 0xfffu + (bits >> 13 & 1u)) & 0xffffe000u;
+    return float16_t(uintBitsToFloat(bits));
+}
+
 #define BV_INPUT(slot, name)                                                                       \
     layout(std430, binding = slot) readonly buffer name##_view32                                   \
     {                                                                                              \
@@ -41,7 +50,7 @@ layout(local_size_x_id = 1) in;
     void store_##name(uint i, float x)                                                             \
     {                                                                                              \
         if ((HALF_MASK >> slot & 1u) != 0u)                                                        \
-            name##_16.value[i] = float16_t(x);                                                     \
+            name##_16.value[i] = to_half(x);                                                       \
         else                                                                                       \
             name##_32.value[i] = x;                                                                \
     }

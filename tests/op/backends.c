@@ -25,6 +25,15 @@ static enum bv_status create_vulkan(struct bv_backend **backend, struct bv_weigh
     return bv_vk_create(backend, weights, NULL, BV_VK_F32, err);
 }
 
+static enum bv_status create_vulkan_f16(struct bv_backend **backend, struct bv_weights *weights,
+                                        struct bv_pool *pool, struct bv_error *err)
+{
+    struct bv_backend *f32 = NULL;
+    BV_TRY(create_vulkan(&f32, weights, pool, err));
+    bv_backend_destroy(&f32);
+    return bv_vk_create(backend, weights, NULL, BV_VK_F16, err);
+}
+
 static const char *validation_message(const struct bv_backend *backend)
 {
     const char *first = NULL;
@@ -33,9 +42,10 @@ static const char *validation_message(const struct bv_backend *backend)
 
 // A backend is one line here and one op_test() in CMakeLists.txt.
 static const struct op_backend backends[] = {
-    {"reference", create_reference, true, NULL},
-    {"cpu", bv_cpu_create, true, NULL},
-    {"vulkan", create_vulkan, true, validation_message},
+    {"reference", create_reference, true, false, NULL},
+    {"cpu", bv_cpu_create, true, false, NULL},
+    {"vulkan", create_vulkan, true, false, validation_message},
+    {"vulkan-f16", create_vulkan_f16, false, true, validation_message},
 };
 
 const struct op_backend *op_backend_find(const char *name)

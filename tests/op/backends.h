@@ -14,6 +14,9 @@ struct op_backend {
                              struct bv_pool *pool, struct bv_error *err);
     // Same bits whatever the number of threads and whatever else is in the batch.
     bool deterministic;
+    // Keeps tensors as f16: cases run on values that f16 holds, between nodes that pass them on,
+    // and may differ by f16's rounding.
+    bool half;
     // What went wrong beside the results (a validation layer's message), or NULL; may be absent.
     const char *(*complaint)(const struct bv_backend *backend);
 };
