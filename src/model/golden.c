@@ -83,8 +83,8 @@ static enum bv_status run_text(struct bv_session *s, const char *output, const c
     float *result = NULL;
     if (status == BV_OK && shape.rank == 1) {
         result = malloc((size_t)shape.dim[0] * sizeof *result);
-        const struct bv_tokens *one = &tokens;
-        status = result ? bv_session_encode_tokens(s, &one, 1, output, result, err)
+        struct bv_wanted wanted = {output, result};
+        status = result ? bv_session_encode_sequence(s, &tokens, &wanted, 1, err)
                         : bv_fail_nomem(err, "golden vectors");
     }
     bv_tokens_free(&tokens);

@@ -35,8 +35,10 @@ static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_ten
     const json_t *number = json_array_get(s, 2);
     if (!op)
         return bv_graph_fail(g, BV_ERR_MODEL, "a step of the card is not an array with a name");
-    if (strcmp(op, "mean") == 0)
-        return bv_reduce(g, x, lengths, BV_REDUCE_MEAN);
+    if (strcmp(op, "mean") == 0) {
+        bool padded = name && strcmp(name, "padded") == 0;
+        return bv_reduce(g, x, padded ? NULL : lengths, BV_REDUCE_MEAN);
+    }
     if (strcmp(op, "max") == 0)
         return bv_reduce(g, x, lengths, BV_REDUCE_MAX);
     if (strcmp(op, "sum") == 0)

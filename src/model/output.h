@@ -6,6 +6,7 @@
 //   ["batch_norm", NAME, eps?] ["layer_norm", NAME, eps?]
 //   ["relu"] ["gelu"] ["tanh"] ["sigmoid"]
 //   ["mean"] ["max"] ["sum"]                    over tokens or positions (real tokens only)
+//   ["mean", "padded"]                          over all rows of the batch, as some authors do
 //   ["tokens"]                                  [N,h,w,C] to [N,h·w,C]
 //   ["l2"] ["scale", factor]
 #ifndef BV_MODEL_OUTPUT_H

@@ -337,15 +337,19 @@ static int compare_length(const void *a, const void *b)
     return (x->index > y->index) - (x->index < y->index);
 }
 
-// One batch of texts of similar lengths; results go to their places in out.
-static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens *const *texts,
-                                   const struct by_length *order, int64_t B, const char *output,
-                                   int64_t D, float *out, struct bv_error *err)
+// The length to which a batch is padded whose longest text has n tokens.
+static int64_t padded_length(const struct bv_session *s, size_t n)
 {
-    struct text_batch b = {.B = B};
-    b.T = ((int64_t)order[B - 1].n_tokens + TOKEN_STEP - 1) / TOKEN_STEP * TOKEN_STEP;
-    if (s->model->max_tokens > 0 && b.T > s->model->max_tokens)
-        b.T = s->model->max_tokens;
+    int64_t T = ((int64_t)n + TOKEN_STEP - 1) / TOKEN_STEP * TOKEN_STEP;
+    return s->model->max_tokens > 0 && T > s->model->max_tokens ? s->model->max_tokens : T;
+}
+
+// One batch of B texts padded to T tokens; results go to their places in out.
+static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens *const *texts,
+                                   const struct by_length *order, int64_t B, int64_t T,
+                                   const char *output, int64_t D, float *out, struct bv_error *err)
+{
+    struct text_batch b = {.B = B, .T = T};
     b.ids = calloc((size_t)(B * b.T), sizeof *b.ids);
     float *rows = calloc((size_t)(B * D), sizeof *rows);
     enum bv_status status = BV_OK;
@@ -363,14 +367,11 @@ static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens 
     return status;
 }
 
-enum bv_status bv_session_encode_tokens(struct bv_session *s, const struct bv_tokens *const *texts,
-                                        size_t n, const char *output, float *out,
-                                        struct bv_error *err)
+// In batches of texts of similar lengths, or, with T > 0, all padded to T tokens.
+static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *const *texts,
+                                 size_t n, int64_t T, const char *output, float *out,
+                                 struct bv_error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        BV_TRY(check_length(s, texts[i], err));
-    if (n == 0)
-        return BV_OK;
     struct bv_output_shape shape = {0};
     BV_TRY(bv_session_text_shape(s, output, TOKEN_STEP, &shape, err));
     if (shape.rank != 1)
@@ -384,10 +385,33 @@ enum bv_status bv_session_encode_tokens(struct bv_session *s, const struct bv_to
     enum bv_status status = BV_OK;
     for (size_t first = 0; status == BV_OK && first < n; first += MAX_BATCH_TEXTS) {
         size_t B = n - first < MAX_BATCH_TEXTS ? n - first : MAX_BATCH_TEXTS;
-        status = encode_batch(s, texts, order + first, (int64_t)B, output, shape.dim[0], out, err);
+        int64_t length = T > 0 ? T : padded_length(s, order[first + B - 1].n_tokens);
+        status = encode_batch(s, texts, order + first, (int64_t)B, length, output, shape.dim[0],
+                              out, err);
     }
     free(order);
     return status;
+}
+
+enum bv_status bv_session_encode_tokens(struct bv_session *s, const struct bv_tokens *const *texts,
+                                        size_t n, const char *output, float *out,
+                                        struct bv_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        BV_TRY(check_length(s, texts[i], err));
+    return n == 0 ? BV_OK : encode_all(s, texts, n, 0, output, out, err);
+}
+
+enum bv_status bv_session_encode_padded(struct bv_session *s, const struct bv_tokens *const *texts,
+                                        size_t n, const char *output, float *out,
+                                        struct bv_error *err)
+{
+    int64_t T = 0;
+    for (size_t i = 0; i < n; i++) {
+        BV_TRY(check_length(s, texts[i], err));
+        T = (int64_t)texts[i]->n > T ? (int64_t)texts[i]->n : T;
+    }
+    return n == 0 ? BV_OK : encode_all(s, texts, n, T, output, out, err);
 }
 
 enum bv_status bv_session_encode_sequence(struct bv_session *s, const struct bv_tokens *text,

@@ -54,6 +54,12 @@ enum bv_status bv_session_encode_tokens(struct bv_session *session,
                                         const struct bv_tokens *const *texts, size_t n,
                                         const char *output, float *out, struct bv_error *err);
 
+// The same for one batch as its authors run it: every text is padded with zeros to the longest, so
+// that outputs that pool over padding ("padded" steps) are theirs.
+enum bv_status bv_session_encode_padded(struct bv_session *session,
+                                        const struct bv_tokens *const *texts, size_t n,
+                                        const char *output, float *out, struct bv_error *err);
+
 // One sequence, several outputs, token-wise ones too ([T,…] with T = the sequence's length).
 enum bv_status bv_session_encode_sequence(struct bv_session *session, const struct bv_tokens *text,
                                           const struct bv_wanted *wanted, int n_wanted,

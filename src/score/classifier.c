@@ -45,6 +45,25 @@ static enum bv_status tokenize(struct bv_classifier *c, const struct bv_model *m
     return BV_OK;
 }
 
+// All prompts at once; or, where the authors pool over padding, each label's as one batch.
+static enum bv_status encode(struct bv_classifier *c, struct bv_session *session,
+                             const struct bv_tokens *const *list, struct bv_error *err)
+{
+    const json_t *spec = json_object_get(bv_session_model(session)->card, "scoring");
+    const char *padded = bv_json_string(spec, "padded_output", NULL);
+    if (!padded)
+        return bv_session_encode_tokens(session, list, c->n_rows, "global", c->matrix, err);
+    size_t row = 0;
+    for (size_t i = 0; i < 2 * c->labels->n; i++) {
+        const struct bv_label *l = &c->labels->items[i / 2];
+        size_t n = i % 2 ? l->n_negative : l->n_positive;
+        BV_TRY(
+            bv_session_encode_padded(session, list + row, n, padded, c->matrix + row * c->D, err));
+        row += n;
+    }
+    return BV_OK;
+}
+
 static enum bv_status embed(struct bv_classifier *c, struct bv_session *session,
                             struct bv_error *err)
 {
@@ -58,7 +77,7 @@ static enum bv_status embed(struct bv_classifier *c, struct bv_session *session,
     for (size_t i = 0; status == BV_OK && i < c->n_rows; i++)
         list[i] = &tokens[i];
     if (status == BV_OK)
-        status = bv_session_encode_tokens(session, list, c->n_rows, "global", c->matrix, err);
+        status = encode(c, session, list, err);
     for (size_t i = 0; tokens && i < c->n_rows; i++)
         bv_tokens_free(&tokens[i]);
     free(tokens);
