@@ -66,7 +66,9 @@ struct unit {
     const float **pointer;        // [max(Tk, strip)] rows
     int32_t *token, *region;      // [T] of a window, or NULL
     float *keys, *values, *scores, *result;
-    int64_t valid; // keys that exist
+    int64_t valid;  // keys that exist
+    int64_t placed; // the window that token and region describe, or -1
+    bool mixed;     // the shift brought several regions into it
 };
 
 static int band(int64_t at, int size, int window, int shift)
@@ -77,15 +79,21 @@ static int band(int64_t at, int size, int window, int shift)
 // Which token stands at each place of a window after the cyclic shift, and its region.
 static void place_window(const struct bv_attention_params *p, int64_t window, struct unit *u)
 {
-    int64_t across = p->grid_w / p->window;
-    for (int i = 0; i < p->window; i++)
-        for (int j = 0; j < p->window; j++) {
-            int64_t row = window / across * p->window + i, column = window % across * p->window + j;
-            int64_t y = (row + p->shift) % p->grid_h, x = (column + p->shift) % p->grid_w;
-            u->token[i * p->window + j] = (int32_t)(y * p->grid_w + x);
-            u->region[i * p->window + j] = 3 * band(row, p->grid_h, p->window, p->shift) +
-                                           band(column, p->grid_w, p->window, p->shift);
+    if (u->placed == window)
+        return;
+    int across = p->grid_w / p->window, w = p->window;
+    int top = (int)window / across * w, left = (int)window % across * w;
+    for (int i = 0; i < w; i++)
+        for (int j = 0; j < w; j++) {
+            int row = top + i, column = left + j, y = row + p->shift, x = column + p->shift;
+            y -= y >= p->grid_h ? p->grid_h : 0;
+            x -= x >= p->grid_w ? p->grid_w : 0;
+            u->token[i * w + j] = y * p->grid_w + x;
+            u->region[i * w + j] =
+                3 * band(row, p->grid_h, w, p->shift) + band(column, p->grid_w, w, p->shift);
         }
+    u->placed = window;
+    u->mixed = p->shift > 0 && (top + w == p->grid_h || left + w == p->grid_w);
 }
 
 // The row of input `which` at place i of the unit.
@@ -143,7 +151,7 @@ static float weigh_row(const struct attention *s, const struct unit *u, int64_t 
 {
     const struct bv_attention_params *p = &s->a->node->params.attention;
     int64_t reach = p->causal && i + 1 < u->valid ? i + 1 : u->valid;
-    if (u->region && p->shift)
+    if (u->mixed)
         for (int64_t j = 0; j < reach; j++)
             if (u->region[i] != u->region[j])
                 scores[j] = p->scale < 0 ? INFINITY : -INFINITY;
@@ -189,47 +197,48 @@ static void attend_strip(const struct attention *s, struct unit *u, int64_t firs
     }
 }
 
-static void attend_unit(const struct attention *s, int64_t which, float *scratch)
+static void attend_unit(const struct attention *s, int64_t which, struct unit *u)
 {
-    const struct bv_node *n = s->a->node;
-    const struct bv_attention_params *p = &n->params.attention;
-    int64_t panel = s->isa->panel, query_part = which % s->query_parts;
+    const struct bv_attention_params *p = &s->a->node->params.attention;
+    int64_t query_part = which % s->query_parts, sequence;
     which /= s->query_parts;
-    struct unit u = {
-        .b = which / p->heads / s->windows,
-        .head = which % p->heads,
-        .first = s->Tq * query_part / s->query_parts,
-        .last = s->Tq * (query_part + 1) / s->query_parts,
-        .pointer = (const float **)(void *)scratch, // first: the most aligned
-        .valid =
-            s->a->in[4] ? ((const int32_t *)s->a->in[4])[which / p->heads / s->windows] : s->Tk,
-    };
-    scratch += 2 * s->Tk; // a pointer is two floats wide at most
-    u.keys = scratch;
-    u.values = u.keys + s->key_panels * panel * p->head_dim;
-    u.scores = u.values + s->head_panels * panel * s->Tk;
-    u.result = u.scores + s->isa->strip * s->key_panels * panel;
-    if (p->window) {
-        u.token = (int32_t *)(void *)(u.result + s->isa->strip * s->head_panels * panel);
-        u.region = u.token + s->Tk;
-        place_window(p, which / p->heads % s->windows, &u);
-    }
-    pack_keys(s, &u);
-    pack_values(s, &u);
-    int64_t rows = u.last - u.first, strips = ceiling(rows, s->isa->strip);
+    u->head = which % p->heads;
+    sequence = which / p->heads;
+    u->b = sequence / s->windows;
+    u->first = s->Tq * query_part / s->query_parts;
+    u->last = s->Tq * (query_part + 1) / s->query_parts;
+    u->valid = s->a->in[4] ? ((const int32_t *)s->a->in[4])[u->b] : s->Tk;
+    if (p->window)
+        place_window(p, sequence % s->windows, u);
+    pack_keys(s, u);
+    pack_values(s, u);
+    int64_t rows = u->last - u->first, strips = ceiling(rows, s->isa->strip);
     for (int64_t i = 0; i < strips; i++) {
-        int64_t at = u.first + rows * i / strips, end = u.first + rows * (i + 1) / strips;
-        attend_strip(s, &u, at, (int)(end - at));
+        int64_t at = u->first + rows * i / strips, end = u->first + rows * (i + 1) / strips;
+        attend_strip(s, u, at, (int)(end - at));
     }
 }
 
 static void attention_task(void *arg, size_t task)
 {
     const struct attention *s = arg;
+    const struct bv_attention_params *p = &s->a->node->params.attention;
+    int64_t panel = s->isa->panel;
+    float *scratch = s->a->scratch + task * s->task_scratch;
+    struct unit u = {.placed = -1};
+    u.pointer = (const float **)(void *)scratch; // first: the most aligned
+    u.keys = scratch + 2 * s->Tk;                // a pointer is two floats wide at most
+    u.values = u.keys + s->key_panels * panel * p->head_dim;
+    u.scores = u.values + s->head_panels * panel * s->Tk;
+    u.result = u.scores + s->isa->strip * s->key_panels * panel;
+    if (p->window) {
+        u.token = (int32_t *)(void *)(u.result + s->isa->strip * s->head_panels * panel);
+        u.region = u.token + s->Tk;
+    }
     int64_t first = s->units * (int64_t)task / s->tasks;
     int64_t last = s->units * ((int64_t)task + 1) / s->tasks;
     for (int64_t i = first; i < last; i++)
-        attend_unit(s, i, s->a->scratch + task * s->task_scratch);
+        attend_unit(s, i, &u);
 }
 
 void bv_cpu_attention(const struct bv_kernel_args *a)

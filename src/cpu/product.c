@@ -4,6 +4,8 @@
 
 #define MOST_POINTERS 2048
 
+static const int64_t small_panels = 64 * 1024; // floats
+
 static int64_t ceiling(int64_t a, int64_t b)
 {
     return (a + b - 1) / b;
@@ -117,12 +119,17 @@ static void block_task(void *arg, size_t task)
         p->point(p->source, row0 + at, n, pointers + at * p->taps);
     }
     int64_t panel_size = p->taps * p->depth * s->isa->panel;
-    for (int64_t j = panel0; j < panel1; j++)
-        for (int64_t i = 0; i < strips; i++) {
+    bool panels_fit = (panel1 - panel0) * panel_size <= small_panels;
+    // Panels that fit the second-level cache pass under each strip, so that rows of the result are
+    // written whole; otherwise the strips pass under each panel.
+    int64_t outer = panels_fit ? strips : panel1 - panel0;
+    int64_t inner = panels_fit ? panel1 - panel0 : strips;
+    for (int64_t a = 0; a < outer; a++)
+        for (int64_t b = 0; b < inner; b++) {
+            int64_t i = panels_fit ? a : b, j = panel0 + (panels_fit ? b : a);
             int64_t at = part(rows, strips, i), n = part(rows, strips, i + 1) - at;
-            // Two strips bring in the next panel, half each.
-            const float *next = NULL;
-            if (i < 2 && j + 1 < panel1)
+            const float *next = NULL; // two strips bring in the next panel, half each
+            if (!panels_fit && i < 2 && j + 1 < panel1)
                 next = p->panels + (j + 1) * panel_size + i * (panel_size / 2);
             run_strip(s, pointers + at * p->taps, row0 + at, (int)n, j, next);
         }

@@ -72,13 +72,7 @@ INLINE vf scaled(const float *x, vf scale, const float *bias, int64_t i, int64_t
         v = madd(v, scale, n >= LANES ? load(bias + i) : load_n(bias + i, n));
     else
         v = v * scale;
-    if (n >= LANES)
-        return v;
-    float part[LANES];
-    store(part, v);
-    for (int64_t k = n; k < LANES; k++)
-        part[k] = -INFINITY;
-    return load(part);
+    return n >= LANES ? v : keep_first(v, splat(-INFINITY), n);
 }
 
 float ISA(exponentials)(const float *x, float scale, const float *bias, float *out, int64_t n)

@@ -34,6 +34,14 @@ INLINE void run(const struct bv_cpu_tile *t, const int n_rows)
 #pragma GCC unroll 12
     for (int i = 0; i < n_rows; i++)
         sum[i][0] = sum[i][1] = splat(0);
+    for (int i = 0; i < n_rows; i++) { // on their way while the sum is made
+        if (t->residual) {
+            __builtin_prefetch(t->residual + i * t->ldo, 0, 3);
+            __builtin_prefetch(t->residual + i * t->ldo + 16, 0, 3);
+        }
+        __builtin_prefetch(t->out + i * t->ldo, 1, 3);
+        __builtin_prefetch(t->out + i * t->ldo + 16, 1, 3);
+    }
     const float *w = t->panel, *next = t->next ? t->next : t->panel;
     const float *const *rows = t->rows;
     for (int64_t tap = 0; tap < t->taps; tap++, rows += n_rows) {
@@ -69,7 +77,8 @@ INLINE void run(const struct bv_cpu_tile *t, const int n_rows)
 ROWS(1)
 ROWS(2)
 ROWS(3)
-ROWS(4) ROWS(5) ROWS(6)
+ROWS(4)
+ROWS(5) ROWS(6)
 #if STRIP == 12
     ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
 #endif
@@ -97,13 +106,21 @@ ROWS(4) ROWS(5) ROWS(6)
 
 void ISA(pack)(const float *const *row, int columns, int64_t depth, float *panel)
 {
+    int64_t c0 = 0;
+#if defined(__AVX512F__)
+    int whole = columns / 16 * 16;
+    for (; whole > 0 && c0 + 16 <= depth; c0 += 16)
+        for (int j = 0; j < whole; j += 16)
+            transpose_block(row + j, c0, panel + c0 * PANEL + j, PANEL);
+#else
+    int whole = 0;
+#endif
     for (int64_t first = 0; first < depth; first += 16) { // a cache line of each row at a time
         int64_t last = first + 16 < depth ? first + 16 : depth;
-        for (int j = 0; j < columns; j++)
+        for (int j = first < c0 ? whole : 0; j < columns; j++)
             for (int64_t c = first; c < last; c++)
                 panel[c * PANEL + j] = row[j][c];
-        for (int64_t c = first; c < last; c++)
-            for (int j = columns; j < PANEL; j++)
-                panel[c * PANEL + j] = 0;
+        for (int64_t c = first; c < last && columns < PANEL; c++)
+            memset(panel + c * PANEL + columns, 0, (size_t)(PANEL - columns) * sizeof *panel);
     }
 }

@@ -66,6 +66,20 @@ INLINE vf vabs(vf a)
 {
     return _mm512_abs_ps(a);
 }
+// The first n lanes of x, the others from rest.
+INLINE vf keep_first(vf x, vf rest, int64_t n)
+{
+    return _mm512_mask_blend_ps(first_lanes(n), rest, x);
+}
+// Both halves of x, for reductions by halves.
+INLINE __m256 lower(vf x)
+{
+    return _mm512_castps512_ps256(x);
+}
+INLINE __m256 upper(vf x)
+{
+    return _mm512_extractf32x8_ps(x, 1);
+}
 // a > b ? x : y
 INLINE vf select_greater(vf a, vf b, vf x, vf y)
 {
@@ -139,6 +153,10 @@ INLINE vf vabs(vf a)
 {
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
 }
+INLINE vf keep_first(vf x, vf rest, int64_t n)
+{
+    return _mm256_blendv_ps(rest, x, _mm256_castsi256_ps(first_lanes(n)));
+}
 INLINE vf select_greater(vf a, vf b, vf x, vf y)
 {
     return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
@@ -184,6 +202,12 @@ INLINE vf load_n(const float *p, int64_t n)
 INLINE void store_n(float *p, vf x, int64_t n)
 {
     memcpy(p, &x, (size_t)n * sizeof *p);
+}
+INLINE vf keep_first(vf x, vf rest, int64_t n)
+{
+    for (int64_t i = n; i < LANES; i++)
+        x[i] = rest[i];
+    return x;
 }
 INLINE vf splat(float x)
 {
@@ -238,25 +262,85 @@ INLINE vf scale_by_power(vf x, vf n)
 
 #endif
 
-// All lanes in a fixed order: the same on every path, ((0+1)+(2+3))+… by halves.
+// All lanes, by halves: ((0 + n/2) + …) in an order that depends on the width alone.
+#if defined(__AVX512F__) || defined(__AVX2__)
+INLINE float sum_half(__m256 x)
+{
+    __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    y = _mm_add_ps(y, _mm_movehl_ps(y, y));
+    return _mm_cvtss_f32(_mm_add_ss(y, _mm_shuffle_ps(y, y, 1)));
+}
+INLINE float max_half(__m256 x)
+{
+    __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    y = _mm_max_ps(y, _mm_movehl_ps(y, y));
+    return _mm_cvtss_f32(_mm_max_ss(y, _mm_shuffle_ps(y, y, 1)));
+}
+#if defined(__AVX512F__)
 INLINE float sum_lanes(vf x)
 {
-    float part[LANES];
-    store(part, x);
-    for (int n = LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++)
-            part[i] += part[i + n];
-    return part[0];
+    return sum_half(_mm256_add_ps(lower(x), upper(x)));
 }
-
 INLINE float max_lanes(vf x)
 {
-    float part[LANES];
-    store(part, x);
-    for (int n = LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++)
-            part[i] = part[i] > part[i + n] ? part[i] : part[i + n];
-    return part[0];
+    return max_half(_mm256_max_ps(lower(x), upper(x)));
 }
+#else
+INLINE float sum_lanes(vf x)
+{
+    return sum_half(x);
+}
+INLINE float max_lanes(vf x)
+{
+    return max_half(x);
+}
+#endif
+#else
+INLINE float sum_lanes(vf x)
+{
+    return (x[0] + x[2]) + (x[1] + x[3]);
+}
+INLINE float max_lanes(vf x)
+{
+    float a = x[0] > x[2] ? x[0] : x[2], b = x[1] > x[3] ? x[1] : x[3];
+    return a > b ? a : b;
+}
+#endif
+
+#if defined(__AVX512F__)
+// A 16×16 block: to[c·ld + j] = row[j][c].
+INLINE void transpose_block(const float *const *row, int64_t c, float *to, int64_t ld)
+{
+    __m512 a[16], b[16];
+#pragma GCC unroll 16
+    for (int j = 0; j < 16; j++)
+        a[j] = _mm512_loadu_ps(row[j] + c);
+#pragma GCC unroll 8
+    for (int j = 0; j < 16; j += 2) { // pairs of rows, within 128-bit parts
+        b[j] = _mm512_unpacklo_ps(a[j], a[j + 1]);
+        b[j + 1] = _mm512_unpackhi_ps(a[j], a[j + 1]);
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 16; j += 4)
+#pragma GCC unroll 2
+        for (int k = 0; k < 2; k++) { // fours: a[j + 2k] and the next hold columns 2k, 2k + 1
+            a[j + 2 * k] = _mm512_castpd_ps(
+                _mm512_unpacklo_pd(_mm512_castps_pd(b[j + k]), _mm512_castps_pd(b[j + 2 + k])));
+            a[j + 2 * k + 1] = _mm512_castpd_ps(
+                _mm512_unpackhi_pd(_mm512_castps_pd(b[j + k]), _mm512_castps_pd(b[j + 2 + k])));
+        }
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++) { // the 128-bit parts of four fours, for columns k, 4+k, 8+k, 12+k
+        __m512 x = _mm512_shuffle_f32x4(a[k], a[4 + k], 0x44);
+        __m512 y = _mm512_shuffle_f32x4(a[8 + k], a[12 + k], 0x44);
+        __m512 z = _mm512_shuffle_f32x4(a[k], a[4 + k], 0xee);
+        __m512 w = _mm512_shuffle_f32x4(a[8 + k], a[12 + k], 0xee);
+        _mm512_storeu_ps(to + k * ld, _mm512_shuffle_f32x4(x, y, 0x88));
+        _mm512_storeu_ps(to + (4 + k) * ld, _mm512_shuffle_f32x4(x, y, 0xdd));
+        _mm512_storeu_ps(to + (8 + k) * ld, _mm512_shuffle_f32x4(z, w, 0x88));
+        _mm512_storeu_ps(to + (12 + k) * ld, _mm512_shuffle_f32x4(z, w, 0xdd));
+    }
+}
+#endif
 
 #endif
