@@ -62,14 +62,14 @@ struct bv_look bv_gate_look(const uint8_t *gray, int width, int height)
 
 bool bv_look_inverted(const struct bv_look *look)
 {
-    return look->chest < -0.5 && look->symmetry > 0.2;
+    return look->chest < -0.5 && look->symmetry > -0.1;
 }
 
 bool bv_look_implausible(const struct bv_look *look)
 {
     double chest = fabs(look->chest);
     return look->contrast < 8 || chest < 0.3 || (chest < 0.7 && look->symmetry < 0.35) ||
-           (look->chest < -0.5 && look->symmetry <= 0.2);
+           (look->chest < -0.5 && look->symmetry <= -0.1);
 }
 
 static double colourfulness(const uint8_t *rgb, size_t n)

@@ -22,11 +22,11 @@ struct bv_look {
 
 struct bv_look bv_gate_look(const uint8_t *gray, int width, int height);
 
-// Measured on 868 frontal radiographs of three sources and their negatives: of the upright ones
-// 0.3 % look inverted, of the negatives 98 % do.
+// Measured on 1,736 frontal radiographs of five sources and on their negatives: 0.2 % of the
+// radiographs look inverted, and 97.4 % of the negatives do.
 bool bv_look_inverted(const struct bv_look *look);
 
-// Measured on the same: 1.3 % of the radiographs look implausible.
+// Measured on the same: 1.0 % of the radiographs look implausible.
 bool bv_look_implausible(const struct bv_look *look);
 
 #endif
