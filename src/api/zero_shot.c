@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/context.h"
+#include "image/gate.h"
 
 struct bv_result {
     const struct bv_zero_shot *zero_shot;
@@ -118,7 +119,7 @@ enum bv_status bv_zero_shot_classify(struct bv_zero_shot *z, const char *path,
     if (status == BV_OK)
         status = bv_image_open(path, NULL, &r->image, err);
     if (status == BV_OK)
-        (void)0;
+        status = bv_gate(r->image, bv_session_model(z->engine->session)->recipe, err);
     if (status == BV_OK)
         status = score(z, r, err);
     if (status != BV_OK)
