@@ -12,14 +12,14 @@ cd "$(dirname "$0")/.."
 
 build_packages=(
     gcc g++ cmake ninja-build pkg-config
-    libdcmtk-dev libpng-dev libjpeg62-turbo-dev libopenjp2-7-dev zlib1g-dev
+    libdcmtk-dev libpng-dev libjpeg62-turbo-dev libopenjp2-7-dev libcharls-dev zlib1g-dev
     libjansson-dev libutf8proc-dev
     glslang-tools libvulkan-dev
 )
 test_packages=(
-    libcmocka-dev mesa-vulkan-drivers vulkan-validationlayers
+    libcmocka-dev libzip-dev mesa-vulkan-drivers vulkan-validationlayers
 )
-check_packages=(clang clang-format clang-tidy libclang-rt-14-dev)
+check_packages=(clang clang-format clang-tidy libclang-rt-14-dev libomp-14-dev)
 
 install_packages() {
     local missing=()
