@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "bench/arch.h"
 #include "cpu/cpu.h"
+#include "measure/arch.h"
 
 static double now(clockid_t clock)
 {
@@ -30,11 +30,11 @@ static enum bv_status prepare(struct run *r, const char *arch, int batch, int th
                               struct bv_error *err)
 {
     BV_TRY(bv_weights_create(&r->weights, err));
-    BV_TRY(bench_arch_weights(arch, r->weights, err));
+    BV_TRY(bv_arch_weights(arch, r->weights, err));
     BV_TRY(bv_pool_create(&r->pool, threads, err));
     BV_TRY(bv_cpu_create(&r->backend, r->weights, r->pool, err));
     BV_TRY(bv_graph_create(&r->graph, r->weights, err));
-    bench_arch_build(arch, r->graph, batch, tokens);
+    bv_arch_build(arch, r->graph, batch, tokens);
     BV_TRY(bv_program_compile(r->backend, &r->graph, &r->program, err));
     const struct bv_graph *g = r->program->graph;
     for (int i = 0; i < g->n_inputs; i++) {
@@ -63,7 +63,6 @@ static void release(struct run *r)
     bv_backend_destroy(&r->backend);
     bv_pool_destroy(&r->pool);
     bv_weights_destroy(&r->weights);
-    bench_arch_free();
 }
 
 static enum bv_status time_rounds(struct run *r, const char *arch, int batch, int threads,

@@ -14,6 +14,7 @@ static const struct {
     {"tokenize", "token ids of texts", run_tokenize},
     {"convert", "a published checkpoint into a model file", run_convert},
     {"info", "a model file, the known systems, the devices", run_info},
+    {"bench", "how long encoders take on a device", run_bench},
     {"verify", "re-check a model file's golden vectors", run_verify},
 };
 

@@ -70,6 +70,7 @@ void print_csv_field(const char *text);
 // Said once per run where scores are shown.
 void print_research_notice(const struct opened *opened);
 
+int run_bench(int argc, char **argv);
 int run_classify(int argc, char **argv);
 int run_embed(int argc, char **argv);
 int run_preprocess(int argc, char **argv);

@@ -3,10 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "cpu/cpu.h"
-#include "vulkan/vulkan.h"
+#include "model/device.h"
 
 enum tower { TOWER_IMAGE, TOWER_TEXT };
 
@@ -30,68 +28,8 @@ struct bv_session {
     struct cached programs[MAX_PROGRAMS];
     int n_programs;
     uint64_t clock;
-    char fallback[sizeof((struct bv_error *)0)->text]; // why, once it has happened
+    struct bv_error fallback; // why, once it has happened
 };
-
-static bool starts_with(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-// Whether the kernel shows a GPU at all: asking the Vulkan loader costs some 100 ms.
-static bool gpu_may_exist(void)
-{
-    static const char *const nodes[] = {"/dev/dri/renderD128", "/dev/dri/renderD129",
-                                        "/dev/nvidia0", "/dev/dxg"};
-    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
-        if (access(nodes[i], F_OK) == 0)
-            return true;
-    const char *software = getenv("BIOVL_ALLOW_SOFTWARE");
-    return software && strcmp(software, "1") == 0;
-}
-
-static enum bv_status create_vulkan(struct bv_session *s, const char *device, struct bv_error *err)
-{
-    bool half = strcmp(s->precision, "f16") == 0;
-    if (!half && strcmp(s->precision, "auto") != 0 && strcmp(s->precision, "f32") != 0)
-        return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on %s", s->precision,
-                       device);
-    BV_TRY(bv_vk_create(&s->backend, s->model->weights, device, half ? BV_VK_F16 : BV_VK_F32, err));
-    s->precision = half ? "f16" : "f32";
-    return BV_OK;
-}
-
-static enum bv_status create_cpu(struct bv_session *s, struct bv_error *err)
-{
-    if (strcmp(s->precision, "auto") != 0 && strcmp(s->precision, "f32") != 0)
-        return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on the CPU",
-                       s->precision);
-    s->precision = "f32";
-    return bv_cpu_create(&s->backend, s->model->weights, s->pool, err);
-}
-
-static enum bv_status create_backend(struct bv_session *s, const char *device, struct bv_error *err)
-{
-    if (strcmp(device, "reference") == 0) {
-        s->precision = "f32";
-        return bv_cpu_create_reference(&s->backend, s->model->weights, err);
-    }
-    if (strcmp(device, "cpu") == 0)
-        return create_cpu(s, err);
-    if (starts_with(device, "vulkan"))
-        return create_vulkan(s, device, err);
-    if (strcmp(device, "auto") != 0)
-        return bv_fail(err, BV_ERR_ARG, "unknown device \"%s\" (auto, cpu, vulkan, vulkan:1)",
-                       device);
-    s->may_fall_back = true;
-    struct bv_error reason = {0};
-    if (!bv_vk_built() || !gpu_may_exist())
-        return create_cpu(s, err);
-    if (create_vulkan(s, "vulkan", &reason) == BV_OK)
-        return BV_OK;
-    (void)snprintf(s->fallback, sizeof s->fallback, "%s", reason.text);
-    return create_cpu(s, err);
-}
 
 static void drop_backend(struct bv_session *s)
 {
@@ -110,7 +48,10 @@ enum bv_status bv_session_open(struct bv_session **out, const struct bv_model *m
     s->model = model;
     s->pool = options->pool;
     s->precision = options->precision ? options->precision : "auto";
-    enum bv_status status = create_backend(s, options->device ? options->device : "auto", err);
+    const char *device = options->device ? options->device : "auto";
+    s->may_fall_back = strcmp(device, "auto") == 0;
+    enum bv_status status = bv_device_open(&s->backend, model->weights, device, &s->precision,
+                                           s->pool, &s->fallback, err);
     if (status != BV_OK)
         bv_session_close(&s);
     else
@@ -145,7 +86,7 @@ const char *bv_session_precision(const struct bv_session *s)
 
 const char *bv_session_fallback(const struct bv_session *s)
 {
-    return s->fallback[0] ? s->fallback : NULL;
+    return s->fallback.text[0] ? s->fallback.text : NULL;
 }
 
 static enum bv_status build_graph(const struct bv_session *s, enum tower tower, const int64_t *key,
@@ -274,11 +215,13 @@ static enum bv_status run(struct bv_session *s, enum tower tower, const int64_t 
 {
     struct bv_error reason = {0};
     enum bv_status status = run_once(s, tower, key, inputs, wanted, n_wanted, &reason);
-    if (is_device_failure(status) && s->may_fall_back && !s->fallback[0]) {
-        (void)snprintf(s->fallback, sizeof s->fallback, "%s", reason.text);
+    if (is_device_failure(status) && s->may_fall_back && !s->fallback.text[0]) {
+        struct bv_error unused = {0};
+        s->fallback = reason;
         drop_backend(s);
         s->precision = "auto";
-        BV_TRY(create_cpu(s, err));
+        BV_TRY(bv_device_open(&s->backend, s->model->weights, "cpu", &s->precision, s->pool,
+                              &unused, err));
         return run_once(s, tower, key, inputs, wanted, n_wanted, err);
     }
     if (status != BV_OK && err)

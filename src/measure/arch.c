@@ -1,16 +1,12 @@
-#include "bench/arch.h"
+#include "measure/arch.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "text/encoder.h"
 #include "vision/vision.h"
-
-static float *owned[1024];
-static int n_owned;
 
 struct maker {
     struct bv_weights *weights;
@@ -19,42 +15,45 @@ struct maker {
     uint32_t random;
 };
 
+struct filling {
+    float mean, spread;
+    int64_t n;
+    uint32_t *random;
+};
+
+static void fill(void *arg, void *memory)
+{
+    const struct filling *f = arg;
+    for (int64_t i = 0; i < f->n; i++) {
+        *f->random = *f->random * 1664525u + 1013904223u;
+        float unit = (float)(*f->random >> 8) * 0x1p-23f - 1;
+        ((float *)memory)[i] = f->mean + f->spread * 1.7320508f * unit;
+    }
+}
+
 // A weight of uniform numbers around `mean`, of deviation `spread`.
 static void add(struct maker *m, float mean, float spread, int rank, const int64_t *dim,
                 const char *format, ...) __attribute__((format(printf, 6, 7)));
 static void add(struct maker *m, float mean, float spread, int rank, const int64_t *dim,
                 const char *format, ...)
 {
-    struct bv_weight w = {.dtype = BV_F32, .rank = rank};
+    if (m->status != BV_OK)
+        return;
     char name[128];
-    int64_t n = 1;
     va_list args;
     va_start(args, format);
     (void)vsnprintf(name, sizeof name, format, args);
     va_end(args);
+    struct bv_weight w = {.name = name, .dtype = BV_F32, .rank = rank};
+    struct filling f = {mean, spread, 1, &m->random};
     for (int i = 0; i < rank; i++)
-        n *= w.dim[i] = dim[i];
-    float *data = n_owned < 1024 ? malloc((size_t)n * sizeof *data) : NULL;
-    if (!data || m->status != BV_OK) {
-        free(data);
-        if (m->status == BV_OK)
-            m->status = bv_fail_nomem(m->err, name);
-        return;
-    }
-    owned[n_owned++] = data;
-    for (int64_t i = 0; i < n; i++) {
-        m->random = m->random * 1664525u + 1013904223u;
-        data[i] = mean + spread * 1.7320508f * ((float)(m->random >> 8) * 0x1p-23f - 1);
-    }
-    w.name = name;
-    w.data = data;
-    m->status = bv_weights_add(m->weights, &w, m->err);
-}
-
-void bench_arch_free(void)
-{
-    while (n_owned > 0)
-        free(owned[--n_owned]);
+        f.n *= w.dim[i] = dim[i];
+    char key[160];
+    (void)snprintf(key, sizeof key, "random:%s", name);
+    m->status =
+        bv_weights_derive(m->weights, key, (size_t)f.n * sizeof(float), fill, &f, &w.data, m->err);
+    if (m->status == BV_OK)
+        m->status = bv_weights_add(m->weights, &w, m->err);
 }
 
 #define DIM(...)                                                                                   \
@@ -185,8 +184,7 @@ static void bert_base(struct maker *m)
     }
 }
 
-enum bv_status bench_arch_weights(const char *name, struct bv_weights *weights,
-                                  struct bv_error *err)
+enum bv_status bv_arch_weights(const char *name, struct bv_weights *weights, struct bv_error *err)
 {
     struct maker m = {weights, err, BV_OK, 1};
     if (strcmp(name, "resnet50") == 0)
@@ -204,7 +202,7 @@ enum bv_status bench_arch_weights(const char *name, struct bv_weights *weights,
     return m.status;
 }
 
-void bench_arch_build(const char *name, struct bv_graph *g, int batch, int tokens)
+void bv_arch_build(const char *name, struct bv_graph *g, int batch, int tokens)
 {
     struct bv_features features = {.n = 0};
     struct bv_tensor *y = NULL;

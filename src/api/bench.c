@@ -1,0 +1,25 @@
+#include "biovl/bench.h"
+
+#include "api/context.h"
+#include "measure/measure.h"
+
+enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_options *o, char **json)
+{
+    struct bv_error *err = bv_begin(context);
+    if (!o->arch && !o->model)
+        return bv_fail(err, BV_ERR_ARG, "nothing to measure: neither arch nor model");
+    struct bv_measurement m = {
+        .arch = o->arch,
+        .model = o->arch ? NULL : o->model,
+        .device = o->device,
+        .precision = o->precision,
+        .threads = o->threads,
+        .batch = o->batch,
+        .tokens = o->tokens,
+        .seconds = o->seconds,
+        .ops = o->ops != 0,
+    };
+    json_t *row = NULL;
+    BV_TRY(bv_measure(&m, &row, err));
+    return bv_json_text(row, json, err);
+}

@@ -1,0 +1,77 @@
+#include "model/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cpu/cpu.h"
+#include "vulkan/vulkan.h"
+
+struct wish {
+    struct bv_weights *weights;
+    struct bv_pool *pool;
+    const char **precision;
+};
+
+static bool is_any(const char *precision)
+{
+    return strcmp(precision, "auto") == 0;
+}
+
+// Whether the kernel shows a GPU at all: asking the Vulkan loader costs some 100 ms.
+static bool gpu_may_exist(void)
+{
+    static const char *const nodes[] = {"/dev/dri/renderD128", "/dev/dri/renderD129",
+                                        "/dev/nvidia0", "/dev/dxg"};
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+        if (access(nodes[i], F_OK) == 0)
+            return true;
+    const char *software = getenv("BIOVL_ALLOW_SOFTWARE");
+    return software && strcmp(software, "1") == 0;
+}
+
+static enum bv_status open_vulkan(struct bv_backend **backend, const struct wish *w,
+                                  const char *device, struct bv_error *err)
+{
+    const char *precision = *w->precision;
+    bool half = strcmp(precision, "f16") == 0;
+    if (!half && !is_any(precision) && strcmp(precision, "f32") != 0)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on %s", precision,
+                       device);
+    BV_TRY(bv_vk_create(backend, w->weights, device, half ? BV_VK_F16 : BV_VK_F32, err));
+    *w->precision = half ? "f16" : "f32";
+    return BV_OK;
+}
+
+static enum bv_status open_cpu(struct bv_backend **backend, const struct wish *w,
+                               struct bv_error *err)
+{
+    if (!is_any(*w->precision) && strcmp(*w->precision, "f32") != 0)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on the CPU",
+                       *w->precision);
+    BV_TRY(bv_cpu_create(backend, w->weights, w->pool, err));
+    *w->precision = "f32";
+    return BV_OK;
+}
+
+enum bv_status bv_device_open(struct bv_backend **backend, struct bv_weights *weights,
+                              const char *device, const char **precision, struct bv_pool *pool,
+                              struct bv_error *fallback, struct bv_error *err)
+{
+    const struct wish w = {weights, pool, precision};
+    fallback->text[0] = 0;
+    if (strcmp(device, "reference") == 0) {
+        *precision = "f32";
+        return bv_cpu_create_reference(backend, weights, err);
+    }
+    if (strcmp(device, "cpu") == 0)
+        return open_cpu(backend, &w, err);
+    if (strncmp(device, "vulkan", 6) == 0)
+        return open_vulkan(backend, &w, device, err);
+    if (strcmp(device, "auto") != 0)
+        return bv_fail(err, BV_ERR_ARG, "unknown device \"%s\" (auto, cpu, vulkan, vulkan:1)",
+                       device);
+    if (bv_vk_built() && gpu_may_exist() && open_vulkan(backend, &w, "vulkan", fallback) == BV_OK)
+        return BV_OK;
+    return open_cpu(backend, &w, err);
+}
