@@ -36,6 +36,7 @@ struct bv_vk_instance {
     struct bv_vk_switches switches;
     bv_vk_wrap *wrap;
     void *wrap_arg;
+    int *count; // messages are counted here too; may be NULL
 };
 
 struct bv_vk_pipeline;
@@ -80,6 +81,7 @@ struct bv_vk_options {
     enum bv_vk_precision precision;
     bv_vk_wrap *wrap; // tests; may be NULL
     void *wrap_arg;
+    int *message_count; // of the validation layer, to the end of the backend; may be NULL
 };
 
 // bv_vk_create() with a hand on the function table.

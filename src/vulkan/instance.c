@@ -44,6 +44,8 @@ static VKAPI_ATTR VkBool32 VKAPI_CALL count_message(VkDebugUtilsMessageSeverityF
     (void)types;
     struct bv_vk_instance *instance = arg;
     instance->messages++;
+    if (instance->count)
+        ++*instance->count;
     size_t length = strlen(m->pMessage);
     if (!instance->first_message[0] && length > 0) {
         if (length >= sizeof instance->first_message)

@@ -62,6 +62,7 @@ enum bv_status bv_vk_create_with(struct bv_backend **backend, struct bv_weights 
     vk->base.ops = &ops;
     vk->weights = weights;
     vk->precision = options->precision;
+    vk->instance.count = options->message_count;
     enum bv_status status =
         bv_vk_instance_create(&vk->instance, options->wrap, options->wrap_arg, err);
     if (status == BV_OK)
