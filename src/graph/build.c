@@ -4,15 +4,27 @@
 
 #include "graph/graph.h"
 
+#define MAX_NAME 480
+
 // Formats a layer's name; false when it does not fit (the failure is recorded).
-static bool format_name(struct bv_graph *g, char name[480], const char *format, va_list args)
+static bool format_name(struct bv_graph *g, char name[MAX_NAME], const char *format, va_list args)
 {
-    int n = vsnprintf(name, 480, format, args);
-    if (n >= 0 && n < 480)
+    int n = vsnprintf(name, MAX_NAME, format, args);
+    if (n >= 0 && n < MAX_NAME)
         return true;
     (void)bv_graph_fail(g, BV_ERR_MODEL, "layer name too long");
     return false;
 }
+
+// Declares name and fills it from the enclosing function's variable arguments.
+#define NAME_FROM_ARGUMENTS(g, format)                                                             \
+    char name[MAX_NAME];                                                                           \
+    va_list args;                                                                                  \
+    va_start(args, format);                                                                        \
+    bool named_ok = format_name(g, name, format, args);                                            \
+    va_end(args);                                                                                  \
+    if (!named_ok)                                                                                 \
+    return NULL
 
 // Names a layer's result after the layer, so that taps and messages speak of the checkpoint.
 static struct bv_tensor *named(struct bv_graph *g, struct bv_tensor *t, const char *name)
@@ -35,13 +47,7 @@ static struct bv_tensor *append(struct bv_graph *g, enum bv_op op, const union b
 
 struct bv_tensor *bv_linear(struct bv_graph *g, struct bv_tensor *x, const char *format, ...)
 {
-    char name[480];
-    va_list args;
-    va_start(args, format);
-    bool ok = format_name(g, name, format, args);
-    va_end(args);
-    if (!ok)
-        return NULL;
+    NAME_FROM_ARGUMENTS(g, format);
     struct bv_tensor *in[] = {x, bv_weight(g, "%s.weight", name),
                               bv_weight_optional(g, "%s.bias", name)};
     union bv_params p = {.linear = {BV_ACT_NONE}};
@@ -60,36 +66,22 @@ static struct bv_tensor *conv2d(struct bv_graph *g, struct bv_tensor *x,
 struct bv_tensor *bv_conv2d(struct bv_graph *g, struct bv_tensor *x, int stride, int pad,
                             const char *format, ...)
 {
-    char name[480];
-    va_list args;
-    va_start(args, format);
-    bool ok = format_name(g, name, format, args);
-    va_end(args);
+    NAME_FROM_ARGUMENTS(g, format);
     struct bv_conv2d_params p = {stride, stride, pad, pad, 1, 1, 1, BV_ACT_NONE};
-    return ok ? conv2d(g, x, &p, name) : NULL;
+    return conv2d(g, x, &p, name);
 }
 
 struct bv_tensor *bv_conv2d_params(struct bv_graph *g, struct bv_tensor *x,
                                    const struct bv_conv2d_params *params, const char *format, ...)
 {
-    char name[480];
-    va_list args;
-    va_start(args, format);
-    bool ok = format_name(g, name, format, args);
-    va_end(args);
-    return ok ? conv2d(g, x, params, name) : NULL;
+    NAME_FROM_ARGUMENTS(g, format);
+    return conv2d(g, x, params, name);
 }
 
 struct bv_tensor *bv_layer_norm(struct bv_graph *g, struct bv_tensor *x, float eps,
                                 const char *format, ...)
 {
-    char name[480];
-    va_list args;
-    va_start(args, format);
-    bool ok = format_name(g, name, format, args);
-    va_end(args);
-    if (!ok)
-        return NULL;
+    NAME_FROM_ARGUMENTS(g, format);
     struct bv_tensor *in[] = {x, bv_weight(g, "%s.weight", name), bv_weight(g, "%s.bias", name)};
     union bv_params p = {.layer_norm = {eps}};
     return named(g, append(g, BV_OP_layer_norm, &p, 3, in), name);
@@ -98,13 +90,7 @@ struct bv_tensor *bv_layer_norm(struct bv_graph *g, struct bv_tensor *x, float e
 struct bv_tensor *bv_batch_norm(struct bv_graph *g, struct bv_tensor *x, float eps,
                                 const char *format, ...)
 {
-    char name[480];
-    va_list args;
-    va_start(args, format);
-    bool ok = format_name(g, name, format, args);
-    va_end(args);
-    if (!ok)
-        return NULL;
+    NAME_FROM_ARGUMENTS(g, format);
     struct bv_tensor *in[] = {
         x, bv_weight(g, "%s.running_mean", name), bv_weight(g, "%s.running_var", name),
         bv_weight_optional(g, "%s.weight", name), bv_weight_optional(g, "%s.bias", name)};
@@ -114,13 +100,7 @@ struct bv_tensor *bv_batch_norm(struct bv_graph *g, struct bv_tensor *x, float e
 
 struct bv_tensor *bv_embed(struct bv_graph *g, struct bv_tensor *ids, const char *format, ...)
 {
-    char name[480];
-    va_list args;
-    va_start(args, format);
-    bool ok = format_name(g, name, format, args);
-    va_end(args);
-    if (!ok)
-        return NULL;
+    NAME_FROM_ARGUMENTS(g, format);
     struct bv_tensor *in[] = {ids, bv_weight(g, "%s", name)};
     union bv_params p = {.embed = {0}};
     return named(g, append(g, BV_OP_embed, &p, 2, in), name);

@@ -8,33 +8,10 @@
 // Configuration: "heads" (width / 64), "eps" (1e-5), "activation" ("quick_gelu"; "gelu").
 // Features: "last" [B,T,C] after ln_final, "end" [B,C] at the last token of each sequence;
 // "block.i" before ln_final.
-#include <math.h>
 #include <string.h>
 
+#include "graph/transformer.h"
 #include "text/encoder.h"
-
-struct clip_text {
-    int heads;
-    float eps;
-    enum bv_activation activation;
-};
-
-static struct bv_tensor *block(struct bv_graph *g, const struct clip_text *c, struct bv_tensor *x,
-                               const char *p)
-{
-    int C = (int)bv_dim(x, 2);
-    struct bv_attention_params a = {.heads = c->heads, .head_dim = C / c->heads, .causal = true};
-    a.scale = 1 / sqrtf((float)a.head_dim);
-    a.k_offset = C;
-    a.v_offset = 2 * (int64_t)C;
-    struct bv_tensor *y = bv_layer_norm(g, x, c->eps, "%snorm1", p);
-    struct bv_tensor *qkv = bv_linear(g, y, "%sattn.qkv", p);
-    y = bv_attention(g, qkv, qkv, qkv, NULL, NULL, &a);
-    x = bv_add(g, bv_linear(g, y, "%sattn.proj", p), x);
-    y = bv_layer_norm(g, x, c->eps, "%snorm2", p);
-    y = bv_activate(g, bv_linear(g, y, "%smlp.fc1", p), c->activation);
-    return bv_add(g, bv_linear(g, y, "%smlp.fc2", p), x);
-}
 
 void bv_text_clip(struct bv_graph *g, const json_t *config, const char *prefix,
                   const struct bv_text_inputs *in, struct bv_features *features)
@@ -42,25 +19,23 @@ void bv_text_clip(struct bv_graph *g, const json_t *config, const char *prefix,
     int64_t B = bv_dim(in->ids, 0), T = bv_dim(in->ids, 1);
     struct bv_tensor *x = bv_embed(g, in->ids, "%stoken_embedding.weight", prefix);
     int64_t C = bv_dim(x, 2);
-    struct clip_text c = {
+    struct bv_transformer c = {
+        .causal = true,
         .heads = (int)bv_json_integer(config, "heads", C >= 64 ? C / 64 : 1),
         .eps = (float)bv_json_number(config, "eps", 1e-5),
         .activation = strcmp(bv_json_string(config, "activation", "quick_gelu"), "gelu") == 0
                           ? BV_ACT_GELU
                           : BV_ACT_QUICK_GELU,
     };
-    if (c.heads < 1 || C % c.heads != 0) {
-        (void)bv_graph_fail(g, BV_ERR_MODEL, "%d heads do not divide a width of %lld", c.heads,
-                            (long long)C);
+    if (!bv_transformer_fits(g, &c, C))
         return;
-    }
     struct bv_tensor *positions = bv_weight(g, "%spositional_embedding", prefix);
     x = bv_add(g, x, bv_weight_rows(g, positions, 0, T));
     for (int i = 0;; i++) {
         const char *p = bv_arena_printf(&g->arena, "%sblocks.%d.", prefix, i);
         if (!p || (i > 0 && !bv_weight_optional(g, "%snorm1.weight", p)))
             break;
-        x = block(g, &c, x, p);
+        x = bv_transformer_block(g, &c, x, p);
         bv_features_add(g, features, x, "block.%d", i);
     }
     x = bv_layer_norm(g, x, c.eps, "%sln_final", prefix);

@@ -9,42 +9,13 @@
 // CLIP 1e-5), "skip_blocks" (0: how many of the last blocks are left out).
 // Features: "tokens" [N,1+P,C] after the last norm, "cls" [N,C] and "patches" [N,P,C] of it;
 // "block.i" before it.
-#include <math.h>
 #include <string.h>
 
+#include "graph/transformer.h"
 #include "vision/vision.h"
 
-struct vit {
-    int heads;
-    float eps;
-    enum bv_activation activation;
-};
-
-static struct bv_tensor *self_attention(struct bv_graph *g, const struct vit *c,
-                                        struct bv_tensor *x, const char *p)
-{
-    int C = (int)bv_dim(x, 2);
-    struct bv_tensor *qkv = bv_linear(g, x, "%sattn.qkv", p);
-    struct bv_attention_params a = {.heads = c->heads, .head_dim = C / c->heads};
-    a.scale = 1 / sqrtf((float)a.head_dim);
-    a.k_offset = C;
-    a.v_offset = 2 * (int64_t)C;
-    x = bv_attention(g, qkv, qkv, qkv, NULL, NULL, &a);
-    return bv_linear(g, x, "%sattn.proj", p);
-}
-
-static struct bv_tensor *block(struct bv_graph *g, const struct vit *c, struct bv_tensor *x,
-                               const char *p)
-{
-    struct bv_tensor *y = bv_layer_norm(g, x, c->eps, "%snorm1", p);
-    x = bv_add(g, self_attention(g, c, y, p), x);
-    y = bv_layer_norm(g, x, c->eps, "%snorm2", p);
-    y = bv_activate(g, bv_linear(g, y, "%smlp.fc1", p), c->activation);
-    return bv_add(g, bv_linear(g, y, "%smlp.fc2", p), x);
-}
-
-static struct bv_tensor *embed_patches(struct bv_graph *g, const struct vit *c,
-                                       struct bv_tensor *pixels, const char *prefix)
+static struct bv_tensor *embed_patches(struct bv_graph *g, float eps, struct bv_tensor *pixels,
+                                       const char *prefix)
 {
     struct bv_tensor *w = bv_weight(g, "%spatch_embed.proj.weight", prefix);
     int64_t N = bv_dim(pixels, 0), C = bv_dim(w, 0);
@@ -55,7 +26,7 @@ static struct bv_tensor *embed_patches(struct bv_graph *g, const struct vit *c,
     x = bv_concat(g, 2, (struct bv_tensor *[]){cls, x}, 1);
     x = bv_add(g, x, bv_weight(g, "%spos_embed", prefix));
     if (bv_weight_optional(g, "%snorm_pre.weight", prefix))
-        x = bv_layer_norm(g, x, c->eps, "%snorm_pre", prefix);
+        x = bv_layer_norm(g, x, eps, "%snorm_pre", prefix);
     return x;
 }
 
@@ -63,19 +34,16 @@ void bv_vision_vit(struct bv_graph *g, const json_t *config, const char *prefix,
                    struct bv_tensor *pixels, struct bv_features *features)
 {
     int64_t C = bv_dim(bv_weight(g, "%spatch_embed.proj.weight", prefix), 0);
-    struct vit c = {
+    struct bv_transformer c = {
         .heads = (int)bv_json_integer(config, "heads", C >= 64 ? C / 64 : 1),
         .eps = (float)bv_json_number(config, "eps", 1e-6),
         .activation = strcmp(bv_json_string(config, "activation", "gelu"), "quick_gelu") == 0
                           ? BV_ACT_QUICK_GELU
                           : BV_ACT_GELU,
     };
-    if (c.heads < 1 || C % c.heads != 0) {
-        (void)bv_graph_fail(g, BV_ERR_MODEL, "%d heads do not divide a width of %lld", c.heads,
-                            (long long)C);
+    if (!bv_transformer_fits(g, &c, C))
         return;
-    }
-    struct bv_tensor *x = embed_patches(g, &c, pixels, prefix);
+    struct bv_tensor *x = embed_patches(g, c.eps, pixels, prefix);
     int n_blocks = 0;
     while (bv_weight_optional(g, "%sblocks.%d.norm1.weight", prefix, n_blocks))
         n_blocks++;
@@ -84,7 +52,7 @@ void bv_vision_vit(struct bv_graph *g, const json_t *config, const char *prefix,
     n_blocks -= (int)bv_json_integer(config, "skip_blocks", 0);
     for (int i = 0; i < n_blocks; i++) {
         const char *p = bv_arena_printf(&g->arena, "%sblocks.%d.", prefix, i);
-        x = p ? block(g, &c, x, p) : NULL;
+        x = p ? bv_transformer_block(g, &c, x, p) : NULL;
         bv_features_add(g, features, x, "block.%d", i);
     }
     x = bv_layer_norm(g, x, c.eps, "%snorm", prefix);
