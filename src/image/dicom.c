@@ -854,9 +854,9 @@ enum bv_status bv_decode_dicom(struct bv_image *image, struct bv_bytes bytes, in
     }
     struct bv_dataset *ds = NULL;
     enum bv_status status = bv_dataset_open(bytes, inflated != NULL, &ds, err);
-    free(inflated);
-    BV_TRY(status);
-    status = decode(ds, image, syntax, frame, max_pixels, err);
+    if (status == BV_OK)
+        status = decode(ds, image, syntax, frame, max_pixels, err);
     bv_dataset_close(&ds);
+    free(inflated);
     return status;
 }

@@ -36,7 +36,8 @@ uintptr_t stack_position()
 class MemoryProducer : public DcmProducer
 {
   public:
-    explicit MemoryProducer(struct bv_bytes bytes) : bytes_(bytes), base_(stack_position())
+    MemoryProducer(struct bv_bytes bytes, size_t at)
+        : bytes_(bytes), at_(at), base_(stack_position())
     {
     }
     OFBool good() const override
@@ -82,6 +83,10 @@ class MemoryProducer : public DcmProducer
     {
         return too_deep_;
     }
+    size_t at() const
+    {
+        return at_;
+    }
 
   private:
     void check_depth()
@@ -92,14 +97,14 @@ class MemoryProducer : public DcmProducer
     }
 
     struct bv_bytes bytes_;
-    size_t at_ = 0;
+    size_t at_;
     uintptr_t base_;
     bool too_deep_ = false;
 };
 
-// A member of a base class, because DcmInputStream wants its producer when it is constructed.
+// A base class of its own, because DcmInputStream wants its producer when it is constructed.
 struct ProducerHolder {
-    explicit ProducerHolder(struct bv_bytes bytes) : producer(bytes)
+    ProducerHolder(struct bv_bytes bytes, size_t at) : producer(bytes, at)
     {
     }
     MemoryProducer producer;
@@ -108,19 +113,51 @@ struct ProducerHolder {
 class MemoryStream : private ProducerHolder, public DcmInputStream
 {
   public:
-    explicit MemoryStream(struct bv_bytes bytes) : ProducerHolder(bytes), DcmInputStream(&producer)
+    MemoryStream(struct bv_bytes bytes, size_t at)
+        : ProducerHolder(bytes, at), DcmInputStream(&producer), bytes_(bytes)
     {
     }
-    // Without a factory, DCMTK keeps values in memory and never comes back to the stream.
-    DcmInputStreamFactory *newFactory() const override
-    {
-        return nullptr;
-    }
+    DcmInputStreamFactory *newFactory() const override;
     bool too_deep() const
     {
         return producer.too_deep();
     }
+
+  private:
+    struct bv_bytes bytes_;
 };
+
+// With a factory at hand, DCMTK skips a value of more than 4 KB instead of allocating the length
+// that the file declares, and loads it when it is asked for. A length beyond the end fails the
+// skip.
+class MemoryFactory : public DcmInputStreamFactory
+{
+  public:
+    MemoryFactory(struct bv_bytes bytes, size_t at) : bytes_(bytes), at_(at)
+    {
+    }
+    DcmInputStream *create() const override
+    {
+        return new MemoryStream(bytes_, at_);
+    }
+    DcmInputStreamFactory *clone() const override
+    {
+        return new MemoryFactory(*this);
+    }
+    DcmInputStreamFactoryType ident() const override
+    {
+        return DFT_DcmInputFileStreamFactory;
+    }
+
+  private:
+    struct bv_bytes bytes_;
+    size_t at_;
+};
+
+DcmInputStreamFactory *MemoryStream::newFactory() const
+{
+    return new MemoryFactory(bytes_, producer.at());
+}
 
 } // namespace
 
@@ -241,7 +278,7 @@ static enum bv_status parse(struct bv_bytes bytes, bool bare, struct bv_dataset 
                             struct bv_error *err)
 {
     auto dataset = std::make_unique<bv_dataset>();
-    MemoryStream stream(bytes);
+    MemoryStream stream(bytes, 0);
     DcmObject *root = bare ? static_cast<DcmObject *>(items(dataset.get())) : &dataset->file;
     root->transferInit();
     OFCondition read = root->read(stream, bare ? EXS_LittleEndianExplicit : EXS_Unknown);

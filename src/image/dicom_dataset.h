@@ -12,7 +12,7 @@ struct bv_dataset;
 #define BV_TAG(group, element) ((uint32_t)(group) << 16 | (uint32_t)(element))
 
 // Parses a whole file, with or without preamble; or, bare, the elements of an explicit
-// little-endian data set alone. bytes are not kept.
+// little-endian data set alone. bytes must outlive the data set.
 enum bv_status bv_dataset_open(struct bv_bytes bytes, bool bare, struct bv_dataset **dataset,
                                struct bv_error *err);
 
