@@ -68,7 +68,7 @@ static void test_refused(void **state)
 static struct bv_image png_image(int width, int height, int channels, uint8_t *pixels)
 {
     for (int i = 0; i < width * height * channels; i++)
-        pixels[i] = (uint8_t)(i * 7919 >> 3);
+        pixels[i] = (uint8_t)((unsigned)i * 7919U >> 3);
     return (struct bv_image){.source = BV_SOURCE_PNG,
                              .width = width,
                              .height = height,
