@@ -15,6 +15,8 @@ static const struct {
     {"convert", "a published checkpoint into a model file", run_convert},
     {"info", "a model file, the known systems, the devices", run_info},
     {"bench", "how long encoders take on a device", run_bench},
+    {"eval", "metrics of a model on a labelled CSV file", run_eval},
+    {"calibrate", "probabilities for scores, fitted to an evaluation", run_calibrate},
     {"verify", "re-check a model file's golden vectors", run_verify},
 };
 

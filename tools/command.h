@@ -77,6 +77,8 @@ int run_preprocess(int argc, char **argv);
 int run_tokenize(int argc, char **argv);
 int run_convert(int argc, char **argv);
 int run_info(int argc, char **argv);
+int run_eval(int argc, char **argv);
+int run_calibrate(int argc, char **argv);
 int run_verify(int argc, char **argv);
 
 #endif

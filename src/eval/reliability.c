@@ -12,25 +12,29 @@ static size_t bin_of(double p)
     return bin;
 }
 
-struct bv_reliability bv_reliability(const struct bv_ranked_item *items, size_t n)
+struct bv_reliability bv_reliability(const struct bv_ranked *lists, size_t n_lists)
 {
     struct bv_reliability r = {.brier = NAN, .ece = NAN};
-    double sums[BV_RELIABILITY_BINS] = {0}, squares = 0, gap = 0;
-    for (size_t i = 0; i < n; i++) {
-        double p = items[i].score, error = p - (double)items[i].positive;
-        size_t bin = bin_of(p);
-        r.bins[bin].n++;
-        r.bins[bin].positives += items[i].positive;
-        sums[bin] += p;
-        squares += error * error;
+    double sums[BV_RELIABILITY_BINS] = {0}, squares = 0, gap = 0, n = 0;
+    for (size_t l = 0; l < n_lists; l++) {
+        for (size_t i = 0; i < lists[l].n; i++) {
+            const struct bv_ranked_item *item = &lists[l].items[i];
+            double error = item->score - (double)item->positive;
+            size_t bin = bin_of(item->score);
+            r.bins[bin].n++;
+            r.bins[bin].positives += item->positive;
+            sums[bin] += item->score;
+            squares += error * error;
+        }
+        n += (double)lists[l].n;
     }
     for (size_t i = 0; i < BV_RELIABILITY_BINS; i++) {
         r.bins[i].mean = r.bins[i].n ? sums[i] / (double)r.bins[i].n : NAN;
         gap += fabs(sums[i] - (double)r.bins[i].positives);
     }
-    if (n) {
-        r.brier = squares / (double)n;
-        r.ece = gap / (double)n;
+    if (n > 0) {
+        r.brier = squares / n;
+        r.ece = gap / n;
     }
     return r;
 }

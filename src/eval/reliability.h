@@ -19,8 +19,9 @@ struct bv_reliability {
     double ece;   // Σ n_bin/n · |mean probability - fraction of positives|
 };
 
-// Items in any order; all scores within [0, 1]. Brier and ECE are NaN for n = 0.
-struct bv_reliability bv_reliability(const struct bv_ranked_item *items, size_t n);
+// Over the items of all lists together; all scores within [0, 1]. Brier and ECE are NaN without
+// items.
+struct bv_reliability bv_reliability(const struct bv_ranked *lists, size_t n_lists);
 
 // Whether every score is within [0, 1]: otherwise it is no probability.
 bool bv_is_probability(const struct bv_ranked_item *items, size_t n);

@@ -151,7 +151,8 @@ static void check_reliability(const json_t *expected, const struct column *colum
 {
     const json_t *mean = json_object_get(expected, "bin_mean");
     const json_t *fraction = json_object_get(expected, "bin_true");
-    struct bv_reliability r = bv_reliability(column->items, column->n);
+    const struct bv_ranked list = {column->items, column->n};
+    struct bv_reliability r = bv_reliability(&list, 1);
     size_t used = 0;
     equal_key(expected, "brier", r.brier);
     equal_key(expected, "ece", r.ece);

@@ -1,0 +1,74 @@
+// biovl/eval.h: batch zero-shot evaluation of a labelled CSV file (docs/evaluation.md).
+//
+//     struct bv_eval_options options = {.data = "test.csv", .folder = "out"};
+//     struct bv_eval_counts counts;
+//     bv_eval_run(zero_shot, &options, &counts);      // out/journal.tsv; may be killed and resumed
+//     bv_eval_finish(context, &options, &counts);     // out/metrics.json, report.html, …
+#ifndef BIOVL_EVAL_H
+#define BIOVL_EVAL_H
+
+#include "biovl/biovl.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bv_eval_counts {
+    uint64_t rows;    // to do in all (of this shard, while it runs)
+    uint64_t done;    // of them
+    uint64_t failed;  // of those done
+    uint64_t resumed; // of those done, by an earlier process
+};
+
+// Zero or NULL is the default of every field but data (for bv_eval_run) and folder.
+struct bv_eval_options {
+    const char *data;   // CSV, or TSV by its name
+    const char *folder; // receives everything; made when absent
+    const char *root;   // of relative image paths; default: the CSV's folder, then the current one
+    // Columns; by default "path", "patient_id", "study_id" and their usual variants.
+    const char *path_column, *patient_column, *study_column;
+    const char *list_column;  // "edema|effusion" in one column, instead of a column per label
+    const char *const *where; // n_where conditions "column=value" that rows must fulfil
+    size_t n_where;
+    const char *uncertain;    // labels of -1: "ignore", "zero", "one", "policy"
+    int blank_is_zero;        // an empty label is negative; otherwise it is left out
+    uint64_t shard, n_shards; // rows whose number leaves the remainder shard; 0 shards: all
+    int resume;               // go on with the journal in folder
+    size_t batch;             // images per run of the encoder
+    int workers;              // decoding threads
+    // Called after each batch by the thread that called bv_eval_run().
+    void (*progress)(void *arg, const struct bv_eval_counts *counts);
+    void *progress_arg;
+
+    // For bv_eval_finish():
+    long bootstrap;          // replicates; 0: 1000; -1: none
+    int mean;                // studies and patients by the mean of their images, not the largest
+    const char *rule;        // how thresholds.json is fitted: "youden", "mcc", "f1", …
+    const char *thresholds;  // a thresholds.json of other data, to apply
+    const char *calibration; // a file of bv_eval_calibrate(), to apply
+    int same_data;           // those two may come from this very data
+};
+
+// Scores the images. BV_ERR_ARG for options that do not fit the file, a folder with an evaluation
+// in it (without resume), or one of other settings (with resume); images that fail are counted and
+// do not end the run. A run that was killed has lost no row that it had finished.
+BV_API enum bv_status bv_eval_run(struct bv_zero_shot *zero_shot,
+                                  const struct bv_eval_options *options,
+                                  struct bv_eval_counts *counts);
+
+// Joins the journals of all shards in folder and writes predictions.csv, errors.csv, metrics.json,
+// metrics.csv, thresholds.json and report.html. BV_ERR_ARG when a shard or row is missing, or data
+// (default: the file evaluated) has changed.
+BV_API enum bv_status bv_eval_finish(struct bv_context *context,
+                                     const struct bv_eval_options *options,
+                                     struct bv_eval_counts *counts);
+
+// Fits "temperature", "platt" or "isotonic" to the images of a finished run and writes it to path.
+// data: where the CSV is now, or NULL.
+BV_API enum bv_status bv_eval_calibrate(struct bv_context *context, const char *folder,
+                                        const char *data, const char *method, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,142 @@
+// The public calls of evaluation.
+#include "biovl/eval.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/context.h"
+#include "eval/evaluation.h"
+#include "eval/model_scorer.h"
+
+enum { DEFAULT_BATCH = 16, MAX_BATCH = 4096, MAX_WORKERS = 256, DEFAULT_REPLICATES = 1000 };
+
+// What the results say of the model.
+static json_t *describe(const struct bv_zero_shot *z)
+{
+    const struct bv_engine *engine = z->engine;
+    const struct bv_model *m = bv_session_model(engine->session);
+    const struct bv_scoring *scoring = bv_classifier_scoring(z->classifier);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s*, s:s*}", "name",
+                     m->name, "sha256", m->digest, "preset", bv_recipe_intensity(m->recipe),
+                     "device", bv_engine_device(engine), "precision", bv_engine_precision(engine),
+                     "prompts", "set", z->labels.set, "sha256", z->labels.digest, "score_kind",
+                     bv_score_rule_name(scoring->rule), "version", BIOVL_VERSION, "notice",
+                     bv_model_notice(m), "fallback", bv_engine_fallback(engine));
+}
+
+static struct bv_eval_counts public_counts(const struct bv_evaluation_counts *c)
+{
+    return (struct bv_eval_counts){c->rows, c->done, c->failed, c->resumed};
+}
+
+static void forward(void *arg, const struct bv_evaluation_counts *counts)
+{
+    const struct bv_eval_options *options = arg;
+    struct bv_eval_counts own = public_counts(counts);
+    options->progress(options->progress_arg, &own);
+}
+
+// On a CPU the encoder needs the processors itself; beside a GPU they are free for decoding.
+static int default_workers(const struct bv_zero_shot *z)
+{
+    int n = bv_processor_count();
+    bool on_cpu = strncmp(bv_engine_device(z->engine), "vulkan", 6) != 0;
+    return on_cpu ? (n + 1) / 2 : n < 16 ? n : 16;
+}
+
+static enum bv_status read_options(const struct bv_eval_options *o, struct bv_zero_shot *z,
+                                   struct bv_evaluation_run *run, struct bv_error *err)
+{
+    if (!o->data || !o->folder)
+        return bv_fail(err, BV_ERR_ARG, "an evaluation needs data and a folder");
+    if (o->batch > MAX_BATCH || o->workers < 0 || o->workers > MAX_WORKERS)
+        return bv_fail(err, BV_ERR_ARG, "batches of 1 to %d images and 1 to %d workers", MAX_BATCH,
+                       MAX_WORKERS);
+    if (o->n_shards > 4096 || (o->n_shards && o->shard >= o->n_shards))
+        return bv_fail(err, BV_ERR_ARG, "shard %llu of %llu: at most 4096 shards",
+                       (unsigned long long)o->shard, (unsigned long long)o->n_shards);
+    BV_TRY(bv_uncertain_parse(o->uncertain ? o->uncertain : "ignore", &run->data.uncertain, err));
+    run->data.path = o->data;
+    run->data.root = o->root;
+    run->data.path_column = o->path_column;
+    run->data.patient_column = o->patient_column;
+    run->data.study_column = o->study_column;
+    run->data.list_column = o->list_column;
+    run->data.where = o->where;
+    run->data.n_where = o->n_where;
+    run->data.blank_is_zero = o->blank_is_zero != 0;
+    run->folder = o->folder;
+    run->shard = o->shard;
+    run->n_shards = o->n_shards ? o->n_shards : 1;
+    run->resume = o->resume != 0;
+    run->block = o->batch ? o->batch : DEFAULT_BATCH;
+    run->n_workers = o->workers ? o->workers : default_workers(z);
+    if (o->progress) {
+        run->progress = forward;
+        run->progress_arg = (void *)(uintptr_t)o;
+    }
+    return BV_OK;
+}
+
+enum bv_status bv_eval_run(struct bv_zero_shot *z, const struct bv_eval_options *options,
+                           struct bv_eval_counts *counts)
+{
+    struct bv_error *err = bv_begin(z->engine->context);
+    struct bv_evaluation_run run = {.data.n_labels = z->labels.n};
+    struct bv_evaluation_counts made = {0};
+    struct bv_model_scorer model = {.session = z->engine->session, .classifier = z->classifier};
+    struct bv_scorer scorer;
+    BV_TRY(read_options(options, z, &run, err));
+    json_t *description = describe(z);
+    const char **labels = calloc(z->labels.n, sizeof *labels);
+    enum bv_status status = BV_OK;
+    if (!description || !labels)
+        status = bv_fail_nomem(err, "an evaluation");
+    for (size_t i = 0; labels && i < z->labels.n; i++)
+        labels[i] = z->labels.items[i].name;
+    run.data.labels = labels;
+    run.model = description;
+    bv_model_scorer_init(&model, &scorer);
+    if (status == BV_OK)
+        status = bv_evaluation_run(&run, &scorer, &made, err);
+    bv_model_scorer_free(&model);
+    json_decref(description);
+    free(labels);
+    if (status == BV_OK)
+        *counts = public_counts(&made);
+    return status;
+}
+
+enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_options *o,
+                              struct bv_eval_counts *counts)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_evaluation_counts made = {0};
+    if (!o->folder || o->bootstrap < -1 || (o->bootstrap > 0 && o->bootstrap < 40) ||
+        o->bootstrap > 1000000)
+        return bv_fail(err, BV_ERR_ARG,
+                       "an evaluation is finished in its folder, with 40 to 1000000 replicates");
+    struct bv_evaluation_finish finish = {.folder = o->folder,
+                                          .data_path = o->data,
+                                          .n_bootstrap = o->bootstrap < 0    ? 0
+                                                         : o->bootstrap == 0 ? DEFAULT_REPLICATES
+                                                                             : (size_t)o->bootstrap,
+                                          .mean = o->mean != 0,
+                                          .rule = o->rule,
+                                          .thresholds = o->thresholds,
+                                          .calibration = o->calibration,
+                                          .same_data = o->same_data != 0,
+                                          .pool = context->pool};
+    BV_TRY(bv_evaluation_finish(&finish, &made, err));
+    *counts = public_counts(&made);
+    return BV_OK;
+}
+
+enum bv_status bv_eval_calibrate(struct bv_context *context, const char *folder, const char *data,
+                                 const char *method_name, const char *path)
+{
+    struct bv_error *err = bv_begin(context);
+    enum bv_calibration_method method = BV_CALIBRATION_PLATT;
+    BV_TRY(bv_calibration_method_parse(method_name, &method, err));
+    return bv_evaluation_calibrate(folder, data, method, path, err);
+}

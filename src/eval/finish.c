@@ -1,0 +1,290 @@
+// The results of a run, from its journals.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "eval/evaluation.h"
+#include "eval/fitted.h"
+#include "eval/results.h"
+#include "eval/score_table.h"
+#include "table/csv.h"
+
+// The two tables that have a line per row, written while the rows are joined.
+struct row_files {
+    struct bv_new_file predictions, errors;
+    struct bv_csv_writer predictions_csv, errors_csv;
+    size_t n_labels;
+    uint64_t n_duplicates;
+};
+
+static enum bv_status write_row(void *arg, const struct bv_labelled_row *row,
+                                const struct bv_journal_record *record, struct bv_error *err)
+{
+    struct row_files *files = arg;
+    (void)err; // a write that fails is found when the file is committed
+    bv_csv_put(&files->predictions_csv, row->path);
+    for (size_t l = 0; l < files->n_labels; l++) {
+        if (record->reason)
+            bv_csv_put(&files->predictions_csv, "NA");
+        else
+            bv_csv_put_number(&files->predictions_csv, record->scores[l]);
+    }
+    bv_csv_end(&files->predictions_csv);
+    if (record->reason) {
+        bv_csv_put_integer(&files->errors_csv, (int64_t)row->line);
+        bv_csv_put(&files->errors_csv, row->path);
+        bv_csv_put(&files->errors_csv, record->reason);
+        bv_csv_put(&files->errors_csv, record->message);
+        bv_csv_end(&files->errors_csv);
+        files->n_duplicates += strcmp(record->reason, "duplicate_row") == 0;
+    }
+    return BV_OK;
+}
+
+static enum bv_status create(struct bv_new_file *file, const char *folder, const char *name,
+                             struct bv_error *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return bv_fail(err, BV_ERR_ARG, "%s: the path is too long", folder);
+    return bv_new_file_create(file, path, err);
+}
+
+static enum bv_status open_row_files(struct row_files *files, const char *folder,
+                                     const json_t *setup, struct bv_error *err)
+{
+    const json_t *labels = json_object_get(setup, "labels");
+    BV_TRY(create(&files->predictions, folder, "predictions.csv", err));
+    BV_TRY(create(&files->errors, folder, "errors.csv", err));
+    files->predictions_csv =
+        (struct bv_csv_writer){.stream = files->predictions.stream, .separator = ','};
+    files->errors_csv = (struct bv_csv_writer){.stream = files->errors.stream, .separator = ','};
+    files->n_labels = json_array_size(labels);
+    bv_csv_put(&files->predictions_csv, "path");
+    for (size_t l = 0; l < files->n_labels; l++)
+        bv_csv_put(&files->predictions_csv, json_string_value(json_array_get(labels, l)));
+    bv_csv_end(&files->predictions_csv);
+    static const char *const columns[] = {"line", "path", "reason", "message"};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        bv_csv_put(&files->errors_csv, columns[i]);
+    bv_csv_end(&files->errors_csv);
+    return BV_OK;
+}
+
+static enum bv_status write_json(const char *folder, const char *name, const json_t *value,
+                                 struct bv_error *err)
+{
+    struct bv_new_file file = {0};
+    BV_TRY(create(&file, folder, name, err));
+    if (json_dumpf(value, file.stream, JSON_INDENT(1) | JSON_PRESERVE_ORDER) != 0) {
+        bv_new_file_discard(&file);
+        return bv_fail(err, BV_ERR_IO, "%s/%s: cannot write", folder, name);
+    }
+    (void)putc('\n', file.stream);
+    return bv_new_file_commit(&file, err);
+}
+
+static enum bv_status write_results(const struct bv_results *results, const char *folder,
+                                    const char *rule, struct bv_error *err)
+{
+    json_t *metrics = NULL, *thresholds = NULL;
+    struct bv_new_file csv = {0}, html = {0};
+    BV_TRY(bv_results_json(results, &metrics, err));
+    enum bv_status status = write_json(folder, "metrics.json", metrics, err);
+    json_decref(metrics);
+    BV_TRY(status);
+    BV_TRY(bv_thresholds_json(&thresholds, results->setup, rule, results->levels, results->n_levels,
+                              err));
+    status = write_json(folder, "thresholds.json", thresholds, err);
+    json_decref(thresholds);
+    BV_TRY(status);
+    BV_TRY(create(&csv, folder, "metrics.csv", err));
+    bv_results_csv(results, csv.stream);
+    BV_TRY(bv_new_file_commit(&csv, err));
+    BV_TRY(create(&html, folder, "report.html", err));
+    status = bv_results_html(results, html.stream, err);
+    if (status == BV_OK)
+        status = bv_new_file_commit(&html, err);
+    bv_new_file_discard(&html);
+    return status;
+}
+
+// What is made between the joined table and the files.
+struct work {
+    const struct bv_evaluation_finish *finish;
+    json_t *setup, *thresholds, *calibration;
+    struct bv_score_table table;
+    struct bv_level_result levels[3];
+    size_t n_levels, n_labels;
+    const char **labels;
+    bool *has_truth;
+    double *values; // thresholds of the level at hand
+    struct bv_calibration *calibrations;
+};
+
+static enum bv_status load_fitted(struct work *w, struct bv_error *err)
+{
+    const struct bv_evaluation_finish *f = w->finish;
+    if (f->thresholds)
+        BV_TRY(bv_fitted_load(&w->thresholds, f->thresholds, "biovl.thresholds", w->setup,
+                              f->same_data, err));
+    if (f->calibration) {
+        BV_TRY(bv_fitted_load(&w->calibration, f->calibration, "biovl.calibration", w->setup,
+                              f->same_data, err));
+        if (bv_calibration_values(w->calibration, w->setup, &w->calibrations, err) != BV_OK)
+            return bv_fail_prefix(err, "%s", f->calibration);
+    }
+    return BV_OK;
+}
+
+static enum bv_status name_labels(struct work *w, struct bv_error *err)
+{
+    const json_t *labels = json_object_get(w->setup, "labels");
+    w->n_labels = json_array_size(labels);
+    w->labels = calloc(w->n_labels + 1, sizeof *w->labels);
+    w->has_truth = calloc(w->n_labels + 1, sizeof *w->has_truth);
+    w->values = calloc(w->n_labels + 1, sizeof *w->values);
+    if (!w->labels || !w->has_truth || !w->values)
+        return bv_fail_nomem(err, "the labels");
+    for (size_t l = 0; l < w->n_labels; l++) {
+        const char *name = json_string_value(json_array_get(labels, l));
+        w->labels[l] = name ? name : "";
+    }
+    return BV_OK;
+}
+
+static void find_truths(struct work *w)
+{
+    const struct bv_score_table *t = &w->table;
+    for (size_t l = 0; l < w->n_labels; l++)
+        for (size_t i = 0; i < t->n_rows && !w->has_truth[l]; i++)
+            w->has_truth[l] = t->truth[l * t->room + i] != BV_TRUTH_NONE;
+}
+
+static enum bv_status evaluate_level(struct work *w, enum bv_unit unit, struct bv_error *err)
+{
+    struct bv_level_options options = {.labels = w->labels,
+                                       .has_truth = w->has_truth,
+                                       .folder = w->finish->folder,
+                                       .mean = w->finish->mean,
+                                       .n_bootstrap = w->finish->n_bootstrap,
+                                       .calibrations = w->calibrations,
+                                       .pool = w->finish->pool};
+    if (w->thresholds) {
+        bv_thresholds_values(w->thresholds, w->setup, unit, w->values);
+        options.thresholds = w->values;
+    }
+    BV_TRY(bv_level_evaluate(&w->table, unit, &options, &w->levels[w->n_levels], err));
+    w->n_levels++;
+    return BV_OK;
+}
+
+static enum bv_status evaluate(struct work *w, uint64_t n_duplicates, struct bv_error *err)
+{
+    const struct bv_evaluation_finish *f = w->finish;
+    find_truths(w);
+    BV_TRY(evaluate_level(w, BV_UNIT_IMAGE, err));
+    if (w->table.has_studies)
+        BV_TRY(evaluate_level(w, BV_UNIT_STUDY, err));
+    if (w->table.has_patients)
+        BV_TRY(evaluate_level(w, BV_UNIT_PATIENT, err));
+    struct bv_results results = {.setup = w->setup,
+                                 .levels = w->levels,
+                                 .n_levels = w->n_levels,
+                                 .n_rows = w->table.n_rows + w->table.n_failed,
+                                 .n_evaluated = w->table.n_rows,
+                                 .n_failed = w->table.n_failed,
+                                 .n_duplicates = n_duplicates,
+                                 .n_bootstrap = f->n_bootstrap,
+                                 .mean = f->mean,
+                                 .thresholds = w->thresholds,
+                                 .calibration = w->calibration};
+    return write_results(&results, f->folder, f->rule ? f->rule : "youden", err);
+}
+
+static enum bv_status finish_work(struct work *w, struct row_files *files, struct bv_error *err)
+{
+    const struct bv_evaluation_finish *f = w->finish;
+    BV_TRY(bv_folder_setup(f->folder, &w->setup, err));
+    BV_TRY(load_fitted(w, err));
+    BV_TRY(name_labels(w, err));
+    BV_TRY(open_row_files(files, f->folder, w->setup, err));
+    BV_TRY(
+        bv_score_table_join(&w->table, f->folder, w->setup, f->data_path, write_row, files, err));
+    BV_TRY(bv_new_file_commit(&files->predictions, err));
+    BV_TRY(bv_new_file_commit(&files->errors, err));
+    return evaluate(w, files->n_duplicates, err);
+}
+
+static void release(struct work *w)
+{
+    for (size_t i = 0; i < w->n_levels; i++)
+        bv_level_free(&w->levels[i]);
+    for (size_t l = 0; w->calibrations && l < w->n_labels; l++)
+        bv_calibration_free(&w->calibrations[l]);
+    free(w->calibrations);
+    bv_score_table_free(&w->table);
+    json_decref(w->thresholds);
+    json_decref(w->calibration);
+    json_decref(w->setup);
+    free(w->labels);
+    free(w->has_truth);
+    free(w->values);
+}
+
+enum bv_status bv_evaluation_finish(const struct bv_evaluation_finish *finish,
+                                    struct bv_evaluation_counts *counts, struct bv_error *err)
+{
+    struct work work = {.finish = finish};
+    struct row_files files = {0};
+    enum bv_status status = finish_work(&work, &files, err);
+    bv_new_file_discard(&files.predictions);
+    bv_new_file_discard(&files.errors);
+    if (status == BV_OK)
+        *counts = (struct bv_evaluation_counts){.rows = work.table.n_rows + work.table.n_failed,
+                                                .done = work.table.n_rows + work.table.n_failed,
+                                                .failed = work.table.n_failed};
+    release(&work);
+    return status;
+}
+
+static enum bv_status calibrate(struct work *w, const char *data_path,
+                                enum bv_calibration_method method, const char *path,
+                                struct bv_error *err)
+{
+    const char *folder = w->finish->folder;
+    struct bv_scratch scratch = {0};
+    struct bv_new_file file = {0};
+    BV_TRY(bv_folder_setup(folder, &w->setup, err));
+    BV_TRY(name_labels(w, err));
+    BV_TRY(bv_score_table_join(&w->table, folder, w->setup, data_path, NULL, NULL, err));
+    struct bv_ranked *lists = calloc(w->n_labels + 1, sizeof *lists);
+    if (!lists)
+        return bv_fail_nomem(err, "a calibration");
+    enum bv_status status =
+        bv_score_table_rank(&w->table, BV_UNIT_IMAGE, false, folder, &scratch, lists, err);
+    if (status == BV_OK)
+        status = bv_calibration_json(&w->calibration, w->setup, method, lists, err);
+    free(lists);
+    bv_scratch_free(&scratch);
+    BV_TRY(status);
+    BV_TRY(bv_new_file_create(&file, path, err));
+    if (json_dumpf(w->calibration, file.stream, JSON_INDENT(1) | JSON_PRESERVE_ORDER) != 0) {
+        bv_new_file_discard(&file);
+        return bv_fail(err, BV_ERR_IO, "%s: cannot write", path);
+    }
+    return bv_new_file_commit(&file, err);
+}
+
+enum bv_status bv_evaluation_calibrate(const char *folder, const char *data_path,
+                                       enum bv_calibration_method method, const char *path,
+                                       struct bv_error *err)
+{
+    struct bv_evaluation_finish finish = {.folder = folder};
+    struct work work = {.finish = &finish};
+    enum bv_status status = calibrate(&work, data_path, method, path, err);
+    release(&work);
+    return status;
+}

@@ -1,0 +1,19 @@
+// model_scorer.h: a dual encoder with its labels as the scorer of an evaluation.
+#ifndef BV_EVAL_MODEL_SCORER_H
+#define BV_EVAL_MODEL_SCORER_H
+
+#include "eval/pipeline.h"
+#include "score/classifier.h"
+
+struct bv_model_scorer {
+    struct bv_session *session;             // borrowed, like the rest
+    const struct bv_classifier *classifier; // of that session
+    float *pixels, *embeddings;             // grown as needed
+    size_t room_pixels, room_embeddings;
+};
+
+// Zero-initialise all but session and classifier. *scorer points into *model.
+void bv_model_scorer_init(struct bv_model_scorer *model, struct bv_scorer *scorer);
+void bv_model_scorer_free(struct bv_model_scorer *model);
+
+#endif

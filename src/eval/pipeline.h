@@ -1,0 +1,43 @@
+// pipeline.h: images through decoding threads and an encoder, in the order of the rows.
+//
+// Worker threads take rows from the data set, decode and preprocess, and fill blocks of a fixed
+// number of rows; the calling thread scores finished blocks one after the other and hands every row
+// on. A ring of blocks bounds what is in memory, whatever the number of rows; blocks hold the same
+// rows in every run, resumed or not.
+#ifndef BV_EVAL_PIPELINE_H
+#define BV_EVAL_PIPELINE_H
+
+#include "eval/journal.h"
+#include "eval/labelled.h"
+#include "image/pixels.h"
+
+// How an image becomes scores. Both calls leave the sentence of a failure in err.
+struct bv_scorer {
+    void *arg;
+    size_t n_labels;
+    // Decodes and preprocesses one file. Called by several threads at once.
+    enum bv_status (*prepare)(void *arg, const char *path, struct bv_pixels *pixels,
+                              struct bv_error *err);
+    // Scores n images of one size, scores [n][n_labels]. Called by one thread. A failure ends the
+    // evaluation.
+    enum bv_status (*score)(void *arg, const struct bv_pixels *const *images, size_t n,
+                            double *scores, struct bv_error *err);
+};
+
+struct bv_pipeline {
+    struct bv_labelled *dataset;
+    const struct bv_scorer *scorer;
+    uint64_t shard, n_shards; // rows whose index leaves this remainder are processed
+    uint64_t skip;            // of those, how many are done already: a multiple of block
+    size_t block;             // rows per block, at least 1
+    int n_workers;            // decoding threads, at least 1
+    // Receives every processed row in order, and is told where a block ends. A failure ends the
+    // evaluation.
+    enum bv_status (*row)(void *arg, const struct bv_journal_record *record, struct bv_error *err);
+    enum bv_status (*block_end)(void *arg, struct bv_error *err);
+    void *arg;
+};
+
+enum bv_status bv_pipeline_run(const struct bv_pipeline *pipeline, struct bv_error *err);
+
+#endif

@@ -1,0 +1,110 @@
+#include "eval/setup.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/sha256.h"
+
+static const char *const uncertain_names[] = {"ignore", "zero", "one", "policy"};
+
+static enum bv_status digest_of(const char *path, char hex[65], struct bv_error *err)
+{
+    struct bv_mapping mapping = {0};
+    BV_TRY(bv_mapping_open(&mapping, path, 0, err));
+    bv_sha256_hex(mapping.data, mapping.size, hex);
+    bv_mapping_close(&mapping);
+    return BV_OK;
+}
+
+static enum bv_status count_rows(const struct bv_labelled_options *options, uint64_t *n,
+                                 struct bv_error *err)
+{
+    struct bv_labelled *dataset = NULL;
+    const struct bv_labelled_row *row = NULL;
+    uint64_t counted = 0;
+    BV_TRY(bv_labelled_open(&dataset, options, err));
+    enum bv_status status = BV_OK;
+    do
+        status = bv_labelled_next(dataset, &row, err);
+    while (status == BV_OK && row && ++counted);
+    bv_labelled_close(&dataset);
+    *n = counted;
+    return status;
+}
+
+static json_t *strings(const char *const *items, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(list, json_string(items[i]));
+    return list;
+}
+
+enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options *o,
+                               const json_t *model, uint64_t block, uint64_t *n_rows,
+                               struct bv_error *err)
+{
+    char digest[65];
+    uint64_t rows = 0;
+    BV_TRY(digest_of(o->path, digest, err));
+    BV_TRY(count_rows(o, &rows, err));
+    json_t *made = json_pack(
+        "{s:{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, s:I}", "data",
+        "path", o->path, "sha256", digest, "rows", (json_int_t)rows, "root", o->root, "path_column",
+        o->path_column, "patient_column", o->patient_column, "study_column", o->study_column,
+        "list_column", o->list_column, "where", strings(o->where, o->n_where), "labels",
+        strings(o->labels, o->n_labels), "uncertain", uncertain_names[o->uncertain], "blank",
+        o->blank_is_zero ? "zero" : "ignore", "model", model, "block", (json_int_t)block);
+    if (!made)
+        return bv_fail(err, BV_ERR_ARG, "%s: a name or path is not UTF-8", o->path);
+    *setup = made;
+    *n_rows = rows;
+    return BV_OK;
+}
+
+// The strings of a JSON array; NULL where memory is out.
+static const char **string_list(const json_t *array, struct bv_arena *arena, size_t *n)
+{
+    *n = json_array_size(array);
+    const char **items = bv_arena_array(arena, *n + 1, sizeof *items);
+    for (size_t i = 0; items && i < *n; i++) {
+        const char *text = json_string_value(json_array_get(array, i));
+        items[i] = text ? text : "";
+    }
+    return items;
+}
+
+enum bv_status bv_setup_dataset(const json_t *setup, const char *data_path, struct bv_arena *arena,
+                                struct bv_labelled_options *options, struct bv_error *err)
+{
+    const json_t *data = json_object_get(setup, "data");
+    struct bv_labelled_options made = {
+        .path = data_path ? data_path : bv_json_string(data, "path", ""),
+        .root = bv_json_string(data, "root", NULL),
+        .path_column = bv_json_string(data, "path_column", NULL),
+        .patient_column = bv_json_string(data, "patient_column", NULL),
+        .study_column = bv_json_string(data, "study_column", NULL),
+        .list_column = bv_json_string(data, "list_column", NULL),
+        .blank_is_zero = strcmp(bv_json_string(setup, "blank", ""), "zero") == 0};
+    BV_TRY(bv_uncertain_parse(bv_json_string(setup, "uncertain", ""), &made.uncertain, err));
+    made.where = string_list(json_object_get(data, "where"), arena, &made.n_where);
+    made.labels = string_list(json_object_get(setup, "labels"), arena, &made.n_labels);
+    if (!made.where || !made.labels)
+        return bv_fail_nomem(err, "a data set");
+    *options = made;
+    return BV_OK;
+}
+
+enum bv_status bv_setup_check_data(const json_t *setup, const char *data_path, struct bv_error *err)
+{
+    char digest[65];
+    const json_t *data = json_object_get(setup, "data");
+    if (!data_path)
+        data_path = bv_json_string(data, "path", "");
+    BV_TRY(digest_of(data_path, digest, err));
+    if (strcmp(digest, bv_json_string(data, "sha256", "")) != 0)
+        return bv_fail(err, BV_ERR_ARG, "%s: not the file that was evaluated, it has changed",
+                       data_path);
+    return BV_OK;
+}

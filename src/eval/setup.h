@@ -1,0 +1,25 @@
+// setup.h: what a run depends on, as the JSON object that begins its journal and goes into its
+// results: {"data", "labels", "uncertain", "blank", "model", "shard", "block"}.
+#ifndef BV_EVAL_SETUP_H
+#define BV_EVAL_SETUP_H
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "eval/labelled.h"
+
+// The digest of a file, and how many rows of it fulfil the conditions; reading them all also finds
+// damage before hours of work.
+enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options *options,
+                               const json_t *model, uint64_t block, uint64_t *n_rows,
+                               struct bv_error *err);
+
+// The data set that a setup describes. What options point to is allocated in arena or belongs to
+// setup. data_path NULL: the setup's.
+enum bv_status bv_setup_dataset(const json_t *setup, const char *data_path, struct bv_arena *arena,
+                                struct bv_labelled_options *options, struct bv_error *err);
+
+// BV_ERR_ARG unless the file has the setup's digest.
+enum bv_status bv_setup_check_data(const json_t *setup, const char *data_path,
+                                   struct bv_error *err);
+
+#endif

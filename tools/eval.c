@@ -1,0 +1,321 @@
+// biovl eval: batch zero-shot evaluation, and eval merge.
+#include "biovl/eval.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+
+struct eval {
+    struct model_options model;
+    struct bv_eval_options options;
+    struct strings where;
+    const char *labels, *templates, *shard, *blank, *aggregate, *fit_thresholds;
+    int batch, workers, bootstrap;
+    bool resume, same_data, no_bootstrap, quiet;
+};
+
+// ---- Progress: images done, rate and remaining time, on a terminal only ----
+
+struct meter {
+    struct timespec began;
+    bool shown;
+};
+
+static double seconds_since(const struct timespec *began)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - began->tv_sec) + 1e-9 * (double)(now.tv_nsec - began->tv_nsec);
+}
+
+static void show(void *arg, const struct bv_eval_counts *counts)
+{
+    struct meter *meter = arg;
+    double elapsed = seconds_since(&meter->began);
+    double rate = elapsed > 0 ? (double)(counts->done - counts->resumed) / elapsed : 0;
+    double left = rate > 0 ? (double)(counts->rows - counts->done) / rate : 0;
+    (void)fprintf(stderr, "\r\033[K%llu of %llu images, %llu failed, %.1f/s, %02d:%02d:%02d left",
+                  (unsigned long long)counts->done, (unsigned long long)counts->rows,
+                  (unsigned long long)counts->failed, rate, (int)(left / 3600),
+                  (int)(left / 60) % 60, (int)left % 60);
+    meter->shown = true;
+}
+
+static void clear(struct meter *meter)
+{
+    if (meter->shown)
+        (void)fputs("\r\033[K", stderr);
+    meter->shown = false;
+}
+
+// ---- Arguments ----
+
+// "2/4": i/n counts from 0 or from 1, both common in job arrays: n/n is the same shard as 0/n.
+static bool parse_shard(const char *text, struct bv_eval_options *options)
+{
+    char *end = NULL;
+    if (!text)
+        return true;
+    unsigned long long i = strtoull(text, &end, 10), n = 0;
+    if (end != text && *end == '/' && end[1] != '-')
+        n = strtoull(end + 1, &end, 10);
+    if (!n || *end || *text == '-' || i > n) {
+        (void)fprintf(stderr, "biovl: --shard %s: give i/n with i from 1 to n\n", text);
+        return false;
+    }
+    options->shard = i % n;
+    options->n_shards = n;
+    return true;
+}
+
+static bool one_of(const char *option, const char *value, const char *first, const char *second)
+{
+    if (!value || strcmp(value, first) == 0 || strcmp(value, second) == 0)
+        return true;
+    (void)fprintf(stderr, "biovl: %s %s: choose %s or %s\n", option, value, first, second);
+    return false;
+}
+
+static bool check_options(struct eval *e)
+{
+    struct bv_eval_options *o = &e->options;
+    if (!parse_shard(e->shard, o) || !one_of("--blank", e->blank, "ignore", "zero") ||
+        !one_of("--aggregate", e->aggregate, "max", "mean"))
+        return false;
+    if (e->batch < 0 || e->workers < 0 || e->bootstrap < 0) {
+        (void)fprintf(stderr, "biovl: --batch, --workers and --bootstrap are positive numbers\n");
+        return false;
+    }
+    if (e->fit_thresholds && (o->thresholds || e->shard)) {
+        (void)fprintf(stderr, "biovl: --fit-thresholds goes without --apply and --shard; evaluate "
+                              "that file on its own and --apply its thresholds.json\n");
+        return false;
+    }
+    o->blank_is_zero = e->blank && strcmp(e->blank, "zero") == 0;
+    o->mean = e->aggregate && strcmp(e->aggregate, "mean") == 0;
+    o->batch = (size_t)e->batch;
+    o->workers = e->workers;
+    o->bootstrap = e->no_bootstrap ? -1 : e->bootstrap;
+    o->resume = e->resume;
+    o->same_data = e->same_data;
+    o->where = e->where.items;
+    o->n_where = e->where.n;
+    return true;
+}
+
+// ---- Running ----
+
+static int report_counts(const struct bv_eval_counts *c, const char *folder)
+{
+    if (c->failed)
+        (void)fprintf(stderr, "biovl: %llu of %llu rows failed: see %s/errors.csv\n",
+                      (unsigned long long)c->failed, (unsigned long long)c->done, folder);
+    if (!c->failed)
+        return EXIT_OK;
+    return c->failed < c->done ? EXIT_SOME_FAILED : EXIT_INPUT;
+}
+
+static enum bv_status run_and_finish(const struct opened *o, struct bv_zero_shot *z,
+                                     const struct bv_eval_options *options,
+                                     struct bv_eval_counts *counts)
+{
+    struct meter meter = {.shown = false};
+    struct bv_eval_options own = *options;
+    (void)clock_gettime(CLOCK_MONOTONIC, &meter.began);
+    if (isatty(STDERR_FILENO)) {
+        own.progress = show;
+        own.progress_arg = &meter;
+    }
+    enum bv_status status = bv_eval_run(z, &own, counts);
+    clear(&meter);
+    if (status == BV_OK && own.n_shards <= 1)
+        status = bv_eval_finish(o->context, &own, counts);
+    return status;
+}
+
+// Evaluates the file that thresholds are fitted on in a folder below the main one.
+static enum bv_status fit_thresholds(const struct eval *e, const struct opened *o,
+                                     struct bv_zero_shot *z, char *path, size_t room)
+{
+    char folder[4000];
+    struct bv_eval_options options = e->options;
+    struct bv_eval_counts counts = {0};
+    (void)snprintf(folder, sizeof folder, "%s/fit", options.folder);
+    (void)snprintf(path, room, "%s/thresholds.json", folder);
+    options.data = e->fit_thresholds;
+    options.folder = folder;
+    return run_and_finish(o, z, &options, &counts);
+}
+
+static int evaluate(struct eval *e, const struct opened *o, struct bv_zero_shot *z)
+{
+    char thresholds[4096];
+    struct bv_eval_counts counts = {0};
+    enum bv_status status = BV_OK;
+    if (e->fit_thresholds) {
+        status = fit_thresholds(e, o, z, thresholds, sizeof thresholds);
+        e->options.thresholds = thresholds;
+    }
+    if (status == BV_OK)
+        status = run_and_finish(o, z, &e->options, &counts);
+    if (status != BV_OK)
+        return (int)report_failure(o->context, status);
+    if (e->options.n_shards > 1 && !e->quiet)
+        (void)fprintf(stderr, "biovl: shard done; when all are: biovl eval merge %s\n",
+                      e->options.folder);
+    return report_counts(&counts, e->options.folder);
+}
+
+static int run(struct eval *e)
+{
+    struct opened o = {0};
+    struct bv_zero_shot *z = NULL;
+    size_t labels_size = 0, templates_size = 0;
+    char *labels = read_text(e->labels, &labels_size), *templates = NULL;
+    int code = EXIT_INPUT;
+    if (labels && e->templates)
+        templates = read_text(e->templates, &templates_size);
+    if (labels && (!e->templates || templates)) {
+        enum bv_status status = open_model(&o, &e->model, true);
+        code = (int)exit_code_of(status);
+        if (status == BV_OK) {
+            status = bv_zero_shot_open(o.engine, labels, labels_size, e->labels, templates, &z);
+            if (status != BV_OK)
+                code = (int)report_failure(o.context, status);
+        }
+    }
+    if (z) {
+        if (!e->quiet)
+            print_research_notice(&o);
+        if (bv_zero_shot_warning(z))
+            (void)fprintf(stderr, "biovl: warning: %s\n", bv_zero_shot_warning(z));
+        code = evaluate(e, &o, z);
+    }
+    bv_zero_shot_close(&z);
+    close_model(&o);
+    free(templates);
+    free(labels);
+    return code;
+}
+
+static int merge(const struct eval *e)
+{
+    struct bv_context *context = NULL;
+    struct bv_eval_counts counts = {0};
+    enum bv_status status = bv_context_open(&context, e->model.threads);
+    if (status != BV_OK)
+        return (int)exit_code_of(status);
+    status = bv_eval_finish(context, &e->options, &counts);
+    int code = status == BV_OK ? report_counts(&counts, e->options.folder)
+                               : (int)report_failure(context, status);
+    bv_context_close(&context);
+    return code;
+}
+
+// clang-format off
+#define FINISH_OPTIONS(e)                                                                          \
+    {"--apply", OPTION_STRING, &(e)->options.thresholds, "FILE",                                   \
+     "decide by the thresholds.json of another evaluation"},                                       \
+    {"--rule", OPTION_STRING, &(e)->options.rule, "RULE",                                          \
+     "of the thresholds.json written: youden (default), mcc, f1, sensitivity=X, specificity=X"},   \
+    {"--calibration", OPTION_STRING, &(e)->options.calibration, "FILE",                            \
+     "judge the scores after a calibration of biovl calibrate"},                                   \
+    {"--allow-same-data", OPTION_FLAG, &(e)->same_data, NULL,                                      \
+     "--apply and --calibration may come from this very data"},                                    \
+    {"--bootstrap", OPTION_INTEGER, &(e)->bootstrap, "N", "replicates (default 1000)"},            \
+    {"--no-bootstrap", OPTION_FLAG, &(e)->no_bootstrap, NULL, "no bootstrap intervals"},           \
+    {"--aggregate", OPTION_STRING, &(e)->aggregate, "HOW",                                         \
+     "studies and patients by the max (default) or mean of their images"},                         \
+    {"--threads", OPTION_INTEGER, &(e)->model.threads, "N", "processor threads (default: all)"}
+// clang-format on
+
+static int run_merge(int argc, char **argv)
+{
+    struct eval e = {.labels = NULL};
+    const struct option options[] = {
+        {"--data", OPTION_STRING, &e.options.data, "FILE", "where the CSV file is now"},
+        FINISH_OPTIONS(&e),
+    };
+    const struct usage usage = {"eval merge", "DIR [options]",
+                                "Joins the shards of an evaluation and writes its results again; "
+                                "needs no model.",
+                                options, sizeof options / sizeof *options};
+    struct strings positional = {0};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &positional);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK) {
+        if (positional.n != 1)
+            (void)fprintf(stderr, "usage: biovl eval merge %s\n", usage.synopsis);
+        else if (check_options(&e)) {
+            e.options.folder = positional.items[0];
+            code = merge(&e);
+        }
+    }
+    free_strings(&positional);
+    return code;
+}
+
+static int run_data(int argc, char **argv)
+{
+    struct eval e = {.labels = NULL};
+    struct bv_eval_options *o = &e.options;
+    const struct option options[] = {
+        {"--labels|-l", OPTION_STRING, &e.labels, "FILE",
+         "one label per line; label = prompt | prompt; # comments"},
+        {"--output|-o", OPTION_STRING, &o->folder, "DIR", "folder for everything that is written"},
+        {"--templates", OPTION_STRING, &e.templates, "FILE",
+         "prompt set (JSON) instead of the model's own"},
+        {"--path-col", OPTION_STRING, &o->path_column, "NAME", "column of the image paths"},
+        {"--patient-col", OPTION_STRING, &o->patient_column, "NAME", "column of the patients"},
+        {"--study-col", OPTION_STRING, &o->study_column, "NAME", "column of the studies"},
+        {"--list-col", OPTION_STRING, &o->list_column, "NAME",
+         "column that lists findings (a|b), instead of one column per label"},
+        {"--where", OPTION_LIST, &e.where, "COLUMN=VALUE", "only rows that fulfil all of these"},
+        {"--root", OPTION_STRING, &o->root, "DIR", "folder of relative image paths"},
+        {"--uncertain", OPTION_STRING, &o->uncertain, "HOW",
+         "labels of -1: ignore (default), zero, one, policy"},
+        {"--blank", OPTION_STRING, &e.blank, "HOW", "empty labels: ignore (default) or zero"},
+        {"--resume", OPTION_FLAG, &e.resume, NULL, "go on with an interrupted evaluation"},
+        {"--shard", OPTION_STRING, &e.shard, "I/N", "only this part of the rows; then eval merge"},
+        {"--fit-thresholds", OPTION_STRING, &e.fit_thresholds, "CSV",
+         "evaluate this other file first (in DIR/fit) and decide by its thresholds"},
+        FINISH_OPTIONS(&e),
+        {"--batch", OPTION_INTEGER, &e.batch, "N", "images per run of the encoder (default 16)"},
+        {"--workers", OPTION_INTEGER, &e.workers, "N", "decoding threads"},
+        {"--model|-m", OPTION_STRING, &e.model.model, "FILE",
+         "model file (default: $BIOVL_MODEL, then the one that ships)"},
+        {"--device", OPTION_STRING, &e.model.device, "DEVICE",
+         "auto, cpu, vulkan, vulkan:1, vulkan:NAME"},
+        {"--precision", OPTION_STRING, &e.model.precision, "P", "auto, f32, f16, bf16, …"},
+        {"--quiet|-q", OPTION_FLAG, &e.quiet, NULL, "only errors and warnings"},
+    };
+    const struct usage usage = {
+        "eval", "DATA.csv --labels FILE -o DIR [options] | merge DIR [options]",
+        "Scores the images of a labelled CSV file and computes what a paper reports.", options,
+        sizeof options / sizeof *options};
+    struct strings positional = {0};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &positional);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK) {
+        if (positional.n != 1 || !e.labels || !o->folder)
+            (void)fprintf(stderr, "usage: biovl eval %s\n", usage.synopsis);
+        else if (check_options(&e)) {
+            o->data = positional.items[0];
+            code = run(&e);
+        }
+    }
+    free_strings(&e.where);
+    free_strings(&positional);
+    return code;
+}
+
+int run_eval(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "merge") == 0)
+        return run_merge(argc - 1, argv + 1);
+    return run_data(argc, argv);
+}
