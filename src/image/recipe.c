@@ -35,11 +35,10 @@ static const struct op ops[] = {
     {"equalize", bv_step_equalize, " "},
     {"pad_square", bv_step_pad_square, " min "},
     {"pad", bv_step_pad, " size width height "},
-    {"border", bv_step_border, " pixels "},
     {"resize", bv_step_resize,
      " like filter size width height shorter longer rounding antialias"
      " align_corners "},
-    {"center_crop", bv_step_center_crop, " size width height square "},
+    {"center_crop", bv_step_center_crop, " size width height square rounding "},
     {"scale", bv_step_scale, " divide multiply add "},
     {"divide_max", bv_step_divide_max, " min "},
     {"normalize", bv_step_normalize, " mean std "},
@@ -71,6 +70,7 @@ static const struct word roundings[] = {{"product", BV_ROUND_PRODUCT},
                                         {"ratio", BV_ROUND_RATIO},
                                         {"ratio_all", BV_ROUND_RATIO_ALL},
                                         {NULL, 0}};
+static const struct word margin_roundings[] = {{"even", 0}, {"floor", 1}, {NULL, 0}};
 static const struct word eight_bits[] = {{"as_is", 0}, {"preset", 1}, {NULL, 0}};
 static const struct word sixteen_bits[] = {{"preset", 0}, {"high_byte", 1}, {NULL, 0}};
 
@@ -206,9 +206,13 @@ static enum bv_status parse_fields(const json_t *object, struct bv_step *step, s
         step->like = (enum bv_like)like;
     }
     BV_TRY(get_bool(object, "square", &step->square, err));
+    if (step->run == bv_step_center_crop) {
+        int margins = 0;
+        BV_TRY(get_word(object, "rounding", margin_roundings, &margins, err));
+        step->floor = margins == 1;
+    }
     if (step->run == bv_step_pad || step->run == bv_step_center_crop)
         BV_TRY(get_size(object, step, err));
-    BV_TRY(get_int(object, "pixels", MAX_SIDE, &step->pixels, err));
     BV_TRY(get_number(object, "min", 0, MAX_SIDE, &step->min, err));
     BV_TRY(get_number(object, "divide", 1e-9, 1e9, &step->divide, err));
     BV_TRY(get_number(object, "multiply", -1e9, 1e9, &step->multiply, err));

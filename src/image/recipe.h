@@ -19,14 +19,14 @@
 //   equalize    histogram equalisation (8 bits, gray)
 //   pad_square  min: side at least; centred, rounding down, zeros
 //   pad         size | width, height; likewise, to at least that size
-//   border      pixels: zeros on every side
 //   resize      like: pillow | torch | opencv | skimage; filter: nearest, box, bilinear, bicubic,
 //               lanczos, area; size | width, height | shorter | longer;
 //               longest: limit of the longer side beside "shorter"; multiple: round both down to
 //               it; rounding: "product" (default: int(a·b/c)) or "ratio" (int(a·(b/c))); antialias,
 //               align_corners (torch)
-//   center_crop size | width, height, zero padded where smaller (torchvision); or square: true
-//               (the shorter side, torchxrayvision)
+//   center_crop size | width, height, zero padded where smaller; rounding of an odd margin:
+//               "even" (default: to even where larger, down where smaller, as torchvision) or
+//               "floor" (of the signed margin); or square: true (the shorter side, torchxrayvision)
 //   scale       divide: v / divide, or multiply and add: v · multiply + add (float from here on)
 //   divide_max  min: v / max(min, largest value)
 //   normalize   mean, std: arrays of 1 or 3: (v − mean) / std

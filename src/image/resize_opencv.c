@@ -95,6 +95,23 @@ static enum bv_status axis_make(struct axis *axis, enum bv_filter filter, int n_
     return BV_OK;
 }
 
+struct axes {
+    struct axis across, down;
+};
+
+static enum bv_status axes_make(struct axes *axes, enum bv_filter filter, struct bv_size from,
+                                struct bv_size to, struct bv_error *err)
+{
+    BV_TRY(axis_make(&axes->across, filter, from.width, to.width, true, err));
+    return axis_make(&axes->down, filter, from.height, to.height, false, err);
+}
+
+static void axes_free(struct axes *axes)
+{
+    axis_free(&axes->across);
+    axis_free(&axes->down);
+}
+
 static void row_fixed(const uint8_t *row, int32_t *out, int n_out, int channels,
                       const struct axis *axis)
 {
@@ -151,29 +168,25 @@ static void combine_cubic(const int32_t *const *rows, const int16_t *b, uint8_t 
 static enum bv_status taps_u8(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
                               struct bv_size to, enum bv_filter filter, struct bv_error *err)
 {
-    struct axis across = {0}, down = {0};
+    struct axes axes = {0};
     size_t in_row = (size_t)from.width * (size_t)channels,
            row = (size_t)to.width * (size_t)channels;
     int32_t *wide = malloc((size_t)from.height * row * sizeof *wide);
-    enum bv_status status = wide ? BV_OK : bv_fail_nomem(err, "resize");
-    if (status == BV_OK)
-        status = axis_make(&across, filter, from.width, to.width, true, err);
-    if (status == BV_OK)
-        status = axis_make(&down, filter, from.height, to.height, false, err);
+    enum bv_status status =
+        wide ? axes_make(&axes, filter, from, to, err) : bv_fail_nomem(err, "resize");
     for (int y = 0; status == BV_OK && y < from.height; y++)
-        row_fixed(in + (size_t)y * in_row, wide + (size_t)y * row, to.width, channels, &across);
+        row_fixed(in + (size_t)y * in_row, wide + (size_t)y * row, to.width, channels,
+                  &axes.across);
     for (int y = 0; status == BV_OK && y < to.height; y++) {
         const int32_t *rows[4] = {0};
-        for (int k = 0; k < down.taps; k++)
-            rows[k] = wide + (size_t)down.index[y * down.taps + k] * row;
-        const int16_t *b = down.fixed + (size_t)y * (size_t)down.taps;
-        if (down.taps == 2)
-            combine_linear(rows, b, out + (size_t)y * row, row);
-        else
-            combine_cubic(rows, b, out + (size_t)y * row, row);
+        int taps = axes.down.taps;
+        for (int k = 0; k < taps; k++)
+            rows[k] = wide + (size_t)axes.down.index[y * taps + k] * row;
+        void (*combine)(const int32_t *const *, const int16_t *, uint8_t *, size_t) =
+            taps == 2 ? combine_linear : combine_cubic;
+        combine(rows, axes.down.fixed + (size_t)y * (size_t)taps, out + (size_t)y * row, row);
     }
-    axis_free(&across);
-    axis_free(&down);
+    axes_free(&axes);
     free(wide);
     return status;
 }
@@ -181,26 +194,23 @@ static enum bv_status taps_u8(const uint8_t *in, struct bv_size from, int channe
 static enum bv_status taps_f32(const float *in, struct bv_size from, int channels, float *out,
                                struct bv_size to, enum bv_filter filter, struct bv_error *err)
 {
-    struct axis across = {0}, down = {0};
+    struct axes axes = {0};
     size_t in_row = (size_t)from.width * (size_t)channels,
            row = (size_t)to.width * (size_t)channels;
     float *wide = malloc((size_t)from.height * row * sizeof *wide);
-    enum bv_status status = wide ? BV_OK : bv_fail_nomem(err, "resize");
-    if (status == BV_OK)
-        status = axis_make(&across, filter, from.width, to.width, true, err);
-    if (status == BV_OK)
-        status = axis_make(&down, filter, from.height, to.height, false, err);
+    enum bv_status status =
+        wide ? axes_make(&axes, filter, from, to, err) : bv_fail_nomem(err, "resize");
     for (int y = 0; status == BV_OK && y < from.height; y++)
-        row_float(in + (size_t)y * in_row, wide + (size_t)y * row, to.width, channels, &across);
+        row_float(in + (size_t)y * in_row, wide + (size_t)y * row, to.width, channels,
+                  &axes.across);
     for (int y = 0; status == BV_OK && y < to.height; y++, out += row) {
-        const float *a = wide + (size_t)down.index[2 * y] * row;
-        const float *b = wide + (size_t)down.index[2 * y + 1] * row;
-        float wa = down.weight[2 * y], wb = down.weight[2 * y + 1];
+        const float *a = wide + (size_t)axes.down.index[2 * y] * row;
+        const float *b = wide + (size_t)axes.down.index[2 * y + 1] * row;
+        float wa = axes.down.weight[2 * y], wb = axes.down.weight[2 * y + 1];
         for (size_t x = 0; x < row; x++)
             out[x] = a[x] * wa + b[x] * wb;
     }
-    axis_free(&across);
-    axis_free(&down);
+    axes_free(&axes);
     free(wide);
     return status;
 }

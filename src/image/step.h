@@ -48,8 +48,7 @@ struct bv_step {
     enum bv_target target;
     struct bv_size size; // of the target; the side in width for SHORTER and LONGER
     enum bv_rounding rounding;
-    int pixels;
-    bool antialias, align_corners, square;
+    bool antialias, align_corners, square, floor;
     double divide, multiply, add, min;
     float mean[3], std[3];
     int n_mean;
@@ -59,7 +58,6 @@ struct bv_step {
 enum bv_status bv_step_pad_square(struct bv_step_state *, const struct bv_step *,
                                   struct bv_error *);
 enum bv_status bv_step_pad(struct bv_step_state *, const struct bv_step *, struct bv_error *);
-enum bv_status bv_step_border(struct bv_step_state *, const struct bv_step *, struct bv_error *);
 enum bv_status bv_step_center_crop(struct bv_step_state *, const struct bv_step *,
                                    struct bv_error *);
 enum bv_status bv_step_resize(struct bv_step_state *, const struct bv_step *, struct bv_error *);

@@ -42,18 +42,12 @@ enum bv_status bv_step_pad(struct bv_step_state *state, const struct bv_step *st
     return place(p, width, height, (width - p->width) / 2, (height - p->height) / 2, err);
 }
 
-enum bv_status bv_step_border(struct bv_step_state *state, const struct bv_step *step,
-                              struct bv_error *err)
+// Where a side of n lands on a centred side of size. torchvision rounds an odd padding down and an
+// odd crop half to even.
+static int crop_offset(int n, int size, bool down)
 {
-    struct bv_pixels *p = &state->pixels;
-    return place(p, p->width + 2 * step->pixels, p->height + 2 * step->pixels, step->pixels,
-                 step->pixels, err);
-}
-
-// Where torchvision's center_crop puts a side of n on a side of size: padding rounds down, the
-// crop rounds half to even.
-static int crop_offset(int n, int size)
-{
+    if (down)
+        return -(int)floor((n - size) / 2.0);
     return n < size ? (size - n) / 2 : -(int)rint((n - size) / 2.0);
 }
 
@@ -66,8 +60,8 @@ enum bv_status bv_step_center_crop(struct bv_step_state *state, const struct bv_
         return place(p, side, side, side / 2 - p->width / 2, side / 2 - p->height / 2, err);
     }
     int width = step->size.width, height = step->size.height;
-    return place(p, width, height, crop_offset(p->width, width), crop_offset(p->height, height),
-                 err);
+    return place(p, width, height, crop_offset(p->width, width, step->floor),
+                 crop_offset(p->height, height, step->floor), err);
 }
 
 static int scaled(int side, int to, int from, enum bv_rounding rounding)

@@ -160,9 +160,9 @@ static void test_steps(void **state)
               (float[]){0, 0, 0, 0, 10, 20, 30, 0, 40, 50, 60, 0, 0, 0, 0, 0}, 16);
     check_run(WITH("{\"op\": \"pad\", \"width\": 3, \"height\": 3}"), &image,
               (float[]){10, 20, 30, 40, 50, 60, 0, 0, 0}, 9);
-    check_run(WITH("{\"op\": \"border\", \"pixels\": 1}, {\"op\": \"center_crop\", \"width\": 3, "
-                   "\"height\": 2}"),
-              &image, (float[]){10, 20, 30, 40, 50, 60}, 6);
+    check_run(
+        WITH("{\"op\": \"center_crop\", \"width\": 4, \"height\": 3, \"rounding\": \"floor\"}"),
+        &image, (float[]){0, 0, 0, 0, 0, 10, 20, 30, 0, 40, 50, 60}, 12);
     // An odd margin: the crop of an excess of 1 starts at round(0.5) = 0.
     check_run(WITH("{\"op\": \"center_crop\", \"width\": 2, \"height\": 1}"), &image,
               (float[]){10, 20}, 2);
