@@ -18,6 +18,8 @@ static const struct {
     {"eval", "metrics of a model on a labelled CSV file", run_eval},
     {"calibrate", "probabilities for scores, fitted to an evaluation", run_calibrate},
     {"verify", "re-check a model file's golden vectors", run_verify},
+    {"index", "an index of images and reports: make, fill, check, merge", run_index},
+    {"search", "what in an index is nearest to an image or a text", run_search},
 };
 
 static void print_help(FILE *stream)

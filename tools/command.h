@@ -80,5 +80,7 @@ int run_info(int argc, char **argv);
 int run_eval(int argc, char **argv);
 int run_calibrate(int argc, char **argv);
 int run_verify(int argc, char **argv);
+int run_index(int argc, char **argv);
+int run_search(int argc, char **argv);
 
 #endif

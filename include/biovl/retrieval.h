@@ -1,0 +1,122 @@
+// biovl/retrieval.h: indexes of images and reports, and questions to them.
+//
+// An index is one SQLite file. By default it holds no name, date or identifier of a patient: items
+// and studies go by keyed hashes under the site key (a file beside the index unless another is
+// named), reports are scrubbed. docs/retrieval.md says exactly what is stored.
+//
+// An index belongs to the thread of its context. Failures are explained by bv_last_error().
+#ifndef BIOVL_RETRIEVAL_H
+#define BIOVL_RETRIEVAL_H
+
+#include "biovl/biovl.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bv_index;
+
+struct bv_index_options {
+    const char *key_file;    // site key; NULL: PATH.key, made if missing
+    const char *accelerator; // "exact" (NULL), "ivf" or "hnsw"
+    int keep_identifiers;    // ids are as given, not hashes; for data that anyone may see
+    int thumbnail;           // longest side of stored thumbnails in pixels; 0: none
+};
+
+// Creates an empty index for a model's vectors. BV_ERR_ARG when the file exists.
+BV_API enum bv_status bv_index_create(struct bv_engine *engine, const char *path,
+                                      const struct bv_index_options *options);
+
+// key_file as above; needed for adding and for asking by identifier. BV_ERR_FORMAT when the file is
+// no index or damaged.
+BV_API enum bv_status bv_index_open(struct bv_context *context, const char *path,
+                                    const char *key_file, int writable, struct bv_index **index);
+BV_API void bv_index_close(struct bv_index **index);
+
+// Counts, model, settings as JSON.
+BV_API enum bv_status bv_index_describe(struct bv_index *index, char **json);
+
+// Reads everything and checks it: BV_ERR_FORMAT names the first defect. A FAISS file that is
+// missing or damaged is built again; *json {"items", "faiss": "ok" or why it was rebuilt}.
+BV_API enum bv_status bv_index_verify(struct bv_index *index, char **json);
+
+// Where inputs come from and what is read of them; see bv_index_add(). NULL: the usual names.
+struct bv_index_columns {
+    const char *path, *id, *study, *accession, *report;
+    const char *const *metadata;
+    size_t n_metadata;
+    const char *const *identifiers;
+    size_t n_identifiers;
+};
+
+struct bv_index_sources {
+    const char *const *inputs; // files (DICOM, PNG, JPEG, JPEG 2000, text), folders, CSV tables
+    size_t n_inputs;
+    struct bv_index_columns columns;
+    size_t shard, n_shards; // take every n-th record; n_shards 0: all
+    // Called for each input that fails, and now and then with the counts; may be NULL.
+    void (*failed)(void *arg, const char *name, enum bv_status status, const char *text);
+    void (*progress)(void *arg, size_t done);
+    void *arg;
+};
+
+// Adds what the index does not hold yet, in transactions: run again, it completes what was
+// interrupted. *json {"images", "reports", "skipped", "failed"}. BV_OK also when inputs failed.
+BV_API enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
+                                   const struct bv_index_sources *sources, char **json);
+
+// Appends what other indexes hold and this one lacks. *n_added counts. BV_ERR_REFUSED when model or
+// site key differ.
+BV_API enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *from,
+                                     size_t *n_added);
+
+// Writes one JSON object per item to path (NULL: none) and the vectors of "image" or "report" items
+// in the same order to a .npy file (NULL: none), float32 [N,D].
+BV_API enum bv_status bv_index_export(struct bv_index *index, const char *kind, const char *path,
+                                      const char *npy_path);
+
+// The keyed hash that an identifier has in this index. out has room for 33 bytes.
+BV_API enum bv_status bv_index_name(struct bv_index *index, const char *identifier, char *out);
+
+// Exactly one of image, text, report_file, id, vector.
+struct bv_index_query {
+    const char *image;        // an image file
+    const char *text;         // a sentence
+    const char *report_file;  // a report in a text file, scrubbed as on adding
+    const char *id;           // an item of the index, by its id or its identifier before hashing
+    const float *vector;      // an embedding of the index's dimension
+    const char *find;         // "image" or "report"; NULL: images for texts and images, when the
+                              // index has any
+    size_t k;                 // hits wanted
+    const char *const *where; // "view=PA", "age>=60": all must hold
+    size_t n_where;
+    const char *match;  // full-text query on the report (SQLite FTS5)
+    int by_study;       // at most one hit per study
+    const char *method; // "auto" (NULL), "exact", "int8", "faiss"
+    int effort;         // of FAISS: lists or candidates; 0: default
+};
+
+struct bv_hits;
+
+// engine may be NULL for queries by id and vector. BV_ERR_REFUSED when the engine's model is not
+// the index's.
+BV_API enum bv_status bv_index_search(struct bv_index *index, struct bv_engine *engine,
+                                      const struct bv_index_query *query, struct bv_hits **hits);
+BV_API void bv_hits_free(struct bv_hits **hits);
+BV_API size_t bv_hits_count(const struct bv_hits *hits);
+BV_API double bv_hits_score(const struct bv_hits *hits, size_t i); // cosine
+BV_API const char *bv_hits_id(const struct bv_hits *hits, size_t i);
+BV_API const char *bv_hits_study(const struct bv_hits *hits, size_t i);
+BV_API const char *bv_hits_kind(const struct bv_hits *hits, size_t i);     // "image", "report"
+BV_API const char *bv_hits_metadata(const struct bv_hits *hits, size_t i); // a JSON object
+BV_API const char *bv_hits_report(const struct bv_hits *hits, size_t i);   // "" when there is none
+// One hit as a JSON object with rank, id, score, kind and the model's name.
+BV_API enum bv_status bv_hits_json(const struct bv_hits *hits, size_t i, char **json);
+// A page to look at, as HTML or PNG by the ending of path.
+BV_API enum bv_status bv_hits_write_sheet(const struct bv_hits *hits, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,23 @@
+// index.h: the inside of an index's handle.
+#ifndef BV_API_INDEX_H
+#define BV_API_INDEX_H
+
+#include "api/context.h"
+#include "base/file.h"
+#include "retrieval/query.h"
+#include "retrieval/source.h"
+
+struct bv_index {
+    struct bv_context *context;
+    struct bv_store *store;
+    struct bv_arena arena;
+    const char *key_file;
+    struct bv_sitekey key;
+    bool has_key;
+    struct bv_searcher *searcher; // NULL until the first question
+};
+
+// Loads the site key once and checks that it is the index's.
+enum bv_status bv_index_need_key(struct bv_index *index, struct bv_error *err);
+
+#endif

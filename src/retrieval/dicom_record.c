@@ -1,0 +1,136 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/dicom_dataset.h"
+#include "image/dicom_stream.h"
+#include "retrieval/dicom_text.h"
+#include "retrieval/record.h"
+
+enum {
+    SOP_INSTANCE = 0x00080018,
+    ACCESSION = 0x00080050,
+    MODALITY = 0x00080060,
+    STUDY_INSTANCE = 0x0020000D,
+    BODY_PART = 0x00180015,
+    VIEW_POSITION = 0x00185101,
+    SEX = 0x00100040,
+    AGE = 0x00101010,
+    ROWS = 0x00280010,
+    COLUMNS = 0x00280011,
+};
+
+// Everything whose words must not survive in a report.
+static const uint32_t identifying[] = {
+    0x00100010, // Patient's Name
+    0x00100020, // Patient ID
+    0x00100030, // Patient's Birth Date
+    0x00101001, // Other Patient Names
+    0x00080050, // Accession Number
+    0x00080020, // Study Date
+    0x00080090, // Referring Physician's Name
+    0x00081050, // Performing Physician's Name
+    0x00081060, // Name of Physicians Reading Study
+    0x00081070, // Operators' Name
+    0x00080080, // Institution Name
+    0x00200010, // Study ID
+};
+_Static_assert(sizeof identifying / sizeof *identifying <= BV_RECORD_IDENTIFIERS, "room");
+
+static const char *text_of(const struct bv_dataset *d, uint32_t tag, struct bv_arena *arena)
+{
+    char value[256];
+    return bv_dataset_text(d, tag, 0, value, sizeof value) && *value ? bv_arena_strdup(arena, value)
+                                                                     : NULL;
+}
+
+static void set_text(json_t *metadata, const char *key, const struct bv_dataset *d, uint32_t tag)
+{
+    char value[64];
+    if (bv_dataset_text(d, tag, 0, value, sizeof value) && *value)
+        (void)json_object_set_new(metadata, key, json_string(value));
+}
+
+// Age String "063Y" to years; 90 and above are one group, as HIPAA's safe harbour has it.
+static void set_age(json_t *metadata, const struct bv_dataset *d)
+{
+    char value[16];
+    if (!bv_dataset_text(d, AGE, 0, value, sizeof value))
+        return;
+    char *end;
+    long n = strtol(value, &end, 10);
+    if (end == value || n < 0)
+        return;
+    long years = *end == 'Y' || *end == 0 ? n : *end == 'M' ? n / 12 : 0;
+    (void)json_object_set_new(metadata, "age", json_integer(years > 90 ? 90 : years));
+}
+
+// What is kept of a header: nothing that points to a person.
+static json_t *read_metadata(const struct bv_dataset *d)
+{
+    json_t *metadata = json_object();
+    double number;
+    set_text(metadata, "modality", d, MODALITY);
+    set_text(metadata, "view", d, VIEW_POSITION);
+    set_text(metadata, "body_part", d, BODY_PART);
+    set_text(metadata, "sex", d, SEX);
+    set_age(metadata, d);
+    if (bv_dataset_number(d, ROWS, 0, &number))
+        (void)json_object_set_new(metadata, "rows", json_integer((json_int_t)number));
+    if (bv_dataset_number(d, COLUMNS, 0, &number))
+        (void)json_object_set_new(metadata, "columns", json_integer((json_int_t)number));
+    return metadata;
+}
+
+// Deflated data sets are inflated here, within bounds; DCMTK knows none.
+static enum bv_status inflate(struct bv_bytes *bytes, uint8_t **inflated, const char *name,
+                              struct bv_error *err)
+{
+    static const size_t most = (size_t)1 << 29;
+    char syntax[65] = "";
+    size_t data_set = 0, n = 0;
+    if (!bv_dicom_meta(*bytes, syntax, &data_set) || strcmp(syntax, "1.2.840.10008.1.2.1.99") != 0)
+        return BV_OK;
+    struct bv_bytes rest = {bytes->data + data_set, bytes->size - data_set};
+    if (bv_dicom_inflate(rest, most, inflated, &n, err) != BV_OK)
+        return bv_fail_prefix(err, "%s", name);
+    *bytes = (struct bv_bytes){*inflated, n};
+    return BV_OK;
+}
+
+enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *bytes, size_t size,
+                                    const char *name, struct bv_arena *arena, struct bv_error *err)
+{
+    struct bv_dataset *d = NULL;
+    struct bv_record r = {.name = name, .bytes = bytes, .size = size};
+    struct bv_bytes parsed = {bytes, size};
+    uint8_t *inflated = NULL;
+    double number;
+    BV_TRY(inflate(&parsed, &inflated, name, err));
+    if (bv_dataset_open(parsed, inflated != NULL, &d, err) != BV_OK) {
+        free(inflated);
+        return bv_fail_prefix(err, "%s", name);
+    }
+    r.id = text_of(d, SOP_INSTANCE, arena);
+    r.study = text_of(d, STUDY_INSTANCE, arena);
+    r.accession = text_of(d, ACCESSION, arena);
+    r.has_image = bv_dataset_number(d, ROWS, 0, &number);
+    for (size_t i = 0; i < sizeof identifying / sizeof *identifying; i++) {
+        const char *value = text_of(d, identifying[i], arena);
+        if (value)
+            r.identifiers[r.n_identifiers++] = value;
+    }
+    r.metadata = read_metadata(d);
+    bv_dataset_close(&d);
+    enum bv_status status = r.metadata ? BV_OK : bv_fail_nomem(err, "an object's header");
+    if (status == BV_OK && !r.id)
+        status = bv_fail(err, BV_ERR_FORMAT, "%s: an object without SOP Instance UID", name);
+    if (status == BV_OK && !r.has_image)
+        status =
+            bv_dicom_text(parsed.data, parsed.size, inflated != NULL, name, arena, &r.report, err);
+    free(inflated);
+    if (status == BV_OK)
+        *record = r;
+    else
+        json_decref(r.metadata);
+    return status;
+}

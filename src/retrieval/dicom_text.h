@@ -1,0 +1,20 @@
+// dicom_text.h: the words of DICOM structured reports and encapsulated documents, through DCMTK.
+#ifndef BV_RETRIEVAL_DICOM_TEXT_H
+#define BV_RETRIEVAL_DICOM_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+// The text of a structured report as headed paragraphs, in the order of its tree: container and
+// concept names, text, codes' meanings, numbers with units. Person names, dates and times of the
+// tree are left out. Or the text of an encapsulated document of MIME type text/…, markup removed.
+// bare: the elements of an explicit little-endian data set alone. *text is in the arena.
+// BV_ERR_UNSUPPORTED for other objects, BV_ERR_FORMAT for damaged ones.
+enum bv_status bv_dicom_text(const uint8_t *bytes, size_t size, bool bare, const char *name,
+                             struct bv_arena *arena, const char **text, struct bv_error *err);
+
+#endif

@@ -1,0 +1,71 @@
+#include "retrieval/filter.h"
+
+#include <string.h>
+
+enum { MAX_CONDITIONS = 32 };
+
+#define FIELD "json_extract(i.metadata, ?)"
+
+static const struct {
+    const char *op, *sql;
+} operators[] = {
+    // Longer ones first.
+    {"!=", "coalesce(CAST(" FIELD " AS TEXT) <> ?, 1)"},
+    {"<=", "CAST(" FIELD " AS REAL) <= CAST(? AS REAL)"},
+    {">=", "CAST(" FIELD " AS REAL) >= CAST(? AS REAL)"},
+    {"=", "CAST(" FIELD " AS TEXT) = ?"},
+    {"<", "CAST(" FIELD " AS REAL) < CAST(? AS REAL)"},
+    {">", "CAST(" FIELD " AS REAL) > CAST(? AS REAL)"},
+    {"~", "instr(lower(CAST(" FIELD " AS TEXT)), lower(?)) > 0"},
+};
+
+// Splits a condition at its first operator; appends its SQL and its two values.
+static enum bv_status add_condition(struct bv_filter *f, const char *condition,
+                                    struct bv_arena *arena, struct bv_error *err)
+{
+    size_t key = strcspn(condition, "=!<>~");
+    if (key == 0 || !condition[key] || memchr(condition, '"', key))
+        return bv_fail(err, BV_ERR_ARG,
+                       "\"%.100s\" is no condition: KEY=VALUE, or with != < <= > "
+                       ">= ~",
+                       condition);
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        size_t length = strlen(operators[i].op);
+        if (strncmp(condition + key, operators[i].op, length) != 0)
+            continue;
+        const char *path = bv_arena_printf(arena, "$.\"%.*s\"", (int)key, condition);
+        const char *value = bv_arena_strdup(arena, condition + key + length);
+        const char *sql = f->sql ? bv_arena_printf(arena, "%s AND %s", f->sql, operators[i].sql)
+                                 : operators[i].sql;
+        if (!path || !value || !sql)
+            return bv_fail_nomem(err, "a filter");
+        f->values[f->n_values++] = path;
+        f->values[f->n_values++] = value;
+        f->sql = sql;
+        return BV_OK;
+    }
+    return bv_fail(err, BV_ERR_ARG, "\"%.100s\" has no operator that is known", condition);
+}
+
+enum bv_status bv_filter_make(struct bv_filter *filter, const char *const *conditions, size_t n,
+                              const char *full_text, struct bv_arena *arena, struct bv_error *err)
+{
+    struct bv_filter f = {0};
+    if (n > MAX_CONDITIONS)
+        return bv_fail(err, BV_ERR_LIMIT, "more than %d conditions", MAX_CONDITIONS);
+    f.values = bv_arena_array(arena, 2 * n + 1, sizeof *f.values);
+    if (!f.values)
+        return bv_fail_nomem(err, "a filter");
+    for (size_t i = 0; i < n; i++)
+        BV_TRY(add_condition(&f, conditions[i], arena, err));
+    if (full_text) {
+        static const char match[] = "s.number IN (SELECT rowid FROM report_text"
+                                    " WHERE report_text MATCH ?)";
+        f.sql = f.sql ? bv_arena_printf(arena, "%s AND %s", f.sql, match) : match;
+        f.values[f.n_values++] = bv_arena_strdup(arena, full_text);
+        if (!f.sql || !f.values[f.n_values - 1])
+            return bv_fail_nomem(err, "a filter");
+    }
+    *filter = f;
+    return BV_OK;
+}

@@ -1,0 +1,64 @@
+// ingest.h: records into an index: named, scrubbed, embedded, committed.
+#ifndef BV_RETRIEVAL_INGEST_H
+#define BV_RETRIEVAL_INGEST_H
+
+#include "model/session.h"
+#include "retrieval/record.h"
+#include "retrieval/sitekey.h"
+#include "retrieval/store.h"
+
+struct bv_ingest;
+
+struct bv_ingest_counts {
+    size_t images, reports; // added
+    size_t skipped;         // there already
+    size_t failed;
+};
+
+struct bv_ingest_options {
+    struct bv_pool *pool; // borrowed; NULL: one thread
+    // Called for every input that cannot be taken in, on the caller's thread; text says why. May be
+    // NULL.
+    void (*failed)(void *arg, const char *name, enum bv_status status, const char *text);
+    void (*progress)(void *arg, const struct bv_ingest_counts *counts); // may be NULL
+    void *arg;
+};
+
+// What identifies the vectors of a model: 64 hexadecimal digits over its tensors and its card.
+enum bv_status bv_model_fingerprint(const struct bv_model *model, char fingerprint[65],
+                                    struct bv_error *err);
+
+// Dimension of the joint space; BV_ERR_ARG when the model's towers end in different spaces.
+enum bv_status bv_session_joint_dimension(struct bv_session *session, size_t *dimension,
+                                          struct bv_error *err);
+
+// L2-normalised embeddings of texts, [n,D].
+enum bv_status bv_embed_texts(struct bv_session *session, const char *const *texts, size_t n,
+                              size_t dimension, float *out, struct bv_error *err);
+
+// L2-normalised embedding of a decoded image, [D].
+enum bv_status bv_embed_image(struct bv_session *session, const struct bv_image *image,
+                              size_t dimension, float *out, struct bv_error *err);
+
+// Everything is borrowed. Refuses a store of another model (BV_ERR_REFUSED) or site key.
+enum bv_status bv_ingest_open(struct bv_ingest **ingest, struct bv_store *store,
+                              struct bv_session *session, const struct bv_sitekey *key,
+                              const struct bv_ingest_options *options, struct bv_error *err);
+
+// Takes one record; what it points to may go after the call, its metadata stays the caller's.
+// Inputs that fail are counted and reported, not returned: a failure here is one of the index
+// itself, after which only close is called. What an index holds already is skipped.
+enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *record,
+                             struct bv_error *err);
+
+// Notes an input that could not even become a record.
+void bv_ingest_fail(struct bv_ingest *ingest, const char *name, enum bv_status status,
+                    const char *text);
+
+// Embeds what waits and commits. *counts (may be NULL) is the total so far.
+enum bv_status bv_ingest_finish(struct bv_ingest *ingest, struct bv_ingest_counts *counts,
+                                struct bv_error *err);
+
+void bv_ingest_close(struct bv_ingest **ingest); // without finish: since the last commit is lost
+
+#endif

@@ -1,0 +1,20 @@
+// png_writer.h: small pictures as PNG files in memory.
+#ifndef BV_RETRIEVAL_PNG_WRITER_H
+#define BV_RETRIEVAL_PNG_WRITER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "image/image.h"
+
+// pixels [height][width][channels] of 8 bits, channels 1 or 3. The caller frees *bytes.
+enum bv_status bv_png_encode(const uint8_t *pixels, int width, int height, int channels,
+                             uint8_t **bytes, size_t *size, struct bv_error *err);
+
+// What a viewer would show of a radiograph, its longer side at most longest, gray, as PNG. The
+// caller frees *bytes.
+enum bv_status bv_thumbnail_encode(const struct bv_image *image, int longest, uint8_t **bytes,
+                                   size_t *size, struct bv_error *err);
+
+#endif

@@ -1,0 +1,345 @@
+// biovl index: make, fill, check and merge indexes.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "biovl/retrieval.h"
+#include "command.h"
+
+// Columns as the user gives them.
+struct column_options {
+    const char *path, *id, *study, *accession, *report;
+    struct strings metadata, identifiers;
+};
+
+// clang-format off
+#define COLUMN_OPTIONS(c)                                                                          \
+    {"--path-column", OPTION_STRING, &(c)->path, "NAME", "of image files in tables (path, file, image, …)"}, \
+    {"--id-column", OPTION_STRING, &(c)->id, "NAME", "of identifiers (id, sop_instance_uid, dicom_id)"}, \
+    {"--study-column", OPTION_STRING, &(c)->study, "NAME", "of studies (study, study_id, …)"},      \
+    {"--accession-column", OPTION_STRING, &(c)->accession, "NAME", "of accession numbers (accession, …)"}, \
+    {"--report-column", OPTION_STRING, &(c)->report, "NAME", "of report texts (report, text, notes)"}, \
+    {"--metadata", OPTION_LIST, &(c)->metadata, "NAME...", "columns to keep (view, sex, age, modality, split)"}, \
+    {"--identifiers", OPTION_LIST, &(c)->identifiers, "NAME...", "columns whose values must not stay in reports"}
+// clang-format on
+
+static int usage_error(const struct usage *usage)
+{
+    (void)fprintf(stderr, "usage: biovl %s %s\n", usage->command, usage->synopsis);
+    return EXIT_USAGE;
+}
+
+// The result of a call that fills *json: prints and frees it.
+static int finish(const struct bv_context *context, enum bv_status status, char *json)
+{
+    clear_progress();
+    if (status != BV_OK)
+        return (int)report_failure(context, status);
+    printf("%s\n", json);
+    bv_free(json);
+    return EXIT_OK;
+}
+
+static int run_create(int argc, char **argv)
+{
+    struct model_options model = {0};
+    struct bv_index_options o = {.thumbnail = 128};
+    bool keep = false;
+    const struct option options[] = {
+        {"--key", OPTION_STRING, &o.key_file, "FILE",
+         "site key for hashed ids (default: INDEX.key, made if missing)"},
+        {"--keep-identifiers", OPTION_FLAG, &keep, NULL,
+         "ids and studies as they are given; only for data that anyone may see"},
+        {"--accelerator", OPTION_STRING, &o.accelerator, "KIND",
+         "exact (default), ivf, hnsw: a FAISS file beside the index"},
+        {"--thumbnails", OPTION_INTEGER, &o.thumbnail, "PIXELS",
+         "longest side of stored thumbnails, 0 for none (default 128)"},
+        MODEL_OPTIONS(&model),
+    };
+    const struct usage usage = {"index create", "INDEX [options]",
+                                "Makes an empty index for the vectors of one model.", options,
+                                sizeof options / sizeof *options};
+    struct strings rest = {0};
+    struct opened opened = {0};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK && rest.n != 1) {
+        code = usage_error(&usage);
+    } else if (parsed == PARSE_OK) {
+        o.keep_identifiers = keep;
+        enum bv_status status = open_model(&opened, &model, true);
+        code = (int)exit_code_of(status);
+        if (status == BV_OK) {
+            status = bv_index_create(opened.engine, rest.items[0], &o);
+            if (status != BV_OK)
+                code = (int)report_failure(opened.context, status);
+        }
+    }
+    close_model(&opened);
+    free_strings(&rest);
+    return code;
+}
+
+static void print_failure(void *arg, const char *name, enum bv_status status, const char *text)
+{
+    (void)arg;
+    (void)name; // the text has it
+    (void)status;
+    clear_progress();
+    (void)fprintf(stderr, "biovl: %s\n", text);
+}
+
+static void print_progress(void *arg, size_t done)
+{
+    (void)arg;
+    show_progress("input", done, SIZE_MAX);
+}
+
+// "2/8": the third of eight shards.
+static bool parse_shard(const char *text, size_t *shard, size_t *n_shards)
+{
+    unsigned long i, n;
+    char end;
+    if (!text)
+        return true;
+    if (sscanf(text, "%lu/%lu%c", &i, &n, &end) != 2 || n == 0 || i >= n)
+        return false;
+    *shard = i;
+    *n_shards = n;
+    return true;
+}
+
+// Exit code of what bv_index_add() counted.
+static int code_of_counts(const char *json)
+{
+    const char *failed = json ? strstr(json, "\"failed\":") : NULL;
+    return failed && strtoul(failed + 9, NULL, 10) > 0 ? EXIT_SOME_FAILED : EXIT_OK;
+}
+
+static int run_add(int argc, char **argv)
+{
+    struct model_options model = {0};
+    struct column_options c = {0};
+    const char *key = NULL, *shard = NULL;
+    bool resume = false;
+    const struct option options[] = {
+        {"--key", OPTION_STRING, &key, "FILE", "the index's site key (default: INDEX.key)"},
+        {"--shard", OPTION_STRING, &shard, "I/N",
+         "take every N-th input from I on, 0 is the first"},
+        {"--resume", OPTION_FLAG, &resume, NULL,
+         "go on after an interruption; adding always does that"},
+        COLUMN_OPTIONS(&c),
+        MODEL_OPTIONS(&model),
+    };
+    const struct usage usage = {
+        "index add", "INDEX (FILE|FOLDER|TABLE.csv)... [options]",
+        "Adds images (DICOM, PNG, JPEG, JPEG 2000) and reports (text files, DICOM SR, table\n"
+        "columns). What the index holds already is skipped.",
+        options, sizeof options / sizeof *options};
+    struct strings rest = {0};
+    struct opened opened = {0};
+    struct bv_index *index = NULL;
+    struct bv_index_sources sources = {.failed = print_failure, .progress = print_progress};
+    char *json = NULL;
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK &&
+        (rest.n < 2 || !parse_shard(shard, &sources.shard, &sources.n_shards))) {
+        code = usage_error(&usage);
+    } else if (parsed == PARSE_OK) {
+        sources.inputs = rest.items + 1;
+        sources.n_inputs = rest.n - 1;
+        sources.columns = (struct bv_index_columns){c.path,         c.id,
+                                                    c.study,        c.accession,
+                                                    c.report,       c.metadata.items,
+                                                    c.metadata.n,   c.identifiers.items,
+                                                    c.identifiers.n};
+        enum bv_status status = open_model(&opened, &model, true);
+        code = (int)exit_code_of(status);
+        if (status == BV_OK) {
+            status = bv_index_open(opened.context, rest.items[0], key, 1, &index);
+            if (status == BV_OK)
+                status = bv_index_add(index, opened.engine, &sources, &json);
+            int counted = code_of_counts(json);
+            code = finish(opened.context, status, json);
+            if (code == EXIT_OK)
+                code = counted;
+        }
+    }
+    bv_index_close(&index);
+    close_model(&opened);
+    free_strings(&c.metadata);
+    free_strings(&c.identifiers);
+    free_strings(&rest);
+    return code;
+}
+
+// Commands over an index without a model.
+struct plain {
+    const char *key, *kind, *output, *vectors;
+    struct strings rest;
+    struct bv_context *context;
+    struct bv_index *index;
+};
+
+static int open_plain(struct plain *p, bool writable)
+{
+    enum bv_status status = bv_context_open(&p->context, 0);
+    if (status != BV_OK)
+        return (int)exit_code_of(status);
+    status = bv_index_open(p->context, p->rest.items[0], p->key, writable, &p->index);
+    return status == BV_OK ? EXIT_OK : (int)report_failure(p->context, status);
+}
+
+static void close_plain(struct plain *p)
+{
+    bv_index_close(&p->index);
+    bv_context_close(&p->context);
+    free_strings(&p->rest);
+}
+
+static int run_info_or_verify(int argc, char **argv, bool verify)
+{
+    struct plain p = {0};
+    const struct usage usage = {verify ? "index verify" : "index info", "INDEX",
+                                verify ? "Reads the whole index and checks it; rebuilds a damaged "
+                                         "FAISS file."
+                                       : "What an index holds, as JSON.",
+                                NULL, 0};
+    char *json = NULL;
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &p.rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK && p.rest.n != 1) {
+        code = usage_error(&usage);
+    } else if (parsed == PARSE_OK) {
+        code = open_plain(&p, verify);
+        if (code == EXIT_OK) {
+            enum bv_status status =
+                verify ? bv_index_verify(p.index, &json) : bv_index_describe(p.index, &json);
+            code = finish(p.context, status, json);
+        }
+    }
+    close_plain(&p);
+    return code;
+}
+
+static int run_index_info(int argc, char **argv)
+{
+    return run_info_or_verify(argc, argv, false);
+}
+
+static int run_index_verify(int argc, char **argv)
+{
+    return run_info_or_verify(argc, argv, true);
+}
+
+static int run_merge(int argc, char **argv)
+{
+    struct plain p = {0};
+    const struct usage usage = {"index merge", "INDEX FROM...",
+                                "Appends to INDEX what the others hold and it lacks.", NULL, 0};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &p.rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    size_t total = 0;
+    if (parsed == PARSE_OK && p.rest.n < 2)
+        code = usage_error(&usage);
+    else if (parsed == PARSE_OK)
+        code = open_plain(&p, true);
+    for (size_t i = 1; p.index && i < p.rest.n && code == EXIT_OK; i++) {
+        struct bv_index *from = NULL;
+        size_t n = 0;
+        enum bv_status status = bv_index_open(p.context, p.rest.items[i], NULL, 0, &from);
+        if (status == BV_OK)
+            status = bv_index_merge(p.index, from, &n);
+        bv_index_close(&from);
+        if (status != BV_OK)
+            code = (int)report_failure(p.context, status);
+        total += n;
+    }
+    if (p.index && code == EXIT_OK)
+        printf("{\"added\":%zu}\n", total);
+    close_plain(&p);
+    return code;
+}
+
+static int run_export(int argc, char **argv)
+{
+    struct plain p = {.kind = "image"};
+    const struct option options[] = {
+        {"--kind", OPTION_STRING, &p.kind, "KIND", "image (default) or report"},
+        {"--output|-o", OPTION_STRING, &p.output, "FILE",
+         "JSON lines: id, study, metadata, report"},
+        {"--vectors", OPTION_STRING, &p.vectors, "FILE.npy", "float32 [N,D], rows as the lines"},
+    };
+    const struct usage usage = {"index export", "INDEX [-o FILE] [--vectors FILE.npy]",
+                                "Writes the items of one kind and their vectors to files.", options,
+                                sizeof options / sizeof *options};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &p.rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK && (p.rest.n != 1 || (!p.output && !p.vectors) ||
+                               (strcmp(p.kind, "image") != 0 && strcmp(p.kind, "report") != 0))) {
+        code = usage_error(&usage);
+    } else if (parsed == PARSE_OK) {
+        code = open_plain(&p, false);
+        if (code == EXIT_OK) {
+            enum bv_status status = bv_index_export(p.index, p.kind, p.output, p.vectors);
+            if (status != BV_OK)
+                code = (int)report_failure(p.context, status);
+        }
+    }
+    close_plain(&p);
+    return code;
+}
+
+static int run_name(int argc, char **argv)
+{
+    struct plain p = {0};
+    const struct option options[] = {
+        {"--key", OPTION_STRING, &p.key, "FILE", "the index's site key (default: INDEX.key)"},
+    };
+    const struct usage usage = {"index name", "INDEX IDENTIFIER...",
+                                "The keyed hashes that identifiers have in an index.", options, 1};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &p.rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK && p.rest.n < 2)
+        code = usage_error(&usage);
+    else if (parsed == PARSE_OK)
+        code = open_plain(&p, false);
+    for (size_t i = 1; p.index && i < p.rest.n && code == EXIT_OK; i++) {
+        char name[33];
+        enum bv_status status = bv_index_name(p.index, p.rest.items[i], name);
+        if (status == BV_OK)
+            printf("%s\n", name);
+        else
+            code = (int)report_failure(p.context, status);
+    }
+    close_plain(&p);
+    return code;
+}
+
+int run_index(int argc, char **argv)
+{
+    static const struct {
+        const char *name, *summary;
+        int (*run)(int argc, char **argv);
+    } actions[] = {
+        {"create", "an empty index for one model", run_create},
+        {"add", "images and reports from files, folders and tables", run_add},
+        {"info", "what it holds", run_index_info},
+        {"verify", "check every part of it", run_index_verify},
+        {"merge", "append other indexes", run_merge},
+        {"export", "items and vectors as files", run_export},
+        {"name", "keyed hashes of identifiers", run_name},
+    };
+    const char *name = argc > 1 ? argv[1] : "";
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(actions[i].name, name) == 0)
+            return actions[i].run(argc - 1, argv + 1);
+    }
+    bool help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
+    FILE *stream = help ? stdout : stderr;
+    (void)fprintf(stream, "usage: biovl index ACTION INDEX … (biovl index ACTION --help)\n\n");
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+        (void)fprintf(stream, "  %-8s %s\n", actions[i].name, actions[i].summary);
+    return help ? EXIT_OK : EXIT_USAGE;
+}

@@ -1,0 +1,132 @@
+// biovl search: what in an index is nearest to an image, a text, a report or an item.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "biovl/retrieval.h"
+#include "command.h"
+
+struct search {
+    struct model_options model;
+    struct bv_index_query query;
+    struct strings where;
+    const char *key, *sheet;
+    int k, effort;
+    bool by_study, json, csv;
+};
+
+static void print_csv(const struct bv_hits *hits, size_t i)
+{
+    printf("%zu,", i + 1);
+    print_csv_field(bv_hits_id(hits, i));
+    printf(",%.9g,%s,", bv_hits_score(hits, i), bv_hits_kind(hits, i));
+    print_csv_field(bv_hits_study(hits, i));
+    (void)putchar(',');
+    print_csv_field(bv_hits_report(hits, i));
+    (void)putchar('\n');
+}
+
+// Rank, score, id, and the beginning of the report on one line.
+static void print_line(const struct bv_hits *hits, size_t i)
+{
+    const char *report = bv_hits_report(hits, i);
+    printf("%4zu  %7.4f  %s  ", i + 1, bv_hits_score(hits, i), bv_hits_id(hits, i));
+    // Bytes of one character stay together: the line is cut only before a first byte.
+    for (size_t n = 0; *report && (n < 80 || (*report & 0xc0) == 0x80); n++, report++)
+        (void)putchar(*report == '\n' ? ' ' : *report);
+    printf("%s\n", *report ? "…" : "");
+}
+
+static enum bv_status print_hits(const struct search *s, const struct bv_hits *hits)
+{
+    if (s->csv)
+        printf("rank,id,score,item,study,report\n");
+    for (size_t i = 0; i < bv_hits_count(hits); i++) {
+        char *json = NULL;
+        if (s->csv) {
+            print_csv(hits, i);
+        } else if (s->json) {
+            enum bv_status status = bv_hits_json(hits, i, &json);
+            if (status != BV_OK)
+                return status;
+            printf("%s\n", json);
+            bv_free(json);
+        } else {
+            print_line(hits, i);
+        }
+    }
+    return s->sheet ? bv_hits_write_sheet(hits, s->sheet) : BV_OK;
+}
+
+static int run(struct search *s, const char *path)
+{
+    struct opened opened = {0};
+    struct bv_index *index = NULL;
+    struct bv_hits *hits = NULL;
+    s->query.k = (size_t)s->k;
+    s->query.effort = s->effort;
+    s->query.by_study = s->by_study;
+    s->query.where = s->where.items;
+    s->query.n_where = s->where.n;
+    // An item of the index needs no model.
+    enum bv_status status = s->query.id ? bv_context_open(&opened.context, s->model.threads)
+                                        : open_model(&opened, &s->model, true);
+    if (status != BV_OK)
+        return (int)exit_code_of(status);
+    int code = EXIT_OK;
+    status = bv_index_open(opened.context, path, s->key, 0, &index);
+    if (status == BV_OK)
+        status = bv_index_search(index, opened.engine, &s->query, &hits);
+    if (status == BV_OK)
+        status = print_hits(s, hits);
+    if (status != BV_OK)
+        code = (int)report_failure(opened.context, status);
+    bv_hits_free(&hits);
+    bv_index_close(&index);
+    close_model(&opened);
+    return code;
+}
+
+int run_search(int argc, char **argv)
+{
+    struct search s = {.k = 10};
+    const struct option options[] = {
+        {"--image|-i", OPTION_STRING, &s.query.image, "IMAGE", "ask by an image"},
+        {"--text|-t", OPTION_STRING, &s.query.text, "TEXT", "ask by a sentence"},
+        {"--report", OPTION_STRING, &s.query.report_file, "FILE", "ask by a report"},
+        {"--id", OPTION_STRING, &s.query.id, "ID",
+         "ask by an item: its id here, or its identifier (UID, file name) before hashing"},
+        {"-k", OPTION_INTEGER, &s.k, "K", "hits (default 10)"},
+        {"--find", OPTION_STRING, &s.query.find, "KIND", "image or report (default: images)"},
+        {"--where|-w", OPTION_LIST, &s.where, "COND...",
+         "view=PA, age>=60, view!=LL, labels~nodule"},
+        {"--match", OPTION_STRING, &s.query.match, "QUERY",
+         "only studies whose report matches a full-text query (SQLite FTS5)"},
+        {"--by-study", OPTION_FLAG, &s.by_study, NULL, "the best hit of each study only"},
+        {"--method", OPTION_STRING, &s.query.method, "M", "auto, exact, int8, faiss"},
+        {"--effort", OPTION_INTEGER, &s.effort, "N", "lists (ivf) or candidates (hnsw) to visit"},
+        {"--sheet", OPTION_STRING, &s.sheet, "FILE", "the hits to look at: .html or .png"},
+        {"--key", OPTION_STRING, &s.key, "FILE", "the index's site key (default: INDEX.key)"},
+        {"--json", OPTION_FLAG, &s.json, NULL, "one JSON object per hit"},
+        {"--csv", OPTION_FLAG, &s.csv, NULL, "rank,id,score,item,study,report"},
+        MODEL_OPTIONS(&s.model),
+    };
+    const struct usage usage = {"search",
+                                "INDEX (--image IMAGE | --text TEXT | --report FILE | --id ID)",
+                                "Finds the nearest images or reports of an index, by cosine.",
+                                options, sizeof options / sizeof *options};
+    struct strings rest = {0};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK) {
+        int given = (s.query.image != NULL) + (s.query.text != NULL) +
+                    (s.query.report_file != NULL) + (s.query.id != NULL);
+        if (rest.n != 1 || given != 1 || s.k < 1 || (s.json && s.csv))
+            (void)fprintf(stderr, "usage: biovl search %s\n", usage.synopsis);
+        else
+            code = run(&s, rest.items[0]);
+    }
+    free_strings(&s.where);
+    free_strings(&rest);
+    return code;
+}
