@@ -23,8 +23,10 @@ static int visit(const char *folder, int remove)
     for (struct dirent *e; dir && (e = readdir(dir));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
             (void)snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-            if (remove)
-                (void)unlink(path);
+            if (remove && unlink(path) != 0) { // a folder
+                (void)visit(path, 1);
+                (void)rmdir(path);
+            }
             n++;
         }
     if (dir)

@@ -1,0 +1,381 @@
+// Whole evaluations with a scorer that needs no model: resumed after SIGKILL, in shards, with bad
+// rows, with fitted thresholds. The results must be the same bytes in every case.
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "checkpoint/temporary.h"
+#include "eval/evaluation.h"
+#include "support/check.h"
+
+enum { ROWS = 203, LABELS = 3 };
+static const char *const labels[LABELS] = {"Edema", "Mass", "Absent"};
+
+// A number in [0, 1) from a path and a salt.
+static double mix(const char *path, unsigned salt)
+{
+    unsigned hash = 2166136261u + salt;
+    for (; *path; path++)
+        hash = (hash ^ (unsigned char)*path) * 16777619u;
+    hash ^= hash >> 15;
+    return (double)(hash * 2246822519u >> 8) / (1 << 24);
+}
+
+struct fake {
+    long delay_ns;
+};
+
+static enum bv_status prepare(void *arg, const char *path, struct bv_pixels *pixels,
+                              struct bv_error *err)
+{
+    const struct fake *fake = arg;
+    const char *name = strrchr(path, '/');
+    name = name ? name + 1 : path;
+    if (strncmp(name, "bad", 3) == 0)
+        return bv_fail(err, BV_ERR_FORMAT, "%s: not an\timage\n", name);
+    // Two sizes of images, and a time that differs from image to image.
+    struct timespec pause = {.tv_nsec = (long)(mix(name, 9) * (double)fake->delay_ns)};
+    (void)nanosleep(&pause, NULL);
+    BV_TRY(bv_pixels_create(pixels, mix(name, 8) < 0.2 ? 2 : 1, 1, LABELS, BV_SAMPLE_F32, err));
+    for (unsigned l = 0; l < LABELS; l++)
+        ((float *)pixels->data)[l] = (float)mix(name, l);
+    return BV_OK;
+}
+
+static enum bv_status score(void *arg, const struct bv_pixels *const *images, size_t n,
+                            double *scores, struct bv_error *err)
+{
+    (void)arg;
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(images[i]->width, images[0]->width);
+        for (size_t l = 0; l < LABELS; l++)
+            scores[i * LABELS + l] = (double)((const float *)images[i]->data)[l];
+    }
+    return BV_OK;
+}
+
+// 203 rows: some files are bad, one is listed twice, one label is no number.
+static const char *write_data(void **state, const char *name, unsigned salt)
+{
+    const char *path = temporary_path(state, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    (void)fprintf(f, "path,patient_id,study_id,Edema,Mass\n");
+    for (int i = 0; i < ROWS; i++) {
+        char image[32];
+        (void)snprintf(image, sizeof image, "%s%03d.png", i % 50 == 7 ? "bad" : "x",
+                       i == 100 ? 99 : i);
+        double p = mix(image, 0);
+        (void)fprintf(f, "%s,p%d,s%d,%s,%d\n", image, i / 4, i / 2,
+                      i == 60                     ? "maybe"
+                      : mix(image, 20 + salt) < p ? "1"
+                                                  : "0",
+                      mix(image, 30 + salt) < 0.3);
+    }
+    (void)fclose(f);
+    return path;
+}
+
+struct settings {
+    const char *data, *folder;
+    uint64_t shard, n_shards;
+    bool resume;
+    long delay_ns;
+    int n_workers;
+};
+
+static enum bv_status run(const struct settings *s, struct bv_evaluation_counts *counts,
+                          struct bv_error *err)
+{
+    struct fake fake = {s->delay_ns};
+    struct bv_scorer scorer = {&fake, LABELS, prepare, score};
+    json_t *model = json_pack("{s:s, s:s}", "name", "fake", "score_kind", "pair_softmax");
+    struct bv_evaluation_run run = {.data = {.path = s->data, .labels = labels, .n_labels = LABELS},
+                                    .folder = s->folder,
+                                    .model = model,
+                                    .shard = s->shard,
+                                    .n_shards = s->n_shards ? s->n_shards : 1,
+                                    .resume = s->resume,
+                                    .block = 8,
+                                    .n_workers = s->n_workers ? s->n_workers : 3};
+    enum bv_status status = bv_evaluation_run(&run, &scorer, counts, err);
+    json_decref(model);
+    return status;
+}
+
+static void finish(const char *folder, const char *thresholds)
+{
+    struct bv_evaluation_finish f = {.folder = folder, .n_bootstrap = 40, .thresholds = thresholds};
+    struct bv_evaluation_counts counts;
+    struct bv_error err = {0};
+    assert_ok(bv_evaluation_finish(&f, &counts, &err), err);
+}
+
+static void run_whole(const char *data, const char *folder)
+{
+    struct settings s = {.data = data, .folder = folder};
+    struct bv_evaluation_counts counts;
+    struct bv_error err = {0};
+    assert_ok(run(&s, &counts, &err), err);
+    finish(folder, NULL);
+}
+
+static const char *in(const char *folder, const char *name)
+{
+    static char paths[4][512];
+    static int next;
+    char *path = paths[next++ % 4];
+    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void equal_files(const char *a, const char *b)
+{
+    struct bv_mapping x = {0}, y = {0};
+    struct bv_error err = {0};
+    assert_ok(bv_mapping_open(&x, a, 0, &err), err);
+    assert_ok(bv_mapping_open(&y, b, 0, &err), err);
+    if (x.size != y.size || memcmp(x.data, y.data, x.size) != 0)
+        fail_msg("%s and %s differ", a, b);
+    bv_mapping_close(&x);
+    bv_mapping_close(&y);
+}
+
+static const char *const results[] = {"predictions.csv", "errors.csv",      "metrics.json",
+                                      "metrics.csv",     "thresholds.json", "report.html"};
+
+static void equal_results(const char *a, const char *b)
+{
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++)
+        equal_files(in(a, results[i]), in(b, results[i]));
+}
+
+static json_t *load(const char *folder, const char *name)
+{
+    json_t *value = NULL;
+    struct bv_error err = {0};
+    assert_ok(bv_json_load(&value, in(folder, name), 1u << 24, &err), err);
+    return value;
+}
+
+// The fates of bad rows, and metrics over the others only.
+static void test_fates(void **state)
+{
+    const char *folder = temporary_path(state, "out");
+    run_whole(write_data(state, "data.csv", 0), folder);
+    json_t *metrics = load(folder, "metrics.json");
+    assert_int_equal(bv_json_integer(metrics, "rows", 0), ROWS);
+    assert_int_equal(bv_json_integer(metrics, "failed", 0), 6);
+    assert_int_equal(bv_json_integer(metrics, "evaluated", 0), ROWS - 6);
+    assert_int_equal(bv_json_integer(metrics, "duplicates", 0), 1);
+    const json_t *classes = json_object_get(metrics, "classes");
+    const json_t *edema = json_object_get(classes, "Edema");
+    assert_int_equal(bv_json_integer(edema, "n", 0), ROWS - 6);
+    double auroc = bv_json_number(edema, "auroc", -1);
+    assert_true(auroc > 0.6 && auroc < 1);
+    // A label without a column has predictions but no metric, and is not in the mean.
+    assert_string_equal(bv_json_string(json_object_get(classes, "Absent"), "auroc", ""), "NA");
+    const json_t *macro = json_object_get(metrics, "macro");
+    assert_int_equal(bv_json_integer(macro, "n_classes", 0), 2);
+    assert_int_equal(bv_json_integer(macro, "n_not_available", 0), 1);
+    double mass = bv_json_number(json_object_get(classes, "Mass"), "auroc", -1);
+    assert_true(bv_json_number(macro, "auroc", -1) == (auroc + mass) / 2);
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(metrics, "labels_without_column"), 0)),
+        "Absent");
+    assert_int_equal(bv_json_integer(json_object_get(metrics, "patient"), "n", 0), 51);
+    assert_int_equal(bv_json_integer(json_object_get(metrics, "study"), "n", 0), 102);
+    json_decref(metrics);
+    char *errors = NULL;
+    size_t size = 0;
+    struct bv_error err = {0};
+    assert_ok(bv_read_all(in(folder, "errors.csv"), 1 << 20, &errors, &size, &err), err);
+    assert_non_null(strstr(errors, "9,bad007.png,format,\"bad007.png: not an image \"\n"));
+    assert_non_null(strstr(errors, "62,x060.png,bad_label,"));
+    assert_non_null(strstr(errors, "102,x099.png,duplicate_row,"));
+    free(errors);
+}
+
+// Threads change nothing.
+static void test_workers(void **state)
+{
+    const char *data = write_data(state, "data.csv", 0);
+    struct bv_evaluation_counts counts;
+    struct bv_error err = {0};
+    run_whole(data, temporary_path(state, "a"));
+    struct settings one = {.data = data, .folder = temporary_path(state, "b"), .n_workers = 1};
+    struct settings many = {
+        .data = data, .folder = temporary_path(state, "c"), .n_workers = 16, .delay_ns = 2000000};
+    assert_ok(run(&one, &counts, &err), err);
+    assert_ok(run(&many, &counts, &err), err);
+    assert_int_equal(counts.failed, 6);
+    assert_int_equal(counts.done, ROWS);
+    equal_files(in(one.folder, "journal.tsv"), temporary_path(state, "a/journal.tsv"));
+    equal_files(in(many.folder, "journal.tsv"), temporary_path(state, "a/journal.tsv"));
+}
+
+// Killed again and again, resumed each time.
+static void test_kill(void **state)
+{
+    const char *data = write_data(state, "data.csv", 0);
+    const char *whole = temporary_path(state, "whole"), *killed = temporary_path(state, "killed");
+    run_whole(data, whole);
+    struct settings s = {.data = data, .folder = killed, .resume = true, .delay_ns = 3000000};
+    int n_killed = 0;
+    for (int i = 0; i < 200; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            struct bv_evaluation_counts counts;
+            _exit(run(&s, &counts, NULL) == BV_OK ? 0 : 1);
+        }
+        struct timespec pause = {.tv_nsec = 1000000L * (5 + 7 * (i % 9))};
+        (void)nanosleep(&pause, NULL);
+        (void)kill(child, SIGKILL);
+        int status = 0;
+        assert_true(waitpid(child, &status, 0) == child);
+        if (WIFEXITED(status)) {
+            assert_int_equal(WEXITSTATUS(status), 0);
+            break;
+        }
+        n_killed++;
+    }
+    assert_true(n_killed > 0);
+    finish(killed, NULL);
+    equal_results(whole, killed);
+}
+
+static void write_bytes(const char *path, const char *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    (void)fclose(f);
+}
+
+// A journal cut at any byte goes on from its last whole block.
+static void test_torn_journal(void **state)
+{
+    const char *data = write_data(state, "data.csv", 0);
+    const char *whole = temporary_path(state, "whole");
+    run_whole(data, whole);
+    char *bytes = NULL;
+    size_t size = 0;
+    struct bv_error err = {0};
+    assert_ok(bv_read_all(in(whole, "journal.tsv"), 1 << 24, &bytes, &size, &err), err);
+    struct settings s = {.data = data, .folder = temporary_path(state, "torn"), .resume = true};
+    for (size_t cut = 0; cut < size; cut += cut < 40 ? 7 : 977) {
+        struct bv_evaluation_counts counts;
+        (void)unlink(in(s.folder, "journal.tsv"));
+        if (cut)
+            write_bytes(in(s.folder, "journal.tsv"), bytes, cut);
+        assert_ok(run(&s, &counts, &err), err);
+        assert_int_equal(counts.resumed % 8, 0);
+        equal_files(in(whole, "journal.tsv"), in(s.folder, "journal.tsv"));
+    }
+    // A changed digit inside is not trusted, nor what follows it.
+    struct bv_evaluation_counts counts;
+    bytes[size / 2] ^= 1;
+    write_bytes(in(s.folder, "journal.tsv"), bytes, size);
+    assert_ok(run(&s, &counts, &err), err);
+    assert_in_range(counts.resumed, 1, ROWS / 2 + 8);
+    equal_files(in(whole, "journal.tsv"), in(s.folder, "journal.tsv"));
+    free(bytes);
+}
+
+static void test_shards(void **state)
+{
+    const char *data = write_data(state, "data.csv", 0);
+    const char *whole = temporary_path(state, "whole"), *parts = temporary_path(state, "parts");
+    struct bv_evaluation_counts counts;
+    struct bv_error err = {0};
+    run_whole(data, whole);
+    for (uint64_t i = 0; i < 4; i++) {
+        struct bv_evaluation_finish f = {.folder = parts, .n_bootstrap = 40};
+        struct settings s = {.data = data, .folder = parts, .shard = i, .n_shards = 4};
+        assert_ok(run(&s, &counts, &err), err);
+        assert_int_equal(counts.rows, ROWS / 4 + (i < ROWS % 4));
+        assert_int_equal(bv_evaluation_finish(&f, &counts, &err) == BV_OK, i == 3);
+        if (i < 3)
+            assert_non_null(strstr(err.text, "is not there"));
+    }
+    finish(parts, NULL);
+    equal_results(whole, parts);
+}
+
+static void expect_refusal(const struct settings *s, const char *words)
+{
+    struct bv_evaluation_counts counts;
+    struct bv_error err = {0};
+    assert_int_equal(run(s, &counts, &err), BV_ERR_ARG);
+    if (!strstr(err.text, words))
+        fail_msg("said \"%s\", not \"%s\"", err.text, words);
+}
+
+static void test_refusals(void **state)
+{
+    struct settings s = {.data = write_data(state, "data.csv", 0),
+                         .folder = temporary_path(state, "out")};
+    run_whole(s.data, s.folder);
+    expect_refusal(&s, "--resume");
+    s.resume = true;
+    (void)write_data(state, "data.csv", 1);
+    expect_refusal(&s, "the data of this run are not those of the journal");
+    struct bv_evaluation_finish f = {.folder = s.folder};
+    struct bv_evaluation_counts counts;
+    struct bv_error err = {0};
+    assert_int_equal(bv_evaluation_finish(&f, &counts, &err), BV_ERR_ARG);
+    assert_non_null(strstr(err.text, "has changed"));
+    s.data = temporary_file(state, "empty.csv", "path,Edema\n", 11);
+    s.folder = temporary_path(state, "empty");
+    expect_refusal(&s, "no row");
+    f.folder = temporary_path(state, "nothing");
+    assert_int_equal(bv_evaluation_finish(&f, &counts, &err), BV_ERR_IO);
+}
+
+// Thresholds and calibrations come from other data, or it is said that they do not.
+static void test_fitted(void **state)
+{
+    const char *fit = temporary_path(state, "fit"), *out = temporary_path(state, "out");
+    const char *calibration = temporary_path(state, "platt.json");
+    struct bv_evaluation_counts counts;
+    struct bv_error err = {0};
+    run_whole(write_data(state, "val.csv", 1), fit);
+    run_whole(write_data(state, "test.csv", 0), out);
+    finish(out, in(fit, "thresholds.json"));
+    json_t *metrics = load(out, "metrics.json"), *thresholds = load(fit, "thresholds.json");
+    const json_t *edema = json_object_get(json_object_get(metrics, "classes"), "Edema");
+    const json_t *images = json_object_get(json_object_get(thresholds, "units"), "image");
+    assert_true(bv_json_number(edema, "threshold", -1) == bv_json_number(images, "Edema", -2));
+    assert_true(bv_json_number(edema, "f1", -1) > 0);
+    json_decref(metrics);
+    json_decref(thresholds);
+    struct bv_evaluation_finish same = {.folder = fit,
+                                        .thresholds = temporary_path(state, "fit/thresholds.json")};
+    assert_int_equal(bv_evaluation_finish(&same, &counts, &err), BV_ERR_ARG);
+    assert_non_null(strstr(err.text, "very data"));
+    same.same_data = true;
+    assert_ok(bv_evaluation_finish(&same, &counts, &err), err);
+    // The label without truth cannot be calibrated.
+    assert_int_equal(bv_evaluation_calibrate(fit, NULL, BV_CALIBRATION_PLATT, calibration, &err),
+                     BV_ERR_ARG);
+    assert_non_null(strstr(err.text, "Absent"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_folder, temporary_folder_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_fates),  TEST(test_workers),  TEST(test_kill),   TEST(test_torn_journal),
+        TEST(test_shards), TEST(test_refusals), TEST(test_fitted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

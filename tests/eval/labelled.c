@@ -1,0 +1,161 @@
+// Tests of the labelled CSV file: columns, truth values, the fate of bad rows.
+#include <string.h>
+
+#include "checkpoint/temporary.h"
+#include "eval/labelled.h"
+#include "support/check.h"
+
+static const char *const labels[] = {"Edema", "Pleural Effusion"};
+
+static struct bv_labelled_options options_for(const char *path)
+{
+    return (struct bv_labelled_options){.path = path, .labels = labels, .n_labels = 2};
+}
+
+static const char *write_file(void **state, const char *text)
+{
+    return temporary_file(state, "data.csv", text, strlen(text));
+}
+
+// All rows in one string: path:truths(patient,study)!reason, truths as 0, 1 and -.
+static void dump(const struct bv_labelled_options *options, char *out, size_t room)
+{
+    struct bv_error err = {0};
+    struct bv_labelled *data = NULL;
+    const struct bv_labelled_row *row = NULL;
+    size_t used = 0;
+    out[0] = 0;
+    assert_ok(bv_labelled_open(&data, options, &err), err);
+    for (;;) {
+        assert_ok(bv_labelled_next(data, &row, &err), err);
+        if (!row)
+            break;
+        used += (size_t)snprintf(out + used, room - used, "%s:%c%c", row->path,
+                                 "01-"[row->truth[0]], "01-"[row->truth[1]]);
+        if (row->patient || row->study)
+            used +=
+                (size_t)snprintf(out + used, room - used, "(%s,%s)",
+                                 row->patient ? row->patient : "", row->study ? row->study : "");
+        if (row->reason)
+            used += (size_t)snprintf(out + used, room - used, "!%s", row->reason);
+        used += (size_t)snprintf(out + used, room - used, " ");
+    }
+    bv_labelled_close(&data);
+    assert_null(data);
+}
+
+static void test_truths(void **state)
+{
+    const char *path = write_file(state, "Path,Edema,pleural_effusion,Patient_ID,study\n"
+                                         "a,1,0,p1,s1\nb,1.0,-1,p1,\nc,,0.0,,s2\nd,-1.0, ,,\n");
+    struct bv_labelled_options o = options_for(path);
+    char text[512];
+    dump(&o, text, sizeof text);
+    assert_string_equal(text, "a:10(p1,s1) b:1-(p1,) c:-0(,s2) d:-- ");
+    o.uncertain = BV_UNCERTAIN_ONE;
+    o.blank_is_zero = true;
+    dump(&o, text, sizeof text);
+    assert_string_equal(text, "a:10(p1,s1) b:11(p1,) c:00(,s2) d:10 ");
+    o.uncertain = BV_UNCERTAIN_ZERO;
+    dump(&o, text, sizeof text);
+    assert_string_equal(text, "a:10(p1,s1) b:10(p1,) c:00(,s2) d:00 ");
+}
+
+// GLoRIA's constants; labels that it has none for stay without truth.
+static void test_policy(void **state)
+{
+    static const char *const all[] = {"Atelectasis",  "Edema",         "Pleural effusion",
+                                      "Cardiomegaly", "Consolidation", "Fracture"};
+    static const uint8_t expected[] = {1, 1, 1, 0, 0, BV_TRUTH_NONE};
+    const char *path = write_file(
+        state, "path,Atelectasis,Edema,Pleural effusion,Cardiomegaly,Consolidation,Fracture\n"
+               "a,-1,-1,-1,-1,-1,-1\n");
+    struct bv_labelled_options o = {
+        .path = path, .labels = all, .n_labels = 6, .uncertain = BV_UNCERTAIN_POLICY};
+    struct bv_error err = {0};
+    struct bv_labelled *data = NULL;
+    const struct bv_labelled_row *row = NULL;
+    assert_ok(bv_labelled_open(&data, &o, &err), err);
+    assert_ok(bv_labelled_next(data, &row, &err), err);
+    assert_memory_equal(row->truth, expected, sizeof expected);
+    bv_labelled_close(&data);
+}
+
+static void test_bad_rows(void **state)
+{
+    const char *path = write_file(state, "path,Edema,Pleural Effusion\na,2,0\nb,yes,0\nc,1\n,1,1\n"
+                                         "d,1,0\nd,0,0\ne,0,1,1\n");
+    struct bv_labelled_options o = options_for(path);
+    char text[512];
+    dump(&o, text, sizeof text);
+    assert_string_equal(text, "a:--!bad_label b:--!bad_label c:--!missing_fields "
+                              ":--!no_path d:10 d:--!duplicate_row e:--!missing_fields ");
+}
+
+static void test_lists_and_conditions(void **state)
+{
+    const char *path = write_file(state, "file,findings,split\na,edema|mass,val\n"
+                                         "b,no finding,train\nc, Pleural_Effusion |edema,val\n"
+                                         "d,edematous,val\n");
+    static const char *const where[] = {"split=val"};
+    struct bv_labelled_options o = options_for(path);
+    o.list_column = "findings";
+    o.where = where;
+    o.n_where = 1;
+    char text[512];
+    dump(&o, text, sizeof text);
+    assert_string_equal(text, "a:10 c:11 d:00 ");
+}
+
+static void expect_failure(void **state, const char *csv, struct bv_labelled_options options,
+                           const char *words)
+{
+    struct bv_error err = {0};
+    struct bv_labelled *data = NULL;
+    options.path = write_file(state, csv);
+    assert_int_equal(bv_labelled_open(&data, &options, &err), BV_ERR_ARG);
+    if (!strstr(err.text, words))
+        fail_msg("said \"%s\", not \"%s\"", err.text, words);
+    assert_null(data);
+}
+
+static void test_columns(void **state)
+{
+    static const char *const where[] = {"split=val"}, *const no_equals[] = {"split"};
+    struct bv_labelled_options o = options_for(NULL);
+    expect_failure(state, "id,Edema\n", o, "no column \"path\" among \"id\", \"Edema\"");
+    o.path_column = "picture";
+    expect_failure(state, "path,Edema\n", o, "no column \"picture\"");
+    o.path_column = NULL;
+    o.where = where;
+    o.n_where = 1;
+    expect_failure(state, "path,Edema\n", o, "no column \"split\"");
+    o.where = no_equals;
+    expect_failure(state, "path,Edema\n", o, "COLUMN=VALUE");
+}
+
+static void test_has_label(void **state)
+{
+    struct bv_labelled_options o = options_for(write_file(state, "path,EDEMA\n"));
+    struct bv_error err = {0};
+    struct bv_labelled *data = NULL;
+    assert_ok(bv_labelled_open(&data, &o, &err), err);
+    assert_true(bv_labelled_has_label(data, 0));
+    assert_false(bv_labelled_has_label(data, 1));
+    assert_false(bv_labelled_has_patients(data));
+    bv_labelled_close(&data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_truths, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_policy, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_bad_rows, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_lists_and_conditions, temporary_folder,
+                                        temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_columns, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_has_label, temporary_folder, temporary_folder_remove),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
