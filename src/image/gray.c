@@ -3,36 +3,54 @@
 #include <float.h>
 #include <math.h>
 
-static bool is_padding(const struct bv_image *image, double value)
-{
-    return image->has_padding && value >= image->padding_low && value <= image->padding_high;
-}
-
-static void range(const struct bv_image *image, bool with_padding, double *low, double *high)
-{
-    size_t n = (size_t)image->width * (size_t)image->height * (size_t)image->channels;
-    double least = DBL_MAX, most = -DBL_MAX;
-    for (size_t i = 0; i < n; i++) {
-        double v = bv_image_value(image, i);
-        if (!with_padding && is_padding(image, v))
-            continue;
-        least = v < least ? v : least;
-        most = v > most ? v : most;
+// The extremes of n samples of one type: the loops that run over every pixel of every file.
+#define DEFINE_EXTREMES(name, type)                                                                \
+    static void name(const void *samples, size_t n, double *low, double *high)                     \
+    {                                                                                              \
+        const type *v = samples;                                                                   \
+        type least = v[0], most = v[0];                                                            \
+        for (size_t i = 1; i < n; i++) {                                                           \
+            least = v[i] < least ? v[i] : least;                                                   \
+            most = v[i] > most ? v[i] : most;                                                      \
+        }                                                                                          \
+        *low = (double)least;                                                                      \
+        *high = (double)most;                                                                      \
     }
-    *low = least;
-    *high = most;
-}
+
+DEFINE_EXTREMES(extremes_u8, uint8_t)
+DEFINE_EXTREMES(extremes_u16, uint16_t)
+DEFINE_EXTREMES(extremes_i16, int16_t)
+DEFINE_EXTREMES(extremes_i32, int32_t)
+DEFINE_EXTREMES(extremes_f32, float)
 
 void bv_gray_full_range(const struct bv_image *image, double *low, double *high)
 {
-    range(image, true, low, high);
+    static void (*const extremes[])(const void *, size_t, double *, double *) = {
+        [BV_SAMPLE_U8] = extremes_u8,   [BV_SAMPLE_U16] = extremes_u16,
+        [BV_SAMPLE_I16] = extremes_i16, [BV_SAMPLE_I32] = extremes_i32,
+        [BV_SAMPLE_F32] = extremes_f32,
+    };
+    size_t n = (size_t)image->width * (size_t)image->height * (size_t)image->channels;
+    extremes[image->sample](image->pixels, n, low, high);
 }
 
 void bv_gray_range(const struct bv_image *image, double *low, double *high)
 {
-    range(image, false, low, high);
-    if (*low > *high)
-        range(image, true, low, high);
+    size_t n = (size_t)image->width * (size_t)image->height * (size_t)image->channels;
+    double least = DBL_MAX, most = -DBL_MAX;
+    for (size_t i = 0; image->has_padding && i < n; i++) {
+        double v = bv_image_value(image, i);
+        if (v >= image->padding_low && v <= image->padding_high)
+            continue;
+        least = v < least ? v : least;
+        most = v > most ? v : most;
+    }
+    if (least > most) {
+        bv_gray_full_range(image, low, high);
+        return;
+    }
+    *low = least;
+    *high = most;
 }
 
 static double look_up(const struct bv_lut *lut, double value)
