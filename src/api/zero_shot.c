@@ -30,8 +30,11 @@ enum bv_status bv_zero_shot_open(struct bv_engine *engine, const char *labels, s
 {
     struct bv_error *err = bv_begin(engine->context);
     const struct bv_model *model = bv_session_model(engine->session);
-    if (!bv_model_has_image(model) || !bv_model_has_text(model))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" is not a dual encoder: it cannot classify",
+    const json_t *head = json_object_get(json_object_get(model->card, "scoring"), "labels");
+    if (!bv_model_has_image(model) || (!bv_model_has_text(model) && !head))
+        return bv_fail(err, BV_ERR_ARG,
+                       "model \"%s\" has neither a text encoder nor a trained head: it cannot "
+                       "classify",
                        model->name);
     struct bv_zero_shot *z = calloc(1, sizeof *z);
     if (!z)
@@ -87,22 +90,49 @@ const char *bv_zero_shot_warning(const struct bv_zero_shot *z)
     return z->warning[0] ? z->warning : NULL;
 }
 
+// Runs the outputs that the classifier wants, and scores them.
+static enum bv_status score_pixels(struct bv_zero_shot *z, struct bv_result *r,
+                                   const struct bv_pixels *pixels, struct bv_error *err)
+{
+    struct bv_session *session = z->engine->session;
+    const char *regions = bv_classifier_region_output(z->classifier);
+    struct bv_output_shape shape = {0};
+    size_t R = 0, D = bv_classifier_dim(z->classifier);
+    if (regions) {
+        BV_TRY(
+            bv_session_image_shape(session, regions, pixels->height, pixels->width, &shape, err));
+        R = 1;
+        for (int d = 0; d + 1 < shape.rank; d++)
+            R *= (size_t)shape.dim[d];
+    }
+    float *image = malloc(D * sizeof *image), *local = malloc((R * D + 1) * sizeof *local);
+    enum bv_status status = BV_OK;
+    struct bv_wanted wanted[] = {{bv_classifier_output(z->classifier), image}, {regions, local}};
+    if (!image || !local)
+        status = bv_fail_nomem(err, "scores");
+    if (status == BV_OK)
+        status = bv_session_encode_pixels(session, pixels->data, 1, pixels->height, pixels->width,
+                                          pixels->channels, wanted, regions ? 2 : 1, err);
+    if (status == BV_OK)
+        status = bv_classifier_score_image(z->classifier, image, regions ? local : NULL, R,
+                                           r->scores, r->positive, r->negative, err);
+    free(image);
+    free(local);
+    return status;
+}
+
 static enum bv_status score(struct bv_zero_shot *z, struct bv_result *r, struct bv_error *err)
 {
-    size_t n = z->labels.n, D = bv_classifier_dim(z->classifier);
-    float *embedding = malloc(D * sizeof *embedding);
+    size_t n = z->labels.n;
+    struct bv_pixels pixels = {0};
     r->scores = calloc(n, sizeof *r->scores);
     r->positive = calloc(n, sizeof *r->positive);
     r->negative = calloc(n, sizeof *r->negative);
-    enum bv_status status = BV_OK;
-    if (!embedding || !r->scores || !r->positive || !r->negative)
-        status = bv_fail_nomem(err, "scores");
-    if (status == BV_OK)
-        status = bv_engine_run_image(z->engine, r->image, embedding, err);
-    if (status == BV_OK)
-        status = bv_classifier_score(z->classifier, embedding, 1, r->scores, r->positive,
-                                     r->negative, err);
-    free(embedding);
+    if (!r->scores || !r->positive || !r->negative)
+        return bv_fail_nomem(err, "scores");
+    BV_TRY(bv_recipe_run(bv_session_model(z->engine->session)->recipe, r->image, &pixels, err));
+    enum bv_status status = score_pixels(z, r, &pixels, err);
+    bv_pixels_free(&pixels);
     return status;
 }
 
@@ -168,6 +198,16 @@ const char *bv_result_warning_text(const struct bv_result *r, size_t i)
     return r->image->warnings.items[i].text;
 }
 
+// What the score was made of.
+static const char *positive_name(const struct bv_result *r)
+{
+    enum bv_score_rule rule = bv_classifier_scoring(r->zero_shot->classifier)->rule;
+    return rule == BV_SCORE_OPERATING_POINT      ? "logit"
+           : rule == BV_SCORE_MUTUAL_INFORMATION ? "critic"
+           : rule == BV_SCORE_GLOBAL_LOCAL       ? "similarity"
+                                                 : "positive_cosine";
+}
+
 static json_t *scores_json(const struct bv_result *r)
 {
     const struct bv_zero_shot *z = r->zero_shot;
@@ -175,7 +215,7 @@ static json_t *scores_json(const struct bv_result *r)
     for (size_t i = 0; i < z->labels.n; i++) {
         json_t *s =
             json_pack("{s:s, s:f, s:s, s:f}", "label", z->labels.items[i].name, "score",
-                      r->scores[i], "kind", bv_result_kind(r), "positive_cosine", r->positive[i]);
+                      r->scores[i], "kind", bv_result_kind(r), positive_name(r), r->positive[i]);
         if (z->labels.items[i].n_negative > 0)
             (void)json_object_set_new(s, "negative_cosine", json_real(r->negative[i]));
         (void)json_array_append_new(list, s);

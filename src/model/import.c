@@ -59,6 +59,16 @@ static void take_config(struct import *im)
     free(text);
 }
 
+// Adds the other checkpoints that a system is made of (BioViL's image model beside its text model).
+static enum bv_status add_beside(struct import *im, struct bv_error *err)
+{
+    size_t i;
+    const json_t *part;
+    json_array_foreach(json_object_get(im->card, "beside"), i, part) BV_TRY(bv_checkpoint_add(
+        im->checkpoint, bv_json_string(part, "file", ""), bv_json_string(part, "prefix", ""), err));
+    return BV_OK;
+}
+
 static enum bv_status choose_card(struct import *im, struct bv_error *err)
 {
     const struct bv_import_options *o = im->options;
@@ -84,7 +94,8 @@ static enum bv_status check_table(const struct bv_weights *weights, size_t n_tok
                                   struct bv_error *err)
 {
     static const char *const tables[] = {"text.embeddings.word_embeddings.weight",
-                                         "text.token_embedding.weight"};
+                                         "text.token_embedding.weight",
+                                         "text.word_embeddings.weight"};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         const struct bv_weight *w = bv_weights_find(weights, tables[i]);
         if (w &&
@@ -127,9 +138,25 @@ static bool graph_reads_rows(const struct bv_graph *g, const char *name)
     return false;
 }
 
+// Weights of the scoring rule: card["scoring"]["weights"] holds patterns.
+static bool scoring_reads(const json_t *card, const char *name)
+{
+    const json_t *patterns = json_object_get(json_object_get(card, "scoring"), "weights");
+    size_t i;
+    const json_t *pattern;
+    json_array_foreach(patterns, i, pattern)
+    {
+        const char *text = json_string_value(pattern);
+        if (text && bv_pattern_matches(text, name))
+            return true;
+    }
+    return false;
+}
+
 // Weights that the definitions never ask for are unexpected: they mean another architecture.
 static enum bv_status check_unread(const struct import *im, const struct bv_graph *image,
-                                   const struct bv_graph *text, struct bv_error *err)
+                                   const struct bv_graph *pair, const struct bv_graph *text,
+                                   struct bv_error *err)
 {
     char list[1500];
     size_t used = 0;
@@ -138,8 +165,9 @@ static enum bv_status check_unread(const struct import *im, const struct bv_grap
     const char *scale_name = bv_json_string(scale, "tensor", "logit_scale");
     for (size_t i = 0; i < im->staging.n; i++) {
         const char *name = im->staging.specs[i].name;
-        if (graph_reads(image, name) || graph_reads(text, name) || graph_reads_rows(text, name) ||
-            strcmp(name, scale_name) == 0)
+        if (graph_reads(image, name) || graph_reads(pair, name) || graph_reads(text, name) ||
+            graph_reads_rows(text, name) || strcmp(name, scale_name) == 0 ||
+            scoring_reads(im->card, name))
             continue;
         const char *source = im->staging.sources[i].source->name;
         if (strlen(source) + 3 < sizeof list - used)
@@ -160,7 +188,7 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
     struct bv_weights *shapes = NULL;
     struct bv_tokenizer *tokenizer = NULL;
     struct bv_model *model = NULL;
-    struct bv_graph *image = NULL, *text = NULL;
+    struct bv_graph *image = NULL, *pair = NULL, *text = NULL;
     BV_TRY(bv_staging_shapes(&im->staging, &shapes, err));
     enum bv_status status = take_tokenizer(im, &tokenizer, err);
     if (status == BV_OK && tokenizer)
@@ -172,14 +200,17 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
     }
     BV_TRY(bv_model_assemble(&model, shapes, json_incref(im->card), tokenizer, err));
     int64_t side = model->image_height > 0 ? model->image_height : 224;
+    int64_t C = bv_model_has_image(model) ? bv_recipe_channels(model->recipe) : 0;
     if (bv_model_has_image(model))
-        status = bv_model_image_graph(model, 1, side, side, bv_recipe_channels(model->recipe),
-                                      &image, err);
+        status = bv_model_image_graph(model, 1, side, side, C, &image, err);
+    if (status == BV_OK && bv_model_takes_prior(model))
+        status = bv_model_pair_graph(model, 1, side, side, C, &pair, err);
     if (status == BV_OK && bv_model_has_text(model))
         status = bv_model_text_graph(model, 1, 2, &text, err);
     if (status == BV_OK)
-        status = check_unread(im, image, text, err);
+        status = check_unread(im, image, pair, text, err);
     bv_graph_destroy(&image);
+    bv_graph_destroy(&pair);
     bv_graph_destroy(&text);
     bv_model_unload(&model);
     return status;
@@ -187,8 +218,8 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
 
 static void strip_card(json_t *card)
 {
-    static const char *const import_only[] = {"tensors", "ignore", "recognise", "vocabulary",
-                                              "half"};
+    static const char *const import_only[] = {"tensors",    "ignore", "recognise",
+                                              "vocabulary", "half",   "beside"};
     for (size_t i = 0; i < sizeof import_only / sizeof *import_only; i++)
         (void)json_object_del(card, import_only[i]);
 }
@@ -285,6 +316,7 @@ static enum bv_status run(struct import *im, const char *source, const char *pat
         BV_TRY(bv_card_load(&im->card, im->options->system, err));
     BV_TRY(bv_checkpoint_open(&im->checkpoint, source, err));
     BV_TRY(choose_card(im, err));
+    BV_TRY(add_beside(im, err));
     BV_TRY(bv_rules_create(&im->rules, im->card, err));
     BV_TRY(bv_stage(&im->staging, im->checkpoint, im->rules, json_object_get(im->card, "half"),
                     im->options->dtype, im->options->keep_dtype, err));

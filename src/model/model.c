@@ -19,6 +19,11 @@ bool bv_model_has_text(const struct bv_model *model)
     return json_is_object(json_object_get(model->card, "text"));
 }
 
+bool bv_model_takes_prior(const struct bv_model *model)
+{
+    return bv_vision_takes_prior(json_object_get(model->card, "image"));
+}
+
 void bv_model_unload(struct bv_model **out)
 {
     struct bv_model *m = *out;
@@ -151,12 +156,12 @@ enum bv_status bv_model_load(struct bv_model **out, const char *path, struct bv_
 
 // Marks every member of tower["outputs"] as an output of the graph.
 static void add_outputs(struct bv_graph *g, const json_t *tower, const struct bv_features *features,
-                        struct bv_tensor *lengths)
+                        const struct bv_text_inputs *text)
 {
     const char *name;
     json_t *output;
     json_object_foreach(json_object_get(tower, "outputs"), name, output)(void)
-        bv_graph_output(g, bv_output_build(g, output, features, lengths), name);
+        bv_graph_output(g, bv_output_build(g, output, features, text), name);
 }
 
 enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
@@ -173,6 +178,23 @@ enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int
     return bv_graph_status(g, err);
 }
 
+enum bv_status bv_model_pair_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
+                                   int64_t C, struct bv_graph **graph, struct bv_error *err)
+{
+    BV_TRY(bv_graph_create(graph, model->weights, err));
+    struct bv_graph *g = *graph;
+    const json_t *tower = json_object_get(model->card, "image");
+    const json_t *steps = json_object_get(tower, "input");
+    struct bv_tensor *x = bv_graph_input(g, "pixels", BV_F32, 4, (int64_t[]){N, H, W, C});
+    struct bv_tensor *prior = bv_graph_input(g, "prior", BV_F32, 4, (int64_t[]){N, H, W, C});
+    x = bv_steps_build(g, steps, x, NULL);
+    prior = bv_steps_build(g, steps, prior, NULL);
+    struct bv_features features = {0};
+    bv_vision_build_pair(g, tower, "image.", x, prior, &features);
+    add_outputs(g, tower, &features, NULL);
+    return bv_graph_status(g, err);
+}
+
 enum bv_status bv_model_text_graph(const struct bv_model *model, int64_t B, int64_t T,
                                    struct bv_graph **graph, struct bv_error *err)
 {
@@ -183,10 +205,11 @@ enum bv_status bv_model_text_graph(const struct bv_model *model, int64_t B, int6
         .ids = bv_graph_input(g, "ids", BV_I32, 2, (int64_t[]){B, T}),
         .lengths = bv_graph_input(g, "lengths", BV_I32, 1, (int64_t[]){B}),
         .last = bv_graph_input(g, "last", BV_I32, 2, (int64_t[]){B, 1}),
+        .inner = bv_graph_input(g, "inner", BV_I32, 1, (int64_t[]){B}),
     };
     struct bv_features features = {0};
     bv_text_build(g, tower, "text.", &in, &features);
-    add_outputs(g, tower, &features, in.lengths);
+    add_outputs(g, tower, &features, &in);
     return bv_graph_status(g, err);
 }
 

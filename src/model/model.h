@@ -42,14 +42,19 @@ void bv_model_digest(const struct bv_safetensors *file, char hex[65]);
 
 bool bv_model_has_image(const struct bv_model *model);
 bool bv_model_has_text(const struct bv_model *model);
+bool bv_model_takes_prior(const struct bv_model *model); // an earlier image of the same patient
 
 // The graph of the image tower for N images of H×W×C: input "pixels" [N,H,W,C], one output per
 // member of card.image.outputs. The caller owns *graph, also when it holds a failure.
 enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
                                     int64_t C, struct bv_graph **graph, struct bv_error *err);
 
+// The same with a second input "prior" [N,H,W,C]; BV_ERR_ARG where the encoder takes none.
+enum bv_status bv_model_pair_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
+                                   int64_t C, struct bv_graph **graph, struct bv_error *err);
+
 // The graph of the text tower for B sequences of T tokens: inputs "ids" [B,T], "lengths" [B],
-// "last" [B,1]; one output per member of card.text.outputs.
+// "last" [B,1], "inner" [B] (see text/encoder.h); one output per member of card.text.outputs.
 enum bv_status bv_model_text_graph(const struct bv_model *model, int64_t B, int64_t T,
                                    struct bv_graph **graph, struct bv_error *err);
 

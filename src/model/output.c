@@ -1,5 +1,6 @@
 #include "model/output.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,9 +28,53 @@ static struct bv_tensor *linear_step(struct bv_graph *g, struct bv_tensor *x, co
     return bv_linear(g, x, "%s", name);
 }
 
-static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_tensor *x,
-                              struct bv_tensor *lengths)
+// [N,h,w,C] to [N,C·h·w], channels first, as PyTorch flattens a feature map.
+static struct bv_tensor *flatten(struct bv_graph *g, struct bv_tensor *x)
 {
+    x = bv_permute(g, x, (int[]){0, 3, 1, 2});
+    return bv_reshape(g, x, 2, (int64_t[]){bv_dim(x, 0), -1});
+}
+
+// torch's MultiheadAttention with the mean of x [B,T,C] as its one query: weights NAME.qkv (its
+// in_proj) and NAME.proj. x [B,C] counts as one row.
+static struct bv_tensor *attention_pool(struct bv_graph *g, struct bv_tensor *x,
+                                        struct bv_tensor *lengths, const char *name, int heads)
+{
+    int64_t B = bv_dim(x, 0), C = x ? bv_last_dim(x) : 1;
+    if (x && x->rank == 2) {
+        x = bv_reshape(g, x, 3, (int64_t[]){B, 1, C});
+        lengths = NULL;
+    }
+    struct bv_tensor *mean = bv_reduce(g, x, lengths, BV_REDUCE_MEAN);
+    mean = bv_reshape(g, mean, 3, (int64_t[]){B, 1, C});
+    struct bv_tensor *q = bv_slice(g, bv_linear(g, mean, "%s.qkv", name), 2, 0, C);
+    struct bv_tensor *kv = bv_linear(g, x, "%s.qkv", name);
+    if (heads < 1 || C % heads != 0)
+        return bv_graph_fail(g, BV_ERR_MODEL, "%d heads do not divide a width of %lld", heads,
+                             (long long)C);
+    struct bv_attention_params a = {.heads = heads, .head_dim = (int)(C / heads)};
+    a.scale = 1 / sqrtf((float)a.head_dim);
+    a.k_offset = C;
+    a.v_offset = 2 * C;
+    struct bv_tensor *y = bv_attention(g, q, kv, kv, NULL, lengths, &a);
+    y = bv_linear(g, y, "%s.proj", name);
+    return bv_reshape(g, y, 2, (int64_t[]){B, C});
+}
+
+// The largest of the tokens between the special ones at both ends.
+static struct bv_tensor *max_inner(struct bv_graph *g, struct bv_tensor *x,
+                                   const struct bv_text_inputs *text)
+{
+    if (!text || bv_dim(x, 1) < 3)
+        return bv_reduce(g, x, text ? text->lengths : NULL, BV_REDUCE_MAX);
+    x = bv_slice(g, x, 1, 1, bv_dim(x, 1) - 1);
+    return bv_reduce(g, x, text->inner, BV_REDUCE_MAX);
+}
+
+static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_tensor *x,
+                              const struct bv_text_inputs *text)
+{
+    struct bv_tensor *lengths = text ? text->lengths : NULL;
     const char *op = json_string_value(json_array_get(s, 0));
     const char *name = json_string_value(json_array_get(s, 1));
     const json_t *number = json_array_get(s, 2);
@@ -39,12 +84,20 @@ static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_ten
         bool padded = name && strcmp(name, "padded") == 0;
         return bv_reduce(g, x, padded ? NULL : lengths, BV_REDUCE_MEAN);
     }
+    if (strcmp(op, "max") == 0 && name && strcmp(name, "inner") == 0)
+        return max_inner(g, x, text);
     if (strcmp(op, "max") == 0)
         return bv_reduce(g, x, lengths, BV_REDUCE_MAX);
     if (strcmp(op, "sum") == 0)
         return bv_reduce(g, x, lengths, BV_REDUCE_SUM);
     if (strcmp(op, "l2") == 0)
         return bv_l2_normalize(g, x, 1e-12f);
+    if (strcmp(op, "flatten") == 0)
+        return flatten(g, x);
+    if (strcmp(op, "mean_pool") == 0) {
+        int size = (int)json_integer_value(json_array_get(s, 1));
+        return bv_mean_pool(g, x, size, size);
+    }
     if (strcmp(op, "tokens") == 0)
         return bv_reshape(g, x, 3, (int64_t[]){bv_dim(x, 0), -1, x ? bv_last_dim(x) : 1});
     if (strcmp(op, "scale") == 0)
@@ -62,15 +115,17 @@ static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_ten
         return bv_batch_norm(g, x, number ? (float)json_number_value(number) : 1e-5f, "%s", name);
     if (strcmp(op, "layer_norm") == 0)
         return bv_layer_norm(g, x, number ? (float)json_number_value(number) : 1e-5f, "%s", name);
+    if (strcmp(op, "attention_pool") == 0)
+        return attention_pool(g, x, lengths, name, (int)json_integer_value(number));
     return bv_graph_fail(g, BV_ERR_MODEL, "the card has an unknown step \"%s\"", op);
 }
 
 struct bv_tensor *bv_steps_build(struct bv_graph *g, const json_t *steps, struct bv_tensor *x,
-                                 struct bv_tensor *lengths)
+                                 const struct bv_text_inputs *text)
 {
     size_t i;
     const json_t *s;
-    json_array_foreach(steps, i, s) x = step(g, s, x, lengths);
+    json_array_foreach(steps, i, s) x = step(g, s, x, text);
     return x;
 }
 
@@ -97,7 +152,8 @@ static struct bv_tensor *find_feature(struct bv_graph *g, const struct bv_featur
 }
 
 struct bv_tensor *bv_output_build(struct bv_graph *g, const json_t *output,
-                                  const struct bv_features *features, struct bv_tensor *lengths)
+                                  const struct bv_features *features,
+                                  const struct bv_text_inputs *text)
 {
     const json_t *from = json_object_get(output, "from");
     struct bv_tensor *x = NULL;
@@ -108,13 +164,13 @@ struct bv_tensor *bv_output_build(struct bv_graph *g, const json_t *output,
         const json_t *name;
         json_array_foreach(from, i, name)
         {
-            const char *text = json_string_value(name);
-            struct bv_tensor *t = find_feature(g, features, text ? text : "");
+            const char *feature = json_string_value(name);
+            struct bv_tensor *t = find_feature(g, features, feature ? feature : "");
             x = i == 0 ? t : bv_add(g, x, t);
         }
         if (strcmp(bv_json_string(output, "combine", "mean"), "mean") == 0 &&
             json_array_size(from) > 1)
             x = bv_scale(g, x, 1.0f / (float)json_array_size(from), 0);
     }
-    return bv_steps_build(g, json_object_get(output, "steps"), x, lengths);
+    return bv_steps_build(g, json_object_get(output, "steps"), x, text);
 }

@@ -7,6 +7,13 @@
 //   ["relu"] ["gelu"] ["tanh"] ["sigmoid"]
 //   ["mean"] ["max"] ["sum"]                    over tokens or positions (real tokens only)
 //   ["mean", "padded"]                          over all rows of the batch, as some authors do
+//   ["max", "inner"]                            over the tokens between the special ones at the
+//   ends
+//   ["attention_pool", NAME, heads]             attention whose one query is the mean; NAME.qkv and
+//                                               NAME.proj
+//   ["mean_pool", size]                         windows of size×size
+//   ["flatten"]                                 [N,h,w,C] to [N,C·h·w], channels first
+//   ["interpolate", size, align_corners]        bilinear, to size×size
 //   ["tokens"]                                  [N,h,w,C] to [N,h·w,C]
 //   ["l2"] ["scale", factor]
 #ifndef BV_MODEL_OUTPUT_H
@@ -14,14 +21,16 @@
 
 #include "base/json.h"
 #include "graph/features.h"
+#include "text/encoder.h"
 
-// Builds one output from an encoder's features; lengths (may be NULL) are those of the token axis.
-// Unknown features and steps are failures of the graph that name them.
+// Builds one output from an encoder's features; text (NULL for images) tells how long sequences
+// are. Unknown features and steps are failures of the graph that name them.
 struct bv_tensor *bv_output_build(struct bv_graph *g, const json_t *output,
-                                  const struct bv_features *features, struct bv_tensor *lengths);
+                                  const struct bv_features *features,
+                                  const struct bv_text_inputs *text);
 
 // Applies steps to x; for tower inputs and heads.
 struct bv_tensor *bv_steps_build(struct bv_graph *g, const json_t *steps, struct bv_tensor *x,
-                                 struct bv_tensor *lengths);
+                                 const struct bv_text_inputs *text);
 
 #endif

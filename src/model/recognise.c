@@ -60,12 +60,47 @@ static bool config_fits(const struct bv_checkpoint *c, const json_t *wanted)
     return fits;
 }
 
+// Files that must lie beside the checkpoint.
+static bool files_fit(const struct bv_checkpoint *c, const json_t *files)
+{
+    size_t i;
+    const json_t *file;
+    json_array_foreach(files, i, file)
+    {
+        const char *name = json_string_value(file);
+        if (!name || !bv_checkpoint_has_file(c, name))
+            return false;
+    }
+    return true;
+}
+
+// {"tensor": [64, 1, null, null]}: null stands for any size.
+static bool shapes_fit(const struct bv_checkpoint *c, const json_t *shapes)
+{
+    const char *name;
+    json_t *shape;
+    json_object_foreach((json_t *)(uintptr_t)shapes, name, shape)
+    {
+        const struct bv_checkpoint_tensor *t = bv_checkpoint_find(c, name);
+        if (!t || (size_t)t->n_dims != json_array_size(shape))
+            return false;
+        for (int d = 0; d < t->n_dims; d++) {
+            const json_t *size = json_array_get(shape, (size_t)d);
+            if (json_is_integer(size) && json_integer_value(size) != t->shape[d])
+                return false;
+        }
+    }
+    return true;
+}
+
 bool bv_recognise_fits(const struct bv_checkpoint *c, const json_t *card)
 {
     const json_t *spec = json_object_get(card, "recognise");
     const json_t *all = json_object_get(spec, "all");
     return json_array_size(all) > 0 && count_matches(c, all) == json_array_size(all) &&
            count_matches(c, json_object_get(spec, "none")) == 0 &&
+           shapes_fit(c, json_object_get(spec, "shapes")) &&
+           files_fit(c, json_object_get(spec, "beside")) &&
            config_fits(c, json_object_get(spec, "config"));
 }
 
@@ -103,6 +138,8 @@ enum bv_status bv_recognise(const struct bv_checkpoint *c, json_t **out, struct 
         const json_t *spec = json_object_get(card, "recognise");
         size_t n = json_array_size(json_object_get(spec, "all")) +
                    json_array_size(json_object_get(spec, "none")) +
+                   json_array_size(json_object_get(spec, "beside")) +
+                   json_object_size(json_object_get(spec, "shapes")) +
                    json_object_size(json_object_get(spec, "config"));
         if (n > best_patterns && bv_recognise_fits(c, card)) {
             json_decref(best);

@@ -6,7 +6,7 @@
 
 #include "model/device.h"
 
-enum tower { TOWER_IMAGE, TOWER_TEXT };
+enum tower { TOWER_IMAGE, TOWER_PAIR, TOWER_TEXT };
 
 #define MAX_PROGRAMS 24 // compiled shapes kept; the least recently used goes first
 #define MAX_BATCH_TEXTS 16
@@ -94,8 +94,12 @@ static enum bv_status build_graph(const struct bv_session *s, enum tower tower, 
 {
     if (tower == TOWER_TEXT && !bv_model_has_text(s->model))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no text encoder", s->model->name);
-    if (tower == TOWER_IMAGE && !bv_model_has_image(s->model))
+    if (tower != TOWER_TEXT && !bv_model_has_image(s->model))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", s->model->name);
+    if (tower == TOWER_PAIR && !bv_model_takes_prior(s->model))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" takes no prior image", s->model->name);
+    if (tower == TOWER_PAIR)
+        return bv_model_pair_graph(s->model, key[0], key[1], key[2], key[3], graph, err);
     return tower == TOWER_IMAGE
                ? bv_model_image_graph(s->model, key[0], key[1], key[2], key[3], graph, err)
                : bv_model_text_graph(s->model, key[0], key[1], graph, err);
@@ -238,17 +242,26 @@ enum bv_status bv_session_encode_pixels(struct bv_session *s, const float *pixel
     return run(s, TOWER_IMAGE, (int64_t[4]){N, H, W, C}, inputs, wanted, n_wanted, err);
 }
 
+enum bv_status bv_session_encode_pair(struct bv_session *s, const float *pixels, const float *prior,
+                                      int64_t N, int64_t H, int64_t W, int64_t C,
+                                      const struct bv_wanted *wanted, int n_wanted,
+                                      struct bv_error *err)
+{
+    const void *inputs[] = {pixels, prior};
+    return run(s, TOWER_PAIR, (int64_t[4]){N, H, W, C}, inputs, wanted, n_wanted, err);
+}
+
 // The inputs of one text batch.
 struct text_batch {
     int32_t *ids;
-    int32_t lengths[MAX_BATCH_TEXTS], last[MAX_BATCH_TEXTS];
+    int32_t lengths[MAX_BATCH_TEXTS], last[MAX_BATCH_TEXTS], inner[MAX_BATCH_TEXTS];
     int64_t B, T;
 };
 
 static enum bv_status run_text(struct bv_session *s, struct text_batch *b,
                                const struct bv_wanted *wanted, int n_wanted, struct bv_error *err)
 {
-    const void *inputs[] = {b->ids, b->lengths, b->last};
+    const void *inputs[] = {b->ids, b->lengths, b->last, b->inner};
     return run(s, TOWER_TEXT, (int64_t[4]){b->B, b->T}, inputs, wanted, n_wanted, err);
 }
 
@@ -257,6 +270,7 @@ static void put_text(struct text_batch *b, int64_t row, const struct bv_tokens *
     memcpy(b->ids + row * b->T, text->ids, text->n * sizeof *b->ids);
     b->lengths[row] = (int32_t)text->n;
     b->last[row] = (int32_t)text->n - 1;
+    b->inner[row] = text->n > 2 ? (int32_t)text->n - 2 : 1;
 }
 
 static enum bv_status check_length(const struct bv_session *s, const struct bv_tokens *text,

@@ -48,6 +48,12 @@ enum bv_status bv_session_encode_pixels(struct bv_session *session, const float 
                                         const struct bv_wanted *wanted, int n_wanted,
                                         struct bv_error *err);
 
+// The same with a prior image for each, of the same size; BV_ERR_ARG where the model takes none.
+enum bv_status bv_session_encode_pair(struct bv_session *session, const float *pixels,
+                                      const float *prior, int64_t N, int64_t H, int64_t W,
+                                      int64_t C, const struct bv_wanted *wanted, int n_wanted,
+                                      struct bv_error *err);
+
 // Runs the text tower over n token sequences of any lengths; out receives [n,D] of a pooled output,
 // raw, in the order given. A text's result does not depend on its neighbours.
 enum bv_status bv_session_encode_tokens(struct bv_session *session,

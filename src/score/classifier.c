@@ -1,7 +1,12 @@
 #include "score/classifier.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#include "score/critic.h"
+#include "score/local.h"
 
 // The embedded prompts of one label: rows of the classifier's matrix.
 struct rows {
@@ -14,6 +19,17 @@ struct bv_classifier {
     size_t D, n_rows, n_truncated;
     float *matrix;                    // [n_rows,D]
     struct rows *positive, *negative; // [labels]
+
+    struct bv_words *words; // [n_rows], for word-region similarity
+    struct bv_local_params local;
+    char region_output[32];
+
+    struct bv_critic critic;
+    size_t image_dim; // of the images where it is not D
+
+    size_t *head_row;   // [labels], the head's output for each
+    double *thresholds; // [labels]
+    char head_output[32];
 };
 
 void bv_classifier_destroy(struct bv_classifier **out)
@@ -21,6 +37,11 @@ void bv_classifier_destroy(struct bv_classifier **out)
     struct bv_classifier *c = *out;
     if (!c)
         return;
+    for (size_t i = 0; c->words && i < c->n_rows; i++)
+        bv_words_free(&c->words[i]);
+    free(c->words);
+    free(c->head_row);
+    free(c->thresholds);
     free(c->matrix);
     free(c->positive);
     free(c->negative);
@@ -30,7 +51,7 @@ void bv_classifier_destroy(struct bv_classifier **out)
 
 // Tokenizes every prompt of every label, positives then negatives, in order.
 static enum bv_status tokenize(struct bv_classifier *c, const struct bv_model *model,
-                               struct bv_tokens *tokens, struct bv_error *err)
+                               struct bv_tokens *tokens, size_t *slots, struct bv_error *err)
 {
     size_t k = 0;
     for (size_t i = 0; i < c->labels->n; i++) {
@@ -40,6 +61,7 @@ static enum bv_status tokenize(struct bv_classifier *c, const struct bv_model *m
             if (bv_tokenizer_encode(model->tokenizer, text, strlen(text), &tokens[k], err) != BV_OK)
                 return bv_fail_prefix(err, "label \"%.60s\"", l->name);
             c->n_truncated += tokens[k].truncated;
+            slots[k] = bv_word_slots(text, &c->local);
         }
     }
     return BV_OK;
@@ -64,24 +86,57 @@ static enum bv_status encode(struct bv_classifier *c, struct bv_session *session
     return BV_OK;
 }
 
+// Embeddings of all prompts with the words of each, for word-region similarity.
+static enum bv_status encode_words(struct bv_classifier *c, struct bv_session *session,
+                                   const struct bv_tokens *tokens, const size_t *slots,
+                                   struct bv_error *err)
+{
+    const json_t *spec = json_object_get(bv_session_model(session)->card, "scoring");
+    const char *output = bv_json_string(json_object_get(spec, "local"), "tokens", "tokens");
+    enum bv_status status = BV_OK;
+    c->words = calloc(c->n_rows, sizeof *c->words);
+    if (!c->words)
+        return bv_fail_nomem(err, "words");
+    for (size_t i = 0; status == BV_OK && i < c->n_rows; i++) {
+        struct bv_output_shape shape = {0};
+        BV_TRY(bv_session_text_shape(session, output, (int64_t)tokens[i].n, &shape, err));
+        if (shape.rank != 2 || shape.dim[1] != (int64_t)c->D)
+            return bv_fail(err, BV_ERR_MODEL, "output \"%s\" is not one row of %zu per token",
+                           output, c->D);
+        float *rows = malloc(tokens[i].n * c->D * sizeof *rows);
+        if (!rows)
+            return bv_fail_nomem(err, "words");
+        struct bv_wanted wanted[] = {{"global", c->matrix + i * c->D}, {output, rows}};
+        status = bv_session_encode_sequence(session, &tokens[i], wanted, 2, err);
+        if (status == BV_OK)
+            status = bv_words_create(&c->words[i], &tokens[i], rows, c->D, slots[i], err);
+        free(rows);
+    }
+    return status;
+}
+
 static enum bv_status embed(struct bv_classifier *c, struct bv_session *session,
                             struct bv_error *err)
 {
     struct bv_tokens *tokens = calloc(c->n_rows, sizeof *tokens);
     const struct bv_tokens **list = calloc(c->n_rows, sizeof *list);
+    size_t *slots = calloc(c->n_rows, sizeof *slots);
     enum bv_status status = BV_OK;
-    if (!tokens || !list)
+    if (!tokens || !list || !slots)
         status = bv_fail_nomem(err, "prompts");
     if (status == BV_OK)
-        status = tokenize(c, bv_session_model(session), tokens, err);
+        status = tokenize(c, bv_session_model(session), tokens, slots, err);
     for (size_t i = 0; status == BV_OK && i < c->n_rows; i++)
         list[i] = &tokens[i];
     if (status == BV_OK)
-        status = encode(c, session, list, err);
+        status = c->scoring.rule == BV_SCORE_GLOBAL_LOCAL
+                     ? encode_words(c, session, tokens, slots, err)
+                     : encode(c, session, list, err);
     for (size_t i = 0; tokens && i < c->n_rows; i++)
         bv_tokens_free(&tokens[i]);
     free(tokens);
     free(list);
+    free(slots);
     return status;
 }
 
@@ -94,12 +149,85 @@ static void combine(struct bv_classifier *c)
         struct rows *to[2] = {&c->positive[i], &c->negative[i]};
         for (int k = 0; k < 2; k++) {
             *to[k] = (struct rows){row, 0};
-            if (n[k] > 0)
+            if (c->scoring.rule == BV_SCORE_MUTUAL_INFORMATION) // of raw embeddings, one by one
+                to[k]->n = n[k];
+            else if (n[k] > 0)
                 to[k]->n =
                     bv_combine_embeddings(c->scoring.combine, c->matrix + row * c->D, n[k], c->D);
             row += n[k];
         }
     }
+}
+
+// The head's labels that the caller asked for, by name.
+static enum bv_status fill_head(struct bv_classifier *c, struct bv_session *session,
+                                struct bv_error *err)
+{
+    const struct bv_model *model = bv_session_model(session);
+    const json_t *spec = json_object_get(model->card, "scoring");
+    const json_t *names = json_object_get(spec, "labels");
+    const json_t *thresholds = json_object_get(spec, "thresholds");
+    struct bv_output_shape shape = {0};
+    (void)snprintf(c->head_output, sizeof c->head_output, "%s",
+                   bv_json_string(spec, "logits", "logits"));
+    int64_t side = model->image_height > 0 ? model->image_height : 224;
+    BV_TRY(bv_session_image_shape(session, c->head_output, side, side, &shape, err));
+    c->D = (size_t)shape.dim[0];
+    c->head_row = calloc(c->labels->n, sizeof *c->head_row);
+    c->thresholds = calloc(c->labels->n, sizeof *c->thresholds);
+    if (!c->head_row || !c->thresholds)
+        return bv_fail_nomem(err, "labels");
+    if (shape.rank != 1 || json_array_size(names) != c->D)
+        return bv_fail(err, BV_ERR_MODEL, "the card names %zu labels, the head has %zu",
+                       json_array_size(names), c->D);
+    for (size_t i = 0; i < c->labels->n; i++) {
+        const char *name = c->labels->items[i].name;
+        size_t k = 0;
+        while (k < c->D && strcasecmp(json_string_value(json_array_get(names, k)), name) != 0)
+            k++;
+        if (k == c->D)
+            return bv_fail(err, BV_ERR_ARG,
+                           "model \"%s\" was not trained for label \"%.60s\" (biovl info lists "
+                           "its labels)",
+                           model->name, name);
+        const json_t *threshold = json_array_get(thresholds, k);
+        c->head_row[i] = k;
+        c->thresholds[i] = json_is_number(threshold) ? json_number_value(threshold) : NAN;
+    }
+    return BV_OK;
+}
+
+static enum bv_status count_rows(struct bv_classifier *c, struct bv_error *err)
+{
+    for (size_t i = 0; i < c->labels->n; i++) {
+        const struct bv_label *l = &c->labels->items[i];
+        c->n_rows += l->n_positive + l->n_negative;
+        if (c->scoring.rule == BV_SCORE_PAIR_SOFTMAX && l->n_negative == 0)
+            return bv_fail(err, BV_ERR_MODEL,
+                           "label \"%.60s\" has no negative prompt, which %s needs", l->name,
+                           bv_score_rule_name(c->scoring.rule));
+    }
+    return BV_OK;
+}
+
+// What the rule needs beside the text embeddings.
+static enum bv_status fill_rule(struct bv_classifier *c, struct bv_session *session,
+                                struct bv_error *err)
+{
+    const struct bv_model *model = bv_session_model(session);
+    const json_t *local = json_object_get(json_object_get(model->card, "scoring"), "local");
+    c->image_dim = c->D;
+    bv_local_parse(&c->local, model->card);
+    if (c->scoring.rule == BV_SCORE_GLOBAL_LOCAL)
+        (void)snprintf(c->region_output, sizeof c->region_output, "%s",
+                       bv_json_string(local, "regions", "local"));
+    if (c->scoring.rule != BV_SCORE_MUTUAL_INFORMATION)
+        return BV_OK;
+    struct bv_output_shape shape = {0};
+    int64_t side = model->image_height > 0 ? model->image_height : 224;
+    BV_TRY(bv_session_image_shape(session, "global", side, side, &shape, err));
+    c->image_dim = (size_t)shape.dim[0];
+    return bv_critic_open(&c->critic, model, c->image_dim, c->D, err);
 }
 
 static enum bv_status fill(struct bv_classifier *c, struct bv_session *session,
@@ -110,16 +238,12 @@ static enum bv_status fill(struct bv_classifier *c, struct bv_session *session,
     struct bv_output_shape shape = {0};
     BV_TRY(bv_model_logit_scale(model, &scale, err));
     BV_TRY(bv_scoring_parse(&c->scoring, model->card, scale, err));
+    if (c->scoring.rule == BV_SCORE_OPERATING_POINT)
+        return fill_head(c, session, err);
     BV_TRY(bv_session_text_shape(session, "global", 8, &shape, err));
     c->D = (size_t)shape.dim[0];
-    for (size_t i = 0; i < c->labels->n; i++) {
-        const struct bv_label *l = &c->labels->items[i];
-        c->n_rows += l->n_positive + l->n_negative;
-        if (c->scoring.rule == BV_SCORE_PAIR_SOFTMAX && l->n_negative == 0)
-            return bv_fail(err, BV_ERR_MODEL,
-                           "label \"%.60s\" has no negative prompt, which %s needs", l->name,
-                           bv_score_rule_name(c->scoring.rule));
-    }
+    BV_TRY(count_rows(c, err));
+    BV_TRY(fill_rule(c, session, err));
     c->matrix = malloc(c->n_rows * c->D * sizeof *c->matrix);
     c->positive = calloc(c->labels->n, sizeof *c->positive);
     c->negative = calloc(c->labels->n, sizeof *c->negative);
@@ -157,7 +281,7 @@ const struct bv_scoring *bv_classifier_scoring(const struct bv_classifier *c)
 
 size_t bv_classifier_dim(const struct bv_classifier *c)
 {
-    return c->D;
+    return c->head_row ? c->D : c->image_dim;
 }
 
 size_t bv_classifier_truncated(const struct bv_classifier *c)
@@ -165,35 +289,127 @@ size_t bv_classifier_truncated(const struct bv_classifier *c)
     return c->n_truncated;
 }
 
+const char *bv_classifier_output(const struct bv_classifier *c)
+{
+    return c->head_row ? c->head_output : "global";
+}
+
+const char *bv_classifier_region_output(const struct bv_classifier *c)
+{
+    return c->region_output[0] ? c->region_output : NULL;
+}
+
+// One image at work: as it came, and of unit length.
+struct image {
+    const float *raw, *regions;
+    float *unit;
+    size_t R;
+};
+
+static double cosine(const float *a, const float *b, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)a[i] * b[i];
+    return sum;
+}
+
+// The similarity of an image with one row of the matrix.
+static enum bv_status row_similarity(const struct bv_classifier *c, const struct image *image,
+                                     size_t row, double *similarity, struct bv_error *err)
+{
+    const float *text = c->matrix + row * c->D;
+    double local = 0;
+    if (c->scoring.rule == BV_SCORE_MUTUAL_INFORMATION)
+        return bv_critic_score(&c->critic, image->raw, c->image_dim, text, c->D, similarity, err);
+    *similarity = cosine(image->unit, text, c->D);
+    if (c->scoring.rule == BV_SCORE_GLOBAL_LOCAL) {
+        BV_TRY(
+            bv_word_similarity(&c->words[row], image->regions, image->R, &c->local, &local, err));
+        *similarity = (*similarity + local) / 2;
+    }
+    return BV_OK;
+}
+
+static enum bv_status label_similarity(const struct bv_classifier *c, const struct image *image,
+                                       const struct rows *rows, double *similarity,
+                                       struct bv_error *err)
+{
+    *similarity = 0;
+    if (rows->n == 0)
+        return BV_OK;
+    double *each = malloc(rows->n * sizeof *each);
+    if (!each)
+        return bv_fail_nomem(err, "scores");
+    enum bv_status status = BV_OK;
+    for (size_t i = 0; status == BV_OK && i < rows->n; i++)
+        status = row_similarity(c, image, rows->first + i, &each[i], err);
+    if (status == BV_OK)
+        *similarity = bv_combine_similarities(c->scoring.combine, each, rows->n);
+    free(each);
+    return status;
+}
+
+static void score_head(const struct bv_classifier *c, const float *logits, double *scores,
+                       double *positive, double *negative)
+{
+    for (size_t l = 0; l < c->labels->n; l++) {
+        double logit = logits[c->head_row[l]];
+        scores[l] = bv_operating_point(logit, c->thresholds[l]);
+        if (positive)
+            positive[l] = logit;
+        if (negative)
+            negative[l] = 0;
+    }
+}
+
+enum bv_status bv_classifier_score_image(const struct bv_classifier *c, const float *image,
+                                         const float *regions, size_t R, double *scores,
+                                         double *positive, double *negative, struct bv_error *err)
+{
+    size_t L = c->labels->n, D = c->image_dim;
+    if (c->head_row) {
+        score_head(c, image, scores, positive, negative);
+        return BV_OK;
+    }
+    if (c->region_output[0] && !regions)
+        return bv_fail(err, BV_ERR_ARG, "%s scores need the image's regions",
+                       bv_score_rule_name(c->scoring.rule));
+    struct image at = {image, regions, malloc(D * sizeof *at.unit), R};
+    double *pos = calloc(L, sizeof *pos), *neg = calloc(L, sizeof *neg);
+    enum bv_status status = BV_OK;
+    if (!at.unit || !pos || !neg) {
+        status = bv_fail_nomem(err, "scores");
+    } else {
+        memcpy(at.unit, image, D * sizeof *at.unit);
+        bv_normalize_rows(at.unit, 1, D);
+    }
+    for (size_t l = 0; status == BV_OK && l < L; l++) {
+        status = label_similarity(c, &at, &c->positive[l], &pos[l], err);
+        if (status == BV_OK)
+            status = label_similarity(c, &at, &c->negative[l], &neg[l], err);
+    }
+    if (status == BV_OK) {
+        bv_score_labels(&c->scoring, pos, neg, L, scores);
+        if (positive)
+            memcpy(positive, pos, L * sizeof *pos);
+        if (negative)
+            memcpy(negative, neg, L * sizeof *neg);
+    }
+    free(at.unit);
+    free(pos);
+    free(neg);
+    return status;
+}
+
 enum bv_status bv_classifier_score(const struct bv_classifier *c, const float *images, size_t n,
                                    double *scores, double *positive, double *negative,
                                    struct bv_error *err)
 {
-    size_t L = c->labels->n;
-    float *image = malloc(c->D * sizeof *image);
-    double *pos = calloc(L, sizeof *pos), *neg = calloc(L, sizeof *neg);
-    enum bv_status status = BV_OK;
-    if (!image || !pos || !neg)
-        status = bv_fail_nomem(err, "scores");
-    for (size_t i = 0; status == BV_OK && i < n; i++) {
-        memcpy(image, images + i * c->D, c->D * sizeof *image);
-        bv_normalize_rows(image, 1, c->D);
-        for (size_t l = 0; l < L; l++) {
-            const struct rows *p = &c->positive[l], *q = &c->negative[l];
-            pos[l] = bv_label_similarity(c->scoring.combine, image, c->matrix + p->first * c->D,
-                                         p->n, c->D);
-            neg[l] = q->n ? bv_label_similarity(c->scoring.combine, image,
-                                                c->matrix + q->first * c->D, q->n, c->D)
-                          : 0;
-        }
-        bv_score_labels(&c->scoring, pos, neg, L, scores + i * L);
-        if (positive)
-            memcpy(positive + i * L, pos, L * sizeof *pos);
-        if (negative)
-            memcpy(negative + i * L, neg, L * sizeof *neg);
-    }
-    free(image);
-    free(pos);
-    free(neg);
-    return status;
+    size_t L = c->labels->n, D = bv_classifier_dim(c);
+    for (size_t i = 0; i < n; i++)
+        BV_TRY(bv_classifier_score_image(c, images + i * D, NULL, 0, scores + i * L,
+                                         positive ? positive + i * L : NULL,
+                                         negative ? negative + i * L : NULL, err));
+    return BV_OK;
 }

@@ -66,11 +66,12 @@ static enum bv_status expand(struct bv_arena *arena, const json_t *templates,
     return BV_OK;
 }
 
-static const json_t *class_prompts(const json_t *set, const char *name)
+// The member of set[kind] with this name, case ignored.
+static const json_t *class_prompts(const json_t *set, const char *kind, const char *name)
 {
     const char *key;
     json_t *prompts;
-    json_object_foreach(json_object_get(set, "classes"), key, prompts)
+    json_object_foreach(json_object_get(set, kind), key, prompts)
     {
         if (strcasecmp(key, name) == 0)
             return prompts;
@@ -94,6 +95,37 @@ static enum bv_status copy_prompts(struct bv_arena *arena, const json_t *prompts
         if (!label->positive[i])
             return bv_fail_nomem(err, "prompts");
     }
+    return BV_OK;
+}
+
+// Every combination of one word of each list, joined by single spaces, the last list fastest.
+static enum bv_status expand_grid(struct bv_arena *arena, const json_t *lists,
+                                  struct bv_label *label, struct bv_error *err)
+{
+    size_t n = json_array_size(lists) ? 1 : 0, i;
+    const json_t *list;
+    json_array_foreach(lists, i, list) n *= json_array_size(list);
+    if (n > BV_MAX_LABELS)
+        return bv_fail(err, BV_ERR_LIMIT, "a grid of %zu prompts", n);
+    label->positive = bv_arena_array(arena, n + 1, sizeof *label->positive);
+    if (!label->positive)
+        return bv_fail_nomem(err, "prompts");
+    for (size_t k = 0; k < n; k++) {
+        size_t rest = k, below = n;
+        const char *text = NULL;
+        json_array_foreach(lists, i, list)
+        {
+            below /= json_array_size(list);
+            const char *word = json_string_value(json_array_get(list, rest / below));
+            text = bv_arena_printf(arena, "%s%s%s", text ? text : "", text ? " " : "",
+                                   word ? word : "");
+            if (!text)
+                return bv_fail_nomem(err, "prompts");
+            rest %= below;
+        }
+        label->positive[k] = text;
+    }
+    label->n_positive = n;
     return BV_OK;
 }
 
@@ -149,7 +181,8 @@ static enum bv_status add_label(struct bv_labels *labels, struct slice line, con
     for (size_t i = 0; i < labels->n; i++)
         if (strcmp(labels->items[i].name, label.name) == 0)
             return bv_fail(err, BV_ERR_FORMAT, "label \"%.60s\" occurs twice", label.name);
-    const json_t *class = class_prompts(set, label.name);
+    const json_t *class = class_prompts(set, "classes", label.name);
+    const json_t *grid = class_prompts(set, "grid", label.name);
     const json_t *negative = json_object_get(set, "negative");
     label.negated = strncasecmp(label.name, "no ", 3) == 0 && json_array_size(negative) > 0;
     if (has_own) {
@@ -164,9 +197,15 @@ static enum bv_status add_label(struct bv_labels *labels, struct slice line, con
                           &label.negative, &label.n_negative, err));
     } else if (class) {
         BV_TRY(copy_prompts(&labels->arena, class, &label, err));
+    } else if (grid) {
+        BV_TRY(expand_grid(&labels->arena, grid, &label, err));
     } else {
-        BV_TRY(expand(&labels->arena, json_object_get(set, "positive"), &label.name, 1,
-                      &label.positive, &label.n_positive, err));
+        json_t *plain = set ? NULL : json_pack("[s]", "{}");
+        enum bv_status status =
+            expand(&labels->arena, set ? json_object_get(set, "positive") : plain, &label.name, 1,
+                   &label.positive, &label.n_positive, err);
+        json_decref(plain);
+        BV_TRY(status);
         BV_TRY(expand(&labels->arena, negative, &label.name, 1, &label.negative, &label.n_negative,
                       err));
     }

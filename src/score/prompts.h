@@ -27,10 +27,11 @@ struct bv_labels {
 
 // Reads a labels file: one label per line, "label = prompt | prompt" gives its own prompts, #
 // starts a comment line, blank lines are skipped. Labels without own prompts get those of the
-// prompt set (card["prompts"]): its class of that name (case ignored), or its templates with {}
-// replaced. Own prompts are used as they are; negative templates apply to them likewise.
-// BV_ERR_FORMAT: not UTF-8 (with the line), a line without a label, no label at all, one twice.
-// what names the file in messages. Zero-initialise *labels.
+// prompt set (card["prompts"]): its class of that name (case ignored), the combinations of its
+// "grid" of that name, or its templates with {} replaced. Without a prompt
+// set (NULL) a label is its own prompt. Own prompts are used as they are; negative templates apply
+// to them likewise. BV_ERR_FORMAT: not UTF-8 (with the line), a line without a label, no label at
+// all, one twice. what names the file in messages. Zero-initialise *labels.
 enum bv_status bv_labels_parse(struct bv_labels *labels, const char *text, size_t size,
                                const char *what, const json_t *prompt_set, struct bv_error *err);
 

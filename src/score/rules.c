@@ -8,6 +8,9 @@ static const char *const rule_names[] = {
     [BV_SCORE_LOGIT] = "logit",
     [BV_SCORE_PAIR_SOFTMAX] = "pair_softmax",
     [BV_SCORE_SOFTMAX] = "softmax",
+    [BV_SCORE_GLOBAL_LOCAL] = "global_local",
+    [BV_SCORE_MUTUAL_INFORMATION] = "mutual_information",
+    [BV_SCORE_OPERATING_POINT] = "operating_point",
 };
 
 static const char *const combine_names[] = {
@@ -36,7 +39,8 @@ enum bv_status bv_scoring_parse(struct bv_scoring *scoring, const json_t *card, 
     const json_t *spec = json_object_get(card, "scoring");
     const char *rule_name = bv_json_string(spec, "rule", "cosine");
     const char *combine_name = bv_json_string(spec, "combine", "mean_embedding");
-    int rule = find(rule_names, 4, rule_name), combine = find(combine_names, 4, combine_name);
+    int rule = find(rule_names, BV_SCORE_RULES, rule_name),
+        combine = find(combine_names, 4, combine_name);
     if (rule < 0)
         return bv_fail(err, BV_ERR_MODEL, "unknown scoring rule \"%s\"", rule_name);
     if (combine < 0)
@@ -80,18 +84,37 @@ size_t bv_combine_embeddings(enum bv_prompt_combine combine, float *rows, size_t
     return 1;
 }
 
-double bv_label_similarity(enum bv_prompt_combine combine, const float *image, const float *rows,
-                           size_t n, size_t D)
+double bv_combine_similarities(enum bv_prompt_combine combine, const double *similarities, size_t n)
 {
     double total = 0, largest = -INFINITY;
     for (size_t i = 0; i < n; i++) {
-        double dot = 0;
-        for (size_t d = 0; d < D; d++)
-            dot += (double)image[d] * rows[i * D + d];
-        total += dot;
-        largest = fmax(largest, dot);
+        total += similarities[i];
+        largest = fmax(largest, similarities[i]);
     }
     return combine == BV_COMBINE_MAX_SCORE ? largest : total / (double)n;
+}
+
+double bv_operating_point(double logit, double threshold)
+{
+    double p = 1 / (1 + exp(-logit));
+    if (isnan(threshold))
+        return 0.5;
+    return p < threshold ? p / (2 * threshold) : 1 - (1 - p) / (2 * (1 - threshold));
+}
+
+void bv_standardize_scores(double *scores, size_t images, size_t labels)
+{
+    for (size_t l = 0; images > 1 && l < labels; l++) {
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < images; i++)
+            mean += scores[i * labels + l] / (double)images;
+        for (size_t i = 0; i < images; i++)
+            variance += (scores[i * labels + l] - mean) * (scores[i * labels + l] - mean);
+        double deviation = sqrt(variance / (double)images);
+        for (size_t i = 0; i < images; i++)
+            scores[i * labels + l] =
+                deviation > 0 ? (scores[i * labels + l] - mean) / deviation : 0;
+    }
 }
 
 static void softmax(double *x, size_t n)
@@ -108,7 +131,9 @@ static void softmax(double *x, size_t n)
 void bv_score_labels(const struct bv_scoring *scoring, const double *positive,
                      const double *negative, size_t n, double *scores)
 {
-    double scale = scoring->rule == BV_SCORE_COSINE ? 1 : scoring->scale;
+    bool scaled = scoring->rule == BV_SCORE_LOGIT || scoring->rule == BV_SCORE_PAIR_SOFTMAX ||
+                  scoring->rule == BV_SCORE_SOFTMAX;
+    double scale = scaled ? scoring->scale : 1;
     for (size_t i = 0; i < n; i++)
         scores[i] = scale * positive[i];
     if (scoring->rule == BV_SCORE_PAIR_SOFTMAX)

@@ -8,10 +8,14 @@
 
 // What a score is; the name goes with it into every output.
 enum bv_score_rule {
-    BV_SCORE_COSINE,       // cosine of image and text
-    BV_SCORE_LOGIT,        // cosine × logit scale
-    BV_SCORE_PAIR_SOFTMAX, // e^p / (e^p + e^n) of a positive and a negative text (CheXzero)
-    BV_SCORE_SOFTMAX,      // softmax of the logits over the labels
+    BV_SCORE_COSINE,             // cosine of image and text
+    BV_SCORE_LOGIT,              // cosine × logit scale
+    BV_SCORE_PAIR_SOFTMAX,       // e^p / (e^p + e^n) of a positive and a negative text (CheXzero)
+    BV_SCORE_SOFTMAX,            // softmax of the logits over the labels
+    BV_SCORE_GLOBAL_LOCAL,       // mean of cosine and word-region similarity (GLoRIA, local.h)
+    BV_SCORE_MUTUAL_INFORMATION, // what the critic network gives (MultiInfo, critic.h)
+    BV_SCORE_OPERATING_POINT, // sigmoid of a trained head, 0.5 at its threshold (torchxrayvision)
+    BV_SCORE_RULES
 };
 
 // How several prompts of a label become one.
@@ -43,9 +47,18 @@ void bv_normalize_rows(float *rows, size_t n, size_t D);
 // remain.
 size_t bv_combine_embeddings(enum bv_prompt_combine combine, float *rows, size_t n, size_t D);
 
-// Similarity of a normalised image to the n remaining rows of a label.
-double bv_label_similarity(enum bv_prompt_combine combine, const float *image, const float *rows,
-                           size_t n, size_t D);
+// The similarities of a label's n remaining rows as one.
+double bv_combine_similarities(enum bv_prompt_combine combine, const double *similarities,
+                               size_t n);
+
+// torchxrayvision's scale: probability 0 … threshold … 1 to 0 … 0.5 … 1, piecewise linear; without
+// a threshold (NaN) 0.5.
+double bv_operating_point(double logit, double threshold);
+
+// In place, scores [images,labels]: each label's scores to mean 0 and standard deviation 1 over the
+// images, as GLoRIA does before it compares labels. A label whose scores are all equal becomes 0;
+// a single image stays as it is.
+void bv_standardize_scores(double *scores, size_t images, size_t labels);
 
 // Scores from similarities: positive[i], and negative[i] for pair_softmax.
 void bv_score_labels(const struct bv_scoring *scoring, const double *positive,

@@ -7,9 +7,10 @@
 //
 // RoBERTa differs in its constants: one token type, and positions count from 2 (the padding id +
 // 1). Configuration: "arch" ("bert" or "roberta"), "heads" (width / 64), "eps" (BERT 1e-12, RoBERTa
-// 1e-5), "activation" ("gelu", "gelu_tanh", "relu").
-// Features: "hidden.0" (embeddings) … "hidden.L", "last" [B,T,C]; "cls" [B,C]; "pooled" [B,C] where
-// the model has a pooler.
+// 1e-5), "activation" ("gelu", "gelu_tanh", "relu"), "one_position" (false; MGCA's code passes
+// token types where positions belong, so that every token stands at position 0). Features:
+// "hidden.0" (embeddings) … "hidden.L", "last" [B,T,C]; "cls" [B,C]; "pooled" [B,C] where the model
+// has a pooler.
 #include <math.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct bert {
     float eps;
     enum bv_activation activation;
     int64_t first_position;
+    bool one_position; // all tokens have the first one
 };
 
 static struct bv_tensor *embeddings(struct bv_graph *g, const struct bert *c, const char *prefix,
@@ -28,7 +30,7 @@ static struct bv_tensor *embeddings(struct bv_graph *g, const struct bert *c, co
     int64_t T = bv_dim(in->ids, 1);
     struct bv_tensor *x = bv_embed(g, in->ids, "%sembeddings.word_embeddings.weight", prefix);
     struct bv_tensor *positions = bv_weight(g, "%sembeddings.position_embeddings.weight", prefix);
-    x = bv_add(g, x, bv_weight_rows(g, positions, c->first_position, T));
+    x = bv_add(g, x, bv_weight_rows(g, positions, c->first_position, c->one_position ? 1 : T));
     struct bv_tensor *types =
         bv_weight_optional(g, "%sembeddings.token_type_embeddings.weight", prefix);
     if (types && in->token_types)
@@ -73,6 +75,7 @@ void bv_text_bert(struct bv_graph *g, const json_t *config, const char *prefix,
         .eps = (float)bv_json_number(config, "eps", roberta ? 1e-5 : 1e-12),
         .activation = activation_named(bv_json_string(config, "activation", "gelu")),
         .first_position = roberta ? 2 : 0,
+        .one_position = bv_json_boolean(config, "one_position", false),
     };
     if (c.heads < 1 || C % c.heads != 0) {
         (void)bv_graph_fail(g, BV_ERR_MODEL, "%d heads do not divide a width of %lld", c.heads,

@@ -6,12 +6,13 @@
 static const struct {
     const char *name;
     bv_text_definition *build;
-    const char *positions;  // the position table, after the prefix
+    const char *positions;  // the position table, after the prefix; NULL: none
     int64_t first_position; // rows before the first token's
 } architectures[] = {
     {"bert", bv_text_bert, "embeddings.position_embeddings.weight", 0},
     {"roberta", bv_text_bert, "embeddings.position_embeddings.weight", 2},
     {"clip-text", bv_text_clip, "positional_embedding", 0},
+    {"glove", bv_text_glove, NULL, 0},
 };
 
 static int find(const char *arch)
@@ -36,7 +37,7 @@ void bv_text_build(struct bv_graph *g, const json_t *config, const char *prefix,
 int64_t bv_text_max_tokens(struct bv_weights *weights, const json_t *config, const char *prefix)
 {
     int i = find(bv_json_string(config, "arch", ""));
-    if (i < 0)
+    if (i < 0 || !architectures[i].positions)
         return 0;
     char name[512];
     (void)snprintf(name, sizeof name, "%s%s", prefix, architectures[i].positions);

@@ -12,6 +12,7 @@ struct bv_text_inputs {
     struct bv_tensor *ids;         // i32 [B,T]
     struct bv_tensor *lengths;     // i32 [B]: tokens with special ones, 1 … T
     struct bv_tensor *last;        // i32 [B,1]: lengths - 1, the position of the end marker
+    struct bv_tensor *inner;       // i32 [B]: lengths - 2 (at least 1), tokens without the ends
     struct bv_tensor *token_types; // i32 [B,T], or NULL: all 0
 };
 
@@ -25,6 +26,6 @@ int64_t bv_text_max_tokens(struct bv_weights *weights, const json_t *config, con
 typedef void bv_text_definition(struct bv_graph *g, const json_t *config, const char *prefix,
                                 const struct bv_text_inputs *in, struct bv_features *features);
 
-bv_text_definition bv_text_bert, bv_text_clip;
+bv_text_definition bv_text_bert, bv_text_clip, bv_text_glove;
 
 #endif

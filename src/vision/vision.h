@@ -14,10 +14,23 @@
 void bv_vision_build(struct bv_graph *g, const json_t *config, const char *prefix,
                      struct bv_tensor *pixels, struct bv_features *features);
 
+// Whether the architecture can use a prior image of the same patient.
+bool bv_vision_takes_prior(const json_t *config);
+
+// The same with a prior image of the same size; BV_ERR_ARG where the architecture takes none.
+void bv_vision_build_pair(struct bv_graph *g, const json_t *config, const char *prefix,
+                          struct bv_tensor *pixels, struct bv_tensor *prior,
+                          struct bv_features *features);
+
 typedef void bv_vision_definition(struct bv_graph *g, const json_t *config, const char *prefix,
                                   struct bv_tensor *pixels, struct bv_features *features);
 
+typedef void bv_vision_pair_definition(struct bv_graph *g, const json_t *config, const char *prefix,
+                                       struct bv_tensor *pixels, struct bv_tensor *prior,
+                                       struct bv_features *features);
+
 bv_vision_definition bv_vision_resnet, bv_vision_clip_resnet, bv_vision_vit, bv_vision_swin,
-    bv_vision_densenet;
+    bv_vision_densenet, bv_vision_biovil_t;
+bv_vision_pair_definition bv_vision_biovil_t_pair;
 
 #endif
