@@ -456,6 +456,12 @@ static enum bv_status join_fragments(const struct bv_dataset *ds, const struct b
     return BV_OK;
 }
 
+// Only native pixels share chroma samples; a decoder gives all three components of each pixel.
+static const char *unpacked(const char *photometric)
+{
+    return strcmp(photometric, "YBR_FULL_422") == 0 ? "YBR_FULL" : photometric;
+}
+
 // Whether the frame header of a JPEG or JPEG-LS stream agrees with the data set, before a decoder
 // allocates what the header says. *cell is the bytes of a decoded sample.
 static enum bv_status check_jpeg(struct bv_bytes stream, const struct layout *layout,
@@ -503,7 +509,7 @@ static enum bv_status jpeg_frame(struct bv_dataset *ds, struct bv_image *image,
         status = bv_dataset_decode_frame(ds, (unsigned)image->frame, cells, size + (size & 1),
                                          photometric, err);
     if (status == BV_OK)
-        status = take(image, layout, cells, cell, planar, photometric, err);
+        status = take(image, layout, cells, cell, planar, unpacked(photometric), err);
 fail:
     free(joined);
     free(cells);
@@ -528,7 +534,7 @@ static enum bv_status rle_frame(const struct bv_dataset *ds, struct bv_image *im
         status =
             bv_rle_decode((struct bv_bytes){joined, size}, n, layout->samples, cell, cells, err);
     if (status == BV_OK)
-        status = take(image, layout, cells, cell, false, layout->photometric, err);
+        status = take(image, layout, cells, cell, false, unpacked(layout->photometric), err);
     free(joined);
     free(cells);
     return status;

@@ -178,7 +178,8 @@ void set_up()
     static std::once_flag once;
     std::call_once(once, [] {
         OFLog::configure(OFLogger::OFF_LOG_LEVEL);
-        DJDecoderRegistration::registerCodecs();
+        // Y of YBR is the luma already; by way of RGB it would be clipped.
+        DJDecoderRegistration::registerCodecs(EDC_never);
     });
 }
 

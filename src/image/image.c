@@ -169,6 +169,15 @@ enum bv_status bv_image_open(const char *path, const struct bv_image_options *op
 {
     struct bv_mapping mapping = {0};
     size_t max_file = options && options->max_file ? options->max_file : DEFAULT_MAX_FILE;
+    if (strcmp(path, "-") == 0) {
+        char *bytes = NULL;
+        size_t size = 0;
+        BV_TRY(bv_read_all(path, max_file, &bytes, &size, err));
+        enum bv_status status =
+            bv_image_read((const uint8_t *)bytes, size, "standard input", options, image, err);
+        free(bytes);
+        return status;
+    }
     BV_TRY(bv_mapping_open(&mapping, path, max_file, err));
     enum bv_status status = bv_image_read(mapping.data, mapping.size, path, options, image, err);
     bv_mapping_close(&mapping);

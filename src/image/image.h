@@ -152,9 +152,10 @@ struct bv_image_options {
 
 #define BV_IMAGE_DEFAULTS ((struct bv_image_options){-1, 0, 0})
 
-// Reads a file by its content, never by its name. Truncated pixel data is BV_ERR_FORMAT, formats
-// and transfer syntaxes that cannot be read are BV_ERR_UNSUPPORTED and named, sizes beyond the
-// limits are BV_ERR_LIMIT before anything is decoded. options may be NULL. The caller owns *image.
+// Reads a file, or standard input for "-", by its content, never by its name. Truncated pixel data
+// is BV_ERR_FORMAT, formats and transfer syntaxes that cannot be read are BV_ERR_UNSUPPORTED and
+// named, sizes beyond the limits are BV_ERR_LIMIT before anything is decoded. options may be NULL.
+// The caller owns *image.
 enum bv_status bv_image_open(const char *path, const struct bv_image_options *options,
                              struct bv_image **image, struct bv_error *err);
 
