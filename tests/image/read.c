@@ -4,6 +4,7 @@
 
 #include <png.h>
 
+#include "base/thread.h"
 #include "image/fixture.h"
 #include "image/image.h"
 #include "support/check.h"
@@ -497,6 +498,40 @@ static void test_no_patient_data(void **state)
     }
 }
 
+struct reading {
+    const struct bv_image *expected;
+    bool same[32];
+};
+
+static void read_sample(void *arg, size_t i)
+{
+    struct reading *reading = arg;
+    struct bv_image *image = NULL;
+    if (bv_image_open("assets/sample/cxr.dcm", NULL, &image, NULL) != BV_OK)
+        return;
+    size_t n = (size_t)image->width * (size_t)image->height * bv_sample_size(image->sample);
+    reading->same[i] = memcmp(image->pixels, reading->expected->pixels, n) == 0;
+    bv_image_free(&image);
+}
+
+// DCMTK's dictionary and codecs are set up once; after that, readers share nothing.
+static void test_threads(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_pool *pool = NULL;
+    struct bv_image *image = NULL;
+    struct reading reading = {0};
+    assert_ok(bv_image_open("assets/sample/cxr.dcm", NULL, &image, &err), err);
+    assert_ok(bv_pool_create(&pool, 4, &err), err);
+    reading.expected = image;
+    bv_pool_for(pool, 32, read_sample, &reading);
+    for (size_t i = 0; i < 32; i++)
+        assert_true(reading.same[i]);
+    bv_pool_destroy(&pool);
+    bv_image_free(&image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +548,7 @@ int main(void)
         cmocka_unit_test(test_dicom_jpeg),
         cmocka_unit_test(test_dicom_nesting),
         cmocka_unit_test(test_no_patient_data),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
