@@ -148,7 +148,8 @@ static const char *describe(const struct bv_backend *backend)
 static enum bv_status create(struct bv_backend **backend, struct bv_weights *weights,
                              struct bv_pool *pool, bool reference, struct bv_error *err)
 {
-    static const struct bv_backend_ops ops = {compile, run, destroy_program, destroy, describe};
+    static const struct bv_backend_ops ops = {compile, run,      destroy_program,
+                                              destroy, describe, .computes_weights = true};
     struct cpu *cpu = calloc(1, sizeof *cpu);
     if (!cpu)
         return bv_fail_nomem(err, "the CPU backend");

@@ -1,6 +1,7 @@
 #include "cpu/product.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MOST_POINTERS 2048
 
@@ -54,9 +55,23 @@ enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t gro
     char key[1024];
     (void)snprintf(key, sizeof key, "panels of %d, %lld groups: %s", bv_cpu_isa()->panel,
                    (long long)groups, weight->name);
-    BV_TRY(bv_weights_f32(weights, weight, &p.w, err));
+    *panels = bv_weights_derived(weights, key);
+    if (*panels)
+        return BV_OK;
+    float *copy = NULL; // of what is not f32 in memory already
+    p.w = weight->data;
+    if (weight->recipe || weight->dtype != BV_F32 || (uintptr_t)weight->data % sizeof(float)) {
+        copy = malloc((size_t)bv_elements(weight) * sizeof *copy);
+        if (!copy)
+            return bv_fail_nomem(err, weight->name);
+        bv_weights_read(weights, weight, copy);
+        p.w = copy;
+    }
     size_t size = (size_t)groups * bv_cpu_packed_size(p.N, p.K) * sizeof(float);
-    return bv_weights_derive(weights, key, size, pack_groups, &p, panels, err);
+    enum bv_status status = bv_weights_derive(weights, key, size, pack_groups, &p, panels, err);
+    free(copy);
+    bv_weights_let_go(weights, weight);
+    return status;
 }
 
 void bv_cpu_point_matrix(const void *source, int64_t first, int64_t n, const float **to)

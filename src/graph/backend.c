@@ -47,6 +47,19 @@ static enum bv_status check_integers_are_inputs(const struct bv_graph *g, struct
     return BV_OK;
 }
 
+static enum bv_status make_computed_weights(struct bv_graph *g, struct bv_error *err)
+{
+    for (struct bv_node *n = g->first; n; n = n->next)
+        for (int i = 0; i < BV_MAX_INPUTS; i++)
+            if (n->in[i] && n->in[i]->recipe && !n->in[i]->data) {
+                const float *data = NULL;
+                BV_TRY(bv_weights_f32(g->weights, n->in[i], &data, err));
+                n->in[i]->data = data;
+                n->in[i]->recipe = NULL;
+            }
+    return BV_OK;
+}
+
 enum bv_status bv_program_compile(struct bv_backend *backend, struct bv_graph **graph,
                                   struct bv_program **program, struct bv_error *err)
 {
@@ -59,6 +72,8 @@ enum bv_status bv_program_compile(struct bv_backend *backend, struct bv_graph **
         status = bv_fail(err, BV_ERR_INTERNAL, "a graph without outputs");
     if (status == BV_OK)
         status = check_integers_are_inputs(g, err);
+    if (status == BV_OK && !backend->ops->computes_weights)
+        status = make_computed_weights(g, err);
     if (status == BV_OK)
         status = backend->ops->compile(backend, g, program, err);
     if (status != BV_OK)

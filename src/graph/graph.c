@@ -253,6 +253,21 @@ struct bv_tensor *bv_graph_derived(struct bv_graph *g, const char *name, const v
     return t;
 }
 
+struct bv_tensor *bv_graph_computed(struct bv_graph *g, const char *name,
+                                    void (*make)(struct bv_weights *, const void *, float *),
+                                    const void *arg, size_t arg_size, int rank, const int64_t *dim)
+{
+    struct bv_tensor *t = bv_graph_derived(g, name, NULL, rank, dim);
+    struct bv_recipe *recipe = bv_arena_alloc(&g->arena, sizeof *recipe);
+    void *copy = bv_arena_alloc(&g->arena, arg_size);
+    if (!t || !recipe || !copy)
+        return bv_graph_fail(g, BV_ERR_NOMEM, "out of memory for a graph");
+    memcpy(copy, arg, arg_size);
+    *recipe = (struct bv_recipe){make, copy};
+    t->recipe = recipe;
+    return t;
+}
+
 struct bv_tensor *bv_graph_append(struct bv_graph *g, enum bv_op op, const union bv_params *params,
                                   int n_inputs, struct bv_tensor *const *inputs)
 {

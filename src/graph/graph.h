@@ -121,6 +121,12 @@ struct bv_tensor *bv_interpolate(struct bv_graph *g, struct bv_tensor *x, int ou
 // The same elements under another shape; no copy. One dimension may be -1: what is left.
 struct bv_tensor *bv_reshape(struct bv_graph *g, struct bv_tensor *x, int rank, const int64_t *dim);
 
+// For rewrites: a weight that is computed when a backend wants it. make's argument is a copy, in
+// the graph's memory, of arg_size bytes at arg.
+struct bv_tensor *bv_graph_computed(struct bv_graph *g, const char *name,
+                                    void (*make)(struct bv_weights *, const void *, float *),
+                                    const void *arg, size_t arg_size, int rank, const int64_t *dim);
+
 // Appends a node with its inputs (NULL for absent optional ones) and infers its shape. For ops and
 // rewrites; definitions use the calls above.
 struct bv_tensor *bv_graph_append(struct bv_graph *g, enum bv_op op, const union bv_params *params,

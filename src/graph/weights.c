@@ -1,9 +1,12 @@
+#define _DEFAULT_SOURCE // madvise
 #include "graph/weights.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/checked.h"
@@ -21,6 +24,8 @@ struct name_table {
 
 struct bv_weights {
     struct bv_arena arena;
+    const char *mapping; // where the files' pages are, or NULL
+    size_t mapping_bytes;
     struct bv_weight *items;
     size_t n, room;
     struct name_table names;
@@ -129,6 +134,15 @@ size_t bv_weights_derived_bytes(const struct bv_weights *w)
     return w->derived_bytes;
 }
 
+// A few hundred entries, looked up when a plan is made: a scan is enough. The mutex is held.
+static const struct derived *find_derived(const struct bv_weights *w, const char *key)
+{
+    for (size_t i = 0; i < w->n_derived; i++)
+        if (strcmp(w->derived[i].key, key) == 0)
+            return &w->derived[i];
+    return NULL;
+}
+
 static enum bv_status make_derived(struct bv_weights *w, const char *key, size_t size,
                                    void (*make)(void *, void *), void *arg, const void **data,
                                    struct bv_error *err)
@@ -163,35 +177,76 @@ enum bv_status bv_weights_derive(struct bv_weights *w, const char *key, size_t s
 {
     pthread_mutex_lock(&w->mutex);
     enum bv_status status = BV_OK;
-    size_t i = 0; // a few hundred entries, looked up when a plan is made: a scan is enough
-    while (i < w->n_derived && strcmp(w->derived[i].key, key) != 0)
-        i++;
-    if (i < w->n_derived)
-        *data = w->derived[i].data;
+    const struct derived *found = find_derived(w, key);
+    if (found)
+        *data = found->data;
     else
         status = make_derived(w, key, size, make, arg, data, err);
     pthread_mutex_unlock(&w->mutex);
     return status;
 }
 
-static void copy_as_f32(void *arg, void *memory)
+const void *bv_weights_derived(struct bv_weights *w, const char *key)
 {
-    const struct bv_tensor *t = arg;
-    bv_dtype_to_f32(t->dtype, t->data, memory, (size_t)bv_elements(t));
+    pthread_mutex_lock(&w->mutex);
+    const struct derived *found = find_derived(w, key);
+    const void *data = found ? found->data : NULL;
+    pthread_mutex_unlock(&w->mutex);
+    return data;
+}
+
+void bv_weights_read(struct bv_weights *w, const struct bv_tensor *t, float *out)
+{
+    if (t->recipe)
+        t->recipe->make(w, t->recipe->arg, out);
+    else
+        bv_dtype_to_f32(t->dtype, t->data, out, (size_t)bv_elements(t));
+}
+
+void bv_weights_set_mapping(struct bv_weights *w, const void *start, size_t bytes)
+{
+    w->mapping = start;
+    w->mapping_bytes = bytes;
+}
+
+void bv_weights_let_go(struct bv_weights *w, const struct bv_tensor *t)
+{
+    const char *data = t->data;
+    size_t bytes = (size_t)bv_elements(t) * bv_dtype_size(t->dtype);
+    long page = sysconf(_SC_PAGESIZE);
+    if (!w->mapping || !data || data < w->mapping || page <= 0 ||
+        (size_t)(data - w->mapping) > w->mapping_bytes - bytes)
+        return;
+    uintptr_t size = (uintptr_t)page, first = ((uintptr_t)data + size - 1) / size * size;
+    uintptr_t last = ((uintptr_t)data + bytes) / size * size;
+    if (first < last)
+        (void)madvise((void *)first, last - first, MADV_DONTNEED);
+}
+
+struct reading {
+    struct bv_weights *weights;
+    const struct bv_tensor *tensor;
+};
+
+static void read_tensor(void *arg, void *memory)
+{
+    const struct reading *r = arg;
+    bv_weights_read(r->weights, r->tensor, memory);
 }
 
 enum bv_status bv_weights_f32(struct bv_weights *w, const struct bv_tensor *t, const float **data,
                               struct bv_error *err)
 {
-    if (t->dtype == BV_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
+    if (!t->recipe && t->dtype == BV_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
         *data = t->data;
         return BV_OK;
     }
     char key[512];
     (void)snprintf(key, sizeof key, "f32:%s", t->name);
     const void *copy = NULL;
-    BV_TRY(bv_weights_derive(w, key, (size_t)bv_elements(t) * sizeof(float), copy_as_f32,
-                             (void *)(uintptr_t)t, &copy, err));
+    struct reading r = {w, t};
+    BV_TRY(bv_weights_derive(w, key, (size_t)bv_elements(t) * sizeof(float), read_tensor, &r, &copy,
+                             err));
     *data = copy;
     return BV_OK;
 }

@@ -47,6 +47,27 @@ enum bv_status bv_weights_derive(struct bv_weights *weights, const char *key, si
 enum bv_status bv_weights_f32(struct bv_weights *weights, const struct bv_tensor *tensor,
                               const float **data, struct bv_error *err);
 
+// How a rewrite's weight (a folded norm, stacked projections) is computed, when a backend wants it
+// and where the backend wants it: writes all elements as f32. Cannot fail.
+struct bv_recipe {
+    void (*make)(struct bv_weights *weights, const void *arg, float *out);
+    const void *arg; // lives as long as the graph
+};
+
+// Writes the elements of a weight as f32 to out: converted, or by its recipe.
+void bv_weights_read(struct bv_weights *weights, const struct bv_tensor *tensor, float *out);
+
+// The data derived under a key so far, or NULL.
+const void *bv_weights_derived(struct bv_weights *weights, const char *key);
+
+// States that the borrowed weights stand in a read-only mapping of a file, so that pages that are
+// no longer wanted can be given back and come again from the file.
+void bv_weights_set_mapping(struct bv_weights *weights, const void *start, size_t bytes);
+
+// Gives back the pages of a mapped weight that a backend has its own copy of. Reading it again is
+// slow, not wrong. Does nothing for weights that are not mapped.
+void bv_weights_let_go(struct bv_weights *weights, const struct bv_tensor *tensor);
+
 // Total bytes of derived data, for memory reports.
 size_t bv_weights_derived_bytes(const struct bv_weights *weights);
 

@@ -100,6 +100,7 @@ void bv_model_digest(const struct bv_safetensors *file, char hex[65])
 static enum bv_status fill_weights(struct bv_model *m, struct bv_error *err)
 {
     BV_TRY(bv_weights_create(&m->weights, err));
+    bv_weights_set_mapping(m->weights, m->file.mapping.data, m->file.mapping.size);
     for (size_t i = 0; i < m->file.n_tensors; i++) {
         const struct bv_safetensors_tensor *t = &m->file.tensors[i];
         struct bv_weight w = {

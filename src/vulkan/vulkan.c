@@ -55,7 +55,7 @@ enum bv_status bv_vk_create_with(struct bv_backend **backend, struct bv_weights 
                                  const struct bv_vk_options *options, struct bv_error *err)
 {
     static const struct bv_backend_ops ops = {bv_vk_compile, bv_vk_run, bv_vk_destroy_program,
-                                              destroy, describe};
+                                              destroy,       describe,  .computes_weights = false};
     struct bv_vk *vk = calloc(1, sizeof *vk);
     if (!vk)
         return bv_fail_nomem(err, "the Vulkan backend");

@@ -2,7 +2,9 @@
 #include "graph/weights.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/thread.h"
 #include "support/check.h"
@@ -111,12 +113,72 @@ static void test_f32(void **state)
     bv_weights_destroy(&weights);
 }
 
+// "Rss" of the mapping that starts at an address, from /proc/self/smaps.
+static long resident_kilobytes(const void *start)
+{
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    assert_non_null(maps);
+    char line[512];
+    bool here = false;
+    long kilobytes = -1;
+    while (kilobytes < 0 && fgets(line, sizeof line, maps)) {
+        unsigned long first = 0, last = 0;
+        if (sscanf(line, "%lx-%lx ", &first, &last) == 2)
+            here = first == (unsigned long)(uintptr_t)start;
+        else if (here)
+            (void)sscanf(line, "Rss: %ld kB", &kilobytes);
+    }
+    (void)fclose(maps);
+    return kilobytes;
+}
+
+// Pages of a mapped file that were let go come back from the file.
+static void test_let_go(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_weights *weights = NULL;
+    const size_t n = 64 * 1024; // 64 pages of 4 KiB
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    for (size_t i = 0; i < n; i++) {
+        float x = (float)i;
+        assert_int_equal(fwrite(&x, sizeof x, 1, file), 1);
+    }
+    assert_int_equal(fflush(file), 0);
+    size_t bytes = n * sizeof(float);
+    float *data = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fileno(file), 0);
+    assert_true(data != MAP_FAILED);
+    assert_ok(bv_weights_create(&weights, &err), err);
+    bv_weights_set_mapping(weights, data, bytes);
+    struct bv_tensor t = {
+        .name = "t", .dtype = BV_F32, .rank = 1, .dim = {(int64_t)n - 8}, .data = data + 4};
+    float *copy = malloc(bytes);
+    assert_non_null(copy);
+    for (int round = 0; round < 2; round++) {
+        bv_weights_read(weights, &t, copy);
+        assert_memory_equal(copy, data + 4, (n - 8) * sizeof *copy);
+        bv_weights_let_go(weights, &t);
+        assert_true(resident_kilobytes(data) <= 8); // the two pages at its ends
+    }
+    free(copy);
+    assert_int_equal(munmap(data, bytes), 0);
+    (void)fclose(file);
+    // Memory that is not in the mapping is never touched.
+    float own[4] = {1, 2, 3, 4};
+    t = (struct bv_tensor){.name = "o", .dtype = BV_F32, .rank = 1, .dim = {4}, .data = own};
+    bv_weights_let_go(weights, &t);
+    assert_true(own[3] == 4);
+    bv_weights_destroy(&weights);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_derive_once),
         cmocka_unit_test(test_f32),
+        cmocka_unit_test(test_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

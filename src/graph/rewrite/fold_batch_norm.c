@@ -6,60 +6,73 @@
 #include "graph/rewrite.h"
 
 struct folding {
-    const struct bv_tensor *weight;
-    const float *w, *bias, *mean, *variance, *gamma, *beta;
+    const struct bv_tensor *weight, *bias, *mean, *variance, *gamma, *beta;
     double eps;
 };
 
-static double channel_scale(const struct folding *f, int64_t o)
+static double element(const struct bv_tensor *t, int64_t i, double absent)
 {
-    return (f->gamma ? f->gamma[o] : 1) / sqrt((double)f->variance[o] + f->eps);
+    float x = 0;
+    if (!t)
+        return absent;
+    bv_dtype_to_f32(t->dtype, (const char *)t->data + (size_t)i * bv_dtype_size(t->dtype), &x, 1);
+    return (double)x;
 }
 
-static void fold_weight(void *arg, void *memory)
+static double channel_scale(const struct folding *f, int64_t o)
+{
+    return element(f->gamma, o, 1) / sqrt(element(f->variance, o, 0) + f->eps);
+}
+
+static void fold_weight(struct bv_weights *weights, const void *arg, float *out)
 {
     const struct folding *f = arg;
     int64_t O = f->weight->dim[0], K = bv_elements(f->weight) / O;
-    for (int64_t o = 0; o < O; o++)
+    bv_weights_read(weights, f->weight, out);
+    for (int64_t o = 0; o < O; o++) {
+        double scale = channel_scale(f, o);
         for (int64_t k = 0; k < K; k++)
-            ((float *)memory)[o * K + k] = (float)(f->w[o * K + k] * channel_scale(f, o));
+            out[o * K + k] = (float)((double)out[o * K + k] * scale);
+    }
+    bv_weights_let_go(weights, f->weight);
 }
 
-static void fold_bias(void *arg, void *memory)
+static void fold_bias(struct bv_weights *weights, const void *arg, float *out)
 {
+    (void)weights;
     const struct folding *f = arg;
     for (int64_t o = 0; o < f->weight->dim[0]; o++)
-        ((float *)memory)[o] =
-            (float)(((f->bias ? f->bias[o] : 0.0) - f->mean[o]) * channel_scale(f, o) +
-                    (f->beta ? f->beta[o] : 0));
+        out[o] = (float)((element(f->bias, o, 0) - element(f->mean, o, 0)) * channel_scale(f, o) +
+                         element(f->beta, o, 0));
 }
 
-static enum bv_status load(struct bv_graph *g, const struct bv_tensor *t, const float **data)
+static bool plain(const struct bv_tensor *t)
 {
-    *data = NULL;
-    return t ? bv_weights_f32(g->weights, t, data, &g->error) : BV_OK;
+    return !t || (t->role == BV_ROLE_WEIGHT && !t->recipe);
 }
 
-static enum bv_status fold(struct bv_graph *g, struct bv_node *product, struct bv_node *norm)
+static void fold(struct bv_graph *g, struct bv_node *product, struct bv_node *norm)
 {
-    struct folding f = {.weight = product->in[1], .eps = norm->params.batch_norm.eps};
-    BV_TRY(load(g, product->in[1], &f.w));
-    BV_TRY(load(g, product->in[2], &f.bias));
-    BV_TRY(load(g, norm->in[1], &f.mean));
-    BV_TRY(load(g, norm->in[2], &f.variance));
-    BV_TRY(load(g, norm->in[3], &f.gamma));
-    BV_TRY(load(g, norm->in[4], &f.beta));
-    char key[1024];
-    const void *weight = NULL, *bias = NULL;
+    const struct folding f = {
+        .weight = product->in[1],
+        .bias = product->in[2],
+        .mean = norm->in[1],
+        .variance = norm->in[2],
+        .gamma = norm->in[3],
+        .beta = norm->in[4],
+        .eps = (double)norm->params.batch_norm.eps,
+    };
+    char name[1024];
     int64_t O = f.weight->dim[0];
-    (void)snprintf(key, sizeof key, "%s+%s", f.weight->name, norm->in[1]->name);
-    BV_TRY(bv_weights_derive(g->weights, key, (size_t)bv_elements(f.weight) * sizeof(float),
-                             fold_weight, &f, &weight, &g->error));
-    product->in[1] = bv_graph_derived(g, key, weight, f.weight->rank, f.weight->dim);
-    (void)snprintf(key, sizeof key, "bias of %s+%s", f.weight->name, norm->in[1]->name);
-    BV_TRY(bv_weights_derive(g->weights, key, (size_t)O * sizeof(float), fold_bias, &f, &bias,
-                             &g->error));
-    product->in[2] = bv_graph_derived(g, key, bias, 1, &O);
+    (void)snprintf(name, sizeof name, "%s+%s", f.weight->name, f.mean->name);
+    struct bv_tensor *weight =
+        bv_graph_computed(g, name, fold_weight, &f, sizeof f, f.weight->rank, f.weight->dim);
+    (void)snprintf(name, sizeof name, "bias of %s+%s", f.weight->name, f.mean->name);
+    struct bv_tensor *bias = bv_graph_computed(g, name, fold_bias, &f, sizeof f, 1, &O);
+    if (!weight || !bias)
+        return;
+    product->in[1] = weight;
+    product->in[2] = bias;
     enum bv_activation activation = norm->params.batch_norm.activation;
     if (product->op == BV_OP_conv2d)
         product->params.conv2d.activation = activation;
@@ -67,7 +80,6 @@ static enum bv_status fold(struct bv_graph *g, struct bv_node *product, struct b
         product->params.linear.activation = activation;
     product->out->name = norm->out->name;
     bv_graph_replace_uses(g, norm->out, product->out);
-    return g->status;
 }
 
 void bv_rewrite_fold_batch_norm(struct bv_graph *g)
@@ -76,11 +88,15 @@ void bv_rewrite_fold_batch_norm(struct bv_graph *g)
         if (norm->op != BV_OP_batch_norm || norm->in[0]->alias_of || !norm->in[0]->producer)
             continue;
         struct bv_node *product = norm->in[0]->producer;
-        bool plain =
+        bool bare =
             (product->op == BV_OP_conv2d && product->params.conv2d.activation == BV_ACT_NONE) ||
             (product->op == BV_OP_linear && product->params.linear.activation == BV_ACT_NONE);
-        if (plain && !product->in[3] && product->in[1]->role == BV_ROLE_WEIGHT &&
-            bv_graph_use_count(g, norm->in[0]) == 1)
-            g->status = fold(g, product, norm);
+        if (!bare || product->in[3] || bv_graph_use_count(g, norm->in[0]) != 1)
+            continue;
+        bool weights = true;
+        for (int i = 1; i < 5; i++)
+            weights = weights && plain(norm->in[i]);
+        if (weights && plain(product->in[1]) && plain(product->in[2]))
+            fold(g, product, norm);
     }
 }

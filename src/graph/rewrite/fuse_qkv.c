@@ -6,32 +6,26 @@
 
 struct stack {
     struct bv_node *part[3];
-    const float *data[3];
     int n;
 };
 
-static void stack_rows(void *arg, void *memory)
-{
-    const struct stack *s = arg;
-    char *to = memory;
-    for (int i = 0; i < s->n; i++) {
-        size_t bytes = (size_t)bv_elements(s->part[i]->in[1]) * sizeof(float);
-        memcpy(to, s->data[i], bytes);
-        to += bytes;
-    }
-}
+// What a stacked weight or bias is made of. source[i] is NULL for a layer without bias.
+struct recipe {
+    const struct bv_tensor *source[3];
+    int64_t elements[3];
+    int n;
+};
 
-static void stack_biases(void *arg, void *memory)
+static void stack_rows(struct bv_weights *weights, const void *arg, float *out)
 {
-    const struct stack *s = arg;
-    char *to = memory;
-    for (int i = 0; i < s->n; i++) {
-        size_t bytes = (size_t)s->part[i]->in[1]->dim[0] * sizeof(float);
-        if (s->data[i])
-            memcpy(to, s->data[i], bytes);
-        else
-            memset(to, 0, bytes);
-        to += bytes;
+    const struct recipe *r = arg;
+    for (int i = 0; i < r->n; out += r->elements[i], i++) {
+        if (!r->source[i]) {
+            memset(out, 0, (size_t)r->elements[i] * sizeof *out);
+            continue;
+        }
+        bv_weights_read(weights, r->source[i], out);
+        bv_weights_let_go(weights, r->source[i]);
     }
 }
 
@@ -40,35 +34,30 @@ static bool fusable(const struct bv_graph *g, const struct bv_tensor *t)
     const struct bv_node *p = t->producer;
     return !t->alias_of && p && p->op == BV_OP_linear && !p->in[3] &&
            p->params.linear.activation == BV_ACT_NONE && p->in[1]->role == BV_ROLE_WEIGHT &&
+           (!p->in[2] || p->in[2]->role == BV_ROLE_WEIGHT) &&
            bv_graph_use_count(g, t) == 1;
 }
 
-// Derives the stacked weight (which = 1) or bias (which = 2) of the parts.
-static enum bv_status derive(struct bv_graph *g, struct stack *s, int which, int64_t rows,
-                             struct bv_tensor **out)
+// The stacked weight (which = 1) or bias (which = 2) of the parts.
+static struct bv_tensor *stacked(struct bv_graph *g, const struct stack *s, int which, int64_t rows)
 {
     int64_t dim[2] = {rows, s->part[0]->in[1]->dim[1]};
-    char key[1600];
-    int at = snprintf(key, sizeof key, "stacked %s:", which == 1 ? "weights" : "biases");
+    struct recipe r = {.n = s->n};
+    char name[1600];
+    int at = snprintf(name, sizeof name, "stacked %s:", which == 1 ? "weights" : "biases");
     for (int i = 0; i < s->n; i++) {
-        const struct bv_tensor *t = s->part[i]->in[which];
-        s->data[i] = NULL;
-        if (t)
-            BV_TRY(bv_weights_f32(g->weights, t, &s->data[i], &g->error));
-        at += snprintf(key + at, sizeof key - (size_t)at, " %.500s", s->part[i]->in[1]->name);
+        const struct bv_tensor *weight = s->part[i]->in[1];
+        r.source[i] = s->part[i]->in[which];
+        r.elements[i] = which == 1 ? bv_elements(weight) : weight->dim[0];
+        at += snprintf(name + at, sizeof name - (size_t)at, " %.500s", weight->name);
     }
-    size_t elements = (size_t)(which == 1 ? dim[0] * dim[1] : dim[0]);
-    const void *data = NULL;
-    BV_TRY(bv_weights_derive(g->weights, key, elements * sizeof(float),
-                             which == 1 ? stack_rows : stack_biases, s, &data, &g->error));
-    *out = bv_graph_derived(g, key, data, which == 1 ? 2 : 1, dim);
-    return g->status;
+    return bv_graph_computed(g, name, stack_rows, &r, sizeof r, which == 1 ? 2 : 1, dim);
 }
 
 // The first of the parts in execution order becomes the fused layer; the attention reads its
 // output at each part's channel offset.
-static enum bv_status fuse(struct bv_graph *g, struct bv_node *attention, struct stack *s,
-                           const int *slot)
+static void fuse(struct bv_graph *g, struct bv_node *attention, const struct stack *s,
+                 const int *slot)
 {
     int64_t *offsets[] = {&attention->params.attention.q_offset,
                           &attention->params.attention.k_offset,
@@ -80,10 +69,10 @@ static enum bv_status fuse(struct bv_graph *g, struct bv_node *attention, struct
         rows += s->part[i]->in[1]->dim[0];
         any_bias |= s->part[i]->in[2] != NULL;
     }
-    struct bv_tensor *weight = NULL, *bias = NULL;
-    BV_TRY(derive(g, s, 1, rows, &weight));
-    if (any_bias)
-        BV_TRY(derive(g, s, 2, rows, &bias));
+    struct bv_tensor *weight = stacked(g, s, 1, rows);
+    struct bv_tensor *bias = any_bias ? stacked(g, s, 2, rows) : NULL;
+    if (g->status != BV_OK)
+        return;
     struct bv_node *first = s->part[0];
     for (int i = 1; i < s->n; i++)
         if (s->part[i]->index < first->index)
@@ -95,7 +84,6 @@ static enum bv_status fuse(struct bv_graph *g, struct bv_node *attention, struct
         attention->in[slot[i]] = first->out;
         *offsets[slot[i]] += start[i];
     }
-    return BV_OK;
 }
 
 void bv_rewrite_fuse_qkv(struct bv_graph *g)
@@ -113,7 +101,7 @@ void bv_rewrite_fuse_qkv(struct bv_graph *g)
                     s.part[s.n++] = n->in[i]->producer;
                 }
             if (s.n >= 2) {
-                g->status = fuse(g, n, &s, slot);
+                fuse(g, n, &s, slot);
                 break;
             }
         }
