@@ -1,6 +1,6 @@
-// Times one architecture with random weights: models ARCH BATCH [THREADS [TOKENS [ROUNDS]]]
-// One JSON line per round of at least 0.3 s: CPU milliseconds (of all threads) and wall
-// milliseconds per item.
+// Times one architecture with random weights: models ARCH BATCH [THREADS [TOKENS [ROUNDS
+// [PRECISION]]]] One JSON line per round of at least 0.3 s: CPU milliseconds (of all threads) and
+// wall milliseconds per item.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +27,12 @@ struct run {
 };
 
 static enum bv_status prepare(struct run *r, const char *arch, int batch, int threads, int tokens,
-                              struct bv_error *err)
+                              const char *precision, struct bv_error *err)
 {
     BV_TRY(bv_weights_create(&r->weights, err));
     BV_TRY(bv_arch_weights(arch, r->weights, err));
     BV_TRY(bv_pool_create(&r->pool, threads, err));
-    BV_TRY(bv_cpu_create(&r->backend, r->weights, r->pool, err));
+    BV_TRY(bv_cpu_create_precision(&r->backend, r->weights, r->pool, precision, err));
     BV_TRY(bv_graph_create(&r->graph, r->weights, err));
     bv_arch_build(arch, r->graph, batch, tokens);
     BV_TRY(bv_program_compile(r->backend, &r->graph, &r->program, err));
@@ -89,14 +89,15 @@ static enum bv_status time_rounds(struct run *r, const char *arch, int batch, in
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        (void)fprintf(stderr, "usage: models ARCH BATCH [THREADS [TOKENS [ROUNDS]]]\n");
+        (void)fprintf(stderr, "usage: models ARCH BATCH [THREADS [TOKENS [ROUNDS [PRECISION]]]]\n");
         return 2;
     }
     int threads = argc > 3 ? atoi(argv[3]) : 1, tokens = argc > 4 ? atoi(argv[4]) : 128;
     int batch = atoi(argv[2]), rounds = argc > 5 ? atoi(argv[5]) : 5;
     struct bv_error err = {0};
     struct run r = {0};
-    enum bv_status status = prepare(&r, argv[1], batch, threads, tokens, &err);
+    enum bv_status status =
+        prepare(&r, argv[1], batch, threads, tokens, argc > 6 ? argv[6] : "f32", &err);
     if (status == BV_OK)
         status = time_rounds(&r, argv[1], batch, threads, tokens, rounds, &err);
     if (status != BV_OK)

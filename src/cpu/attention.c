@@ -54,8 +54,10 @@ static struct attention describe(const struct bv_node *n, int n_threads)
     return s;
 }
 
-size_t bv_cpu_attention_scratch(const struct bv_node *node, int n_threads)
+size_t bv_cpu_attention_scratch(const struct bv_node *node, enum bv_cpu_format format,
+                                int n_threads)
 {
+    (void)format;
     struct attention s = describe(node, n_threads);
     return (size_t)s.tasks * s.task_scratch;
 }
@@ -174,7 +176,7 @@ static void attend_strip(const struct attention *s, struct unit *u, int64_t firs
         tile.panel = u->keys + j * D;
         tile.out = u->scores + j;
         tile.columns = (int)panel;
-        s->isa->tile(&tile, n_rows);
+        s->isa->tile[BV_CPU_F32](&tile, n_rows);
     }
     float sum[16];
     for (int i = 0; i < n_rows; i++) {
@@ -186,7 +188,7 @@ static void attend_strip(const struct attention *s, struct unit *u, int64_t firs
         tile.panel = u->values + d * u->valid;
         tile.out = u->result + d;
         tile.columns = (int)panel;
-        s->isa->tile(&tile, n_rows);
+        s->isa->tile[BV_CPU_F32](&tile, n_rows);
     }
     for (int i = 0; i < n_rows; i++) {
         int64_t token = u->token ? u->token[first + i] : first + i;

@@ -28,6 +28,16 @@ static bool padded(const struct bv_node *n)
     return by_rows(n) && (n->params.conv2d.pad_h || n->params.conv2d.pad_w);
 }
 
+// Few channels stay f32, as the first layer of a network should.
+static enum bv_cpu_format format_of(const struct bv_node *n, enum bv_cpu_format wanted)
+{
+    if (n->in[1]->role != BV_ROLE_WEIGHT || n->in[1]->dim[3] < few_channels)
+        return BV_CPU_F32;
+    while (wanted != BV_CPU_F32 && n->in[1]->dim[3] % bv_cpu_channels_per_word(wanted))
+        wanted--;
+    return wanted;
+}
+
 static size_t image_size(const struct bv_node *n)
 {
     const struct bv_tensor *x = n->in[0];
@@ -41,21 +51,30 @@ static size_t panels_size(const struct bv_node *n)
 {
     const struct bv_tensor *w = n->in[1];
     int64_t groups = n->params.conv2d.groups;
-    return (size_t)groups * bv_cpu_packed_size(w->dim[0] / groups, bv_elements(w) / w->dim[0]);
+    return (size_t)groups *
+           bv_cpu_packed_size(BV_CPU_F32, w->dim[0] / groups, bv_elements(w) / w->dim[0]);
 }
 
-enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, struct bv_weights *weights,
-                                     const void **prepared, struct bv_error *err)
+enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, enum bv_cpu_format format,
+                                     struct bv_weights *weights, const void **prepared,
+                                     struct bv_error *err)
 {
-    return bv_cpu_prepare_panels(node->in[1], node->params.conv2d.groups, weights, prepared, err);
+    return bv_cpu_prepare_panels(node->in[1], node->params.conv2d.groups, format_of(node, format),
+                                 weights, prepared, err);
 }
 
-// Zeros for one tap, the padded image, the panels of a weight that the graph computes.
-size_t bv_cpu_conv2d_scratch(const struct bv_node *node, int n_threads)
+// Zeros for one tap, then: the padded image and the panels of a weight that the graph computes, or
+// the image in words with a scale for each of its pixels and, at last, of the results.
+size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
 {
     (void)n_threads;
+    const struct bv_tensor *x = node->in[0];
+    format = format_of(node, format);
+    if (format != BV_CPU_F32)
+        return (size_t)(x->dim[3] + bv_rows(x) + bv_elements(x) / bv_cpu_channels_per_word(format) +
+                        bv_rows(node->out));
     size_t panels = node->in[1]->role == BV_ROLE_WEIGHT ? 0 : panels_size(node);
-    return (size_t)node->in[0]->dim[3] + image_size(node) + panels;
+    return (size_t)x->dim[3] + image_size(node) + panels;
 }
 
 static void pad_image(const struct bv_node *n, const float *x, float *to)
@@ -107,32 +126,80 @@ static void point_pixels(const void *source, int64_t first, int64_t n, const flo
     }
 }
 
-void bv_cpu_conv2d(const struct bv_kernel_args *a)
+// The image in words: one scale for all of an image, or, where each result reads one pixel only,
+// for each pixel. Returns the scales of the results.
+static const float *convert_image(const struct bv_kernel_args *a, struct conv *s,
+                                  enum bv_cpu_format format, float *scratch)
+{
+    const struct bv_node *n = a->node;
+    const struct bv_tensor *X = n->in[0], *out = n->out;
+    int64_t pixels = X->dim[1] * X->dim[2], positions = out->dim[1] * out->dim[2];
+    float *scale = scratch, *result = scale + bv_rows(X), *words = result + bv_rows(out);
+    bool each = s->taps_h * s->taps_w == 1 && pixels == positions;
+    bv_cpu_convert_rows(a->pool, format, a->in[0], bv_rows(X), X->dim[3], each ? 1 : pixels, words,
+                        scale);
+    for (int64_t i = 0; format == BV_CPU_INT8 && i < bv_rows(out); i++)
+        result[i] = each ? scale[i] : scale[i / positions * pixels];
+    s->image = words;
+    s->channels /= bv_cpu_channels_per_word(format);
+    return result;
+}
+
+static struct conv describe(const struct bv_kernel_args *a)
 {
     const struct bv_node *n = a->node;
     const struct bv_tensor *X = n->in[0], *W = n->in[1];
     const struct bv_conv2d_params *p = &n->params.conv2d;
-    bool rows = by_rows(n);
-    struct conv s = {
+    return (struct conv){
         .node = n,
         .image = a->in[0],
+        .zeros = a->scratch,
         .height = X->dim[1],
         .width = X->dim[2],
         .channels = X->dim[3],
         .pad_h = p->pad_h,
         .pad_w = p->pad_w,
         .taps_h = W->dim[1],
-        .taps_w = rows ? 1 : W->dim[2],
+        .taps_w = by_rows(n) ? 1 : W->dim[2],
     };
+}
+
+// Where the panels of the groups are: prepared, or packed now behind `scratch`.
+static const float *panels_of(const struct bv_kernel_args *a, float *scratch, size_t *group_size)
+{
+    const struct bv_cpu_panels *panels = a->prepared;
+    if (panels) {
+        *group_size = panels->group_size;
+        return panels->words;
+    }
+    const struct bv_tensor *W = a->node->in[1];
+    int64_t groups = a->node->params.conv2d.groups, N = W->dim[0] / groups;
+    int64_t K = bv_elements(W) / W->dim[0];
+    *group_size = bv_cpu_packed_size(BV_CPU_F32, N, K);
+    for (int64_t g = 0; g < groups; g++)
+        bv_cpu_pack((const float *)a->in[1] + g * N * K, N, K, scratch + (size_t)g * *group_size);
+    return scratch;
+}
+
+void bv_cpu_conv2d(const struct bv_kernel_args *a)
+{
+    const struct bv_node *n = a->node;
+    const struct bv_tensor *W = n->in[1];
+    const struct bv_conv2d_params *p = &n->params.conv2d;
+    const struct bv_cpu_panels *prepared = a->prepared;
+    enum bv_cpu_format format = prepared ? prepared->format : BV_CPU_F32;
+    struct conv s = describe(a);
     if (s.taps_h * s.taps_w > BV_CPU_MAX_TAPS) { // no published model has such windows
         bv_reference_conv2d(a);
         return;
     }
-    float *scratch = a->scratch;
-    memset(scratch, 0, (size_t)X->dim[3] * sizeof *scratch);
-    s.zeros = scratch;
-    scratch += X->dim[3];
-    if (padded(n)) {
+    // As a byte, 0 stands at 128.
+    memset(a->scratch, format == BV_CPU_INT8 ? 128 : 0, (size_t)s.channels * sizeof(float));
+    float *scratch = a->scratch + s.channels;
+    const float *row_scale = NULL;
+    if (format != BV_CPU_F32) {
+        row_scale = convert_image(a, &s, format, scratch);
+    } else if (padded(n)) {
         pad_image(n, a->in[0], scratch);
         s.image = scratch;
         s.height += 2 * p->pad_h;
@@ -140,24 +207,20 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
         s.pad_h = s.pad_w = 0;
         scratch += image_size(n);
     }
-    int64_t columns = W->dim[0] / p->groups, K = bv_elements(W) / W->dim[0];
-    size_t group_size = bv_cpu_packed_size(columns, K);
-    const float *panels = a->prepared;
-    if (!panels) {
-        for (int64_t g = 0; g < p->groups; g++)
-            bv_cpu_pack((const float *)a->in[1] + g * columns * K, columns, K,
-                        scratch + (size_t)g * group_size);
-        panels = scratch;
-    }
-    const float *first = s.image;
+    int64_t columns = W->dim[0] / p->groups;
+    int64_t depth = (by_rows(n) ? W->dim[2] : 1) * W->dim[3] / bv_cpu_channels_per_word(format);
+    size_t group_size = 0;
+    const float *panels = panels_of(a, scratch, &group_size), *first = s.image;
     for (int64_t g = 0; g < p->groups; g++) {
-        s.image = first + g * W->dim[3];
+        s.image = first + g * s.channels / p->groups;
         const struct bv_cpu_product product = {
             .rows = bv_rows(n->out),
             .columns = columns,
             .taps = s.taps_h * s.taps_w,
-            .depth = rows ? W->dim[2] * W->dim[3] : W->dim[3],
+            .depth = depth,
+            .format = format,
             .panels = panels + (size_t)g * group_size,
+            .row_scale = row_scale,
             .out = (float *)a->out + g * columns,
             .ldo = W->dim[0],
             .bias = a->in[2] ? (const float *)a->in[2] + g * columns : NULL,

@@ -10,6 +10,7 @@ struct cpu {
     struct bv_weights *weights;
     struct bv_pool *pool;
     bool reference;
+    enum bv_cpu_format format;
 };
 
 struct step {
@@ -66,11 +67,12 @@ static enum bv_status make_steps(struct cpu *cpu, struct cpu_program *p, size_t 
         s->run = kernel.run;
         s->args = (struct bv_kernel_args){.node = node, .pool = cpu->pool};
         if (kernel.prepare)
-            BV_TRY(kernel.prepare(node, cpu->weights, &s->args.prepared, err));
+            BV_TRY(kernel.prepare(node, cpu->format, cpu->weights, &s->args.prepared, err));
         for (int k = 0; k < BV_MAX_INPUTS; k++)
             BV_TRY(resolve_input(cpu, p, s, k, err));
         s->args.out = p->arena + p->base.plan.offset[node->out->id];
-        size_t wanted = kernel.scratch ? kernel.scratch(node, bv_pool_threads(cpu->pool)) : 0;
+        size_t wanted =
+            kernel.scratch ? kernel.scratch(node, cpu->format, bv_pool_threads(cpu->pool)) : 0;
         if (wanted > *scratch)
             *scratch = wanted;
     }
@@ -146,14 +148,15 @@ static const char *describe(const struct bv_backend *backend)
 }
 
 static enum bv_status create(struct bv_backend **backend, struct bv_weights *weights,
-                             struct bv_pool *pool, bool reference, struct bv_error *err)
+                             struct bv_pool *pool, bool reference, enum bv_cpu_format format,
+                             struct bv_error *err)
 {
     static const struct bv_backend_ops ops = {compile, run,      destroy_program,
                                               destroy, describe, .computes_weights = true};
     struct cpu *cpu = calloc(1, sizeof *cpu);
     if (!cpu)
         return bv_fail_nomem(err, "the CPU backend");
-    *cpu = (struct cpu){{&ops}, weights, pool, reference};
+    *cpu = (struct cpu){{&ops}, weights, pool, reference, format};
     *backend = &cpu->base;
     return BV_OK;
 }
@@ -161,11 +164,24 @@ static enum bv_status create(struct bv_backend **backend, struct bv_weights *wei
 enum bv_status bv_cpu_create(struct bv_backend **backend, struct bv_weights *weights,
                              struct bv_pool *pool, struct bv_error *err)
 {
-    return create(backend, weights, pool, false, err);
+    return create(backend, weights, pool, false, BV_CPU_F32, err);
+}
+
+enum bv_status bv_cpu_create_precision(struct bv_backend **backend, struct bv_weights *weights,
+                                       struct bv_pool *pool, const char *precision,
+                                       struct bv_error *err)
+{
+    static const char *const names[] = {
+        [BV_CPU_F32] = "f32", [BV_CPU_BF16] = "bf16", [BV_CPU_INT8] = "int8"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(precision, names[i]) == 0 && bv_cpu_isa()->tile[i])
+            return create(backend, weights, pool, false, (enum bv_cpu_format)i, err);
+    return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on this processor (%s)",
+                   precision, bv_cpu_isa()->name);
 }
 
 enum bv_status bv_cpu_create_reference(struct bv_backend **backend, struct bv_weights *weights,
                                        struct bv_error *err)
 {
-    return create(backend, weights, NULL, true, err);
+    return create(backend, weights, NULL, true, BV_CPU_F32, err);
 }

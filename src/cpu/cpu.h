@@ -6,9 +6,18 @@
 #include "graph/backend.h"
 
 // Creates a backend over a model's weights (which must outlive it) and a pool (borrowed, may be
-// NULL: one thread).
+// NULL: one thread). Results are f32 and the same bits whatever the batch and the threads.
 enum bv_status bv_cpu_create(struct bv_backend **backend, struct bv_weights *weights,
                              struct bv_pool *pool, struct bv_error *err);
+
+// The same with fewer bits in the operands of linear and conv2d: "bf16" (both operands rounded to
+// bf16, sums in f32), or "int8" (weights per output channel, activations per token, or per image
+// where windows overlap; sums in int32). Everything else, and the first convolution, stays f32.
+// "f32" is bv_cpu_create. BV_ERR_UNSUPPORTED for another precision, or without AVX512-BF16 and
+// AVX512-VNNI.
+enum bv_status bv_cpu_create_precision(struct bv_backend **backend, struct bv_weights *weights,
+                                       struct bv_pool *pool, const char *precision,
+                                       struct bv_error *err);
 
 // The same with the reference kernels of src/op only: slow, for tests and `verify`.
 enum bv_status bv_cpu_create_reference(struct bv_backend **backend, struct bv_weights *weights,

@@ -11,6 +11,9 @@ static bool supported(const struct bv_cpu_isa *isa)
 #if defined(__x86_64__)
     // These ask the operating system too whether it saves the registers.
     __builtin_cpu_init();
+    if (isa == &bv_cpu_isa_avx512bf16)
+        return supported(&bv_cpu_isa_avx512) && __builtin_cpu_supports("avx512bf16") &&
+               __builtin_cpu_supports("avx512vnni");
     if (isa == &bv_cpu_isa_avx512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -27,6 +30,7 @@ static void choose(void)
 {
     static const struct bv_cpu_isa *const best_first[] = {
 #if defined(__x86_64__)
+        &bv_cpu_isa_avx512bf16,
         &bv_cpu_isa_avx512,
         &bv_cpu_isa_avx2,
 #endif

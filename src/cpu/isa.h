@@ -9,11 +9,27 @@
 
 #include "graph/params.h"
 
+// How the operands of a product stand in memory. Rows and panels are sequences of 32-bit words; a
+// word holds one, two or four neighbouring channels.
+enum bv_cpu_format {
+    BV_CPU_F32,
+    BV_CPU_BF16, // two bf16; products and sums in f32
+    BV_CPU_INT8, // rows: four bytes x/scale + 128, scale per row; panels: four signed bytes, and
+                 // after them the columns' scales and corrections (see bv_cpu_tile)
+};
+
+static inline int64_t bv_cpu_channels_per_word(enum bv_cpu_format format)
+{
+    return format == BV_CPU_F32 ? 1 : format == BV_CPU_BF16 ? 2 : 4;
+}
+
 // A few rows times one packed panel:
 //   out[i,j] = act(Σ_t Σ_c rows[t·n_rows + i][c] · panel[(t·depth + c)·isa->panel + j] + bias[j]
 //                  + residual[i,j]),  0 ≤ i < n_rows ≤ isa->strip, 0 ≤ j < columns ≤ isa->panel.
 // The sum runs in order of t, then c. activation is none or relu. next: a panel to bring into the
-// cache, or NULL.
+// cache, or NULL. depth counts words. BV_CPU_INT8: the sum starts at the column's correction, the
+// int32 -128 Σ w, and is multiplied by row_scale[i] and the column's scale; both stand after the
+// panel's words, first the scales, then the corrections.
 struct bv_cpu_tile {
     const float *const *rows;
     int64_t taps, depth;
@@ -22,16 +38,23 @@ struct bv_cpu_tile {
     int64_t ldo;
     int columns;
     const float *bias, *residual; // or NULL; residual has out's layout
+    const float *row_scale;       // BV_CPU_INT8 only
     enum bv_activation activation;
 };
 
 struct bv_cpu_isa {
     const char *name; // as in BIOVL_CPU
     int panel, strip; // columns of a panel, most rows of a tile
-    void (*tile)(const struct bv_cpu_tile *t, int n_rows);
+    void (*tile[3])(const struct bv_cpu_tile *t, int n_rows); // by format; NULL: not offered
     // Rows of `depth` floats at row[j], 0 ≤ j < columns, to a panel [depth][isa->panel], the rest
     // 0.
     void (*pack)(const float *const *row, int columns, int64_t depth, float *panel);
+
+    // n values to n / 2 words of bf16 (n even), or n / 4 of bytes (n divisible by 4). The largest
+    // magnitude of n values. NULL where the formats are not offered.
+    void (*to_bf16)(const float *x, int64_t n, float *out);
+    void (*to_bytes)(const float *x, float scale, int64_t n, float *out);
+    float (*magnitude)(const float *x, int64_t n);
 
     // out[i] = act(x[i]); out may be x. In all of these n is any number of elements.
     void (*activate)(enum bv_activation activation, const float *x, float *out, int64_t n);
@@ -54,7 +77,7 @@ struct bv_cpu_isa {
 };
 
 // The best table this processor runs, at most what the environment variable BIOVL_CPU names
-// (portable, avx2, avx512). Chosen at the first call.
+// (portable, avx2, avx512, avx512bf16). Chosen at the first call.
 const struct bv_cpu_isa *bv_cpu_isa(void);
 
 #endif

@@ -2,36 +2,48 @@
 #include "cpu/kernels.h"
 #include "cpu/product.h"
 
-enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, struct bv_weights *weights,
-                                     const void **prepared, struct bv_error *err)
+// Words need whole groups of channels, and a weight that is packed beforehand.
+static enum bv_cpu_format format_of(const struct bv_node *n, enum bv_cpu_format wanted)
 {
-    return bv_cpu_prepare_panels(node->in[1], 1, weights, prepared, err);
+    if (n->in[1]->role != BV_ROLE_WEIGHT)
+        return BV_CPU_F32;
+    while (wanted != BV_CPU_F32 && n->in[1]->dim[1] % bv_cpu_channels_per_word(wanted))
+        wanted--;
+    return wanted;
 }
 
-// A weight that the graph computes is packed at each run.
-size_t bv_cpu_linear_scratch(const struct bv_node *node, int n_threads)
+enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, enum bv_cpu_format format,
+                                     struct bv_weights *weights, const void **prepared,
+                                     struct bv_error *err)
+{
+    return bv_cpu_prepare_panels(node->in[1], 1, format_of(node, format), weights, prepared, err);
+}
+
+// The rows in words and their scales; a weight that the graph computes is packed at each run.
+size_t bv_cpu_linear_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
 {
     (void)n_threads;
     const struct bv_tensor *w = node->in[1];
-    return w->role == BV_ROLE_WEIGHT ? 0 : bv_cpu_packed_size(w->dim[0], w->dim[1]);
+    if (w->role != BV_ROLE_WEIGHT)
+        return bv_cpu_packed_size(BV_CPU_F32, w->dim[0], w->dim[1]);
+    int64_t rows = bv_rows(node->in[0]);
+    format = format_of(node, format);
+    return format == BV_CPU_F32
+               ? 0
+               : (size_t)(rows * (w->dim[1] / bv_cpu_channels_per_word(format) + 1));
 }
 
 void bv_cpu_linear(const struct bv_kernel_args *a)
 {
     const struct bv_node *n = a->node;
-    int64_t K = bv_last_dim(n->in[0]), N = bv_last_dim(n->out);
-    const float *panels = a->prepared;
-    if (!panels) {
-        bv_cpu_pack(a->in[1], N, K, a->scratch);
-        panels = a->scratch;
-    }
-    const struct bv_cpu_matrix x = {a->in[0], K};
-    const struct bv_cpu_product p = {
-        .rows = bv_rows(n->out),
+    const struct bv_cpu_panels *panels = a->prepared;
+    int64_t K = bv_last_dim(n->in[0]), N = bv_last_dim(n->out), M = bv_rows(n->out);
+    struct bv_cpu_matrix x = {a->in[0], K};
+    struct bv_cpu_product p = {
+        .rows = M,
         .columns = N,
         .taps = 1,
         .depth = K,
-        .panels = panels,
         .out = a->out,
         .ldo = N,
         .bias = a->in[2],
@@ -40,5 +52,19 @@ void bv_cpu_linear(const struct bv_kernel_args *a)
         .point = bv_cpu_point_matrix,
         .source = &x,
     };
+    if (!panels) {
+        bv_cpu_pack(a->in[1], N, K, a->scratch);
+        p.panels = a->scratch;
+    } else {
+        p.panels = panels->words;
+        p.format = panels->format;
+    }
+    if (p.format != BV_CPU_F32) {
+        float *scale = a->scratch, *words = scale + M;
+        bv_cpu_convert_rows(a->pool, p.format, a->in[0], M, K, 1, words, scale);
+        p.depth = x.ld = K / bv_cpu_channels_per_word(p.format);
+        x.data = words;
+        p.row_scale = scale;
+    }
     bv_cpu_product(a->pool, &p);
 }

@@ -2,11 +2,12 @@
 #include "cpu/kernels.h"
 #include "cpu/product.h"
 
-size_t bv_cpu_matmul_scratch(const struct bv_node *node, int n_threads)
+size_t bv_cpu_matmul_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
 {
+    (void)format;
     (void)n_threads;
     int64_t N = bv_last_dim(node->out), K = bv_last_dim(node->in[0]);
-    return bv_cpu_packed_size(N, K) + (size_t)(N * K);
+    return bv_cpu_packed_size(BV_CPU_F32, N, K) + (size_t)(N * K);
 }
 
 // b [K,N] or, transposed, [N,K], times scale, as [N,K].

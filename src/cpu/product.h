@@ -1,5 +1,5 @@
 // product.h: rows times packed weights, spread over a pool: the engine of linear, conv2d and
-// matmul.
+// matmul, in the formats of isa.h.
 #ifndef BV_CPU_PRODUCT_H
 #define BV_CPU_PRODUCT_H
 
@@ -11,8 +11,10 @@
 // one sum in the order of t and c, so the split into blocks and tasks shows nowhere in its bits.
 struct bv_cpu_product {
     int64_t rows, columns; // M, N
-    int64_t taps, depth;   // K = taps · depth; taps ≤ BV_CPU_MAX_TAPS
-    const float *panels;   // bv_cpu_packed_size() floats
+    int64_t taps, depth;   // K = taps · depth words; taps ≤ BV_CPU_MAX_TAPS
+    enum bv_cpu_format format;
+    const float *panels;    // bv_cpu_packed_size() words
+    const float *row_scale; // [M], BV_CPU_INT8 only
     float *out;
     int64_t ldo; // floats from one row of out to the next
     const float *bias, *residual;
@@ -33,16 +35,30 @@ struct bv_cpu_matrix {
 };
 void bv_cpu_point_matrix(const void *source, int64_t first, int64_t n, const float **to);
 
-// Floats of N rows of K weights in panels: [⌈N/panel⌉][K][panel].
-size_t bv_cpu_packed_size(int64_t N, int64_t K);
+// Words of N rows of K weights in panels: [⌈N/panel⌉][K words][panel], for BV_CPU_INT8 with two
+// more rows of each panel.
+size_t bv_cpu_packed_size(enum bv_cpu_format format, int64_t N, int64_t K);
 
-// Packs row-major w [N,K].
+// Packs row-major f32 w [N,K] as BV_CPU_F32.
 void bv_cpu_pack(const float *w, int64_t N, int64_t K, float *panels);
 
-// Packs a weight tensor, seen as `groups` matrices [N/groups,K], once per store and key: each group
-// stands at g · bv_cpu_packed_size(N / groups, K). *panels is NULL when the tensor is no weight.
+// A packed weight tensor, seen as `groups` matrices: group g's panels stand at words + g ·
+// group_size.
+struct bv_cpu_panels {
+    enum bv_cpu_format format;
+    size_t group_size;
+    _Alignas(64) float words[];
+};
+
+// Packs a weight [groups · N, K] once per store and format. *prepared is a struct bv_cpu_panels, or
+// NULL when the tensor is computed by the graph.
 enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups,
-                                     struct bv_weights *weights, const void **panels,
-                                     struct bv_error *err);
+                                     enum bv_cpu_format format, struct bv_weights *weights,
+                                     const void **prepared, struct bv_error *err);
+
+// The words of x [rows, channels] in a format, written to out; with BV_CPU_INT8 `share` rows at a
+// time get one scale, written to scale[0 … rows-1].
+void bv_cpu_convert_rows(struct bv_pool *pool, enum bv_cpu_format format, const float *x,
+                         int64_t rows, int64_t channels, int64_t share, float *out, float *scale);
 
 #endif

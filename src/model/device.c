@@ -46,11 +46,12 @@ static enum bv_status open_vulkan(struct bv_backend **backend, const struct wish
 static enum bv_status open_cpu(struct bv_backend **backend, const struct wish *w,
                                struct bv_error *err)
 {
-    if (!is_any(*w->precision) && strcmp(*w->precision, "f32") != 0)
-        return bv_fail(err, BV_ERR_UNSUPPORTED, "precision %s is not available on the CPU",
-                       *w->precision);
-    BV_TRY(bv_cpu_create(backend, w->weights, w->pool, err));
-    *w->precision = "f32";
+    static const char *const offered[] = {"f32", "bf16", "int8"};
+    const char *precision = is_any(*w->precision) ? "f32" : *w->precision;
+    BV_TRY(bv_cpu_create_precision(backend, w->weights, w->pool, precision, err));
+    for (size_t i = 0; i < sizeof offered / sizeof *offered; i++)
+        if (strcmp(offered[i], precision) == 0)
+            *w->precision = offered[i];
     return BV_OK;
 }
 

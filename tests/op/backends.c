@@ -40,12 +40,44 @@ static const char *validation_message(const struct bv_backend *backend)
     return bv_vk_validation_messages(backend, &first) > 0 ? first : NULL;
 }
 
+static enum bv_status create_bf16(struct bv_backend **backend, struct bv_weights *weights,
+                                  struct bv_pool *pool, struct bv_error *err)
+{
+    enum bv_status status = bv_cpu_create_precision(backend, weights, pool, "bf16", err);
+    return status == BV_ERR_UNSUPPORTED ? BV_ERR_DEVICE : status;
+}
+
+static enum bv_status create_int8(struct bv_backend **backend, struct bv_weights *weights,
+                                  struct bv_pool *pool, struct bv_error *err)
+{
+    enum bv_status status = bv_cpu_create_precision(backend, weights, pool, "int8", err);
+    return status == BV_ERR_UNSUPPORTED ? BV_ERR_DEVICE : status;
+}
+
+static const struct op_limits *bf16_limits(const struct op_table *table)
+{
+    return table->bf16.max > 0 ? &table->bf16 : &table->f32;
+}
+
+static const struct op_limits *int8_limits(const struct op_table *table)
+{
+    return table->int8.max > 0 ? &table->int8 : &table->f32;
+}
+
 // A backend is one line here and one op_test() in CMakeLists.txt.
 static const struct op_backend backends[] = {
-    {"reference", create_reference, true, false, NULL},
-    {"cpu", bv_cpu_create, true, false, NULL},
-    {"vulkan", create_vulkan, true, false, validation_message},
-    {"vulkan-f16", create_vulkan_f16, false, true, validation_message},
+    {.name = "reference", .create = create_reference, .deterministic = true},
+    {.name = "cpu", .create = bv_cpu_create, .deterministic = true},
+    {.name = "cpu-bf16", .create = create_bf16, .deterministic = true, .limits = bf16_limits},
+    {.name = "cpu-int8", .create = create_int8, .deterministic = true, .limits = int8_limits},
+    {.name = "vulkan",
+     .create = create_vulkan,
+     .deterministic = true,
+     .complaint = validation_message},
+    {.name = "vulkan-f16",
+     .create = create_vulkan_f16,
+     .half = true,
+     .complaint = validation_message},
 };
 
 const struct op_backend *op_backend_find(const char *name)

@@ -6,6 +6,7 @@
 
 #include "base/thread.h"
 #include "graph/backend.h"
+#include "op/case.h"
 
 struct op_backend {
     const char *name; // the first argument of the program
@@ -17,6 +18,7 @@ struct op_backend {
     // Keeps tensors as f16: cases run on values that f16 holds, between nodes that pass them on,
     // and may differ by f16's rounding.
     bool half;
+    const struct op_limits *(*limits)(const struct op_table *table); // NULL: table's f32
     // What went wrong beside the results (a validation layer's message), or NULL; may be absent.
     const char *(*complaint)(const struct bv_backend *backend);
 };

@@ -77,11 +77,12 @@ struct op_table {
     const struct op_case *cases;
     int n_cases;
     struct op_limits f32;
+    struct op_limits bf16, int8; // of backends with such operands; zero: as f32
 };
 
 #define OP_TABLE(op, list, ...)                                                                    \
     extern const struct op_table op_table_##op;                                                    \
-    const struct op_table op_table_##op = {(list), (int)(sizeof(list) / sizeof *(list)),           \
-                                           __VA_ARGS__}
+    const struct op_table op_table_##op = {                                                        \
+        .cases = (list), .n_cases = (int)(sizeof(list) / sizeof *(list)), __VA_ARGS__}
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "cpu/isa.h"
 
-extern const struct bv_cpu_isa bv_cpu_isa_portable, bv_cpu_isa_avx2, bv_cpu_isa_avx512;
+extern const struct bv_cpu_isa bv_cpu_isa_portable, bv_cpu_isa_avx2, bv_cpu_isa_avx512,
+    bv_cpu_isa_avx512bf16;
 
 #ifdef BV_ISA
 #define ISA_PASTE(name, isa) bv_cpu_##name##_##isa
@@ -12,6 +13,11 @@ extern const struct bv_cpu_isa bv_cpu_isa_portable, bv_cpu_isa_avx2, bv_cpu_isa_
 #define ISA(name) ISA_NAME(name, BV_ISA)
 
 void ISA(tile)(const struct bv_cpu_tile *t, int n_rows);
+void ISA(tile_bf16)(const struct bv_cpu_tile *t, int n_rows);
+void ISA(tile_int8)(const struct bv_cpu_tile *t, int n_rows);
+void ISA(to_bf16)(const float *x, int64_t n, float *out);
+void ISA(to_bytes)(const float *x, float scale, int64_t n, float *out);
+float ISA(magnitude)(const float *x, int64_t n);
 void ISA(pack)(const float *const *row, int columns, int64_t depth, float *panel);
 void ISA(activate)(enum bv_activation activation, const float *x, float *out, int64_t n);
 void ISA(add)(enum bv_activation activation, const float *x, const float *y, bool one, float *out,

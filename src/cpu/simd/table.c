@@ -9,7 +9,14 @@ const struct bv_cpu_isa ISA(isa) = {
     .name = TEXT_OF(BV_ISA),
     .panel = PANEL,
     .strip = STRIP,
-    .tile = ISA(tile),
+#if defined(LOW_PRECISION)
+    .tile = {ISA(tile), ISA(tile_bf16), ISA(tile_int8)},
+    .to_bf16 = ISA(to_bf16),
+    .to_bytes = ISA(to_bytes),
+    .magnitude = ISA(magnitude),
+#else
+    .tile = {ISA(tile)},
+#endif
     .pack = ISA(pack),
     .activate = ISA(activate),
     .add = ISA(add),
