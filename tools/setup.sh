@@ -13,11 +13,13 @@ cd "$(dirname "$0")/.."
 build_packages=(
     gcc g++ cmake ninja-build pkg-config
     libdcmtk-dev libpng-dev libjpeg62-turbo-dev libopenjp2-7-dev libcharls-dev zlib1g-dev
-    libjansson-dev libutf8proc-dev libsqlite3-dev libfaiss-dev libopenblas-dev
+    libjansson-dev libutf8proc-dev
+    libsqlite3-dev libfaiss-dev libopenblas-dev libcurl4-openssl-dev
     glslang-tools libvulkan-dev
 )
 test_packages=(
     libcmocka-dev libzip-dev mesa-vulkan-drivers vulkan-validationlayers
+    dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-gdcm python3-sklearn sqlite3
 )
 check_packages=(clang clang-format clang-tidy libclang-rt-14-dev libomp-14-dev)
 
