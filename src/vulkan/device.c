@@ -68,12 +68,18 @@ static void choose_path(struct bv_vk *vk, bool no_matrix)
     bool half = vk->precision == BV_VK_F16 && vk->info.f16_storage && vk->info.f16_arithmetic;
     bool hardware = half && vk->info.n_shapes > 0 && vk->info.vulkan_memory_model && !no_matrix;
     vk->path = BV_VK_PATH_SCALAR;
-    if ((wish == BV_VK_PATH_AUTO || wish == BV_VK_PATH_KHR) && hardware && vk->info.matrix_khr)
+    if ((wish == BV_VK_PATH_AUTO || wish == BV_VK_PATH_KHR) && hardware && vk->info.matrix_khr &&
+        bv_vk_path_built(BV_VK_PATH_KHR))
         vk->path = BV_VK_PATH_KHR;
-    else if ((wish == BV_VK_PATH_AUTO || wish == BV_VK_PATH_NV) && hardware && vk->info.matrix_nv)
+    else if ((wish == BV_VK_PATH_AUTO || wish == BV_VK_PATH_NV) && hardware && vk->info.matrix_nv &&
+             bv_vk_path_built(BV_VK_PATH_NV))
         vk->path = BV_VK_PATH_NV;
     else if (wish == BV_VK_PATH_EMU && half)
         vk->path = BV_VK_PATH_EMU;
+    // Intel multiplies matrices with its narrowest subgroups only.
+    vk->subgroup = vk->path == BV_VK_PATH_EMU                              ? 32
+                   : vk->info.vendor_id == 0x8086 && vk->info.subgroup_min ? vk->info.subgroup_min
+                                                                           : vk->info.subgroup_size;
 }
 
 static uint64_t lowered(uint64_t limit, uint64_t by)

@@ -20,6 +20,7 @@ struct bv_vk_switches {
         BV_VK_PATH_NV,
         BV_VK_PATH_EMU
     } path;
+    struct bv_vk_matrix_shape fragment;           // the only matrix shape to use; zero: any
     uint64_t max_range, max_groups, shared_bytes; // lower a limit of the device; 0: leave it
     uint64_t submit_mflop;                        // most work of a submission; 0: by device
     uint64_t timeout_ms;                          // of the watchdog on fences
@@ -63,6 +64,7 @@ struct bv_vk {
     uint64_t submit_flops;
     enum bv_vk_path path;               // of matrix products
     struct bv_vk_matrix_shape fragment; // when path is not scalar
+    uint32_t subgroup;                  // threads of a subgroup in matrix shaders
 
     VkCommandPool commands;
     VkDescriptorSetLayout set_layout;
@@ -103,6 +105,11 @@ enum bv_status bv_vk_choose(const struct bv_vk_device_info *infos, int n, const 
 // device.c: opens vk->physical and makes what all programs share. close accepts a half-made vk.
 enum bv_status bv_vk_device_open(struct bv_vk *vk, struct bv_error *err);
 void bv_vk_device_close(struct bv_vk *vk);
+
+// selfcheck.c: multiplies small integers with each matrix shape on offer and takes the first that
+// gives exactly the right result; when none does, path becomes scalar. Fails only when the device
+// is lost or memory is out.
+enum bv_status bv_vk_selfcheck(struct bv_vk *vk, struct bv_error *err);
 
 // A VkResult as a status; doing completes "the GPU failed while …". Device lost sticks to vk.
 enum bv_status bv_vk_check(struct bv_vk *vk, VkResult result, const char *doing,

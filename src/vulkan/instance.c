@@ -1,8 +1,9 @@
 // instance.c: the Vulkan instance, the validation layer, and the switches of the environment.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "vulkan/device.h"
+#include "vulkan/pipeline.h"
 
 static uint64_t number(const char *name, uint64_t otherwise)
 {
@@ -16,7 +17,6 @@ static uint64_t number(const char *name, uint64_t otherwise)
 
 static void read_switches(struct bv_vk_switches *s)
 {
-    static const char *const paths[] = {"auto", "scalar", "khr", "nv", "emu"};
     s->validate = number("BIOVL_VK_VALIDATE", 0) != 0;
     s->serial = number("BIOVL_VK_SERIAL", 0) != 0;
     s->timing = number("BIOVL_VK_TIMING", 0) != 0;
@@ -28,10 +28,13 @@ static void read_switches(struct bv_vk_switches *s)
     s->shared_bytes = number("BIOVL_VK_SHARED", 0);
     s->submit_mflop = number("BIOVL_VK_SUBMIT_MFLOP", 0);
     s->timeout_ms = number("BIOVL_VK_TIMEOUT_MS", 120000);
-    const char *path = getenv("BIOVL_VK_PATH");
-    for (int i = 0; path && i < (int)(sizeof paths / sizeof *paths); i++)
-        if (strcmp(path, paths[i]) == 0)
+    const char *path = getenv("BIOVL_VK_PATH"), *fragment = getenv("BIOVL_VK_FRAGMENT");
+    for (int i = BV_VK_PATH_AUTO; path && i <= BV_VK_PATH_EMU; i++)
+        if (strcmp(path, bv_vk_path_name((enum bv_vk_path)i)) == 0)
             s->path = (enum bv_vk_path)i;
+    struct bv_vk_matrix_shape shape;
+    if (fragment && sscanf(fragment, "%ux%ux%u", &shape.m, &shape.n, &shape.k) == 3)
+        s->fragment = shape;
 }
 
 // The callback must not print: messages are counted and the first is kept.

@@ -7,6 +7,11 @@
 static_assert(sizeof(struct bv_gemm_args) <= BV_VK_PUSH_BYTES, "push constants");
 static_assert(sizeof(struct bv_conv2d_args) <= BV_VK_PUSH_BYTES, "push constants");
 
+static uint64_t divide_up(uint64_t n, uint64_t by)
+{
+    return (n + by - 1) / by;
+}
+
 // TILE_M, TILE_N, TILE_K, THREAD_M, THREAD_N of lib/tile.glsl.
 struct tile {
     uint32_t m, n, k, thread_m, thread_n;
@@ -43,11 +48,6 @@ static enum bv_status choose_tile(const struct bv_vk *vk, uint64_t M, uint64_t N
                    vk->info.name);
 }
 
-static uint64_t divide_up(uint64_t n, uint64_t by)
-{
-    return (n + by - 1) / by;
-}
-
 static struct bv_vk_kernel tiled_kernel(const char *shader, const struct tile *t, bool rhs_rows,
                                         bool bias, bool residual, enum bv_activation activation)
 {
@@ -56,6 +56,64 @@ static struct bv_vk_kernel tiled_kernel(const char *shader, const struct tile *t
         .n_constants = 11,
         .constant = {0, tile_threads(t), t->m, t->n, t->k, t->thread_m, t->thread_n, rhs_rows, bias,
                      residual, (uint32_t)activation},
+    };
+}
+
+// ---- matrix units
+// --------------------------------------------------------------------------------
+
+// TILE_M, TILE_N, WARP_M, WARP_N of lib/matrix_tile.glsl; TILE_K is 32.
+struct matrix_tile {
+    uint32_t m, n, warp_m, warp_n;
+};
+
+enum { matrix_tile_k = 32 };
+
+static uint32_t matrix_subgroups(const struct matrix_tile *t)
+{
+    return t->m / t->warp_m * (t->n / t->warp_n);
+}
+
+static bool matrix_tile_fits(const struct bv_vk *vk, const struct matrix_tile *t)
+{
+    uint32_t shared = (t->m + t->n) * (2 * matrix_tile_k + 16) + 12 * t->m +
+                      4 * vk->fragment.m * vk->fragment.n * matrix_subgroups(t);
+    return shared <= vk->shared_bytes &&
+           matrix_subgroups(t) * vk->subgroup <= vk->info.max_invocations;
+}
+
+// The tile for M rows and N columns; NULL when the product is not one for matrix units. Large tiles
+// feed the units better once there are enough of them to occupy the processors; where that is has
+// yet to be measured on hardware.
+static const struct matrix_tile *choose_matrix_tile(const struct bv_vk *vk, uint64_t M, uint64_t N)
+{
+    static const struct matrix_tile tiles[] = {
+        {128, 128, 64, 32},
+        {64, 64, 32, 32},
+        {32, 128, 32, 32},
+    };
+    const struct matrix_tile *t = &tiles[1];
+    if (vk->path == BV_VK_PATH_SCALAR || M <= 8 || N < 8)
+        return NULL;
+    if (divide_up(M, 128) * divide_up(N, 128) >= 128 && matrix_tile_fits(vk, &tiles[0]))
+        t = &tiles[0];
+    else if (M <= 32 && matrix_tile_fits(vk, &tiles[2]))
+        t = &tiles[2];
+    return matrix_tile_fits(vk, t) ? t : NULL;
+}
+
+static struct bv_vk_kernel matrix_kernel(const struct bv_vk *vk, const char *shader,
+                                         const struct matrix_tile *t, bool vector, bool bias,
+                                         bool residual, enum bv_activation activation)
+{
+    return (struct bv_vk_kernel){
+        .shader = shader,
+        .matrix = true,
+        .n_constants = 15,
+        .constant = {0, matrix_subgroups(t) * vk->subgroup, t->m, t->n, matrix_tile_k, t->warp_m,
+                     t->warp_n, vector, bias, residual, (uint32_t)activation, vk->fragment.m,
+                     vk->fragment.n, vk->fragment.k, vk->subgroup},
+        .subgroup_size = vk->path == BV_VK_PATH_EMU ? 0 : vk->subgroup,
     };
 }
 
@@ -76,13 +134,22 @@ static enum bv_status emit_columns(struct bv_vk_recorder *r, const struct produc
     const struct tile *t = NULL;
     BV_TRY(choose_tile(r->vk, p->M, n, &t, err));
     job->kernel = tiled_kernel("gemm", t, p->rhs_rows, p->bias, p->residual, p->activation);
+    uint32_t tile_m = t->m, tile_n = t->n;
+    const struct matrix_tile *wide = choose_matrix_tile(r->vk, p->M, n);
+    if (wide && p->rhs_rows && p->K % 8 == 0 && job->operand[0].region.half &&
+        job->operand[1].region.half) {
+        job->kernel =
+            matrix_kernel(r->vk, "gemm_matrix", wide, true, p->bias, p->residual, p->activation);
+        tile_m = wide->m;
+        tile_n = wide->n;
+    }
     job->flops = 2.0 * (double)p->M * (double)n * (double)p->K;
     uint64_t step = 0;
     BV_TRY(bv_vk_job_step(r, job, &step, err));
     for (uint64_t at = 0; at < p->M; at += step) {
         uint64_t rows = p->M - at < step ? p->M - at : step;
-        struct bv_gemm_args args = {.tiles_m = (uint32_t)divide_up(rows, t->m),
-                                    .tiles_n = (uint32_t)divide_up(n, t->n),
+        struct bv_gemm_args args = {.tiles_m = (uint32_t)divide_up(rows, tile_m),
+                                    .tiles_n = (uint32_t)divide_up(n, tile_n),
                                     .m = (uint32_t)rows,
                                     .n = (uint32_t)n,
                                     .k = (uint32_t)p->K,
@@ -165,13 +232,21 @@ static enum bv_status encode_batched(struct bv_vk_recorder *r, const struct bv_n
     const struct tile *t = NULL;
     BV_TRY(choose_tile(r->vk, M, N, &t, err));
     job.kernel = tiled_kernel("gemm", t, rhs_rows, false, false, BV_ACT_NONE);
+    uint32_t tile_m = t->m, tile_n = t->n;
+    const struct matrix_tile *wide = choose_matrix_tile(r->vk, M, N);
+    if (wide && rhs_rows && K % 8 == 0 && job.operand[0].region.half &&
+        job.operand[1].region.half) {
+        job.kernel = matrix_kernel(r->vk, "gemm_matrix", wide, true, false, false, BV_ACT_NONE);
+        tile_m = wide->m;
+        tile_n = wide->n;
+    }
     job.flops = 2.0 * (double)batches * (double)M * (double)N * (double)K;
     uint64_t step = 0;
     BV_TRY(bv_vk_job_step(r, &job, &step, err));
     for (uint64_t at = 0; at < batches; at += step) {
         uint64_t count = batches - at < step ? batches - at : step;
-        struct bv_gemm_args args = {.tiles_m = (uint32_t)divide_up(M, t->m),
-                                    .tiles_n = (uint32_t)divide_up(N, t->n),
+        struct bv_gemm_args args = {.tiles_m = (uint32_t)divide_up(M, tile_m),
+                                    .tiles_n = (uint32_t)divide_up(N, tile_n),
                                     .m = (uint32_t)M,
                                     .n = (uint32_t)N,
                                     .k = (uint32_t)K,
@@ -216,8 +291,8 @@ static bool is_product(const struct bv_node *node)
            c->pad_h == 0 && c->pad_w == 0 && c->groups == 1;
 }
 
-static struct bv_conv2d_args conv2d_args(const struct bv_node *node, const struct tile *t,
-                                         uint64_t images)
+static struct bv_conv2d_args conv2d_args(const struct bv_node *node, uint32_t tile_m,
+                                         uint32_t tile_n, uint64_t images)
 {
     const struct bv_tensor *x = node->in[0], *w = node->in[1], *out = node->out;
     const struct bv_conv2d_params *c = &node->params.conv2d;
@@ -240,8 +315,8 @@ static struct bv_conv2d_args conv2d_args(const struct bv_node *node, const struc
         .dilation_h = c->dilation_h,
         .dilation_w = c->dilation_w,
     };
-    args.tiles_m = (uint32_t)divide_up(args.m, t->m);
-    args.tiles_n = (uint32_t)divide_up(args.n, t->n);
+    args.tiles_m = (uint32_t)divide_up(args.m, tile_m);
+    args.tiles_n = (uint32_t)divide_up(args.n, tile_n);
     return args;
 }
 
@@ -275,12 +350,22 @@ enum bv_status bv_vk_encode_conv2d(struct bv_vk_recorder *r, const struct bv_nod
     const struct tile *t = NULL;
     BV_TRY(choose_tile(r->vk, (uint64_t)bv_rows(out), (uint64_t)(w->dim[0] / c->groups), &t, err));
     job.kernel = tiled_kernel("conv2d", t, true, node->in[2], node->in[3], c->activation);
+    uint32_t tile_m = t->m, tile_n = t->n;
+    const struct matrix_tile *wide =
+        choose_matrix_tile(r->vk, (uint64_t)bv_rows(out), (uint64_t)(w->dim[0] / c->groups));
+    if (wide && job.operand[1].region.half) {
+        bool vector = w->dim[3] % 8 == 0 && job.operand[0].region.half;
+        job.kernel = matrix_kernel(r->vk, "conv2d_matrix", wide, vector, node->in[2], node->in[3],
+                                   c->activation);
+        tile_m = wide->m;
+        tile_n = wide->n;
+    }
     job.flops = 2.0 * (double)bv_elements(out) * (double)(bv_elements(w) / w->dim[0]);
     uint64_t step = 0;
     BV_TRY(bv_vk_job_step(r, &job, &step, err));
     for (uint64_t at = 0; at < images; at += step) {
         uint64_t count = images - at < step ? images - at : step;
-        struct bv_conv2d_args args = conv2d_args(node, t, count);
+        struct bv_conv2d_args args = conv2d_args(node, tile_m, tile_n, count);
         BV_TRY(bv_vk_job_emit(r, &job, at, count, (uint64_t)c->groups * args.tiles_m * args.tiles_n,
                               &args, sizeof args, err));
     }

@@ -22,6 +22,17 @@ static const struct bv_vk_spirv *find_module(const char *shader, const char *var
     return NULL;
 }
 
+const char *bv_vk_path_name(enum bv_vk_path path)
+{
+    static const char *const names[] = {"auto", "scalar", "khr", "nv", "emu"};
+    return names[path];
+}
+
+bool bv_vk_path_built(enum bv_vk_path path)
+{
+    return find_module("gemm_matrix", bv_vk_path_name(path)) != NULL;
+}
+
 static bool same(const struct bv_vk_kernel *a, const struct bv_vk_kernel *b)
 {
     return strcmp(a->shader, b->shader) == 0 && a->n_constants == b->n_constants &&
@@ -73,8 +84,10 @@ enum bv_status bv_vk_pipeline_get(struct bv_vk *vk, const struct bv_vk_kernel *k
             *pipeline = p->handle;
             return BV_OK;
         }
-    const struct bv_vk_spirv *module =
-        find_module(kernel->shader, vk->info.f16_storage ? "half" : "f32");
+    const char *variant = kernel->matrix         ? bv_vk_path_name(vk->path)
+                          : vk->info.f16_storage ? "half"
+                                                 : "f32";
+    const struct bv_vk_spirv *module = find_module(kernel->shader, variant);
     if (!module)
         return bv_fail(err, BV_ERR_INTERNAL, "there is no shader \"%s\"", kernel->shader);
     if (kernel->constant[1] > vk->info.max_invocations)

@@ -9,6 +9,7 @@
 // A shader with its specialization constants: constant[0] is HALF_MASK, constant[1] the threads.
 struct bv_vk_kernel {
     const char *shader; // file name without ".comp"
+    bool matrix;        // compiled for each fragment path, not for each storage
     int n_constants;
     uint32_t constant[BV_VK_MAX_CONSTANTS];
     uint32_t subgroup_size; // to be required; 0: any
@@ -18,6 +19,10 @@ struct bv_vk_kernel {
 // it asks for more threads than the device has.
 enum bv_status bv_vk_pipeline_get(struct bv_vk *vk, const struct bv_vk_kernel *kernel,
                                   VkPipeline *pipeline, struct bv_error *err);
+// Whether this build has the matrix shaders of a path.
+bool bv_vk_path_built(enum bv_vk_path path);
+const char *bv_vk_path_name(enum bv_vk_path path);
+
 void bv_vk_pipelines_free(struct bv_vk *vk);
 
 // cache.c: the driver's compiled pipelines, kept in $XDG_CACHE_HOME/biovl between runs. Nothing

@@ -270,7 +270,8 @@ static enum bv_status make_commands(struct bv_vk_program *p, struct bv_error *er
 static void name_kernel(const struct bv_vk_dispatch *d, char name[40])
 {
     const uint32_t *c = d->kernel.constant;
-    if (strcmp(d->kernel.shader, "gemm") == 0 || strcmp(d->kernel.shader, "conv2d") == 0)
+    if (d->kernel.matrix || strcmp(d->kernel.shader, "gemm") == 0 ||
+        strcmp(d->kernel.shader, "conv2d") == 0)
         (void)snprintf(name, 40, "%s %ux%ux%u", d->kernel.shader, c[2], c[3], c[4]);
     else
         (void)snprintf(name, 40, "%s", d->kernel.shader);

@@ -69,6 +69,8 @@ enum bv_status bv_vk_create_with(struct bv_backend **backend, struct bv_weights 
         status = choose(vk, options->device, err);
     if (status == BV_OK)
         status = bv_vk_device_open(vk, err);
+    if (status == BV_OK)
+        status = bv_vk_selfcheck(vk, err);
     if (status == BV_OK && vk->instance.switches.timing)
         status = bv_vk_enable_timing(&vk->base, err);
     if (status != BV_OK) {

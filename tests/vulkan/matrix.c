@@ -1,0 +1,267 @@
+// The matrix-fragment path: emulated, so that its indexing is tested where no matrix units are, and
+// behind made-up drivers that claim VK_NV_cooperative_matrix: one that does it right, one that
+// refuses the shader, one that multiplies wrong.
+#include "support/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vulkan/net.h"
+#include "vulkan/pipeline.h"
+#include "vulkan/spirv.h"
+
+static int messages;
+
+static struct bv_vk *open_device(const struct net *net, bv_vk_wrap *wrap)
+{
+    struct bv_error err = {0};
+    struct bv_backend *backend = NULL;
+    struct bv_vk_options options = {
+        .precision = BV_VK_F16, .wrap = wrap, .message_count = &messages};
+    assert_ok(bv_vk_create_with(&backend, net->weights, &options, &err), err);
+    return (struct bv_vk *)backend;
+}
+
+static void close_device(struct bv_vk *vk)
+{
+    struct bv_backend *backend = &vk->base;
+    bv_backend_destroy(&backend);
+}
+
+// Runs the network and says how many of its nodes ran on matrix shaders.
+static int matrix_nodes(const struct net *net, struct bv_vk *vk)
+{
+    struct bv_error err = {0};
+    struct bv_program *program = NULL;
+    const struct bv_vk_timing *timings = NULL;
+    float out[16 * NET_OUTPUTS];
+    int n = 0, used = 0;
+    if (bv_vk_enable_timing(&vk->base, &err) != BV_OK)
+        skip();
+    struct bv_graph *g = net_graph(net);
+    assert_ok(bv_program_compile(&vk->base, &g, &program, &err), err);
+    const void *inputs[] = {net->pixels, net->ids};
+    assert_ok(bv_program_run(program, inputs, (float *const[]){out}, &err), err);
+    net_check(net, out, 1.5e-3); // measured 3.7e-4
+    assert_ok(bv_vk_timings(program, &timings, &n, &err), err);
+    for (int i = 0; i < n; i++)
+        used += strstr(timings[i].kernel, "_matrix") != NULL;
+    bv_program_destroy(&program);
+    return used;
+}
+
+static void check_emulated(const char *shape, struct bv_vk_matrix_shape expected)
+{
+    struct net net;
+    net_create(&net, 4, 50);
+    messages = 0;
+    (void)setenv("BIOVL_VK_PATH", "emu", 1);
+    (void)setenv("BIOVL_VK_FRAGMENT", shape, 1);
+    struct bv_vk *vk = open_device(&net, NULL);
+    assert_int_equal(vk->path, BV_VK_PATH_EMU);
+    assert_memory_equal(&vk->fragment, &expected, sizeof expected);
+    assert_int_equal(matrix_nodes(&net, vk), 4); // three convolutions and the fused projection
+    close_device(vk);
+    (void)unsetenv("BIOVL_VK_PATH");
+    (void)unsetenv("BIOVL_VK_FRAGMENT");
+    assert_int_equal(messages, 0);
+    net_destroy(&net);
+}
+
+static void test_emulated(void **state)
+{
+    (void)state;
+    check_emulated("16x16x16", (struct bv_vk_matrix_shape){16, 16, 16});
+    check_emulated("8x16x16", (struct bv_vk_matrix_shape){8, 16, 16});
+}
+
+// A shape nobody offers, f32, or a device without matrices: the portable path.
+static void test_not_offered(void **state)
+{
+    (void)state;
+    struct net net;
+    net_create(&net, 4, 50);
+    (void)setenv("BIOVL_VK_PATH", "emu", 1);
+    (void)setenv("BIOVL_VK_FRAGMENT", "4x4x4", 1);
+    struct bv_vk *vk = open_device(&net, NULL);
+    assert_int_equal(vk->path, BV_VK_PATH_SCALAR);
+    assert_int_equal(matrix_nodes(&net, vk), 0);
+    close_device(vk);
+    (void)unsetenv("BIOVL_VK_FRAGMENT");
+    (void)unsetenv("BIOVL_VK_PATH");
+    net_destroy(&net);
+}
+
+// ---- a driver that claims matrices
+// ----------------------------------------------------------------
+
+static struct bv_vk_api real;
+static enum { HONEST, REFUSES, WRONG } driver;
+
+static VKAPI_ATTR VkResult VKAPI_CALL extensions(VkPhysicalDevice device, const char *layer,
+                                                 uint32_t *n, VkExtensionProperties *list)
+{
+    uint32_t room = *n;
+    VkResult result = real.EnumerateDeviceExtensionProperties(device, layer, n, list);
+    if (list && *n < room)
+        (void)strcpy(list[*n].extensionName, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
+    ++*n;
+    return result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL shapes(VkPhysicalDevice device, uint32_t *n,
+                                             VkCooperativeMatrixPropertiesNV *list)
+{
+    (void)device;
+    *n = 1;
+    list[0].MSize = list[0].NSize = list[0].KSize = 16;
+    list[0].AType = list[0].BType = VK_COMPONENT_TYPE_FLOAT16_NV;
+    list[0].CType = list[0].DType = VK_COMPONENT_TYPE_FLOAT32_NV;
+    list[0].scope = VK_SCOPE_SUBGROUP_NV;
+    return VK_SUCCESS;
+}
+
+// Subgroups as on NVIDIA: with lavapipe's eight lanes the emulation takes minutes to compile.
+static VKAPI_ATTR void VKAPI_CALL properties(VkPhysicalDevice device,
+                                             VkPhysicalDeviceProperties2 *p)
+{
+    real.GetPhysicalDeviceProperties2(device, p);
+    for (VkBaseOutStructure *s = p->pNext; s; s = s->pNext) {
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES)
+            ((VkPhysicalDeviceVulkan11Properties *)(void *)s)->subgroupSize = 32;
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES)
+            ((VkPhysicalDeviceSubgroupSizeControlProperties *)(void *)s)->maxSubgroupSize = 0;
+    }
+}
+
+// Takes the claimed extension and its feature structure out again.
+static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical,
+                                                    const VkDeviceCreateInfo *info,
+                                                    const VkAllocationCallbacks *a, VkDevice *made)
+{
+    VkDeviceCreateInfo honest = *info;
+    for (VkBaseOutStructure *s = (VkBaseOutStructure *)(uintptr_t)info->pNext; s; s = s->pNext)
+        if (s->pNext &&
+            s->pNext->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV)
+            s->pNext = s->pNext->pNext;
+    honest.enabledExtensionCount = 0; // the claimed one was all
+    return real.CreateDevice(physical, &honest, a, made);
+}
+
+static const struct bv_vk_spirv *module_of(const uint32_t *code)
+{
+    const struct bv_vk_spirv *m = bv_vk_spirv;
+    while (m->name && m->code != code)
+        m++;
+    return m;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_module(VkDevice device,
+                                                    const VkShaderModuleCreateInfo *info,
+                                                    const VkAllocationCallbacks *a,
+                                                    VkShaderModule *made)
+{
+    const struct bv_vk_spirv *asked = module_of(info->pCode), *m = asked;
+    const char *tail = asked->name ? strstr(asked->name, "_matrix_nv") : NULL;
+    VkShaderModuleCreateInfo stand_in = *info;
+    if (tail && driver == REFUSES)
+        return VK_ERROR_UNKNOWN;
+    if (tail) { // the emulation plays the hardware
+        size_t stem = (size_t)(tail - asked->name);
+        for (m = bv_vk_spirv; m->name; m++)
+            if (strncmp(m->name, asked->name, stem) == 0 &&
+                strcmp(m->name + stem, "_matrix_emu") == 0)
+                break;
+        stand_in.pCode = m->code;
+        stand_in.codeSize = m->bytes;
+    }
+    return real.CreateShaderModule(device, &stand_in, a, made);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipelineCache cache,
+                                                       uint32_t n,
+                                                       const VkComputePipelineCreateInfo *info,
+                                                       const VkAllocationCallbacks *a,
+                                                       VkPipeline *made)
+{
+    const VkSpecializationInfo *s = info->stage.pSpecializationInfo;
+    if (driver == WRONG && s->mapEntryCount == 15) { // a matrix shader
+        uint32_t constants[BV_VK_MAX_CONSTANTS];
+        memcpy(constants, s->pData, s->dataSize);
+        constants[10] = 1; // ACTIVATION: negative results become zero
+        VkSpecializationInfo changed = *s;
+        changed.pData = constants;
+        VkComputePipelineCreateInfo wrong = *info;
+        wrong.stage.pSpecializationInfo = &changed;
+        return real.CreateComputePipelines(device, cache, n, &wrong, a, made);
+    }
+    return real.CreateComputePipelines(device, cache, n, info, a, made);
+}
+
+static void claim_matrices(struct bv_vk_api *api, void *arg)
+{
+    (void)arg;
+    if (!api->CreateDevice)
+        return;
+    if (!api->CreateBuffer) {
+        real = *api;
+        api->EnumerateDeviceExtensionProperties = extensions;
+        api->GetPhysicalDeviceCooperativeMatrixPropertiesNV = shapes;
+        api->GetPhysicalDeviceProperties2 = properties;
+        api->CreateDevice = create_device;
+        return;
+    }
+    real.CreateShaderModule = api->CreateShaderModule;
+    real.CreateComputePipelines = api->CreateComputePipelines;
+    api->CreateShaderModule = create_module;
+    api->CreateComputePipelines = create_pipelines;
+}
+
+static void check_driver(int kind, enum bv_vk_path expected, int expected_nodes)
+{
+    struct net net;
+    net_create(&net, 4, 50);
+    driver = kind;
+    messages = 0;
+    struct bv_vk *vk = open_device(&net, claim_matrices);
+    assert_int_equal(vk->path, expected);
+    assert_int_equal(matrix_nodes(&net, vk), expected_nodes);
+    close_device(vk);
+    assert_int_equal(messages, 0);
+    net_destroy(&net);
+}
+
+static void test_honest_driver(void **state)
+{
+    (void)state;
+    if (!bv_vk_path_built(BV_VK_PATH_NV))
+        skip();
+    check_driver(HONEST, BV_VK_PATH_NV, 4);
+}
+
+static void test_refusing_driver(void **state)
+{
+    (void)state;
+    if (!bv_vk_path_built(BV_VK_PATH_NV))
+        skip();
+    check_driver(REFUSES, BV_VK_PATH_SCALAR, 0);
+}
+
+static void test_wrong_driver(void **state)
+{
+    (void)state;
+    if (!bv_vk_path_built(BV_VK_PATH_NV))
+        skip();
+    check_driver(WRONG, BV_VK_PATH_SCALAR, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_emulated),      cmocka_unit_test(test_not_offered),
+        cmocka_unit_test(test_honest_driver), cmocka_unit_test(test_refusing_driver),
+        cmocka_unit_test(test_wrong_driver),
+    };
+    net_require_device();
+    return cmocka_run_group_tests_name("vulkan.matrix", tests, NULL, NULL);
+}
