@@ -141,16 +141,7 @@ static bool graph_reads_rows(const struct bv_graph *g, const char *name)
 // Weights of the scoring rule: card["scoring"]["weights"] holds patterns.
 static bool scoring_reads(const json_t *card, const char *name)
 {
-    const json_t *patterns = json_object_get(json_object_get(card, "scoring"), "weights");
-    size_t i;
-    const json_t *pattern;
-    json_array_foreach(patterns, i, pattern)
-    {
-        const char *text = json_string_value(pattern);
-        if (text && bv_pattern_matches(text, name))
-            return true;
-    }
-    return false;
+    return bv_patterns_match(json_object_get(json_object_get(card, "scoring"), "weights"), name);
 }
 
 // Weights that the definitions never ask for are unexpected: they mean another architecture.

@@ -67,6 +67,19 @@ bool bv_pattern_matches(const char *pattern, const char *name)
     return match(pattern, name, captures, 0);
 }
 
+bool bv_patterns_match(const json_t *patterns, const char *name)
+{
+    size_t i;
+    const json_t *pattern;
+    json_array_foreach(patterns, i, pattern)
+    {
+        const char *text = json_string_value(pattern);
+        if (text && bv_pattern_matches(text, name))
+            return true;
+    }
+    return false;
+}
+
 static const char *substitute(struct bv_arena *arena, const char *to,
                               const struct capture *captures)
 {

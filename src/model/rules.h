@@ -37,5 +37,7 @@ bool bv_rules_apply(const struct bv_rules *rules, const char *name, int rank,
 
 // Whether name matches a pattern.
 bool bv_pattern_matches(const char *pattern, const char *name);
+// Whether it matches one of an array of patterns (NULL: none).
+bool bv_patterns_match(const json_t *patterns, const char *name);
 
 #endif

@@ -71,19 +71,6 @@ static enum bv_status stage_one(struct bv_staging *s, const struct bv_checkpoint
     return BV_OK;
 }
 
-static bool matches_any(const json_t *patterns, const char *name)
-{
-    size_t i;
-    const json_t *pattern;
-    json_array_foreach(patterns, i, pattern)
-    {
-        const char *text = json_string_value(pattern);
-        if (text && bv_pattern_matches(text, name))
-            return true;
-    }
-    return false;
-}
-
 enum bv_status bv_stage(struct bv_staging *s, struct bv_checkpoint *checkpoint,
                         const struct bv_rules *rules, const json_t *half, enum bv_dtype dtype,
                         bool keep_dtype, struct bv_error *err)
@@ -103,7 +90,7 @@ enum bv_status bv_stage(struct bv_staging *s, struct bv_checkpoint *checkpoint,
         else if (!m.name)
             s->n_ignored++;
         else
-            BV_TRY(stage_one(s, t, &m, matches_any(half, m.name), dtype, keep_dtype, err));
+            BV_TRY(stage_one(s, t, &m, bv_patterns_match(half, m.name), dtype, keep_dtype, err));
     }
     if (unexpected.n > 0)
         return bv_fail(err, BV_ERR_MODEL, "%d unexpected tensor%s: %s", unexpected.n,
