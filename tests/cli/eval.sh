@@ -1,0 +1,118 @@
+#!/bin/bash
+# eval, eval merge and calibrate: files and exit codes on good and bad data.
+. "$(dirname "$0")/lib.sh"
+sample=$root/assets/sample/cxr.dcm
+images=$work/images
+mkdir "$images"
+printf 'Edema\nPneumonia\n' >"$work/labels.txt"
+
+# write_data N SALT: rows 0 … N-1 with truths that depend on SALT.
+write_data() {
+    echo path,patient,Edema,Pneumonia
+    for i in $(seq 0 $(($1 - 1))); do
+        ln -sf "$sample" "$images/$i.dcm"
+        echo "images/$i.dcm,p$((i / 2)),$(((i + $2) % 2)),$(((i / 2 + $2) % 2))"
+    done
+}
+write_data 12 0 >"$work/data.csv"
+write_data 10 1 >"$work/val.csv"
+run() { "$biovl" eval "$@" --labels "$work/labels.txt" --no-bootstrap; }
+
+# All files, and only them; predictions repeat the paths as given and the labels as columns.
+expect 0 run "$work/data.csv" -o "$work/a"
+[ "$(ls "$work/a" | tr '\n' ' ')" = "errors.csv journal.tsv metrics.csv metrics.json predictions.csv report.html thresholds.json " ] ||
+    fail "files: $(ls -A "$work/a")"
+[ "$(head -1 "$work/a/predictions.csv")" = path,Edema,Pneumonia ] || fail "header of predictions"
+[ "$(wc -l <"$work/a/predictions.csv")" -eq 13 ] || fail "rows of predictions"
+grep -q '^images/7.dcm,0\.[0-9]*,0\.[0-9]*$' "$work/a/predictions.csv" || fail "a row of predictions"
+grep -q '"auroc": 0.5,' "$work/a/metrics.json" || fail "equal images give an AUROC of one half"
+grep -qE 'src=|href=|<script|https?:' "$work/a/report.html" && fail "the report loads something"
+
+# The same scores as classify's.
+expect 0 "$biovl" classify "$sample" --labels "$work/labels.txt" --json
+score=$(grep -o '"label":"Edema","score":[0-9.e-]*' "$work/out" | grep -o '[0-9.e-]*$')
+python3 - "$score" "$work/a/predictions.csv" <<'EOF' || fail "eval and classify disagree"
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[2])))
+# Batches may sum in another order than single images on some devices; on the CPU they do not.
+sys.exit(any(abs(float(r["Edema"]) - float(sys.argv[1])) > 1e-6 for r in rows))
+EOF
+
+# Again without and with --resume, and with other settings.
+expect 2 run "$work/data.csv" -o "$work/a"
+says -- '--resume'
+cp -r "$work/a" "$work/before"
+expect 0 run "$work/data.csv" -o "$work/a" --resume
+diff -r "$work/before" "$work/a" >/dev/null || fail "resuming a finished run changed it"
+expect 2 run "$work/data.csv" -o "$work/a" --resume --uncertain one
+says 'uncertain'
+
+# Shards, numbered from 1 or from 0.
+for i in 1 2 0; do expect 0 run "$work/data.csv" -o "$work/s" --shard $i/3; done
+expect 0 "$biovl" eval merge "$work/s" --no-bootstrap
+for f in predictions.csv metrics.json report.html; do
+    cmp "$work/a/$f" "$work/s/$f" || fail "merged $f differs"
+done
+expect 2 run "$work/data.csv" -o "$work/t" --shard 4/3
+expect 2 run "$work/data.csv" -o "$work/t" --shard x
+expect 0 run "$work/data.csv" -o "$work/t" --shard 1/3
+expect 3 "$biovl" eval merge "$work/t"
+says 'shard 3 of 3 is not there'
+expect 3 "$biovl" eval merge "$work/nothing"
+
+# Bad rows: the rest is done, each has its line, the exit code tells.
+{
+    printf '\xef\xbb\xbfpath,Edema,Pneumonia\r\n'
+    printf '"images/0.dcm",1,0\r\nimages/none.dcm,1,0\r\nimages/1.dcm,2,0\r\n'
+    printf 'images/0.dcm,0,0\r\nimages/2.dcm,0\r\nimages/3.dcm,0,1\r\ntext.png,0,1\r\n'
+} >"$work/bad.csv"
+echo 'no image' >"$work/text.png"
+expect 1 run "$work/bad.csv" -o "$work/b"
+says '5 of 7 rows failed'
+[ "$(cut -d, -f1-3 "$work/b/errors.csv" | tr '\n' ' ')" = "line,path,reason 3,images/none.dcm,io 4,images/1.dcm,bad_label 5,images/0.dcm,duplicate_row 6,images/2.dcm,missing_fields 8,text.png,format " ] ||
+    fail "errors: $(cat "$work/b/errors.csv")"
+grep -q '^images/none.dcm,NA,NA$' "$work/b/predictions.csv" || fail "a failed row of predictions"
+printf 'path,Edema\nnone.png,1\n' >"$work/all_bad.csv"
+expect 3 run "$work/all_bad.csv" -o "$work/c"
+: >"$work/empty.csv"
+expect 3 run "$work/empty.csv" -o "$work/d"
+says 'empty'
+printf 'path,Edema\n' >"$work/header.csv"
+expect 2 run "$work/header.csv" -o "$work/d"
+says 'no row'
+printf 'path,Edema\nimages/0.dcm,1\n"images/1.dcm,0\n' >"$work/quote.csv"
+expect 3 run "$work/quote.csv" -o "$work/d"
+says 'line 3: a quote that is never closed'
+printf 'id,Edema\nx,1\n' >"$work/no_path.csv"
+expect 2 run "$work/no_path.csv" -o "$work/d"
+says 'no column "path" among "id", "Edema"'
+expect 3 run "$work/absent.csv" -o "$work/d"
+expect 2 run "$work/data.csv" -o "$work/d" --uncertain maybe
+expect 2 run "$work/data.csv"
+[ ! -e "$work/d/metrics.json" ] || fail "results without an evaluation"
+
+# Thresholds and calibrations of other data; never of the same data unawares.
+expect 0 run "$work/data.csv" -o "$work/f" --fit-thresholds "$work/val.csv" --rule f1
+python3 - "$work/f" <<'EOF' || fail "thresholds are not those fitted"
+import json, sys
+fit = json.load(open(sys.argv[1] + "/fit/thresholds.json"))
+got = json.load(open(sys.argv[1] + "/metrics.json"))
+assert fit["rule"] == "f1" and got["thresholds"]["rule"] == "f1"
+assert got["thresholds"]["fitted_on"]["path"].endswith("val.csv")
+for label, value in fit["units"]["image"].items():
+    assert got["classes"][label]["threshold"] == value
+EOF
+expect 2 run "$work/data.csv" -o "$work/g" --fit-thresholds "$work/data.csv"
+says 'very data'
+expect 2 "$biovl" eval merge "$work/a" --no-bootstrap --apply "$work/a/thresholds.json"
+says 'allow-same-data'
+expect 0 "$biovl" calibrate "$work/f/fit" -o "$work/platt.json"
+grep -q '"sha256"' "$work/platt.json" || fail "the calibration does not name its data"
+expect 0 "$biovl" eval merge "$work/a" --no-bootstrap --calibration "$work/platt.json"
+grep -qE '"calibrated_brier": 0\.2' "$work/a/metrics.json" || fail "no calibrated Brier score"
+expect 2 "$biovl" calibrate "$work/f/fit" -o "$work/x.json" --method magic
+expect 3 "$biovl" eval merge "$work/a" --no-bootstrap --apply "$work/platt.json"
+
+# Nothing of the patients of the CSV or the images goes into a result.
+grep -rqE '\bp[0-5]\b' "$work/a" && fail "a patient's identifier is in the results"
+finish
