@@ -173,7 +173,8 @@ int main(int argc, char **argv)
                          json_object_get(model->card, "prompts"), &err),
          &err);
     must(bv_classifier_create(&classifier, session, &labels, &err), &err);
-    struct bv_model_scorer scorer = {.session = session, .classifier = classifier};
+    struct bv_model_scorer scorer = {
+        .session = session, .classifier = classifier, .dim = bv_classifier_dim(classifier)};
     struct parts parts = {.n = 0};
     struct bv_labelled_options data = {.path = argv[2], .labels = label_names, .n_labels = 2};
     bv_model_scorer_init(&scorer, &parts.whole);

@@ -294,7 +294,8 @@ static int run_data(int argc, char **argv)
         {"--quiet|-q", OPTION_FLAG, &e.quiet, NULL, "only errors and warnings"},
     };
     const struct usage usage = {
-        "eval", "DATA.csv --labels FILE -o DIR [options] | merge DIR [options]",
+        "eval",
+        "DATA.csv --labels FILE -o DIR [options] | merge DIR | retrieval|grounding|vqa DATA.csv",
         "Scores the images of a labelled CSV file and computes what a paper reports.", options,
         sizeof options / sizeof *options};
     struct strings positional = {0};
@@ -317,5 +318,9 @@ int run_eval(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "merge") == 0)
         return run_merge(argc - 1, argv + 1);
+    static const char *const tasks[] = {"retrieval", "grounding", "vqa"};
+    for (size_t i = 0; argc > 1 && i < sizeof tasks / sizeof *tasks; i++)
+        if (strcmp(argv[1], tasks[i]) == 0)
+            return run_eval_task(argc - 1, argv + 1);
     return run_data(argc, argv);
 }

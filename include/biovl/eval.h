@@ -68,6 +68,29 @@ BV_API enum bv_status bv_eval_finish(struct bv_context *context,
 BV_API enum bv_status bv_eval_calibrate(struct bv_context *context, const char *folder,
                                         const char *data, const char *method, const char *path);
 
+// ---- Other tasks; *json is one object, freed with bv_free() ----
+
+// Image-report retrieval on the pairs of a CSV file: R@K, P@K, mean and median rank in both
+// directions, with the paired item, with every equal text and, with a class column, with every item
+// of the class counted as right. Images that fail are counted in "failed".
+struct bv_eval_retrieval_options {
+    const char *data, *root;
+    const char *path_column, *text_column, *class_column; // "path", "text", none
+    size_t batch;
+    int workers;
+};
+BV_API enum bv_status bv_eval_retrieval(struct bv_engine *engine,
+                                        const struct bv_eval_retrieval_options *options,
+                                        char **json);
+
+// Heat maps (.npy, [H,W] float32 in image pixels) against boxes: columns map, x, y, w, h, category.
+// Contrast (CNR, signed and absolute), mean IoU, pointing game.
+BV_API enum bv_status bv_eval_grounding(struct bv_context *context, const char *data,
+                                        const char *root, char **json);
+
+// Answers to questions: columns prediction, answer, type (closed or open).
+BV_API enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, char **json);
+
 #ifdef __cplusplus
 }
 #endif

@@ -84,7 +84,9 @@ enum bv_status bv_eval_run(struct bv_zero_shot *z, const struct bv_eval_options 
     struct bv_error *err = bv_begin(z->engine->context);
     struct bv_evaluation_run run = {.data.n_labels = z->labels.n};
     struct bv_evaluation_counts made = {0};
-    struct bv_model_scorer model = {.session = z->engine->session, .classifier = z->classifier};
+    struct bv_model_scorer model = {.session = z->engine->session,
+                                    .classifier = z->classifier,
+                                    .dim = bv_classifier_dim(z->classifier)};
     struct bv_scorer scorer;
     BV_TRY(read_options(options, z, &run, err));
     json_t *description = describe(z);

@@ -28,7 +28,7 @@ static void add(struct moments *m, double value)
 
 static double contrast(const struct moments *in, const struct moments *out)
 {
-    double scale = in->n && out->n ? sqrt(in->squares / in->n + out->squares / out->n) : 0;
+    double scale = in->n > 0 && out->n > 0 ? sqrt(in->squares / in->n + out->squares / out->n) : 0;
     return scale > 0 ? (in->mean - out->mean) / scale : NAN;
 }
 

@@ -288,7 +288,8 @@ static enum bv_status read_row(struct bv_labelled *d, const struct bv_csv_row *r
     }
     uint32_t number = 0;
     bool is_new = true;
-    BV_TRY(bv_group_ids_number(&d->seen, d->row.path, &number, &is_new, err));
+    if (!d->options.repeats)
+        BV_TRY(bv_group_ids_number(&d->seen, d->row.path, &number, &is_new, err));
     if (!is_new) {
         (void)snprintf(d->message, sizeof d->message,
                        "line %llu: the same path as an earlier row, which counts",

@@ -33,6 +33,7 @@ struct bv_labelled_options {
     size_t n_where;
     enum bv_uncertain uncertain;
     bool blank_is_zero; // an empty label is a 0; otherwise it has no truth
+    bool repeats;       // a path may come again
     const char *const *labels;
     size_t n_labels;
 };

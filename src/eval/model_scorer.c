@@ -32,21 +32,26 @@ static enum bv_status score(void *arg, const struct bv_pixels *const *images, si
     struct bv_model_scorer *m = arg;
     size_t samples = bv_pixels_samples(images[0]);
     BV_TRY(grow(&m->pixels, &m->room_pixels, n * samples, err));
-    BV_TRY(grow(&m->embeddings, &m->room_embeddings, n * bv_classifier_dim(m->classifier), err));
+    BV_TRY(grow(&m->embeddings, &m->room_embeddings, n * m->dim, err));
     for (size_t i = 0; i < n; i++)
         memcpy(m->pixels + i * samples, images[i]->data, samples * sizeof *m->pixels);
     struct bv_wanted wanted = {"global", m->embeddings};
     BV_TRY(bv_session_encode_pixels(m->session, m->pixels, (int64_t)n, images[0]->height,
                                     images[0]->width, images[0]->channels, &wanted, 1, err));
-    return bv_classifier_score(m->classifier, m->embeddings, n, scores, NULL, NULL, err);
+    if (m->classifier)
+        return bv_classifier_score(m->classifier, m->embeddings, n, scores, NULL, NULL, err);
+    bv_normalize_rows(m->embeddings, n, m->dim);
+    for (size_t i = 0; i < n * m->dim; i++)
+        scores[i] = (double)m->embeddings[i];
+    return BV_OK;
 }
 
 void bv_model_scorer_init(struct bv_model_scorer *model, struct bv_scorer *scorer)
 {
-    *scorer = (struct bv_scorer){.arg = model,
-                                 .n_labels = bv_classifier_labels(model->classifier)->n,
-                                 .prepare = prepare,
-                                 .score = score};
+    *scorer = (struct bv_scorer){
+        .arg = model, .n_labels = model->dim, .prepare = prepare, .score = score};
+    if (model->classifier)
+        scorer->n_labels = bv_classifier_labels(model->classifier)->n;
 }
 
 void bv_model_scorer_free(struct bv_model_scorer *model)

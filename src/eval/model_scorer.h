@@ -1,4 +1,4 @@
-// model_scorer.h: a dual encoder with its labels as the scorer of an evaluation.
+// model_scorer.h: a dual encoder as the scorer of an evaluation: with labels, or of embeddings.
 #ifndef BV_EVAL_MODEL_SCORER_H
 #define BV_EVAL_MODEL_SCORER_H
 
@@ -7,12 +7,14 @@
 
 struct bv_model_scorer {
     struct bv_session *session;             // borrowed, like the rest
-    const struct bv_classifier *classifier; // of that session
+    const struct bv_classifier *classifier; // of that session; NULL: the "scores" of an image are
+                                            // the elements of its normalised embedding
+    size_t dim;                             // of embeddings
     float *pixels, *embeddings;             // grown as needed
     size_t room_pixels, room_embeddings;
 };
 
-// Zero-initialise all but session and classifier. *scorer points into *model.
+// Zero-initialise all but session, classifier and dim. *scorer points to *model.
 void bv_model_scorer_init(struct bv_model_scorer *model, struct bv_scorer *scorer);
 void bv_model_scorer_free(struct bv_model_scorer *model);
 

@@ -1,11 +1,7 @@
 #include <math.h>
 
+#include "eval/result_number.h"
 #include "eval/results.h"
-
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_string("NA");
-}
 
 static json_t *integer(uint64_t value)
 {
@@ -20,8 +16,8 @@ static void set(json_t *object, const char *key, json_t *value)
 static json_t *interval(const struct bv_interval *i)
 {
     json_t *object = json_object();
-    set(object, "low", number(i->low));
-    set(object, "high", number(i->high));
+    set(object, "low", bv_result_number(i->low));
+    set(object, "high", bv_result_number(i->high));
     return object;
 }
 
@@ -29,7 +25,7 @@ static json_t *interval(const struct bv_interval *i)
 static json_t *resampled(const struct bv_interval *i)
 {
     json_t *object = interval(i);
-    set(object, "mean", number(i->mean));
+    set(object, "mean", bv_result_number(i->mean));
     set(object, "undefined_replicates", integer(i->n_undefined));
     return object;
 }
@@ -37,7 +33,7 @@ static json_t *resampled(const struct bv_interval *i)
 static void set_metrics(json_t *object, const struct bv_metrics *metrics)
 {
     for (size_t i = 0; i < BV_METRIC_COUNT; i++)
-        set(object, bv_metric_table[i].name, number(bv_metric_value(metrics, i)));
+        set(object, bv_metric_table[i].name, bv_result_number(bv_metric_value(metrics, i)));
 }
 
 static void set_confusion(json_t *object, const struct bv_confusion *c)
@@ -55,9 +51,9 @@ static json_t *reliability_bins(const struct bv_reliability *r)
         const struct bv_reliability_bin *bin = &r->bins[i];
         json_t *one = json_object();
         set(one, "n", integer(bin->n));
-        set(one, "mean_score", number(bin->mean));
+        set(one, "mean_score", bv_result_number(bin->mean));
         set(one, "fraction_positive",
-            number(bin->n ? (double)bin->positives / (double)bin->n : NAN));
+            bv_result_number(bin->n ? (double)bin->positives / (double)bin->n : NAN));
         (void)json_array_append_new(bins, one);
     }
     return bins;
@@ -70,11 +66,11 @@ static json_t *points(const struct bv_class_result *c)
         const struct bv_point *p = &c->points[i];
         json_t *one = json_object();
         bool is_there = !isnan(p->threshold.value);
-        set(one, "threshold", number(p->threshold.value));
-        set(one, "sensitivity", number(is_there ? bv_sensitivity(&p->confusion) : NAN));
-        set(one, "specificity", number(is_there ? bv_specificity(&p->confusion) : NAN));
-        set(one, "f1", number(is_there ? bv_f1(&p->confusion) : NAN));
-        set(one, "mcc", number(is_there ? bv_mcc(&p->confusion) : NAN));
+        set(one, "threshold", bv_result_number(p->threshold.value));
+        set(one, "sensitivity", bv_result_number(is_there ? bv_sensitivity(&p->confusion) : NAN));
+        set(one, "specificity", bv_result_number(is_there ? bv_specificity(&p->confusion) : NAN));
+        set(one, "f1", bv_result_number(is_there ? bv_f1(&p->confusion) : NAN));
+        set(one, "mcc", bv_result_number(is_there ? bv_mcc(&p->confusion) : NAN));
         set(object, bv_point_rules[i], one);
     }
     return object;
@@ -86,9 +82,9 @@ static json_t *class_object(const struct bv_results *r, const struct bv_class_re
     set(object, "n", integer(c->n));
     set(object, "positives", integer(c->positives));
     set(object, "negatives", integer(c->negatives));
-    set(object, "prevalence", number(c->n ? (double)c->positives / (double)c->n : NAN));
+    set(object, "prevalence", bv_result_number(c->n ? (double)c->positives / (double)c->n : NAN));
     set_metrics(object, &c->metrics);
-    set(object, "threshold", number(c->threshold));
+    set(object, "threshold", bv_result_number(c->threshold));
     if (!isnan(c->threshold))
         set_confusion(object, &c->confusion);
     set(intervals, "delong", interval(&c->delong));
@@ -129,7 +125,7 @@ static void set_level(json_t *object, const struct bv_results *r, const struct b
     set_metrics(micro, &l->micro);
     set(object, "micro", micro);
     if (!isnan(l->five_tasks))
-        set(object, "chexpert_five_tasks_auroc", number(l->five_tasks));
+        set(object, "chexpert_five_tasks_auroc", bv_result_number(l->five_tasks));
     if (l->multiclass.n) {
         set(object, "multiclass", multiclass(&l->multiclass));
         set(object, "multiclass_standardized", multiclass(&l->standardized));

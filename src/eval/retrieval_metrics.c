@@ -5,13 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The place of item among all, from 1.
-static size_t place(const float *scores, size_t n, size_t item)
+struct placed {
+    float score;
+    uint32_t item;
+};
+
+static int by_score(const void *a, const void *b)
 {
-    size_t above = 0;
-    for (size_t i = 0; i < n; i++)
-        above += scores[i] > scores[item] || (scores[i] == scores[item] && i < item);
-    return above + 1;
+    const struct placed *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return (x->item > y->item) - (x->item < y->item);
 }
 
 static enum bv_status push_rank(struct bv_retrieval *r, uint32_t rank, struct bv_error *err)
@@ -28,24 +32,40 @@ static enum bv_status push_rank(struct bv_retrieval *r, uint32_t rank, struct bv
     return BV_OK;
 }
 
+// How many relevant items stand within each cut-off, and where the first one is, from 1.
+static void count(const struct bv_retrieval *r, const struct placed *sorted,
+                  const uint8_t *relevant, size_t n, size_t *found, size_t *first)
+{
+    size_t so_far = 0;
+    *first = 0;
+    for (size_t i = 0; i < n; i++) {
+        so_far += relevant[sorted[i].item];
+        if (so_far && !*first)
+            *first = i + 1;
+        for (size_t k = 0; k < r->n_ks; k++)
+            if (i < r->ks[k])
+                found[k] = so_far;
+    }
+}
+
 enum bv_status bv_retrieval_add(struct bv_retrieval *r, const float *scores,
                                 const uint8_t *relevant, size_t n, struct bv_error *err)
 {
-    size_t n_relevant = 0, first = n + 1, found[BV_RETRIEVAL_MAX_K] = {0};
-    for (size_t i = 0; i < n; i++) {
-        if (!relevant[i])
-            continue;
-        n_relevant++;
-        size_t at = place(scores, n, i);
-        if (at < first)
-            first = at;
-        for (size_t k = 0; k < r->n_ks; k++)
-            found[k] += at <= r->ks[k];
-    }
+    size_t n_relevant = 0, first = 0, found[BV_RETRIEVAL_MAX_K] = {0};
+    for (size_t i = 0; i < n; i++)
+        n_relevant += relevant[i];
     if (!n_relevant) {
         r->n_without++;
         return BV_OK;
     }
+    struct placed *sorted = malloc(n * sizeof *sorted);
+    if (!sorted)
+        return bv_fail_nomem(err, "a ranking");
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (struct placed){scores[i], (uint32_t)i};
+    qsort(sorted, n, sizeof *sorted, by_score);
+    count(r, sorted, relevant, n, found, &first);
+    free(sorted);
     BV_TRY(push_rank(r, (uint32_t)first, err));
     for (size_t k = 0; k < r->n_ks; k++) {
         r->precision[k] += (double)found[k] / (double)r->ks[k];
