@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/fuse.h"
+
 static const char *const sentences[] = {
     "No acute cardiopulmonary process.",
     "There is a small left pleural effusion with adjacent atelectasis.",
@@ -148,6 +150,97 @@ static enum bv_status make_text(struct bv_session *s, json_t *golden, struct bv_
     return BV_OK;
 }
 
+// The image of the fusion vectors: the synthetic pixels, or eight synthetic regions.
+static enum bv_status make_fusion_image(struct bv_session *s, struct bv_fusion_image *image,
+                                        struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    struct bv_fusion_shape shape = bv_fusion_example_shape(m);
+    bool regions = bv_model_fusion_wants(m).regions;
+    int64_t side = side_of(m), C = regions ? shape.width : bv_recipe_channels(m->recipe);
+    int64_t H = regions ? 1 : side, W = regions ? shape.image_tokens : side;
+    float *values = malloc((size_t)(H * W * C) * sizeof *values), boxes[8 * 4];
+    if (!values)
+        return bv_fail_nomem(err, "golden vectors");
+    bv_golden_pixels(values, H, W, C);
+    for (int i = 0; i < 8; i++) {
+        float corner = 0.1f * (float)i;
+        memcpy(boxes + 4 * i, (float[]){corner, corner / 2, corner + 0.3f, corner / 2 + 0.4f},
+               4 * sizeof *boxes);
+    }
+    enum bv_status status = regions ? bv_fusion_image_regions(s, values, W, C, boxes, 4, image, err)
+                                    : bv_fusion_image_encode(s, values, H, W, C, image, err);
+    free(values);
+    return status;
+}
+
+// Runs one pooled fusion output; *D stays 0 for an output that is not one vector per text.
+static enum bv_status run_fusion(struct bv_session *s, const struct bv_fusion_image *image,
+                                 const char *output, const char *sentence, float **out, int64_t *D,
+                                 struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    struct bv_fusion_shape example = bv_fusion_example_shape(m);
+    struct bv_output_shape shape = {0};
+    struct bv_tokens tokens = {0};
+    struct bv_fusion_extra extra = {0};
+    float *features = NULL, *result = NULL;
+    *D = 0;
+    enum bv_status status = BV_OK;
+    if (m->tokenizer) {
+        status = bv_tokenizer_encode(m->tokenizer, sentence, strlen(sentence), &tokens, err);
+    } else { // token features in the place of words
+        features = malloc((size_t)(example.extra * example.extra_width) * sizeof *features);
+        if (!features)
+            return bv_fail_nomem(err, "golden vectors");
+        bv_golden_pixels(features, 1, example.extra, example.extra_width);
+        extra = (struct bv_fusion_extra){features, example.extra, example.extra_width, NULL};
+    }
+    const struct bv_tokens *text = m->tokenizer ? &tokens : NULL;
+    if (status == BV_OK)
+        status = bv_session_fusion_shape(s, image, text ? 4 : 0, text ? NULL : &extra, output,
+                                         &shape, err);
+    if (status == BV_OK && shape.rank == 1) {
+        result = malloc((size_t)shape.dim[0] * sizeof *result);
+        status =
+            result ? bv_session_fuse_one(s, image, text, text ? NULL : &extra, output, result, err)
+                   : bv_fail_nomem(err, "golden vectors");
+    }
+    bv_tokens_free(&tokens);
+    free(features);
+    if (status != BV_OK || !result) {
+        free(result);
+        return status;
+    }
+    *out = result;
+    *D = shape.dim[0];
+    return BV_OK;
+}
+
+static enum bv_status make_fusion(struct bv_session *s, json_t *golden, struct bv_error *err)
+{
+    struct bv_fusion_image image = {0};
+    BV_TRY(make_fusion_image(s, &image, err));
+    json_t *vectors = json_object();
+    (void)json_object_set_new(golden, "fusion", vectors);
+    enum bv_status status = BV_OK;
+    const char *name;
+    json_t *output;
+    const json_t *tower = json_object_get(bv_session_model(s)->card, "fusion");
+    json_object_foreach(json_object_get(tower, "outputs"), name, output)
+    {
+        float *x = NULL;
+        int64_t D = 0;
+        if (status == BV_OK)
+            status = run_fusion(s, &image, name, sentences[1], &x, &D, err);
+        if (D > 0)
+            (void)json_object_set_new(vectors, name, floats_to_json(x, D));
+        free(x);
+    }
+    bv_fusion_image_free(&image);
+    return status;
+}
+
 enum bv_status bv_golden_make(struct bv_session *s, json_t **out, struct bv_error *err)
 {
     json_t *golden = json_object();
@@ -156,6 +249,8 @@ enum bv_status bv_golden_make(struct bv_session *s, json_t **out, struct bv_erro
         status = make_image(s, golden, err);
     if (status == BV_OK && bv_model_has_text(bv_session_model(s)))
         status = make_text(s, golden, err);
+    if (status == BV_OK && bv_model_has_fusion(bv_session_model(s)))
+        status = make_fusion(s, golden, err);
     if (status != BV_OK) {
         json_decref(golden);
         return status;
@@ -208,6 +303,30 @@ static enum bv_status compare_text(struct bv_session *s, const json_t *text,
     return BV_OK;
 }
 
+static enum bv_status compare_fusion(struct bv_session *s, const json_t *vectors,
+                                     struct bv_golden_report *report, struct bv_error *err)
+{
+    struct bv_fusion_image image = {0};
+    if (!vectors)
+        return BV_OK;
+    BV_TRY(make_fusion_image(s, &image, err));
+    enum bv_status status = BV_OK;
+    const char *name;
+    json_t *stored;
+    json_object_foreach((json_t *)(uintptr_t)vectors, name, stored)
+    {
+        float *x = NULL;
+        int64_t D = 0;
+        if (status == BV_OK)
+            status = run_fusion(s, &image, name, sentences[1], &x, &D, err);
+        if (status == BV_OK)
+            status = compare(stored, x, D, report, err);
+        free(x);
+    }
+    bv_fusion_image_free(&image);
+    return status;
+}
+
 enum bv_status bv_golden_compare(struct bv_session *s, const json_t *golden,
                                  struct bv_golden_report *report, struct bv_error *err)
 {
@@ -223,5 +342,6 @@ enum bv_status bv_golden_compare(struct bv_session *s, const json_t *golden,
         free(x);
         BV_TRY(status);
     }
-    return compare_text(s, json_object_get(golden, "text"), report, err);
+    BV_TRY(compare_text(s, json_object_get(golden, "text"), report, err));
+    return compare_fusion(s, json_object_get(golden, "fusion"), report, err);
 }

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
 #include "model/card.h"
+#include "model/fuse.h"
 #include "model/golden.h"
 #include "model/model.h"
 #include "model/recognise.h"
@@ -44,6 +45,8 @@ static void take_config(struct import *im)
     size_t size = 0;
     json_t *config = NULL;
     json_t *tower = json_object_get(im->card, "text");
+    if (!tower)
+        tower = json_object_get(im->card, "fusion");
     if (tower && bv_checkpoint_has_file(im->checkpoint, "config.json") &&
         bv_checkpoint_read_file(im->checkpoint, "config.json", max_config_bytes, &text, &size,
                                 NULL) == BV_OK &&
@@ -93,9 +96,9 @@ static const int64_t max_table_padding = 128;
 static enum bv_status check_table(const struct bv_weights *weights, size_t n_tokens,
                                   struct bv_error *err)
 {
-    static const char *const tables[] = {"text.embeddings.word_embeddings.weight",
-                                         "text.token_embedding.weight",
-                                         "text.word_embeddings.weight"};
+    static const char *const tables[] = {
+        "text.embeddings.word_embeddings.weight", "text.token_embedding.weight",
+        "text.word_embeddings.weight", "fusion.embeddings.word_embeddings.weight"};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         const struct bv_weight *w = bv_weights_find(weights, tables[i]);
         if (w &&
@@ -110,7 +113,7 @@ static enum bv_status check_table(const struct bv_weights *weights, size_t n_tok
 static enum bv_status take_tokenizer(struct import *im, struct bv_tokenizer **tokenizer,
                                      struct bv_error *err)
 {
-    if (!json_object_get(im->card, "text"))
+    if (!json_object_get(im->card, "tokenizer"))
         return BV_OK;
     BV_TRY(bv_vocabulary_load(tokenizer, im->card, im->checkpoint, im->options->vocabulary, err));
     json_t *description = NULL;
@@ -145,8 +148,7 @@ static bool scoring_reads(const json_t *card, const char *name)
 }
 
 // Weights that the definitions never ask for are unexpected: they mean another architecture.
-static enum bv_status check_unread(const struct import *im, const struct bv_graph *image,
-                                   const struct bv_graph *pair, const struct bv_graph *text,
+static enum bv_status check_unread(const struct import *im, struct bv_graph *const graphs[4],
                                    struct bv_error *err)
 {
     char list[1500];
@@ -156,9 +158,10 @@ static enum bv_status check_unread(const struct import *im, const struct bv_grap
     const char *scale_name = bv_json_string(scale, "tensor", "logit_scale");
     for (size_t i = 0; i < im->staging.n; i++) {
         const char *name = im->staging.specs[i].name;
-        if (graph_reads(image, name) || graph_reads(pair, name) || graph_reads(text, name) ||
-            graph_reads_rows(text, name) || strcmp(name, scale_name) == 0 ||
-            scoring_reads(im->card, name))
+        bool read = strcmp(name, scale_name) == 0 || scoring_reads(im->card, name);
+        for (int k = 0; k < 4; k++)
+            read = read || graph_reads(graphs[k], name) || graph_reads_rows(graphs[k], name);
+        if (read)
             continue;
         const char *source = im->staging.sources[i].source->name;
         if (strlen(source) + 3 < sizeof list - used)
@@ -172,14 +175,34 @@ static enum bv_status check_unread(const struct import *im, const struct bv_grap
     return BV_OK;
 }
 
-// Builds both towers over the staged shapes: what is missing or misshapen shows before anything is
+// Builds the fusion graph over the shapes that the image tower makes, or over a few regions.
+static enum bv_status check_fusion(const struct bv_model *model, const struct bv_graph *image,
+                                   struct bv_graph **graph, struct bv_error *err)
+{
+    struct bv_fusion_wants wants = bv_model_fusion_wants(model);
+    struct bv_fusion_shape shape = bv_fusion_example_shape(model);
+    const char *output = bv_json_string(json_object_get(model->card, "fusion"), "image", "tokens");
+    int i = image ? bv_graph_find_output(image, output) : -1;
+    if (!wants.regions && !wants.pixels && (i < 0 || image->outputs[i]->rank != 3))
+        return bv_fail(err, BV_ERR_MODEL, "the image encoder has no output \"%s\" of tokens",
+                       output);
+    if (i >= 0) {
+        shape.image_tokens = image->outputs[i]->dim[1];
+        shape.width = image->outputs[i]->dim[2];
+    }
+    if (wants.sample > 0)
+        shape.positions = wants.sample < shape.image_tokens ? wants.sample : shape.image_tokens;
+    return bv_model_fusion_graph(model, &shape, graph, err);
+}
+
+// Builds all towers over the staged shapes: what is missing or misshapen shows before anything is
 // written.
 static enum bv_status check_model(struct import *im, struct bv_error *err)
 {
     struct bv_weights *shapes = NULL;
     struct bv_tokenizer *tokenizer = NULL;
     struct bv_model *model = NULL;
-    struct bv_graph *image = NULL, *pair = NULL, *text = NULL;
+    struct bv_graph *graphs[4] = {NULL}; // image, image with a prior one, text, fusion
     BV_TRY(bv_staging_shapes(&im->staging, &shapes, err));
     enum bv_status status = take_tokenizer(im, &tokenizer, err);
     if (status == BV_OK && tokenizer)
@@ -193,16 +216,17 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
     int64_t side = model->image_height > 0 ? model->image_height : 224;
     int64_t C = bv_model_has_image(model) ? bv_recipe_channels(model->recipe) : 0;
     if (bv_model_has_image(model))
-        status = bv_model_image_graph(model, 1, side, side, C, &image, err);
+        status = bv_model_image_graph(model, 1, side, side, C, &graphs[0], err);
     if (status == BV_OK && bv_model_takes_prior(model))
-        status = bv_model_pair_graph(model, 1, side, side, C, &pair, err);
+        status = bv_model_pair_graph(model, 1, side, side, C, &graphs[1], err);
     if (status == BV_OK && bv_model_has_text(model))
-        status = bv_model_text_graph(model, 1, 2, &text, err);
+        status = bv_model_text_graph(model, 1, 2, &graphs[2], err);
+    if (status == BV_OK && bv_model_has_fusion(model))
+        status = check_fusion(model, graphs[0], &graphs[3], err);
     if (status == BV_OK)
-        status = check_unread(im, image, pair, text, err);
-    bv_graph_destroy(&image);
-    bv_graph_destroy(&pair);
-    bv_graph_destroy(&text);
+        status = check_unread(im, graphs, err);
+    for (int k = 0; k < 4; k++)
+        bv_graph_destroy(&graphs[k]);
     bv_model_unload(&model);
     return status;
 }

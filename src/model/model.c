@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/sha256.h"
+#include "model/fuse.h"
 #include "model/output.h"
 #include "text/encoder.h"
 #include "vision/vision.h"
@@ -44,16 +45,20 @@ static enum bv_status prepare(struct bv_model *m, struct bv_error *err)
     m->name = bv_json_string(m->card, "name", "unnamed");
     if (!m->digest)
         m->digest = "";
-    if (!bv_model_has_image(m) && !bv_model_has_text(m))
-        return bv_fail(err, BV_ERR_FORMAT, "the card has neither an image nor a text encoder");
-    if (bv_model_has_image(m)) {
+    if (!bv_model_has_image(m) && !bv_model_has_text(m) && !bv_model_has_fusion(m))
+        return bv_fail(err, BV_ERR_FORMAT, "the card has no encoder");
+    if (json_object_get(m->card, "preprocess")) {
         const json_t *recipe = json_object_get(m->card, "preprocess");
         BV_TRY(bv_recipe_parse(recipe, &m->recipe, err));
-        int64_t size = bv_json_integer(json_object_get(m->card, "image"), "size", 0);
+        const json_t *tower = json_object_get(m->card, bv_model_has_image(m) ? "image" : "fusion");
+        int64_t size = bv_json_integer(tower, "size", 0);
         m->image_height = m->image_width = (int)size;
     }
-    if (bv_model_has_text(m)) {
-        int64_t table = bv_text_max_tokens(m->weights, json_object_get(m->card, "text"), "text.");
+    if (m->tokenizer) {
+        int64_t table =
+            bv_model_has_text(m)
+                ? bv_text_max_tokens(m->weights, json_object_get(m->card, "text"), "text.")
+                : bv_fusion_max_tokens(m->weights, "fusion.");
         int64_t most = m->tokenizer ? (int64_t)bv_tokenizer_max_length(m->tokenizer) : 0;
         m->max_tokens = most == 0 || (table > 0 && table < most) ? table : most;
     }
@@ -131,9 +136,9 @@ static enum bv_status load(struct bv_model *m, const char *path, struct bv_error
     BV_TRY(fill_weights(m, err));
     const char *vocab = bv_safetensors_metadata(&m->file, BV_META_VOCAB, &vocab_size);
     const json_t *tokenizer = json_object_get(m->card, "tokenizer");
-    if (bv_model_has_text(m)) {
+    if (bv_model_has_text(m) || tokenizer) {
         if (!vocab || !tokenizer)
-            return bv_fail(err, BV_ERR_FORMAT, "the model has a text encoder but no vocabulary");
+            return bv_fail(err, BV_ERR_FORMAT, "the model reads text but has no vocabulary");
         BV_TRY(bv_tokenizer_create(&m->tokenizer, tokenizer, vocab, vocab_size, NULL, 0, err));
     }
     return prepare(m, err);

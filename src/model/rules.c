@@ -122,6 +122,8 @@ static enum bv_status add(struct bv_rules *rules, const char *from, const char *
         r.transform = BV_TRANSFORM_TRANSPOSE;
     else if (op && strcmp(op, "squeeze") == 0)
         r.transform = BV_TRANSFORM_SQUEEZE;
+    else if (op && strcmp(op, "conv1d") == 0)
+        r.transform = BV_TRANSFORM_CONV1D;
     else if (op && strcmp(op, "keep") == 0)
         r.keep = true;
     else if (op)

@@ -10,6 +10,7 @@ enum bv_transform {
     BV_TRANSFORM_NONE,
     BV_TRANSFORM_TRANSPOSE, // [a,b] to [b,a]
     BV_TRANSFORM_CONV,      // [O,I,H,W] to [O,H,W,I]
+    BV_TRANSFORM_CONV1D,    // [O,I,K] to [O,1,K,I]
     BV_TRANSFORM_SQUEEZE,   // drops dimensions of size 1, but for the first
 };
 
@@ -24,7 +25,7 @@ struct bv_rules;
 
 // Reads card["tensors"], an array whose elements are
 //   {"rules": FAMILY, "from": PREFIX, "to": PREFIX}   rules/FAMILY.json under both prefixes
-//   [FROM, TO], [FROM, TO, "transpose"|"squeeze"|"keep"]
+//   [FROM, TO], [FROM, TO, "transpose"|"squeeze"|"conv1d"|"keep"]
 // and card["ignore"], an array of patterns. A pattern holds placeholders: {i} {j} {k} match digits,
 // {w} a part without dots, {rest} anything; TO repeats them. A weight of rank 4 is a convolution
 // and becomes [O,H,W,I] unless the rule says "keep".

@@ -5,16 +5,14 @@
 #include <string.h>
 
 #include "model/device.h"
-
-enum tower { TOWER_IMAGE, TOWER_PAIR, TOWER_TEXT };
+#include "model/fuse.h"
+#include "model/session_run.h"
 
 #define MAX_PROGRAMS 24 // compiled shapes kept; the least recently used goes first
-#define MAX_BATCH_TEXTS 16
-#define TOKEN_STEP 8 // sequences are padded to a multiple of this within a batch, never further
+#define TOKEN_STEP 8    // sequences are padded to a multiple of this within a batch, never further
 
 struct cached {
-    enum tower tower;
-    int64_t key[4]; // N,H,W,C or B,T
+    struct bv_tower_key key;
     struct bv_program *program;
     uint64_t last_used;
 };
@@ -89,20 +87,25 @@ const char *bv_session_fallback(const struct bv_session *s)
     return s->fallback.text[0] ? s->fallback.text : NULL;
 }
 
-static enum bv_status build_graph(const struct bv_session *s, enum tower tower, const int64_t *key,
+static enum bv_status build_graph(const struct bv_session *s, const struct bv_tower_key *key,
                                   struct bv_graph **graph, struct bv_error *err)
 {
-    if (tower == TOWER_TEXT && !bv_model_has_text(s->model))
+    const int64_t *dim = key->dim;
+    struct bv_fusion_shape shape;
+    memcpy(&shape, dim, sizeof shape);
+    if (key->tower == BV_TOWER_FUSION)
+        return bv_model_fusion_graph(s->model, &shape, graph, err);
+    if (key->tower == BV_TOWER_TEXT && !bv_model_has_text(s->model))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no text encoder", s->model->name);
-    if (tower != TOWER_TEXT && !bv_model_has_image(s->model))
+    if (key->tower != BV_TOWER_TEXT && !bv_model_has_image(s->model))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", s->model->name);
-    if (tower == TOWER_PAIR && !bv_model_takes_prior(s->model))
+    if (key->tower == BV_TOWER_PAIR && !bv_model_takes_prior(s->model))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" takes no prior image", s->model->name);
-    if (tower == TOWER_PAIR)
-        return bv_model_pair_graph(s->model, key[0], key[1], key[2], key[3], graph, err);
-    return tower == TOWER_IMAGE
-               ? bv_model_image_graph(s->model, key[0], key[1], key[2], key[3], graph, err)
-               : bv_model_text_graph(s->model, key[0], key[1], graph, err);
+    if (key->tower == BV_TOWER_PAIR)
+        return bv_model_pair_graph(s->model, dim[0], dim[1], dim[2], dim[3], graph, err);
+    return key->tower == BV_TOWER_IMAGE
+               ? bv_model_image_graph(s->model, dim[0], dim[1], dim[2], dim[3], graph, err)
+               : bv_model_text_graph(s->model, dim[0], dim[1], graph, err);
 }
 
 static struct cached *oldest(struct bv_session *s)
@@ -114,20 +117,25 @@ static struct cached *oldest(struct bv_session *s)
     return c;
 }
 
+static bool same_key(const struct bv_tower_key *a, const struct bv_tower_key *b)
+{
+    return a->tower == b->tower && memcmp(a->dim, b->dim, sizeof a->dim) == 0;
+}
+
 // The program for a shape, compiled the first time.
-static enum bv_status program_for(struct bv_session *s, enum tower tower, const int64_t key[4],
+static enum bv_status program_for(struct bv_session *s, const struct bv_tower_key *key,
                                   struct bv_program **program, struct bv_error *err)
 {
     for (int i = 0; i < s->n_programs; i++) {
         struct cached *c = &s->programs[i];
-        if (c->tower == tower && memcmp(c->key, key, sizeof c->key) == 0) {
+        if (same_key(&c->key, key)) {
             c->last_used = ++s->clock;
             *program = c->program;
             return BV_OK;
         }
     }
     struct bv_graph *graph = NULL;
-    enum bv_status status = build_graph(s, tower, key, &graph, err);
+    enum bv_status status = build_graph(s, key, &graph, err);
     if (status != BV_OK) {
         bv_graph_destroy(&graph);
         return status;
@@ -135,8 +143,7 @@ static enum bv_status program_for(struct bv_session *s, enum tower tower, const 
     BV_TRY(bv_program_compile(s->backend, &graph, program, err));
     struct cached *slot = s->n_programs < MAX_PROGRAMS ? &s->programs[s->n_programs++] : oldest(s);
     bv_program_destroy(&slot->program);
-    slot->tower = tower;
-    memcpy(slot->key, key, sizeof slot->key);
+    slot->key = *key;
     slot->program = *program;
     slot->last_used = ++s->clock;
     return BV_OK;
@@ -151,13 +158,13 @@ static enum bv_status find_output(const struct bv_session *s, const struct bv_pr
     return BV_OK;
 }
 
-static enum bv_status shape_of(struct bv_session *s, enum tower tower, const int64_t key[4],
-                               const char *output, struct bv_output_shape *shape,
-                               struct bv_error *err)
+enum bv_status bv_session_shape(struct bv_session *s, const struct bv_tower_key *key,
+                                const char *output, struct bv_output_shape *shape,
+                                struct bv_error *err)
 {
     struct bv_program *p = NULL;
     int index = 0;
-    BV_TRY(program_for(s, tower, key, &p, err));
+    BV_TRY(program_for(s, key, &p, err));
     BV_TRY(find_output(s, p, output, &index, err));
     const struct bv_tensor *t = p->graph->outputs[index];
     shape->rank = t->rank - 1;
@@ -171,14 +178,16 @@ enum bv_status bv_session_image_shape(struct bv_session *s, const char *output, 
 {
     if (!bv_model_has_image(s->model))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", s->model->name);
-    int64_t key[4] = {1, height, width, bv_recipe_channels(s->model->recipe)};
-    return shape_of(s, TOWER_IMAGE, key, output, shape, err);
+    struct bv_tower_key key = {BV_TOWER_IMAGE,
+                               {1, height, width, bv_recipe_channels(s->model->recipe)}};
+    return bv_session_shape(s, &key, output, shape, err);
 }
 
 enum bv_status bv_session_text_shape(struct bv_session *s, const char *output, int64_t n_tokens,
                                      struct bv_output_shape *shape, struct bv_error *err)
 {
-    return shape_of(s, TOWER_TEXT, (int64_t[4]){1, n_tokens}, output, shape, err);
+    struct bv_tower_key key = {BV_TOWER_TEXT, {1, n_tokens}};
+    return bv_session_shape(s, &key, output, shape, err);
 }
 
 // Puts the wanted outputs into the graph's order.
@@ -201,24 +210,23 @@ static bool is_device_failure(enum bv_status status)
 }
 
 // One attempt on the present backend.
-static enum bv_status run_once(struct bv_session *s, enum tower tower, const int64_t key[4],
+static enum bv_status run_once(struct bv_session *s, const struct bv_tower_key *key,
                                const void *const *inputs, const struct bv_wanted *wanted,
                                int n_wanted, struct bv_error *err)
 {
     struct bv_program *p = NULL;
     float *outputs[BV_MAX_GRAPH_OUTPUTS];
-    BV_TRY(program_for(s, tower, key, &p, err));
+    BV_TRY(program_for(s, key, &p, err));
     BV_TRY(arrange(s, p, wanted, n_wanted, outputs, err));
     return bv_program_run(p, inputs, outputs, err);
 }
 
-// Runs a tower; when the GPU fails under device "auto", the CPU computes this and all that follows.
-static enum bv_status run(struct bv_session *s, enum tower tower, const int64_t key[4],
-                          const void *const *inputs, const struct bv_wanted *wanted, int n_wanted,
-                          struct bv_error *err)
+enum bv_status bv_session_run(struct bv_session *s, const struct bv_tower_key *key,
+                              const void *const *inputs, const struct bv_wanted *wanted,
+                              int n_wanted, struct bv_error *err)
 {
     struct bv_error reason = {0};
-    enum bv_status status = run_once(s, tower, key, inputs, wanted, n_wanted, &reason);
+    enum bv_status status = run_once(s, key, inputs, wanted, n_wanted, &reason);
     if (is_device_failure(status) && s->may_fall_back && !s->fallback.text[0]) {
         struct bv_error unused = {0};
         s->fallback = reason;
@@ -226,7 +234,7 @@ static enum bv_status run(struct bv_session *s, enum tower tower, const int64_t 
         s->precision = "auto";
         BV_TRY(bv_device_open(&s->backend, s->model->weights, "cpu", &s->precision, s->pool,
                               &unused, err));
-        return run_once(s, tower, key, inputs, wanted, n_wanted, err);
+        return run_once(s, key, inputs, wanted, n_wanted, err);
     }
     if (status != BV_OK && err)
         *err = reason;
@@ -239,7 +247,8 @@ enum bv_status bv_session_encode_pixels(struct bv_session *s, const float *pixel
                                         struct bv_error *err)
 {
     const void *inputs[] = {pixels};
-    return run(s, TOWER_IMAGE, (int64_t[4]){N, H, W, C}, inputs, wanted, n_wanted, err);
+    struct bv_tower_key key = {BV_TOWER_IMAGE, {N, H, W, C}};
+    return bv_session_run(s, &key, inputs, wanted, n_wanted, err);
 }
 
 enum bv_status bv_session_encode_pair(struct bv_session *s, const float *pixels, const float *prior,
@@ -248,13 +257,14 @@ enum bv_status bv_session_encode_pair(struct bv_session *s, const float *pixels,
                                       struct bv_error *err)
 {
     const void *inputs[] = {pixels, prior};
-    return run(s, TOWER_PAIR, (int64_t[4]){N, H, W, C}, inputs, wanted, n_wanted, err);
+    struct bv_tower_key key = {BV_TOWER_PAIR, {N, H, W, C}};
+    return bv_session_run(s, &key, inputs, wanted, n_wanted, err);
 }
 
 // The inputs of one text batch.
 struct text_batch {
     int32_t *ids;
-    int32_t lengths[MAX_BATCH_TEXTS], last[MAX_BATCH_TEXTS], inner[MAX_BATCH_TEXTS];
+    int32_t lengths[BV_BATCH_TEXTS], last[BV_BATCH_TEXTS], inner[BV_BATCH_TEXTS];
     int64_t B, T;
 };
 
@@ -262,7 +272,8 @@ static enum bv_status run_text(struct bv_session *s, struct text_batch *b,
                                const struct bv_wanted *wanted, int n_wanted, struct bv_error *err)
 {
     const void *inputs[] = {b->ids, b->lengths, b->last, b->inner};
-    return run(s, TOWER_TEXT, (int64_t[4]){b->B, b->T}, inputs, wanted, n_wanted, err);
+    struct bv_tower_key key = {BV_TOWER_TEXT, {b->B, b->T}};
+    return bv_session_run(s, &key, inputs, wanted, n_wanted, err);
 }
 
 static void put_text(struct text_batch *b, int64_t row, const struct bv_tokens *text)
@@ -273,37 +284,45 @@ static void put_text(struct text_batch *b, int64_t row, const struct bv_tokens *
     b->inner[row] = text->n > 2 ? (int32_t)text->n - 2 : 1;
 }
 
-static enum bv_status check_length(const struct bv_session *s, const struct bv_tokens *text,
-                                   struct bv_error *err)
+enum bv_status bv_check_length(const struct bv_model *model, const struct bv_tokens *text,
+                               struct bv_error *err)
 {
-    if (text->n == 0 || (s->model->max_tokens > 0 && (int64_t)text->n > s->model->max_tokens))
+    if (text->n == 0 || (model->max_tokens > 0 && (int64_t)text->n > model->max_tokens))
         return bv_fail(err, BV_ERR_ARG, "a text of %zu tokens; model \"%s\" takes 1 to %lld",
-                       text->n, s->model->name, (long long)s->model->max_tokens);
+                       text->n, model->name, (long long)model->max_tokens);
     return BV_OK;
 }
 
-struct by_length {
-    size_t n_tokens, index;
-};
-
 static int compare_length(const void *a, const void *b)
 {
-    const struct by_length *x = a, *y = b;
+    const struct bv_by_length *x = a, *y = b;
     if (x->n_tokens != y->n_tokens)
         return x->n_tokens < y->n_tokens ? -1 : 1;
     return (x->index > y->index) - (x->index < y->index);
 }
 
-// The length to which a batch is padded whose longest text has n tokens.
-static int64_t padded_length(const struct bv_session *s, size_t n)
+enum bv_status bv_order_by_length(const struct bv_tokens *const *texts, size_t n,
+                                  struct bv_by_length **out, struct bv_error *err)
+{
+    struct bv_by_length *order = calloc(n, sizeof *order);
+    if (!order)
+        return bv_fail_nomem(err, "a list of texts");
+    for (size_t i = 0; i < n; i++)
+        order[i] = (struct bv_by_length){texts[i]->n, i};
+    qsort(order, n, sizeof *order, compare_length);
+    *out = order;
+    return BV_OK;
+}
+
+int64_t bv_padded_length(const struct bv_model *model, size_t n)
 {
     int64_t T = ((int64_t)n + TOKEN_STEP - 1) / TOKEN_STEP * TOKEN_STEP;
-    return s->model->max_tokens > 0 && T > s->model->max_tokens ? s->model->max_tokens : T;
+    return model->max_tokens > 0 && T > model->max_tokens ? model->max_tokens : T;
 }
 
 // One batch of B texts padded to T tokens; results go to their places in out.
 static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens *const *texts,
-                                   const struct by_length *order, int64_t B, int64_t T,
+                                   const struct bv_by_length *order, int64_t B, int64_t T,
                                    const char *output, int64_t D, float *out, struct bv_error *err)
 {
     struct text_batch b = {.B = B, .T = T};
@@ -333,16 +352,12 @@ static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *c
     BV_TRY(bv_session_text_shape(s, output, TOKEN_STEP, &shape, err));
     if (shape.rank != 1)
         return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", output);
-    struct by_length *order = calloc(n, sizeof *order);
-    if (!order)
-        return bv_fail_nomem(err, "a list of texts");
-    for (size_t i = 0; i < n; i++)
-        order[i] = (struct by_length){texts[i]->n, i};
-    qsort(order, n, sizeof *order, compare_length);
+    struct bv_by_length *order = NULL;
+    BV_TRY(bv_order_by_length(texts, n, &order, err));
     enum bv_status status = BV_OK;
-    for (size_t first = 0; status == BV_OK && first < n; first += MAX_BATCH_TEXTS) {
-        size_t B = n - first < MAX_BATCH_TEXTS ? n - first : MAX_BATCH_TEXTS;
-        int64_t length = T > 0 ? T : padded_length(s, order[first + B - 1].n_tokens);
+    for (size_t first = 0; status == BV_OK && first < n; first += BV_BATCH_TEXTS) {
+        size_t B = n - first < BV_BATCH_TEXTS ? n - first : BV_BATCH_TEXTS;
+        int64_t length = T > 0 ? T : bv_padded_length(s->model, order[first + B - 1].n_tokens);
         status = encode_batch(s, texts, order + first, (int64_t)B, length, output, shape.dim[0],
                               out, err);
     }
@@ -355,7 +370,7 @@ enum bv_status bv_session_encode_tokens(struct bv_session *s, const struct bv_to
                                         struct bv_error *err)
 {
     for (size_t i = 0; i < n; i++)
-        BV_TRY(check_length(s, texts[i], err));
+        BV_TRY(bv_check_length(s->model, texts[i], err));
     return n == 0 ? BV_OK : encode_all(s, texts, n, 0, output, out, err);
 }
 
@@ -365,7 +380,7 @@ enum bv_status bv_session_encode_padded(struct bv_session *s, const struct bv_to
 {
     int64_t T = 0;
     for (size_t i = 0; i < n; i++) {
-        BV_TRY(check_length(s, texts[i], err));
+        BV_TRY(bv_check_length(s->model, texts[i], err));
         T = (int64_t)texts[i]->n > T ? (int64_t)texts[i]->n : T;
     }
     return n == 0 ? BV_OK : encode_all(s, texts, n, T, output, out, err);
@@ -375,7 +390,7 @@ enum bv_status bv_session_encode_sequence(struct bv_session *s, const struct bv_
                                           const struct bv_wanted *wanted, int n_wanted,
                                           struct bv_error *err)
 {
-    BV_TRY(check_length(s, text, err));
+    BV_TRY(bv_check_length(s->model, text, err));
     struct text_batch b = {.B = 1, .T = (int64_t)text->n};
     b.ids = calloc(text->n, sizeof *b.ids);
     if (!b.ids)

@@ -25,6 +25,11 @@ static void shape_after(const struct bv_checkpoint_tensor *t, enum bv_transform 
         spec->shape[1] = s[2];
         spec->shape[2] = s[3];
         spec->shape[3] = s[1];
+    } else if (transform == BV_TRANSFORM_CONV1D && t->n_dims == 3) {
+        spec->n_dims = 4;
+        spec->shape[1] = 1;
+        spec->shape[2] = s[2];
+        spec->shape[3] = s[1];
     } else if (transform == BV_TRANSFORM_SQUEEZE) {
         spec->n_dims = 0;
         for (int i = 0; i < t->n_dims; i++)
@@ -140,6 +145,9 @@ static void apply(const struct bv_staged *from, const float *in, float *out, siz
     else if (from->transform == BV_TRANSFORM_CONV && from->source->n_dims == 4)
         for (int64_t o = 0; o < s[0]; o++) // [I,H·W] to [H·W,I] for each output channel
             transpose(in + o * s[1] * s[2] * s[3], out + o * s[1] * s[2] * s[3], s[1], s[2] * s[3]);
+    else if (from->transform == BV_TRANSFORM_CONV1D && from->source->n_dims == 3)
+        for (int64_t o = 0; o < s[0]; o++)
+            transpose(in + o * s[1] * s[2], out + o * s[1] * s[2], s[1], s[2]);
     else
         memcpy(out, in, n * sizeof *out);
 }

@@ -93,9 +93,15 @@ static enum bv_status load_file(struct bv_tokenizer **tokenizer, const json_t *c
 {
     struct blob vocabulary = {0}, merges = {0};
     BV_TRY(bv_read_all(path, max_bytes, &vocabulary.data, &vocabulary.size, err));
+    static const char suffix[] = "vocab.json";
+    size_t n = strlen(path), tail = sizeof suffix - 1;
     const char *slash = strrchr(path, '/');
+    bool named = n >= tail && strcmp(path + n - tail, suffix) == 0; // small-vocab.json
     char beside[4096];
-    (void)snprintf(beside, sizeof beside, "%.*smerges.txt", slash ? (int)(slash + 1 - path) : 0,
+    (void)snprintf(beside, sizeof beside, "%.*smerges.txt",
+                   named   ? (int)(n - tail)
+                   : slash ? (int)(slash + 1 - path)
+                           : 0,
                    path);
     if (vocabulary.size > 0 && vocabulary.data[0] == '{')
         (void)bv_read_all(beside, max_bytes, &merges.data, &merges.size, NULL);

@@ -11,26 +11,18 @@
 // token types where positions belong, so that every token stands at position 0). Features:
 // "hidden.0" (embeddings) … "hidden.L", "last" [B,T,C]; "cls" [B,C]; "pooled" [B,C] where the model
 // has a pooler.
-#include <math.h>
 #include <string.h>
 
+#include "graph/transformer.h"
 #include "text/encoder.h"
 
-struct bert {
-    int heads;
-    float eps;
-    enum bv_activation activation;
-    int64_t first_position;
-    bool one_position; // all tokens have the first one
-};
-
-static struct bv_tensor *embeddings(struct bv_graph *g, const struct bert *c, const char *prefix,
-                                    const struct bv_text_inputs *in)
+struct bv_tensor *bv_bert_embeddings(struct bv_graph *g, const char *prefix,
+                                     const struct bv_text_inputs *in, int64_t first_position,
+                                     int64_t n_positions, float eps)
 {
-    int64_t T = bv_dim(in->ids, 1);
     struct bv_tensor *x = bv_embed(g, in->ids, "%sembeddings.word_embeddings.weight", prefix);
     struct bv_tensor *positions = bv_weight(g, "%sembeddings.position_embeddings.weight", prefix);
-    x = bv_add(g, x, bv_weight_rows(g, positions, c->first_position, c->one_position ? 1 : T));
+    x = bv_add(g, x, bv_weight_rows(g, positions, first_position, n_positions));
     struct bv_tensor *types =
         bv_weight_optional(g, "%sembeddings.token_type_embeddings.weight", prefix);
     if (types && in->token_types)
@@ -39,30 +31,7 @@ static struct bv_tensor *embeddings(struct bv_graph *g, const struct bert *c, co
             bv_embed(g, in->token_types, "%sembeddings.token_type_embeddings.weight", prefix));
     else if (types)
         x = bv_add(g, x, bv_weight_rows(g, types, 0, 1));
-    return bv_layer_norm(g, x, c->eps, "%sembeddings.LayerNorm", prefix);
-}
-
-static struct bv_tensor *layer(struct bv_graph *g, const struct bert *c, struct bv_tensor *x,
-                               struct bv_tensor *lengths, const char *p)
-{
-    struct bv_attention_params a = {.heads = c->heads, .head_dim = (int)bv_dim(x, 2) / c->heads};
-    a.scale = 1 / sqrtf((float)a.head_dim);
-    struct bv_tensor *q = bv_linear(g, x, "%sattention.self.query", p);
-    struct bv_tensor *k = bv_linear(g, x, "%sattention.self.key", p);
-    struct bv_tensor *v = bv_linear(g, x, "%sattention.self.value", p);
-    struct bv_tensor *y = bv_attention(g, q, k, v, NULL, lengths, &a);
-    y = bv_linear(g, y, "%sattention.output.dense", p);
-    x = bv_layer_norm(g, bv_add(g, y, x), c->eps, "%sattention.output.LayerNorm", p);
-    y = bv_activate(g, bv_linear(g, x, "%sintermediate.dense", p), c->activation);
-    y = bv_linear(g, y, "%soutput.dense", p);
-    return bv_layer_norm(g, bv_add(g, y, x), c->eps, "%soutput.LayerNorm", p);
-}
-
-static enum bv_activation activation_named(const char *name)
-{
-    if (strcmp(name, "gelu_tanh") == 0 || strcmp(name, "gelu_new") == 0)
-        return BV_ACT_GELU_TANH;
-    return strcmp(name, "relu") == 0 ? BV_ACT_RELU : BV_ACT_GELU;
+    return bv_layer_norm(g, x, eps, "%sembeddings.LayerNorm", prefix);
 }
 
 void bv_text_bert(struct bv_graph *g, const json_t *config, const char *prefix,
@@ -70,25 +39,17 @@ void bv_text_bert(struct bv_graph *g, const json_t *config, const char *prefix,
 {
     bool roberta = strcmp(bv_json_string(config, "arch", "bert"), "roberta") == 0;
     int64_t C = bv_dim(bv_weight(g, "%sembeddings.word_embeddings.weight", prefix), 1);
-    struct bert c = {
-        .heads = (int)bv_json_integer(config, "heads", C >= 64 ? C / 64 : 1),
-        .eps = (float)bv_json_number(config, "eps", roberta ? 1e-5 : 1e-12),
-        .activation = activation_named(bv_json_string(config, "activation", "gelu")),
-        .first_position = roberta ? 2 : 0,
-        .one_position = bv_json_boolean(config, "one_position", false),
-    };
-    if (c.heads < 1 || C % c.heads != 0) {
-        (void)bv_graph_fail(g, BV_ERR_MODEL, "%d heads do not divide a width of %lld", c.heads,
-                            (long long)C);
+    struct bv_transformer c = bv_transformer_config(config, C, roberta ? 1e-5 : 1e-12);
+    if (!bv_transformer_fits(g, &c, C))
         return;
-    }
-    struct bv_tensor *x = embeddings(g, &c, prefix, in);
+    int64_t T = bv_json_boolean(config, "one_position", false) ? 1 : bv_dim(in->ids, 1);
+    struct bv_tensor *x = bv_bert_embeddings(g, prefix, in, roberta ? 2 : 0, T, c.eps);
     bv_features_add(g, features, x, "hidden.0");
     for (int i = 0;; i++) {
         const char *p = bv_arena_printf(&g->arena, "%sencoder.layer.%d.", prefix, i);
         if (!p || (i > 0 && !bv_weight_optional(g, "%sattention.self.query.weight", p)))
             break;
-        x = layer(g, &c, x, in->lengths, p);
+        x = bv_bert_layer(g, &c, x, (struct bv_keys){.lengths = in->lengths}, p);
         bv_features_add(g, features, x, "hidden.%d", i + 1);
     }
     bv_features_add(g, features, x, "last");

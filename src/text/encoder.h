@@ -23,6 +23,13 @@ void bv_text_build(struct bv_graph *g, const json_t *config, const char *prefix,
 // The longest sequence the encoder's position table allows; 0 when it has none.
 int64_t bv_text_max_tokens(struct bv_weights *weights, const json_t *config, const char *prefix);
 
+// BERT's embeddings of words, positions (n_positions rows from
+// first_position: one for each token, or one for all) and token types (row 0 where
+// in->token_types is NULL), normalised: [B,T,C]. For encoders over text and more.
+struct bv_tensor *bv_bert_embeddings(struct bv_graph *g, const char *prefix,
+                                     const struct bv_text_inputs *in, int64_t first_position,
+                                     int64_t n_positions, float eps);
+
 typedef void bv_text_definition(struct bv_graph *g, const json_t *config, const char *prefix,
                                 const struct bv_text_inputs *in, struct bv_features *features);
 

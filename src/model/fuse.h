@@ -1,0 +1,85 @@
+// fuse.h: one image and many texts through a fusion encoder.
+//
+// The image is encoded once (struct bv_fusion_image) and meets any number of texts; texts run in
+// batches of similar lengths, and a text's result does not depend on its neighbours.
+#ifndef BV_MODEL_FUSE_H
+#define BV_MODEL_FUSE_H
+
+#include "fusion/fusion.h"
+#include "model/session.h"
+
+bool bv_model_has_fusion(const struct bv_model *model);
+
+// What the model's fusion encoder reads. Only for models that have one.
+struct bv_fusion_wants bv_model_fusion_wants(const struct bv_model *model);
+
+// The sizes that a fusion graph is built for.
+struct bv_fusion_shape {
+    int64_t texts, tokens;       // B, T; tokens 0: no words (lvit)
+    int64_t image_tokens, width; // P, C
+    int64_t box_width;           // 0, 4 or 7
+    int64_t positions;           // of image tokens that are read; 0: all
+    int64_t extra, extra_width;  // E, D
+    int64_t output;              // place in card.fusion.outputs; -1: all of them
+};
+
+// Sizes to try a model with: a short text, eight regions, two entities. What the image tower
+// decides (image_tokens and width without regions) is the caller's to fill in.
+struct bv_fusion_shape bv_fusion_example_shape(const struct bv_model *model);
+
+// The fusion graph: inputs in the order of bv_fusion_inputs, as far as the shape has them. The
+// caller owns *graph, also when it holds a failure.
+enum bv_status bv_model_fusion_graph(const struct bv_model *model,
+                                     const struct bv_fusion_shape *shape, struct bv_graph **graph,
+                                     struct bv_error *err);
+
+// One image, ready to meet texts: image tokens, region features, or pixels. Zero-initialise; free
+// with bv_fusion_image_free().
+struct bv_fusion_image {
+    float *tokens; // [n,width]
+    int64_t n, width;
+    float *boxes; // [n,box_width] or NULL: x1 y1 x2 y2 in 0…1, or the seven numbers of UNITER
+    int64_t box_width;
+    int32_t *positions; // [n_positions], ascending, or NULL
+    int64_t n_positions;
+};
+void bv_fusion_image_free(struct bv_fusion_image *image);
+
+// Encodes pixels [H,W,C] as the recipe makes them. Systems that sample image positions at random
+// get evenly spaced ones; a caller may replace them. BV_ERR_ARG when the model reads regions.
+enum bv_status bv_fusion_image_encode(struct bv_session *session, const float *pixels, int64_t H,
+                                      int64_t W, int64_t C, struct bv_fusion_image *image,
+                                      struct bv_error *err);
+
+// Takes copies of region features [n,width] and boxes [n,box_width] (4 or 7; NULL where the system
+// reads none). BV_ERR_ARG: wrong width, no boxes where they are needed, boxes outside 0…1.
+enum bv_status bv_fusion_image_regions(struct bv_session *session, const float *features, int64_t n,
+                                       int64_t width, const float *boxes, int64_t box_width,
+                                       struct bv_fusion_image *image, struct bv_error *err);
+
+// What accompanies one text: ARL's entities with their places in its tokens, or the token features
+// that LViT reads instead of words.
+struct bv_fusion_extra {
+    const float *features; // [n,width]
+    int64_t n, width;
+    const float *places; // [n,T], T = the text's tokens; NULL for LViT
+};
+
+// The shape of an output for one text (without the batch dimension).
+enum bv_status bv_session_fusion_shape(struct bv_session *session,
+                                       const struct bv_fusion_image *image, int64_t n_tokens,
+                                       const struct bv_fusion_extra *extra, const char *output,
+                                       struct bv_output_shape *shape, struct bv_error *err);
+
+// A pooled output for n texts: out [n,D], in the order given.
+enum bv_status bv_session_fuse(struct bv_session *session, const struct bv_fusion_image *image,
+                               const struct bv_tokens *const *texts, size_t n, const char *output,
+                               float *out, struct bv_error *err);
+
+// Any output for one text (text may be NULL for LViT, extra for all others).
+enum bv_status bv_session_fuse_one(struct bv_session *session, const struct bv_fusion_image *image,
+                                   const struct bv_tokens *text,
+                                   const struct bv_fusion_extra *extra, const char *output,
+                                   float *out, struct bv_error *err);
+
+#endif
