@@ -20,6 +20,7 @@ static const struct {
     {"verify", "re-check a model file's golden vectors", run_verify},
     {"index", "an index of images and reports: make, fill, check, merge", run_index},
     {"search", "what in an index is nearest to an image or a text", run_search},
+    {"pacs", "what an archive holds; storing objects in it", run_pacs},
 };
 
 static void print_help(FILE *stream)

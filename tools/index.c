@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "biovl/retrieval.h"
-#include "command.h"
+#include "pacs_options.h"
 
 // Columns as the user gives them.
 struct column_options {
@@ -116,61 +115,95 @@ static int code_of_counts(const char *json)
     return failed && strtoul(failed + 9, NULL, 10) > 0 ? EXIT_SOME_FAILED : EXIT_OK;
 }
 
+// What `index add` was asked for.
+struct add {
+    struct model_options model;
+    struct column_options columns;
+    struct pacs_options pacs;
+    const char *key, *shard;
+    struct strings from, rest;
+    bool resume;
+};
+
+// Files and archives in the order given; files in one go, archives one by one.
+static int add_all(struct add *a, const struct opened *opened, struct bv_index *index)
+{
+    struct bv_index_sources sources = {.failed = print_failure, .progress = print_progress};
+    struct column_options *c = &a->columns;
+    sources.columns = (struct bv_index_columns){c->path,         c->id,
+                                                c->study,        c->accession,
+                                                c->report,       c->metadata.items,
+                                                c->metadata.n,   c->identifiers.items,
+                                                c->identifiers.n};
+    (void)parse_shard(a->shard, &sources.shard, &sources.n_shards);
+    int code = EXIT_OK;
+    for (size_t i = 1; i < a->rest.n + a->from.n && code != EXIT_INPUT; i++) {
+        const char *input = i < a->rest.n ? a->rest.items[i] : a->from.items[i - a->rest.n];
+        char *json = NULL;
+        enum bv_status status;
+        if (bv_pacs_is_url(input)) {
+            a->pacs.values.url = input;
+            status = bv_index_pull(index, opened->engine, &a->pacs.values, print_failure,
+                                   print_progress, NULL, &json);
+        } else {
+            sources.inputs = &input;
+            sources.n_inputs = 1;
+            status = bv_index_add(index, opened->engine, &sources, &json);
+        }
+        int counted = code_of_counts(json);
+        int finished = finish(opened->context, status, json);
+        if (finished != EXIT_OK)
+            return finished;
+        code = counted != EXIT_OK ? counted : code;
+    }
+    return code;
+}
+
 static int run_add(int argc, char **argv)
 {
-    struct model_options model = {0};
-    struct column_options c = {0};
-    const char *key = NULL, *shard = NULL;
-    bool resume = false;
+    struct add a = {.key = NULL};
     const struct option options[] = {
-        {"--key", OPTION_STRING, &key, "FILE", "the index's site key (default: INDEX.key)"},
-        {"--shard", OPTION_STRING, &shard, "I/N",
+        {"--from", OPTION_LIST, &a.from, "URL...", "archives: dicomweb://host[:port]/root"},
+        {"--key", OPTION_STRING, &a.key, "FILE", "the index's site key (default: INDEX.key)"},
+        {"--shard", OPTION_STRING, &a.shard, "I/N",
          "take every N-th input from I on, 0 is the first"},
-        {"--resume", OPTION_FLAG, &resume, NULL,
+        {"--resume", OPTION_FLAG, &a.resume, NULL,
          "go on after an interruption; adding always does that"},
-        COLUMN_OPTIONS(&c),
-        MODEL_OPTIONS(&model),
+        COLUMN_OPTIONS(&a.columns),
+        PACS_OPTIONS(&a.pacs),
+        MODEL_OPTIONS(&a.model),
     };
     const struct usage usage = {
-        "index add", "INDEX (FILE|FOLDER|TABLE.csv)... [options]",
+        "index add", "INDEX (FILE|FOLDER|TABLE.csv|URL)... [options]",
         "Adds images (DICOM, PNG, JPEG, JPEG 2000) and reports (text files, DICOM SR, table\n"
-        "columns). What the index holds already is skipped.",
+        "columns) from files, folders, tables and archives. What the index holds already is\n"
+        "skipped, and not even fetched.",
         options, sizeof options / sizeof *options};
-    struct strings rest = {0};
     struct opened opened = {0};
     struct bv_index *index = NULL;
-    struct bv_index_sources sources = {.failed = print_failure, .progress = print_progress};
-    char *json = NULL;
-    enum parse_result parsed = parse_arguments(&usage, argc, argv, &rest);
+    size_t ignored;
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &a.rest);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK &&
-        (rest.n < 2 || !parse_shard(shard, &sources.shard, &sources.n_shards))) {
+        (a.rest.n < 1 || a.rest.n + a.from.n < 2 || !parse_shard(a.shard, &ignored, &ignored))) {
         code = usage_error(&usage);
     } else if (parsed == PARSE_OK) {
-        sources.inputs = rest.items + 1;
-        sources.n_inputs = rest.n - 1;
-        sources.columns = (struct bv_index_columns){c.path,         c.id,
-                                                    c.study,        c.accession,
-                                                    c.report,       c.metadata.items,
-                                                    c.metadata.n,   c.identifiers.items,
-                                                    c.identifiers.n};
-        enum bv_status status = open_model(&opened, &model, true);
+        enum bv_status status =
+            read_secrets(&a.pacs) ? open_model(&opened, &a.model, true) : BV_ERR_IO;
         code = (int)exit_code_of(status);
         if (status == BV_OK) {
-            status = bv_index_open(opened.context, rest.items[0], key, 1, &index);
-            if (status == BV_OK)
-                status = bv_index_add(index, opened.engine, &sources, &json);
-            int counted = code_of_counts(json);
-            code = finish(opened.context, status, json);
-            if (code == EXIT_OK)
-                code = counted;
+            status = bv_index_open(opened.context, a.rest.items[0], a.key, 1, &index);
+            code = status == BV_OK ? add_all(&a, &opened, index)
+                                   : (int)report_failure(opened.context, status);
         }
     }
     bv_index_close(&index);
     close_model(&opened);
-    free_strings(&c.metadata);
-    free_strings(&c.identifiers);
-    free_strings(&rest);
+    free_secrets(&a.pacs);
+    free_strings(&a.columns.metadata);
+    free_strings(&a.columns.identifiers);
+    free_strings(&a.from);
+    free_strings(&a.rest);
     return code;
 }
 

@@ -636,7 +636,7 @@ static void read_modality(const struct bv_dataset *ds, struct bv_image *image)
         return;
     double slope = 1, intercept = 0;
     bool scaled = bv_dataset_number(ds, TAG_SLOPE, 0, &slope);
-    (void)bv_dataset_number(ds, TAG_INTERCEPT, 0, &intercept);
+    image->has_rescale = bv_dataset_number(ds, TAG_INTERCEPT, 0, &intercept) && scaled;
     if (scaled && slope == 0) {
         bv_image_warn(image, BV_REASON_BAD_HEADER, "the rescale slope is 0; 1 is used");
         slope = 1;

@@ -120,6 +120,7 @@ struct bv_image {
     enum bv_photometric photometric;
     bool presentation_inverse;  // Presentation LUT Shape is INVERSE
     double slope, intercept;    // 1 and 0 where absent or replaced by a LUT
+    bool has_rescale;           // both were there
     struct bv_lut modality_lut; // n is 0 where absent
     struct bv_lut palette_luma; // PALETTE COLOR: BT.601 luma of each index; n is 0 where absent
     struct bv_window windows[BV_MAX_VOI];

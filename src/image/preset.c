@@ -96,21 +96,6 @@ static double scale_abs(const struct mapping *m, double x)
     return v > 255.0f ? 255.0 : (double)rintf(v);
 }
 
-// The window of CXR Foundation's data_processing_lib: ends c - w/2 and c - 1 + w/2.
-static double foundation(const struct mapping *m, double x)
-{
-    double v = bv_gray_modality(m->image, x), low = m->low, high = m->high;
-    if (m->image->n_windows) {
-        const struct bv_window *window = &m->image->windows[0];
-        low = window->center - window->width / 2;
-        high = window->center - 1 + window->width / 2;
-    }
-    v = v < low ? low : v > high ? high : v;
-    if (m->flip)
-        v = high - (v - low);
-    return high > low ? rint((v - low) / (high - low) * 65535) : 0;
-}
-
 static double map_value(const struct mapping *m, double x)
 {
     switch (m->preset) {
@@ -126,10 +111,9 @@ static double map_value(const struct mapping *m, double x)
         float v = (float)(m->flip ? m->full - x : x) / (float)m->full;
         return (double)((2.0f * v - 1.0f) * 1024.0f);
     }
-    case BV_PRESET_CXR_FOUNDATION:
-        return foundation(m, x);
     case BV_PRESET_DICOM_DISPLAY:
         return floor(bv_gray_display(m->image, &m->voi, x) * 255 + 0.5);
+    case BV_PRESET_CXR_FOUNDATION: // not value by value: foundation()
     case BV_PRESET_STORED:
         break;
     }
@@ -183,15 +167,77 @@ static enum bv_sample output_type(const struct mapping *m)
 {
     if (m->preset == BV_PRESET_TXV)
         return BV_SAMPLE_F32;
-    if (m->preset == BV_PRESET_CXR_FOUNDATION)
-        return BV_SAMPLE_U16;
     double top = m->low < 0 ? m->high - m->low : m->high;
     return m->preset == BV_PRESET_STORED && top > 255 ? BV_SAMPLE_U16 : BV_SAMPLE_U8;
+}
+
+// numpy.interp between two points.
+static double interpolate(double x, double x0, double x1, double y1)
+{
+    return x >= x1 ? y1 : y1 / (x1 - x0) * (x - x0);
+}
+
+static void extremes(const double *v, size_t n, double *low, double *high)
+{
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        *low = v[i] < *low ? v[i] : *low;
+        *high = v[i] > *high ? v[i] : *high;
+    }
+}
+
+// CXR Foundation's data_processing_lib: the modality transform, the window from c - w/2 to
+// c - 1 + w/2, MONOCHROME1 as maximum minus value, cut to unsigned integers, and those spread over
+// 16 bits. Bytes that nothing has turned into floats stay bytes.
+static enum bv_status foundation(const struct bv_image *image, struct bv_pixels *out,
+                                 struct bv_error *err)
+{
+    size_t n = (size_t)image->width * (size_t)image->height * (size_t)image->channels;
+    double *v = malloc(n * sizeof *v), low = 0, high = 0;
+    if (!v)
+        return bv_fail_nomem(err, "pixels");
+    bool windowed = image->n_windows > 0;
+    bool bytes = !windowed && !image->has_rescale && image->sample == BV_SAMPLE_U8 &&
+                 (!image->modality_lut.n || image->modality_lut.bits <= 8);
+    for (size_t i = 0; i < n; i++)
+        v[i] = bv_gray_modality(image, bv_image_value(image, i));
+    if (windowed) {
+        const struct bv_window *window = &image->windows[0];
+        double bottom = window->center - window->width / 2;
+        double top = window->center - 1 + window->width / 2;
+        for (size_t i = 0; i < n; i++)
+            v[i] = interpolate(fmin(fmax(v[i], bottom), top), bottom, top, 65535);
+    }
+    extremes(v, n, &low, &high);
+    if (image->photometric == BV_MONOCHROME1) {
+        for (size_t i = 0; i < n; i++)
+            v[i] = high - v[i];
+        high -= low;
+        low = 0;
+    }
+    enum bv_status status = bv_pixels_create(out, image->width, image->height, image->channels,
+                                             bytes ? BV_SAMPLE_U8 : BV_SAMPLE_U16, err);
+    double shift = bytes ? 0 : low, span = floor(high - low);
+    double shrink = high - low > 65535 ? 65535 / (high - low) : 1;
+    span = shrink < 1 ? 65535 : span;
+    for (size_t i = 0; status == BV_OK && i < n; i++) {
+        double level = floor(fmin((v[i] - shift) * shrink, 65535));
+        if (bytes)
+            ((uint8_t *)out->data)[i] = (uint8_t)level;
+        else
+            ((uint16_t *)out->data)[i] =
+                (uint16_t)(span > 0 ? interpolate(level, 0, span, 65535) : 0);
+    }
+    free(v);
+    return status;
 }
 
 enum bv_status bv_preset_apply(const struct bv_image *image, enum bv_preset preset,
                                struct bv_pixels *out, struct bv_error *err)
 {
+    if (preset == BV_PRESET_CXR_FOUNDATION)
+        return foundation(image, out, err);
     struct mapping m = {.image = image, .preset = preset};
     m.flip = image->photometric == BV_MONOCHROME1;
     m.full = image->bits_stored < 32 ? (double)((1U << image->bits_stored) - 1) : 4294967295.0;

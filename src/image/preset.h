@@ -16,7 +16,7 @@ enum bv_preset {
     BV_PRESET_GLORIA,
     // torchxrayvision: 0 … full range onto -1024 … 1024 as float, MONOCHROME1 inverted.
     BV_PRESET_TXV,
-    // CXR Foundation: modality transform, first window, MONOCHROME1 inverted, 16 bits.
+    // CXR Foundation: modality transform, first window, MONOCHROME1 inverted, spread over 16 bits.
     BV_PRESET_CXR_FOUNDATION,
     // What a viewer shows first: PS3.3 C.11 with the file's first VOI, 8 bits.
     BV_PRESET_DICOM_DISPLAY,
@@ -31,7 +31,8 @@ enum bv_status bv_preset_find(const char *name, enum bv_preset *preset, struct b
 const char *bv_preset_name(enum bv_preset preset);
 
 // Makes the image that the authors' pipeline starts from; all channels together, values of an
-// 8-bit file included. out is created: U8, but F32 for TXV, U16 for CXR_FOUNDATION and deep STORED.
+// 8-bit file included. out is created: U8, but F32 for TXV, and U16 for CXR_FOUNDATION and STORED
+// of deep images.
 enum bv_status bv_preset_apply(const struct bv_image *image, enum bv_preset preset,
                                struct bv_pixels *out, struct bv_error *err);
 

@@ -438,6 +438,18 @@ enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *r
     return status == BV_OK ? BV_OK : bv_fail(err, status, "%s", mine.text);
 }
 
+enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, bool *has,
+                             struct bv_error *err)
+{
+    char name[NAME_ROOM];
+    bool found = false;
+    if (name_of(ingest->key, identifier, name))
+        BV_TRY(bv_store_has(ingest->store, name, &found, err));
+    ingest->counts.skipped += found;
+    *has = found;
+    return BV_OK;
+}
+
 enum bv_status bv_ingest_finish(struct bv_ingest *ingest, struct bv_ingest_counts *counts,
                                 struct bv_error *err)
 {

@@ -226,8 +226,10 @@ static void test_presets(void **state)
         for (int i = 0; i < 4; i++) {
             double x = inverted ? 4095 - cells[i] : cells[i];
             txv[i] = (2 * x / 4095 - 1) * 1024;
-            double y = (cells[i] - 100.0) / (1001 - 100) * 65535; // the window is 100 … 1001
-            foundation[i] = rint(inverted ? 65535 - y : y);
+            // The window is 100 … 1001; its values are cut to integers, and those spread again.
+            double y = 65535.0 / 901 * (cells[i] - 100), most = 65535.0 / 901 * 900;
+            y = floor(inverted ? most - y : y);
+            foundation[i] = y >= floor(most) ? 65535 : floor(65535 / floor(most) * y);
         }
         check_preset(image, "txv", txv);
         check_preset(image, "cxr-foundation", foundation);

@@ -1,0 +1,51 @@
+// biovl/pacs.h: picture archives: fetching into an index, storing objects.
+//
+// Nothing here runs unless asked: no other call of the library uses the network.
+#ifndef BIOVL_PACS_H
+#define BIOVL_PACS_H
+
+#include "biovl/retrieval.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bv_pacs_options {
+    const char *url;           // dicomweb://host[:port]/root, dicomwebs://… over TLS
+    const char *user_password; // "user:password"; NULL: none
+    const char *token;         // bearer token; NULL: none
+    const char *ca_file;       // certificates to trust beside the system's; NULL: none
+    const char *own_title;     // NULL: BIOVL
+    int timeout_s;             // without progress; 0: 30
+    int tries;                 // of what may pass; 0: 4
+    const char *from, *to;     // study dates YYYYMMDD, inclusive; NULL: open
+    const char *modality;      // in the study; NULL: any
+    const char *study;         // one study's UID; NULL: any
+};
+
+// Whether a text is the address of an archive.
+BV_API int bv_pacs_is_url(const char *text);
+
+// Fetches every image and report that the archive has in the window and the index lacks, object by
+// object, and adds it. Run again it goes on where it was interrupted. An object that fails is
+// passed to failed() and does not stop the rest; five failed connections in a row do (BV_ERR_IO).
+// failed and progress may be NULL. *json as bv_index_add()'s, with "retries".
+BV_API enum bv_status
+bv_index_pull(struct bv_index *index, struct bv_engine *engine,
+              const struct bv_pacs_options *options,
+              void (*failed)(void *arg, const char *name, enum bv_status status, const char *text),
+              void (*progress)(void *arg, size_t done), void *arg, char **json);
+
+// The studies in the window as JSON lines {"study": UID, "instances": n}.
+BV_API enum bv_status bv_pacs_find(struct bv_context *context,
+                                   const struct bv_pacs_options *options, char **lines);
+
+// Stores a DICOM file in the archive. BV_ERR_REFUSED when the archive does not take it.
+BV_API enum bv_status bv_pacs_send(struct bv_context *context,
+                                   const struct bv_pacs_options *options, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,80 @@
+// archive.h: a picture archive, whatever protocol it speaks: DICOMweb or DIMSE.
+//
+// Everything that fails for a passing reason (no connection, a broken one, a slow or overloaded
+// server) is tried again with growing pauses. Identifiers that an archive sends are checked: a UID
+// is digits and dots, at most 64.
+#ifndef BV_PACS_ARCHIVE_H
+#define BV_PACS_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define BV_UID_SIZE 65
+
+struct bv_archive_options {
+    const char *user_password; // "user:password" for HTTP basic authentication; NULL: none
+    const char *token;         // bearer token; NULL: none
+    const char *ca_file;       // certificates to trust beside the system's; NULL: none
+    const char *own_title;     // own application entity title (DIMSE); NULL: BIOVL
+    int timeout_s;             // without any progress; 0: 30
+    int tries;                 // in all; 0: 4
+    int pause_ms;              // before the second try, doubled for each further one; 0: 500
+    size_t max_object;         // bytes of one object; 0: 2^30
+};
+
+struct bv_archive_window {
+    const char *from, *to; // study dates YYYYMMDD, inclusive; NULL: open
+    const char *modality;  // modality in the study; NULL: any
+    const char *study;     // one study's UID; NULL: any
+};
+
+struct bv_archive_instance {
+    char study[BV_UID_SIZE], series[BV_UID_SIZE], sop[BV_UID_SIZE];
+    char sop_class[BV_UID_SIZE]; // empty when the archive does not say
+};
+
+struct bv_archive;
+
+// url: dicomweb://host[:port]/root (HTTP), dicomwebs://… (HTTPS), dicom://TITLE@host:port (DIMSE).
+// No connection is made yet. BV_ERR_ARG for another form; options may be NULL, its strings are
+// copied.
+enum bv_status bv_archive_open(struct bv_archive **archive, const char *url,
+                               const struct bv_archive_options *options, struct bv_error *err);
+void bv_archive_close(struct bv_archive **archive); // accepts NULL
+
+// Whether a text is the URL of an archive.
+bool bv_archive_is_url(const char *text);
+
+// Calls visit with the UID of each study in the window, in the archive's order, until it fails.
+enum bv_status
+bv_archive_studies(struct bv_archive *archive, const struct bv_archive_window *window,
+                   enum bv_status (*visit)(void *arg, const char *study, struct bv_error *err),
+                   void *arg, struct bv_error *err);
+
+// Calls visit with each instance of a study.
+enum bv_status bv_archive_instances(struct bv_archive *archive, const char *study,
+                                    enum bv_status (*visit)(void *arg,
+                                                            const struct bv_archive_instance *one,
+                                                            struct bv_error *err),
+                                    void *arg, struct bv_error *err);
+
+// Fetches one instance as a DICOM file in memory; the caller frees *bytes. It comes as the archive
+// stores it, or transcoded to explicit little endian when transcode is set.
+enum bv_status bv_archive_fetch(struct bv_archive *archive, const struct bv_archive_instance *one,
+                                bool transcode, uint8_t **bytes, size_t *size,
+                                struct bv_error *err);
+
+// Stores one DICOM file. BV_ERR_REFUSED when the archive does not take it.
+enum bv_status bv_archive_store(struct bv_archive *archive, const uint8_t *bytes, size_t size,
+                                struct bv_error *err);
+
+// Tries that failed and were repeated since the archive was opened.
+size_t bv_archive_retries(const struct bv_archive *archive);
+
+// Whether a text is a UID: digits and dots, 1 to 64 of them.
+bool bv_uid_valid(const char *text);
+
+#endif

@@ -1,0 +1,298 @@
+// DICOMweb (PS3.18): QIDO-RS finds, WADO-RS fetches, STOW-RS stores.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "pacs/http.h"
+#include "pacs/multipart.h"
+#include "pacs/protocol.h"
+
+enum { PAGE = 200, MAX_PAGES = 100000 };
+
+static const size_t max_list = (size_t)64 << 20; // bytes of one page of a QIDO answer
+
+struct dicomweb {
+    struct bv_http *http;
+    const struct bv_archive_options *options;
+    char root[1024];
+};
+
+static void web_close(void *self)
+{
+    struct dicomweb *w = self;
+    bv_http_close(&w->http);
+    free(w);
+}
+
+// The first value of an attribute in DICOM JSON (PS3.18 F.2), "" when there is none.
+static const char *attribute(const json_t *object, const char *tag)
+{
+    const json_t *values = json_object_get(json_object_get(object, tag), "Value");
+    const char *text = json_string_value(json_array_get(values, 0));
+    return text ? text : "";
+}
+
+static bool read_uid(const json_t *object, const char *tag, char uid[BV_UID_SIZE])
+{
+    const char *text = attribute(object, tag);
+    if (!bv_uid_valid(text))
+        return false;
+    memcpy(uid, text, strlen(text) + 1);
+    return true;
+}
+
+// One page of a search; *list is a new reference to an array, empty at the end.
+static enum bv_status find_page(struct dicomweb *w, const char *path, const char *query,
+                                size_t offset, json_t **list, struct bv_error *err)
+{
+    char url[4096];
+    int n = snprintf(url, sizeof url, "%s/%s?%slimit=%d&offset=%zu", w->root, path, query, PAGE,
+                     offset);
+    if (n < 0 || (size_t)n >= sizeof url)
+        return bv_fail(err, BV_ERR_LIMIT, "a query too long");
+    struct bv_http_request request = {
+        .url = url, .accept = "application/dicom+json", .max_answer = max_list};
+    struct bv_http_answer answer;
+    BV_TRY(bv_http_run(w->http, &request, &answer, err));
+    enum bv_status status = BV_OK;
+    json_t *page = NULL;
+    if (answer.code == 204 || answer.size == 0) {
+        page = json_array();
+    } else if (answer.code >= 300) {
+        status = bv_fail(err, BV_ERR_IO, "the archive has no search at its address (HTTP %ld)",
+                         answer.code);
+    } else {
+        status = bv_json_parse(&page, (const char *)answer.body, answer.size,
+                               "the archive's answer", err);
+        if (status == BV_OK && !json_is_array(page))
+            status = bv_fail(err, BV_ERR_FORMAT, "the archive's answer is no list");
+    }
+    free(answer.body);
+    if (status == BV_OK)
+        *list = page;
+    else
+        json_decref(page);
+    return status;
+}
+
+// Calls visit for each object of a search, page by page. An archive that ignores the offset would
+// answer with the same page for ever: a page that begins as the last one did ends the search.
+static enum bv_status find_all(struct dicomweb *w, const char *path, const char *query,
+                               enum bv_status (*visit)(void *, const json_t *, struct bv_error *),
+                               void *arg, struct bv_error *err)
+{
+    json_t *last = NULL;
+    enum bv_status status = BV_OK;
+    for (size_t page = 0, offset = 0; page < MAX_PAGES && status == BV_OK; page++) {
+        json_t *list = NULL;
+        if ((status = find_page(w, path, query, offset, &list, err)) != BV_OK)
+            break;
+        size_t n = json_array_size(list);
+        json_t *first = json_array_get(list, 0);
+        bool repeats = last && first && json_equal(last, first);
+        for (size_t i = 0; i < n && !repeats && status == BV_OK; i++)
+            status = visit(arg, json_array_get(list, i), err);
+        json_decref(last);
+        last = json_incref(first);
+        json_decref(list);
+        offset += n;
+        if (n < PAGE || repeats)
+            break;
+    }
+    json_decref(last);
+    return status;
+}
+
+struct study_visit {
+    enum bv_status (*visit)(void *, const char *, struct bv_error *);
+    void *arg;
+};
+
+static enum bv_status visit_study(void *arg, const json_t *object, struct bv_error *err)
+{
+    const struct study_visit *v = arg;
+    char uid[BV_UID_SIZE];
+    return read_uid(object, "0020000D", uid) ? v->visit(v->arg, uid, err) : BV_OK;
+}
+
+static bool is_date(const char *text)
+{
+    return strlen(text) == 8 && strspn(text, "0123456789") == 8;
+}
+
+static enum bv_status web_studies(void *self, const struct bv_archive_window *window,
+                                  enum bv_status (*visit)(void *, const char *, struct bv_error *),
+                                  void *arg, struct bv_error *err)
+{
+    char query[512] = "";
+    size_t used = 0;
+    const char *from = window->from ? window->from : "", *to = window->to ? window->to : "";
+    if ((*from && !is_date(from)) || (*to && !is_date(to)))
+        return bv_fail(err, BV_ERR_ARG, "a date is YYYYMMDD");
+    if (window->study && !bv_uid_valid(window->study))
+        return bv_fail(err, BV_ERR_ARG, "a study is named by its UID");
+    if (window->modality &&
+        (strlen(window->modality) > 16 ||
+         strspn(window->modality, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(window->modality)))
+        return bv_fail(err, BV_ERR_ARG, "a modality is CR, DX, SR, …");
+    if (*from || *to)
+        used += (size_t)snprintf(query, sizeof query, "StudyDate=%s-%s&", from, to);
+    if (window->modality)
+        used += (size_t)snprintf(query + used, sizeof query - used, "ModalitiesInStudy=%s&",
+                                 window->modality);
+    if (window->study)
+        (void)snprintf(query + used, sizeof query - used, "StudyInstanceUID=%s&", window->study);
+    struct study_visit v = {visit, arg};
+    return find_all(self, "studies", query, visit_study, &v, err);
+}
+
+struct instance_visit {
+    enum bv_status (*visit)(void *, const struct bv_archive_instance *, struct bv_error *);
+    void *arg;
+    const char *study;
+};
+
+static enum bv_status visit_instance(void *arg, const json_t *object, struct bv_error *err)
+{
+    const struct instance_visit *v = arg;
+    struct bv_archive_instance one = {0};
+    (void)snprintf(one.study, sizeof one.study, "%s", v->study);
+    (void)read_uid(object, "00080016", one.sop_class);
+    // Without both identifiers it cannot be fetched.
+    if (!read_uid(object, "0020000E", one.series) || !read_uid(object, "00080018", one.sop))
+        return BV_OK;
+    return v->visit(v->arg, &one, err);
+}
+
+static enum bv_status web_instances(void *self, const char *study,
+                                    enum bv_status (*visit)(void *,
+                                                            const struct bv_archive_instance *,
+                                                            struct bv_error *),
+                                    void *arg, struct bv_error *err)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "studies/%s/instances", study);
+    struct instance_visit v = {visit, arg, study};
+    return find_all(self, path, "", visit_instance, &v, err);
+}
+
+static enum bv_status web_fetch(void *self, const struct bv_archive_instance *one, bool transcode,
+                                uint8_t **bytes, size_t *size, struct bv_error *err)
+{
+    struct dicomweb *w = self;
+    char url[2048], accept[128];
+    (void)snprintf(url, sizeof url, "%s/studies/%s/series/%s/instances/%s", w->root, one->study,
+                   one->series, one->sop);
+    (void)snprintf(accept, sizeof accept,
+                   "multipart/related; type=\"application/dicom\"; transfer-syntax=%s",
+                   transcode ? "1.2.840.10008.1.2.1" : "*");
+    struct bv_http_request request = {
+        .url = url, .accept = accept, .max_answer = w->options->max_object + 65536};
+    struct bv_http_answer answer;
+    const uint8_t *part;
+    size_t n;
+    BV_TRY(bv_http_run(w->http, &request, &answer, err));
+    enum bv_status status = BV_OK;
+    if (answer.code == 406 && !transcode) {
+        free(answer.body);
+        return web_fetch(self, one, true, bytes, size, err);
+    }
+    if (answer.code >= 300)
+        status = bv_fail(err, BV_ERR_IO, "the archive does not hand out an object (HTTP %ld)",
+                         answer.code);
+    if (status == BV_OK)
+        status = bv_multipart_first(answer.body, answer.size, answer.content_type, &part, &n, err);
+    if (status != BV_OK) {
+        free(answer.body);
+        return status;
+    }
+    memmove(answer.body, part, n);
+    *bytes = answer.body;
+    *size = n;
+    return BV_OK;
+}
+
+// Whether the answer to STOW-RS lists an object that was not taken.
+static bool lists_failure(const struct bv_http_answer *answer)
+{
+    json_t *json = NULL;
+    struct bv_error ignored = {0};
+    if (answer->size == 0 || bv_json_parse(&json, (const char *)answer->body, answer->size,
+                                           "the archive's answer", &ignored) != BV_OK)
+        return false;
+    bool failed = json_array_size(json_object_get(json_object_get(json, "00081198"), "Value")) > 0;
+    json_decref(json);
+    return failed;
+}
+
+static enum bv_status web_store(void *self, const uint8_t *bytes, size_t size, struct bv_error *err)
+{
+    struct dicomweb *w = self;
+    static const char boundary[] = "biovl-5c1f6a9e3b7d4208";
+    static const char tail[] = "\r\n--biovl-5c1f6a9e3b7d4208--\r\n";
+    char url[1100], type[128], head[128];
+    (void)snprintf(url, sizeof url, "%s/studies", w->root);
+    (void)snprintf(type, sizeof type, "multipart/related; type=\"application/dicom\"; boundary=%s",
+                   boundary);
+    int n_head =
+        snprintf(head, sizeof head, "--%s\r\nContent-Type: application/dicom\r\n\r\n", boundary);
+    size_t n = (size_t)n_head + size + sizeof tail - 1;
+    uint8_t *body = malloc(n);
+    if (!body)
+        return bv_fail_nomem(err, "an object");
+    memcpy(body, head, (size_t)n_head);
+    memcpy(body + n_head, bytes, size);
+    memcpy(body + (size_t)n_head + size, tail, sizeof tail - 1);
+    struct bv_http_request request = {.url = url,
+                                      .accept = "application/dicom+json",
+                                      .content_type = type,
+                                      .body = body,
+                                      .body_size = n,
+                                      .max_answer = max_list};
+    struct bv_http_answer answer;
+    enum bv_status status = bv_http_run(w->http, &request, &answer, err);
+    free(body);
+    if (status != BV_OK)
+        return status;
+    if (answer.code >= 300 || lists_failure(&answer))
+        status = bv_fail(err, BV_ERR_REFUSED, "the archive did not store the object (HTTP %ld)",
+                         answer.code);
+    free(answer.body);
+    return status;
+}
+
+static size_t web_retries(const void *self)
+{
+    return bv_http_retries(((const struct dicomweb *)self)->http);
+}
+
+static const struct bv_protocol dicomweb = {web_close, web_studies, web_instances,
+                                            web_fetch, web_store,   web_retries};
+
+enum bv_status bv_dicomweb_open(const struct bv_protocol **protocol, void **self, const char *url,
+                                const struct bv_archive_options *options, struct bv_error *err)
+{
+    bool secure = strncmp(url, "dicomwebs", 9) == 0;
+    const char *rest = strstr(url, "://") + 3;
+    size_t n = strlen(rest);
+    while (n > 0 && rest[n - 1] == '/')
+        n--;
+    if (n == 0 || n > 900 || memchr(rest, '@', n))
+        return bv_fail(
+            err, BV_ERR_ARG,
+            "an archive's address is host[:port]/root; a password does not belong in it");
+    struct dicomweb *w = calloc(1, sizeof *w);
+    if (!w)
+        return bv_fail_nomem(err, "an archive");
+    w->options = options;
+    (void)snprintf(w->root, sizeof w->root, "http%s://%.*s", secure ? "s" : "", (int)n, rest);
+    enum bv_status status = bv_http_open(&w->http, options, err);
+    if (status != BV_OK) {
+        free(w);
+        return status;
+    }
+    *protocol = &dicomweb;
+    *self = w;
+    return BV_OK;
+}

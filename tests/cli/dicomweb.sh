@@ -1,0 +1,77 @@
+#!/bin/bash
+# A real archive over DICOMweb: radiographs and reports are stored in Orthanc, pulled into an index
+# and found; again only what is new is fetched; a dead or refusing archive is said to be one.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/archive.sh"
+cd "$work" || exit 1
+url=dicomweb://127.0.0.1:$http_port/dicom-web
+auth='--auth-file auth'
+start_orthanc
+
+make_image a.dcm 1
+make_image b.dcm 2
+make_report ra.dcm 1 'Large left pleural effusion of SENTINEL.'
+make_report rb.dcm 2 'Small apical pneumothorax.'
+expect 0 "$biovl" pacs send $url a.dcm b.dcm ra.dcm $auth
+expect 1 "$biovl" pacs send $url "$root/README.md" rb.dcm $auth
+says 'not a DICOM file'
+expect 0 "$biovl" pacs find $url $auth
+[ "$(wc -l <out)" -eq 2 ] || fail "pacs find: $(cat out)"
+prints '"study":"1.2.276.0.9999.1.1","instances":2'
+expect 0 "$biovl" pacs find $url $auth --since 20240102
+[ "$(wc -l <out)" -eq 1 ] || fail "--since: $(cat out)"
+
+# Everything by dates first, then the rest; what is there is not fetched again.
+expect 0 "$biovl" index create i.biovl
+expect 0 "$biovl" index add i.biovl --from $url $auth --until 20240101
+cat out err >>all
+prints '"images":1,"reports":1,"skipped":0,"failed":0'
+expect 0 "$biovl" index add i.biovl --from $url $auth
+cat out err >>all
+prints '"images":1,"reports":1,"skipped":2,"failed":0'
+make_image c.dcm 3
+expect 0 "$biovl" pacs send $url c.dcm $auth
+expect 0 "$biovl" index add i.biovl $url $auth
+prints '"images":1,"reports":0,"skipped":4,"failed":0'
+expect 0 "$biovl" index verify i.biovl
+
+# The right study by id, by image and by text.
+study=$("$biovl" index name i.biovl 1.2.276.0.9999.1.2)
+expect 0 "$biovl" search i.biovl --id 1.2.276.0.9999.5.2 --find image --json
+cat out err >>all
+expect 0 "$biovl" search i.biovl --image b.dcm --json -k 3
+cat out err >>all
+head -1 out | grep -qE '"score":(1\.0|0\.999)' || fail "an image of the archive does not find itself"
+expect 0 "$biovl" search i.biovl --text 'pneumothorax' --find report -k 1 --json
+cat out err >>all
+prints "\"study\":\"$study\""
+prints 'Small apical pneumothorax'
+expect 0 "$biovl" search i.biovl --text 'anything' --match pneumothorax --json
+cat out err >>all
+prints "\"study\":\"$study\""
+
+# An archive that holds an object whose pixels are fewer than its header says (Orthanc takes them):
+# that object fails, the rest goes on.
+make_image half.dcm 8
+dcmodify -nb -m '(0028,0010)=4000' half.dcm
+expect 0 "$biovl" pacs send $url half.dcm $auth
+make_image d.dcm 4
+expect 0 "$biovl" pacs send $url d.dcm $auth
+expect 1 "$biovl" index add i.biovl $url $auth
+cat out err >>all
+prints '"images":1,.*"failed":1'
+
+# Refused, absent, gone.
+printf 'lab:wrong\n' >bad
+expect 3 "$biovl" index add i.biovl $url --auth-file bad
+cat out err >>all
+says 'credentials'
+expect 3 "$biovl" pacs find dicomweb://127.0.0.1:$http_port/elsewhere $auth
+expect 2 "$biovl" pacs find dicomweb://lab:labpw@127.0.0.1/ $auth
+stop_orthanc
+expect 3 "$biovl" index add i.biovl $url $auth --tries 2
+cat out err >>all
+says 'several times'
+expect 0 "$biovl" index verify i.biovl
+grep -qaiE "$sentinels" all i.biovl && fail "patient data: $(grep -aioE "$sentinels" all i.biovl | sort -u | head -3)"
+finish

@@ -1,0 +1,117 @@
+// biovl pacs: what an archive holds, and storing objects in it.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pacs_options.h"
+
+// The first line of a file; NULL after printing why not.
+static char *read_secret(const char *path)
+{
+    size_t size;
+    char *text = read_text(path, &size);
+    if (text)
+        text[strcspn(text, "\r\n")] = 0;
+    return text;
+}
+
+bool read_secrets(struct pacs_options *o)
+{
+    if (o->auth_file && !(o->auth = read_secret(o->auth_file)))
+        return false;
+    if (o->token_file && !(o->token = read_secret(o->token_file)))
+        return false;
+    o->values.user_password = o->auth;
+    o->values.token = o->token;
+    return true;
+}
+
+void free_secrets(struct pacs_options *o)
+{
+    free(o->auth);
+    free(o->token);
+}
+
+static int find(struct bv_context *context, const struct pacs_options *p,
+                const struct strings *rest)
+{
+    (void)rest;
+    char *lines = NULL;
+    enum bv_status status = bv_pacs_find(context, &p->values, &lines);
+    if (status != BV_OK)
+        return (int)report_failure(context, status);
+    (void)fputs(lines, stdout);
+    bv_free(lines);
+    return EXIT_OK;
+}
+
+static int send_all(struct bv_context *context, const struct pacs_options *p,
+                    const struct strings *rest)
+{
+    size_t n = rest->n - 1, n_failed = 0;
+    enum bv_status last = BV_OK;
+    for (size_t i = 1; i <= n; i++) {
+        show_progress("file", i, n);
+        enum bv_status status = bv_pacs_send(context, &p->values, rest->items[i]);
+        if (status == BV_OK)
+            continue;
+        (void)report_failure(context, status);
+        last = status;
+        n_failed++;
+    }
+    clear_progress();
+    return (int)exit_code_of_batch(n, n_failed, last);
+}
+
+static const struct action {
+    const char *name, *synopsis, *summary;
+    size_t least; // words
+    int (*run)(struct bv_context *, const struct pacs_options *, const struct strings *);
+} actions[] = {
+    {"find", "URL [--since DAY] [--until DAY]", "studies of an archive, one JSON object per line",
+     1, find},
+    {"send", "URL FILE...", "store DICOM files in an archive", 2, send_all},
+};
+
+static int run_action(const struct action *action, int argc, char **argv)
+{
+    struct pacs_options p = {0};
+    struct bv_context *context = NULL;
+    struct strings rest = {0};
+    const struct option options[] = {PACS_OPTIONS(&p)};
+    char command[32];
+    (void)snprintf(command, sizeof command, "pacs %s", action->name);
+    const struct usage usage = {command, action->synopsis, action->summary, options,
+                                sizeof options / sizeof *options};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK && rest.n < action->least) {
+        (void)fprintf(stderr, "usage: biovl %s %s\n", command, action->synopsis);
+    } else if (parsed == PARSE_OK) {
+        enum bv_status status = bv_context_open(&context, 1);
+        code = status == BV_OK ? EXIT_INPUT : (int)exit_code_of(status);
+        p.values.url = rest.items[0];
+        if (status == BV_OK && read_secrets(&p))
+            code = action->run(context, &p, &rest);
+    }
+    free_secrets(&p);
+    bv_context_close(&context);
+    free_strings(&rest);
+    return code;
+}
+
+int run_pacs(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(actions[i].name, name) == 0)
+            return run_action(&actions[i], argc - 1, argv + 1);
+    }
+    bool help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
+    FILE *stream = help ? stdout : stderr;
+    (void)fprintf(stream, "usage: biovl pacs ACTION URL … (biovl pacs ACTION --help)\n\n");
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+        (void)fprintf(stream, "  %-8s %s\n", actions[i].name, actions[i].summary);
+    (void)fprintf(stream, "\nURL is dicomweb://host[:port]/root, or dicomwebs://… over TLS.\n");
+    return help ? EXIT_OK : EXIT_USAGE;
+}
