@@ -22,8 +22,9 @@ struct bv_bench_options {
 };
 
 // Measures one configuration. *json:
-// {"arch","device","precision","threads","batch","tokens","runs", "ms_per_item","sd","min_ms"},
-// wall milliseconds per image or text with the deviation over runs; "ops" as
+// {"arch","device","precision","threads","batch","tokens","runs", "ms_per_item","sd","min_ms",
+// "cpu_ms"}, wall milliseconds per image or text with the deviation over runs, and processor
+// milliseconds of all threads, which a busy machine disturbs less; "ops" as
 // [{"op","name","kernel","ms","gflops"}]. BV_ERR_ARG, BV_ERR_DEVICE, BV_ERR_UNSUPPORTED (the device
 // does not offer the precision).
 BV_API enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_options *options,

@@ -112,15 +112,16 @@ static enum bv_status prepare(struct bench *b, struct bv_error *err)
     return fill_inputs(b, err);
 }
 
-static double now(void)
+static double now(clockid_t clock)
 {
     struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 struct times {
-    double sum, sum_of_squares, least;
+    double sum, sum_of_squares, least; // milliseconds per item
+    double processor; // milliseconds of processor time per item, all threads together
     int n;
 };
 
@@ -128,17 +129,19 @@ static enum bv_status repeat(struct bench *b, struct times *t, struct bv_error *
 {
     const void *const *inputs = (const void *const *)b->inputs;
     BV_TRY(bv_program_run(b->program, inputs, b->outputs, err));
-    double end = now() + b->m->seconds;
+    double end = now(CLOCK_MONOTONIC) + b->m->seconds;
+    double processor = now(CLOCK_PROCESS_CPUTIME_ID);
     t->least = INFINITY;
-    while (t->n < 5 || now() < end) {
-        double start = now();
+    while (t->n < 5 || now(CLOCK_MONOTONIC) < end) {
+        double start = now(CLOCK_MONOTONIC);
         BV_TRY(bv_program_run(b->program, inputs, b->outputs, err));
-        double ms = (now() - start) * 1e3 / b->m->batch;
+        double ms = (now(CLOCK_MONOTONIC) - start) * 1e3 / b->m->batch;
         t->sum += ms;
         t->sum_of_squares += ms * ms;
         t->least = fmin(t->least, ms);
         t->n++;
     }
+    t->processor = (now(CLOCK_PROCESS_CPUTIME_ID) - processor) * 1e3 / t->n / b->m->batch;
     return BV_OK;
 }
 
@@ -164,11 +167,11 @@ static enum bv_status report(const struct bench *b, const struct times *t, json_
     double mean = t->sum / t->n;
     double variance = fmax(0, t->sum_of_squares / t->n - mean * mean) * t->n / (t->n - 1);
     const struct bv_measurement *m = b->m;
-    *row = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f}", "arch",
+    *row = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f}", "arch",
                      m->arch ? m->arch : m->model->name, "device",
                      b->backend->ops->describe(b->backend), "precision", b->precision, "threads",
                      bv_pool_threads(b->pool), "batch", m->batch, "tokens", m->tokens, "runs", t->n,
-                     "ms_per_item", mean, "sd", sqrt(variance), "min_ms", t->least);
+                     "ms_per_item", mean, "sd", sqrt(variance), "min_ms", t->least, "cpu_ms", t->processor);
     if (!*row)
         return bv_fail_nomem(err, "a measurement");
     if (m->ops && strncmp(b->backend->ops->describe(b->backend), "vulkan", 6) == 0)
