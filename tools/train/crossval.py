@@ -1,15 +1,14 @@
 """Measures the recipe: python crossval.py --data DIR --out FILE.json
 
-Five folds over the NIH groups of the train and val splits. In each, everything that sees an image
-is trained on the other four folds; the text side before any image is shared. Writes AUROC per
-finding with bootstrap intervals over patients, by view, for the prompt ensemble, a single prompt,
-unseen phrases, image-text matching, and the pixel baseline.
+Five folds over the NIH groups of the train and val splits. In each, the dual encoder is trained on
+the other four folds; the text side before any image is shared. Writes AUROC per finding with
+bootstrap intervals over patients, by view, for the prompt ensemble, a single prompt and unseen
+phrases, and for the pixel baseline.
 """
 
 import argparse
 import json
 import pathlib
-import pickle
 import time
 
 import numpy as np
@@ -19,7 +18,6 @@ import contrast
 import data
 import figures
 import lexicon
-import matching
 import pixel_baseline
 import train
 import zeroshot
@@ -28,19 +26,45 @@ FOLDS, FOLD_SEED = 5, 11
 BASELINE_STRENGTHS = [1e-4, 1e-3]
 
 
-def scatter(parts, fold):
-    """Per-fold scores {kind: {finding: [n] or list of [n]}} to scores over all rows."""
-    out = {}
-    for kind, findings in parts[0].items():
-        out[kind] = {}
-        for f, example in findings.items():
-            n = len(example) if isinstance(example, list) else 1
-            values = [np.zeros(len(fold)) for _ in range(n)]
-            for k, part in enumerate(parts):
-                v = part[kind][f]
-                for i, one in enumerate(v if isinstance(v, list) else [v]):
-                    values[i][fold == k] = one
-            out[kind][f] = values if isinstance(example, list) else values[0]
+def gather(parts, fold):
+    """Scores of each fold {fold: {kind: {finding: [n] or list of [n]}}} as scores of all rows."""
+
+    def place(pick):
+        out = np.zeros(len(fold))
+        for k, part in parts.items():
+            out[fold == k] = pick(part)
+        return out
+
+    def all_rows(kind, f, example):
+        if not isinstance(example, list):
+            return place(lambda part: part[kind][f])
+        return [place(lambda part, i=i: part[kind][f][i]) for i in range(len(example))]
+
+    first = next(iter(parts.values()))
+    return {
+        kind: {f: all_rows(kind, f, example) for f, example in findings.items()}
+        for kind, findings in first.items()
+    }
+
+
+def measure(parts, rows, fold, images48):
+    """All figures over the rows of the folds in `parts`."""
+    n = np.flatnonzero(np.isin(fold, list(parts)))
+    few, few_fold = [rows[i] for i in n], fold[n]
+    out = figures.summary(gather(parts, few_fold), few, few_fold)
+    for c in BASELINE_STRENGTHS:
+        score = pixel_baseline.out_of_fold(rows, images48, fold, c)
+        out[f"pixel_baseline_C{c:g}"] = figures.per_finding(
+            {f: v[n] for f, v in score.items()}, few, few_fold
+        )
+    view = np.array([float(r.view == "AP") for r in few])
+    out["view_alone"] = figures.per_finding({f: view for f in lexicon.FINDINGS}, few, few_fold)
+    out["folds"] = {
+        "n": FOLDS,
+        "seed": FOLD_SEED,
+        "measured": sorted(parts),
+        "images": [int((few_fold == k).sum()) for k in sorted(parts)],
+    }
     return out
 
 
@@ -55,8 +79,7 @@ def main():
         type=int,
         nargs="*",
         default=range(FOLDS),
-        help="train these folds and stop before the figures, to share the work "
-        "between processes; a last call without it gathers",
+        help="train and report these folds only; trained ones are kept in --work",
     )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -72,41 +95,23 @@ def main():
     images = data.load_images(args.data, rows, recipe.size, args.work)
     fold = data.folds(rows, FOLDS, FOLD_SEED)
     sizes, tokenizer, text_weights, _ = train.prepare_text(args.data, args.work, log)
-    parts, statement = [], []
+    parts = {}
     for k in args.only:
         seen, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        saved = args.work / f"fold-{k}.pickle"
-        if not saved.exists():
-            log(f"fold {k}")
-            net = train.fit(
-                sizes, tokenizer, text_weights, [rows[i] for i in seen], images[seen], recipe, log
-            )
-            part = zeroshot.scores(net, tokenizer, images[held])
-            part["matching"] = matching.scores(net, tokenizer, images[held])
-            matched = matching.statement_auroc(
-                net, tokenizer, [rows[i] for i in held], images[held]
-            )
-            saved.write_bytes(pickle.dumps((part, matched)))
-        part, matched = pickle.loads(saved.read_bytes())
-        parts.append(part)
-        statement.append(matched)
-    if len(parts) < FOLDS:
-        return
-    scores = scatter(parts, fold)
-    out = figures.summary(scores, rows, fold)
-    out["matching_statement_auroc"] = [round(v, 4) for v in statement]
-    images48 = data.load_images(args.data, rows, 48, args.work)
-    for c in BASELINE_STRENGTHS:
-        out[f"pixel_baseline_C{c:g}"] = figures.per_finding(
-            pixel_baseline.out_of_fold(rows, images48, fold, c), rows, fold
+        log(f"fold {k}")
+        net = train.fit_dual(
+            sizes,
+            tokenizer,
+            text_weights,
+            [rows[i] for i in seen],
+            images[seen],
+            recipe,
+            args.work / f"dual-{k}.pt",
+            log,
         )
-    view = np.array([float(r.view == "AP") for r in rows])
-    out["view_alone"] = figures.per_finding({f: view for f in lexicon.FINDINGS}, rows, fold)
-    out["folds"] = {
-        "n": FOLDS,
-        "seed": FOLD_SEED,
-        "images": [int((fold == k).sum()) for k in range(FOLDS)],
-    }
+        parts[k] = zeroshot.scores(net, tokenizer, images[held])
+    log("figures")
+    out = measure(parts, rows, fold, data.load_images(args.data, rows, 48, args.work))
     out["seconds"] = round(time.time() - started)
     args.out.write_text(json.dumps(out, indent=1) + "\n")
     for f, v in out["ensemble"].items():

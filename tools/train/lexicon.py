@@ -207,6 +207,12 @@ HELD_OUT_TEMPLATES = ["compatible with {}", "radiographic appearance of {}",
 PROMPT_POSITIVE = ["{}", "there is {}", "findings of {}", "chest radiograph showing {}"]
 PROMPT_NEGATIVE = ["no {}", "there is no {}", "no evidence of {}", "chest radiograph without {}"]
 
+# "no no finding" is no phrase of a report, so this finding is scored with texts of its own.
+OWN_PROMPTS = {
+    "no finding": (["no acute cardiopulmonary abnormality", "normal chest radiograph"],
+                   ["abnormal chest radiograph"]),
+}
+
 MODIFIERS = ["mild", "moderate", "severe", "small", "large", "minimal", "marked", "bilateral",
              "unilateral", "left", "right", "left sided", "right sided", "new", "stable", "acute",
              "subtle", "extensive", "diffuse", "focal", "left lower lobe", "right lower lobe",
@@ -242,6 +248,14 @@ GROUPS = {
     "pleural disease": ({"effusion", "pleural thickening", "pneumothorax"},
                         ["pleural disease", "pleural abnormality", "abnormal pleura"]),
 }
+
+
+def prompts(finding, words=None):
+    """Affirming and denying prompts of a finding; `words` replaces its canonical name."""
+    if words is None and finding in OWN_PROMPTS:
+        return OWN_PROMPTS[finding]
+    words = words or PHRASES[finding][0]
+    return ([t.format(words) for t in PROMPT_POSITIVE], [t.format(words) for t in PROMPT_NEGATIVE])
 
 
 def positive_phrase(finding, rng):

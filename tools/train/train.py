@@ -52,13 +52,17 @@ def prepare_text(folder, work, log):
     return sizes, tokenizer, side["weights"], side["seconds"]
 
 
-def fit(sizes, tokenizer, text_weights, rows, images, recipe, log):
-    """A dual encoder and its fusion head from these rows alone."""
+def fit_dual(sizes, tokenizer, text_weights, rows, images, recipe, path, log):
+    """A dual encoder from these rows alone. It is kept in `path`; where that exists it is taken
+    from there."""
     torch.manual_seed(recipe.seed)
     net = model.BioVL(sizes)
     net.load_state_dict(text_weights, strict=False)
+    if path.exists():
+        net.load_state_dict(torch.load(path))
+        return net.eval()
     net = contrast.train(net, tokenizer, rows, images, recipe, log)
-    matching.train(net, tokenizer, rows, images, MATCHING_STEPS, FUSION_SEED, log)
+    torch.save(net.state_dict(), path)
     return net
 
 
@@ -111,9 +115,9 @@ def description(sizes, recipe, seconds):
             "positive": lexicon.PROMPT_POSITIVE,
             "negative": lexicon.PROMPT_NEGATIVE,
             "ensemble": "mean of normalised text embeddings, normalised",
-            "score": "cosine with the positive ensemble",
-            "score_pair": "softmax over (positive, negative) of scale * cosine",
-            "prompts": {f: p[0] for f, p in lexicon.PHRASES.items()},
+            "score": "softmax over (positive, negative) of scale * cosine, first value",
+            "names": {f: p[0] for f, p in lexicon.PHRASES.items()},
+            "own_prompts": lexicon.OWN_PROMPTS,
         },
         "training": {
             **dataclasses.asdict(recipe),
@@ -136,6 +140,17 @@ def description(sizes, recipe, seconds):
             "JAMIA 2016. CC BY-NC-ND 4.0; no report text is contained or redistributed.",
         ],
     }
+
+
+def held_out_figures(net, tokenizer, rows, images):
+    one_fold = np.zeros(len(rows), int)
+    out = figures.summary(zeroshot.scores(net, tokenizer, images), rows, one_fold)
+    out["matching"] = figures.per_finding(matching.scores(net, tokenizer, images), rows, one_fold)
+    out["matching_statement_auroc"] = round(
+        matching.statement_auroc(net, tokenizer, rows, images), 4
+    )
+    out["images"] = len(rows)
+    return out
 
 
 def main():
@@ -167,25 +182,25 @@ def main():
     held_rows = [r for r, h in zip(rows, held) if h]
     sizes, tokenizer, text_weights, text_seconds = prepare_text(args.data, args.work, log)
     prepared = time.time()
-    net = fit(sizes, tokenizer, text_weights, seen_rows, images[~held], recipe, log)
+    net = fit_dual(
+        sizes,
+        tokenizer,
+        text_weights,
+        seen_rows,
+        images[~held],
+        recipe,
+        args.work / "dual.pt",
+        log,
+    )
+    matching.train(net, tokenizer, seen_rows, images[~held], MATCHING_STEPS, FUSION_SEED, log)
 
     torch.save({k: v.contiguous() for k, v in net.state_dict().items()}, args.out / "default.pt")
     (args.out / "vocab.txt").write_text((args.work / "vocab.txt").read_text())
     log("scoring the held-out split")
-    one_fold = np.zeros(len(held_rows), int)
     out = description(sizes, recipe, round(text_seconds + time.time() - prepared))
     out["parameters"] = sum(v.numel() for v in net.state_dict().values())
     out["images_trained"] = len(seen_rows)
-    out["held_out_val"] = figures.summary(
-        zeroshot.scores(net, tokenizer, images[held]), held_rows, one_fold
-    )
-    out["held_out_val"]["matching"] = figures.per_finding(
-        matching.scores(net, tokenizer, images[held]), held_rows, one_fold
-    )
-    out["held_out_val"]["matching_statement_auroc"] = round(
-        matching.statement_auroc(net, tokenizer, held_rows, images[held]), 4
-    )
-    out["held_out_val"]["images"] = len(held_rows)
+    out["held_out_val"] = held_out_figures(net, tokenizer, held_rows, images[held])
     (args.out / "recipe.json").write_text(json.dumps(out, indent=1) + "\n")
     for f, v in out["held_out_val"]["ensemble"].items():
         log(f"{f}: {v['auroc']:.3f} ({v['low']:.3f} to {v['high']:.3f})")

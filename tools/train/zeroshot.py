@@ -25,34 +25,33 @@ def text_embedding(model, tokenizer, texts):
 
 def scores(model, tokenizer, images):
     """All that is reported, each [N] per finding, or a list of [N] over several texts:
-    ensemble         cosine with the finding's own words in PROMPT_POSITIVE (the shipped rule)
-    pair             scale * (cosine with PROMPT_POSITIVE - cosine with PROMPT_NEGATIVE), the logit
-                     of the pair softmax
-    single           cosine with the finding's own words
-    unseen           as ensemble, with phrases never trained on
-    unseen_single    cosine with a phrase never trained on
-    unseen_template  cosine with the own words in templates never trained on"""
+    ensemble         logit of the pair softmax over lexicon.prompts: the shipped rule
+    single           the same with one prompt pair, the finding's name and "no" before it
+    cosine           cosine with the finding's name alone
+    unseen           as ensemble, the name replaced by phrases never trained on
+    unseen_cosine    cosine with a phrase never trained on
+    unseen_template  cosine with the name in templates never trained on"""
     image = image_embeddings(model, images)
     scale = model.logit_scale.detach().exp()
 
-    def embed(templates, words):
-        return text_embedding(model, tokenizer, [t.format(words) for t in templates])
+    def score(positive, negative=None):
+        direction = text_embedding(model, tokenizer, positive)
+        if negative:
+            direction = scale * (direction - text_embedding(model, tokenizer, negative))
+        return (image @ direction).numpy().astype(np.float64)
 
-    def cosine(templates, words):
-        return (image @ embed(templates, words)).numpy().astype(np.float64)
-
-    out = {
-        k: {} for k in ("ensemble", "pair", "single", "unseen", "unseen_single", "unseen_template")
-    }
+    kinds = ("ensemble", "single", "cosine", "unseen", "unseen_cosine", "unseen_template")
+    out = {k: {} for k in kinds}
     for f in lexicon.FINDINGS:
-        words = lexicon.PHRASES[f][0]
-        out["ensemble"][f] = cosine(lexicon.PROMPT_POSITIVE, words)
-        direction = embed(lexicon.PROMPT_POSITIVE, words) - embed(lexicon.PROMPT_NEGATIVE, words)
-        out["pair"][f] = (scale * image @ direction).numpy().astype(np.float64)
-        out["single"][f] = cosine(["{}"], words)
+        name = lexicon.PHRASES[f][0]
+        out["ensemble"][f] = score(*lexicon.prompts(f))
+        out["single"][f] = score([name], ["no " + name])
+        out["cosine"][f] = score([name])
         if f in lexicon.HELD_OUT_PHRASES:
             held = lexicon.HELD_OUT_PHRASES[f]
-            out["unseen"][f] = [cosine(lexicon.PROMPT_POSITIVE, p) for p in held]
-            out["unseen_single"][f] = [cosine(["{}"], p) for p in held]
-            out["unseen_template"][f] = [cosine([t], words) for t in lexicon.HELD_OUT_TEMPLATES]
+            out["unseen"][f] = [score(*lexicon.prompts(f, p)) for p in held]
+            out["unseen_cosine"][f] = [score([p]) for p in held]
+            out["unseen_template"][f] = [
+                score([t.format(name)]) for t in lexicon.HELD_OUT_TEMPLATES
+            ]
     return out
