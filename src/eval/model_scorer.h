@@ -10,8 +10,8 @@ struct bv_model_scorer {
     const struct bv_classifier *classifier; // of that session; NULL: the "scores" of an image are
                                             // the elements of its normalised embedding
     size_t dim;                             // of embeddings
-    float *pixels, *embeddings;             // grown as needed
-    size_t room_pixels, room_embeddings;
+    float *pixels, *embeddings, *regions;   // grown as needed
+    size_t room_pixels, room_embeddings, room_regions;
 };
 
 // Zero-initialise all but session, classifier and dim. *scorer points to *model.

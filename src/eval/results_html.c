@@ -148,13 +148,17 @@ static void put_class_table(FILE *f, const struct bv_level_result *l)
 
 static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_level_result *l)
 {
+    bool by_patient = false;
+    for (size_t i = 0; i < l->n_labels; i++)
+        by_patient = by_patient || !isnan(l->classes[i].by_patient.mean);
     (void)fprintf(f,
                   "<h3>95 %% intervals of the AUROC</h3><p class=\"soft\">%zu bootstrap "
-                  "replicates; CheXzero: elements 25 and 975 of 1000, images resampled; "
-                  "percentile: the same replicates, interpolated; patients: whole patients "
-                  "resampled.</p><div class=\"scroll\"><table><tr><th>Class</th><th>DeLong</th>"
-                  "<th>CheXzero</th><th>percentile</th><th>patients</th></tr>",
-                  r->n_bootstrap);
+                  "replicates; CheXzero: elements at 2.5 %% and 97.5 %% of the sorted replicates; "
+                  "percentile: the same replicates, interpolated%s.</p>"
+                  "<div class=\"scroll\"><table><tr><th>Class</th><th>DeLong</th>"
+                  "<th>CheXzero</th><th>percentile</th>%s</tr>",
+                  r->n_bootstrap, by_patient ? "; patients: whole patients resampled" : "",
+                  by_patient ? "<th>patients</th>" : "");
     for (size_t i = 0; i < l->n_labels; i++) {
         const struct bv_class_result *c = &l->classes[i];
         (void)fputs("<tr><td>", f);
@@ -163,7 +167,8 @@ static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_l
         put_interval(f, &c->delong);
         put_interval(f, &c->chexzero);
         put_interval(f, &c->percentile);
-        put_interval(f, &c->by_patient);
+        if (by_patient)
+            put_interval(f, &c->by_patient);
         (void)fputs("</tr>", f);
     }
     (void)fputs("</table></div>", f);
