@@ -1,13 +1,16 @@
 // biovl classify: zero-shot scores.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "biovl/pacs.h"
 #include "command.h"
 
 struct classify {
     struct model_options model;
-    const char *labels, *templates;
+    const char *labels, *templates, *sr;
     bool json, csv;
 };
 
@@ -56,6 +59,20 @@ static enum bv_status print_result(const struct classify *c, const struct bv_zer
     return BV_OK;
 }
 
+// OUT is the file for one image, else a folder that gets one numbered file per image.
+static enum bv_status write_report(const struct classify *c, const struct opened *o,
+                                   const struct bv_result *result, const struct strings *images,
+                                   size_t i)
+{
+    char path[4096];
+    size_t n = strlen(c->sr);
+    if (images->n == 1 && n > 4 && strcmp(c->sr + n - 4, ".dcm") == 0)
+        return bv_result_write_sr(o->context, result, images->items[i], c->sr);
+    (void)mkdir(c->sr, 0777); // when it cannot be made, writing into it says why
+    (void)snprintf(path, sizeof path, "%s/%06zu.dcm", c->sr, i + 1);
+    return bv_result_write_sr(o->context, result, images->items[i], path);
+}
+
 static int classify_all(const struct classify *c, const struct opened *o, struct bv_zero_shot *z,
                         const struct strings *images)
 {
@@ -69,6 +86,8 @@ static int classify_all(const struct classify *c, const struct opened *o, struct
         enum bv_status status = bv_zero_shot_classify(z, images->items[i], &result);
         if (status == BV_OK)
             status = print_result(c, z, result, images->items[i]);
+        if (status == BV_OK && c->sr)
+            status = write_report(c, o, result, images, i);
         bv_result_free(&result);
         if (status != BV_OK) {
             (void)report_failure(o->context, status);
@@ -125,6 +144,8 @@ int run_classify(int argc, char **argv)
         {"--templates", OPTION_STRING, &c.templates, "FILE",
          "prompt set (JSON) instead of the model's own"},
         MODEL_OPTIONS(&c.model),
+        {"--dicom-sr", OPTION_STRING, &c.sr, "OUT",
+         "structured reports (TID 1500) of DICOM images: a .dcm file, or a folder for several"},
         {"--json", OPTION_FLAG, &c.json, NULL, "one JSON object per image"},
         {"--csv", OPTION_FLAG, &c.csv, NULL, "path,label,score,kind"},
     };

@@ -63,6 +63,16 @@ static int send_all(struct bv_context *context, const struct pacs_options *p,
     return (int)exit_code_of_batch(n, n_failed, last);
 }
 
+static int capture(struct bv_context *context, const struct pacs_options *p,
+                   const struct strings *rest)
+{
+    (void)p;
+    const char *description = rest->n > 3 ? rest->items[3] : "picture derived by research software";
+    enum bv_status status =
+        bv_pacs_capture(context, rest->items[0], rest->items[1], description, rest->items[2]);
+    return status == BV_OK ? EXIT_OK : (int)report_failure(context, status);
+}
+
 static const struct action {
     const char *name, *synopsis, *summary;
     size_t least; // words
@@ -71,6 +81,8 @@ static const struct action {
     {"find", "URL [--since DAY] [--until DAY]", "studies of an archive, one JSON object per line",
      1, find},
     {"send", "URL FILE...", "store DICOM files in an archive", 2, send_all},
+    {"capture", "SOURCE.dcm PICTURE OUT.dcm [DESCRIPTION]",
+     "a picture (PNG, JPEG) as a Secondary Capture of SOURCE's study", 3, capture},
 };
 
 static int run_action(const struct action *action, int argc, char **argv)

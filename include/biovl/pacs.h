@@ -44,6 +44,19 @@ BV_API enum bv_status bv_pacs_find(struct bv_context *context,
 BV_API enum bv_status bv_pacs_send(struct bv_context *context,
                                    const struct bv_pacs_options *options, const char *path);
 
+// Writes a result as a DICOM structured report (TID 1500, Comprehensive 3D SR) of the study that
+// source, the DICOM file it is of, belongs to. Scores are numbers of private concepts that name the
+// quantity. Like its source the object names the patient. BV_ERR_FORMAT or BV_ERR_ARG when source
+// is no DICOM object.
+BV_API enum bv_status bv_result_write_sr(struct bv_context *context, const struct bv_result *result,
+                                         const char *source, const char *path);
+
+// Writes a picture (PNG, JPEG: a heat map over the image, say) as a Secondary Capture of the study
+// that source belongs to; description says what it shows.
+BV_API enum bv_status bv_pacs_capture(struct bv_context *context, const char *source,
+                                      const char *picture, const char *description,
+                                      const char *path);
+
 #ifdef __cplusplus
 }
 #endif

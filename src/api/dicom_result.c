@@ -1,0 +1,115 @@
+// The public calls that turn results into DICOM objects.
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/context.h"
+#include "base/file.h"
+#include "biovl/pacs.h"
+#include "image/preset.h"
+#include "pacs/findings.h"
+
+static const size_t max_source = (size_t)1 << 30;
+
+static enum bv_status write_file(const char *path, const uint8_t *bytes, size_t size,
+                                 struct bv_error *err)
+{
+    struct bv_new_file file = {0};
+    BV_TRY(bv_new_file_create(&file, path, err));
+    enum bv_status status = BV_OK;
+    if (fwrite(bytes, 1, size, file.stream) != size)
+        status = bv_fail(err, BV_ERR_IO, "%s: cannot be written", path);
+    if (status == BV_OK)
+        status = bv_new_file_commit(&file, err);
+    bv_new_file_discard(&file);
+    return status;
+}
+
+// Label and score of each entry of a result.
+static enum bv_status read_findings(const json_t *result, struct bv_finding **findings, size_t *n,
+                                    struct bv_findings_source *from, struct bv_error *err)
+{
+    const json_t *scores = json_object_get(result, "scores");
+    const json_t *model = json_object_get(result, "model");
+    size_t count = json_array_size(scores);
+    struct bv_finding *list = calloc(count + 1, sizeof *list);
+    if (!list)
+        return bv_fail_nomem(err, "a report");
+    for (size_t i = 0; i < count; i++) {
+        const json_t *score = json_array_get(scores, i);
+        list[i].label = bv_json_string(score, "label", "");
+        list[i].score = bv_json_number(score, "score", 0);
+        from->kind = bv_json_string(score, "kind", "");
+    }
+    from->model = bv_json_string(model, "name", "");
+    from->digest = bv_json_string(model, "sha256", "");
+    from->prompts = bv_json_string(json_object_get(result, "prompts"), "set", "none");
+    from->version = BIOVL_VERSION;
+    *findings = list;
+    *n = count;
+    return BV_OK;
+}
+
+enum bv_status bv_result_write_sr(struct bv_context *context, const struct bv_result *result,
+                                  const char *source, const char *path)
+{
+    struct bv_error *err = bv_begin(context);
+    char *text = NULL;
+    json_t *json = NULL;
+    struct bv_mapping file = {0};
+    struct bv_finding *findings = NULL;
+    struct bv_findings_source from = {.kind = ""};
+    uint8_t *bytes = NULL;
+    size_t n = 0, size = 0;
+    BV_TRY(bv_result_json(result, &text));
+    enum bv_status status = bv_json_parse(&json, text, strlen(text), "a result", err);
+    if (status == BV_OK)
+        status = bv_mapping_open(&file, source, max_source, err);
+    if (status == BV_OK)
+        status = read_findings(json, &findings, &n, &from, err);
+    if (status == BV_OK)
+        status = bv_findings_report(file.data, file.size, source, findings, n, &from, &bytes, &size,
+                                    err);
+    if (status == BV_OK)
+        status = write_file(path, bytes, size, err);
+    free(bytes);
+    free(findings);
+    bv_mapping_close(&file);
+    json_decref(json);
+    free(text);
+    return status;
+}
+
+enum bv_status bv_pacs_capture(struct bv_context *context, const char *source, const char *picture,
+                               const char *description, const char *path)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_image *image = NULL;
+    struct bv_pixels shown = {0};
+    struct bv_mapping file = {0};
+    uint8_t *rgb = NULL, *bytes = NULL;
+    size_t size = 0;
+    BV_TRY(bv_image_open(picture, NULL, &image, err));
+    enum bv_status status = bv_preset_apply(image, BV_PRESET_DICOM_DISPLAY, &shown, err);
+    bv_image_free(&image);
+    size_t n = (size_t)shown.width * (size_t)shown.height;
+    if (status == BV_OK && !(rgb = malloc(n * 3)))
+        status = bv_fail_nomem(err, "a picture");
+    for (size_t i = 0; i < n && status == BV_OK; i++) {
+        const uint8_t *p = (const uint8_t *)shown.data + i * (size_t)shown.channels;
+        for (size_t c = 0; c < 3; c++)
+            rgb[3 * i + c] = p[shown.channels == 3 ? c : 0];
+    }
+    if (status == BV_OK)
+        status = bv_mapping_open(&file, source, max_source, err);
+    if (status == BV_OK)
+        status = bv_findings_capture(file.data, file.size, source, rgb, (unsigned)shown.width,
+                                     (unsigned)shown.height, description, BIOVL_VERSION, &bytes,
+                                     &size, err);
+    if (status == BV_OK)
+        status = write_file(path, bytes, size, err);
+    free(bytes);
+    free(rgb);
+    bv_pixels_free(&shown);
+    bv_mapping_close(&file);
+    return status;
+}

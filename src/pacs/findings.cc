@@ -1,0 +1,366 @@
+extern "C" {
+#include "pacs/findings.h"
+
+#include "base/sha256.h"
+}
+
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <exception>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <dcmtk/config/osconfig.h>
+
+#include <dcmtk/dcmdata/dcistrmb.h>
+#include <dcmtk/dcmdata/dcostrmb.h>
+#include <dcmtk/dcmdata/dctk.h>
+#include <dcmtk/dcmsr/cmr/tid1500.h>
+#include <dcmtk/dcmsr/dsrdoc.h>
+
+namespace
+{
+
+const char scheme[] = "99BIOVL";
+const char own_class[] = "biovl";
+
+// Codes of exactly the label's meaning. A label that is not here gets a private code: a near miss
+// in a standard vocabulary would say something else.
+const struct {
+    const char *label, *code, *meaning;
+} snomed[] = {
+    {"atelectasis", "46621007", "Atelectasis"},
+    {"cardiomegaly", "8186001", "Cardiomegaly"},
+    {"pleural effusion", "60046008", "Pleural effusion"},
+    {"pneumonia", "233604007", "Pneumonia"},
+    {"pneumothorax", "36118008", "Pneumothorax"},
+};
+
+void check(const OFCondition &condition)
+{
+    if (condition.bad())
+        throw condition;
+}
+
+template <typename Body> bv_status guarded(const char *name, bv_error *err, Body body)
+{
+    try {
+        return body();
+    } catch (const OFCondition &condition) {
+        return bv_fail(err, BV_ERR_FORMAT, "%s: no DICOM object can be derived from it (%s)", name,
+                       condition.text());
+    } catch (const std::bad_alloc &) {
+        return bv_fail_nomem(err, "a DICOM object");
+    } catch (...) {
+        return bv_fail(err, BV_ERR_INTERNAL, "%s: DCMTK failed for an unknown reason", name);
+    }
+}
+
+void read_source(const uint8_t *bytes, size_t size, DcmFileFormat *file)
+{
+    DcmInputBufferStream stream;
+    stream.setBuffer(bytes, static_cast<offile_off_t>(size));
+    stream.setEos();
+    file->transferInit();
+    OFCondition result = file->read(stream);
+    file->transferEnd();
+    check(result);
+}
+
+// 2.25 and the decimal form of a UUID (PS3.5 B.2) that is a hash of the texts.
+std::string make_uid(const std::vector<std::string> &texts)
+{
+    struct bv_sha256 sha;
+    unsigned char digest[32];
+    bv_sha256_init(&sha);
+    for (const std::string &text : texts)
+        bv_sha256_update(&sha, text.c_str(), text.size() + 1);
+    bv_sha256_final(&sha, digest);
+    digest[6] = static_cast<unsigned char>((digest[6] & 0x0f) | 0x80); // version 8
+    digest[8] = static_cast<unsigned char>((digest[8] & 0x3f) | 0x80);
+    std::string decimal;
+    for (bool left = true; left;) {
+        unsigned remainder = 0;
+        left = false;
+        for (int i = 0; i < 16; i++) {
+            unsigned value = remainder << 8 | digest[i];
+            digest[i] = static_cast<unsigned char>(value / 10);
+            remainder = value % 10;
+            left = left || digest[i] != 0;
+        }
+        decimal.insert(decimal.begin(), static_cast<char>('0' + remainder));
+    }
+    return "2.25." + decimal;
+}
+
+std::string text_of(DcmDataset *dataset, const DcmTagKey &tag)
+{
+    OFString value;
+    (void)dataset->findAndGetOFString(tag, value);
+    return std::string(value.c_str());
+}
+
+std::string format_score(double score)
+{
+    char text[32];
+    (void)std::snprintf(text, sizeof text, "%.6g", score); // at most 13 characters: fits DS
+    return text;
+}
+
+// A private code for a text: letters and digits of it, 16 at most, told apart by a hash.
+DSRCodedEntryValue private_code(const std::string &text)
+{
+    char hex[65];
+    bv_sha256_hex(text.data(), text.size(), hex);
+    std::string code;
+    for (char c : text) {
+        if (std::isalnum(static_cast<unsigned char>(c)) && code.size() < 8)
+            code += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+    code += "_" + std::string(hex, 6);
+    return DSRCodedEntryValue(code.c_str(), scheme, text.substr(0, 64).c_str());
+}
+
+DSRCodedEntryValue finding_code(const char *label)
+{
+    std::string lower;
+    for (const char *p = label; *p; p++)
+        lower += static_cast<char>(std::tolower(static_cast<unsigned char>(*p)));
+    for (const auto &known : snomed) {
+        if (lower == known.label)
+            return DSRCodedEntryValue(known.code, "SCT", known.meaning);
+    }
+    return private_code(label);
+}
+
+// The image with what its header says of it; where a value there breaks a rule, the image alone.
+void add_source(TID1500_MeasurementReport *report, DcmDataset *dataset)
+{
+    TID1600_ImageLibrary &library = report->getImageLibrary();
+    check(library.createNewImageLibrary());
+    check(library.addImageGroup());
+    if (library.addImageEntry(*dataset, TID1600_ImageLibrary::withAllDescriptors).good())
+        return;
+    library.clear();
+    check(library.createNewImageLibrary());
+    check(library.addImageGroup());
+    check(library.addImageEntry(*dataset, TID1600_ImageLibrary::withoutDescriptors));
+}
+
+void add_finding(TID1500_MeasurementReport *report, const bv_finding &finding,
+                 const bv_findings_source *from, const std::string &tracking)
+{
+    check(report->addIndividualMeasurements());
+    auto &group = report->getIndividualMeasurements();
+    check(group.setTrackingIdentifier(finding.label));
+    check(group.setTrackingUniqueIdentifier(tracking.c_str()));
+    check(group.setFinding(finding_code(finding.label)));
+    const DSRCodedEntryValue quantity = private_code(std::string("Model score, ") + from->kind);
+    check(group.addMeasurement(
+        quantity,
+        TID1500_MeasurementReport::TID1501_Measurements::MeasurementValue(
+            format_score(finding.score).c_str(), DSRCodedEntryValue("1", "UCUM", "no units"))));
+}
+
+// Everything a reader needs to know of where the numbers come from, as texts of the whole report.
+void add_provenance(TID1500_MeasurementReport *report, const bv_findings_source *from)
+{
+    const std::string texts[][2] = {
+        {"Intended use",
+         "Research only; not for diagnosis. Scores are no probabilities of disease."},
+        {"Score kind", from->kind},
+        {"Model name", from->model},
+        {"Model SHA-256", from->digest},
+        {"Prompt set", from->prompts},
+    };
+    for (const auto &text : texts)
+        check(report->addQualitativeEvaluation(private_code(text[0]), text[1].c_str()));
+}
+
+bv_status to_bytes(DcmFileFormat *file, uint8_t **bytes, size_t *size, bv_error *err)
+{
+    std::vector<uint8_t> buffer(65536);
+    std::vector<uint8_t> out;
+    DcmOutputBufferStream stream(buffer.data(), static_cast<offile_off_t>(buffer.size()));
+    check(file->validateMetaInfo(EXS_LittleEndianExplicit));
+    file->transferInit();
+    OFCondition result = EC_Normal;
+    do {
+        result = file->write(stream, EXS_LittleEndianExplicit, EET_ExplicitLength, nullptr);
+        void *full = nullptr;
+        offile_off_t n = 0;
+        stream.flushBuffer(full, n);
+        out.insert(out.end(), static_cast<uint8_t *>(full), static_cast<uint8_t *>(full) + n);
+    } while (result == EC_StreamNotifyClient);
+    file->transferEnd();
+    check(result);
+    auto *copy = static_cast<uint8_t *>(std::malloc(out.size() + 1));
+    if (!copy)
+        return bv_fail_nomem(err, "a DICOM object");
+    std::memcpy(copy, out.data(), out.size());
+    *bytes = copy;
+    *size = out.size();
+    return BV_OK;
+}
+
+bool names_itself(DcmDataset *dataset)
+{
+    return !text_of(dataset, DCM_StudyInstanceUID).empty() &&
+           !text_of(dataset, DCM_SOPInstanceUID).empty() &&
+           !text_of(dataset, DCM_SOPClassUID).empty();
+}
+
+// Patient and study, copied element by element; type 2 elements exist even when empty.
+void copy_study(DcmDataset *from, DcmDataset *to)
+{
+    static const DcmTagKey type2[] = {
+        DCM_PatientName,    DCM_PatientID, DCM_PatientBirthDate,       DCM_PatientSex,
+        DCM_StudyDate,      DCM_StudyTime, DCM_ReferringPhysicianName, DCM_StudyID,
+        DCM_AccessionNumber};
+    static const DcmTagKey optional[] = {DCM_SpecificCharacterSet, DCM_StudyDescription,
+                                         DCM_PatientAge};
+    // Values that break their rule would make the new object wrong: they are left out.
+    check(
+        to->putAndInsertString(DCM_StudyInstanceUID, text_of(from, DCM_StudyInstanceUID).c_str()));
+    for (const DcmTagKey &tag : type2) {
+        if (from->tagExists(tag))
+            check(from->findAndInsertCopyOfElement(tag, to));
+        else
+            check(to->insertEmptyElement(tag));
+    }
+    for (const DcmTagKey &tag : optional) {
+        DcmElement *element = nullptr;
+        if (from->findAndGetElement(tag, element).good() && element->checkValue("1", OFTrue).good())
+            check(from->findAndInsertCopyOfElement(tag, to));
+    }
+}
+
+void put(DcmDataset *to, const DcmTagKey &tag, const std::string &value)
+{
+    check(to->putAndInsertString(tag, value.c_str()));
+}
+
+void put_now(DcmDataset *to, const DcmTagKey &date, const DcmTagKey &time)
+{
+    OFString value;
+    check(DcmDate::getCurrentDate(value));
+    put(to, date, value.c_str());
+    check(DcmTime::getCurrentTime(value));
+    put(to, time, value.c_str());
+}
+
+} // namespace
+
+bv_status bv_findings_report(const uint8_t *source, size_t source_size, const char *name,
+                             const bv_finding *findings, size_t n, const bv_findings_source *from,
+                             uint8_t **bytes, size_t *size, bv_error *err)
+{
+    return guarded(name, err, [&]() -> bv_status {
+        DcmFileFormat file;
+        read_source(source, source_size, &file);
+        DcmDataset *dataset = file.getDataset();
+        if (!names_itself(dataset))
+            return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to report on", name);
+        std::vector<std::string> identity = {"report",     text_of(dataset, DCM_SOPInstanceUID),
+                                             from->kind,   from->model,
+                                             from->digest, from->prompts};
+        const std::string series =
+            make_uid({"series", text_of(dataset, DCM_StudyInstanceUID), from->digest});
+        TID1500_MeasurementReport report(CMR_CID7021::ImagingMeasurementReport);
+        check(report.setLanguage(DSRCodedEntryValue("en", "RFC5646", "English")));
+        check(report.getObservationContext().addDeviceObserver(
+            make_uid({"device", from->version}).c_str(), own_class, own_class, own_class,
+            from->version));
+        check(report.addProcedureReported(
+            DSRCodedEntryValue("399208008", "SCT", "Plain chest X-ray")));
+        add_source(&report, dataset);
+        for (size_t i = 0; i < n; i++) {
+            identity.push_back(findings[i].label);
+            identity.push_back(format_score(findings[i].score));
+            add_finding(&report, findings[i], from,
+                        make_uid({"tracking", text_of(dataset, DCM_SOPInstanceUID), from->digest,
+                                  findings[i].label}));
+        }
+        add_provenance(&report, from);
+        DSRDocument document(DSRTypes::DT_Comprehensive3DSR);
+        check(document.setTreeFromRootTemplate(report, OFTrue));
+        check(document.changeDocumentType(DSRTypes::DT_Comprehensive3DSR));
+        check(document.getCurrentRequestedProcedureEvidence().addItem(*dataset));
+        check(document.getCodingSchemeIdentification().addItem(scheme));
+        check(document.getCodingSchemeIdentification().setCodingSchemeName("biovl private codes"));
+        check(document.readPatientData(*dataset));
+        check(document.readStudyData(*dataset));
+        check(document.setManufacturer(own_class));
+        check(document.setManufacturerModelName(own_class));
+        check(document.setDeviceSerialNumber("1"));
+        check(document.setSoftwareVersions(from->version));
+        check(document.setSeriesNumber("9001"));
+        check(document.setInstanceNumber("1"));
+        check(document.setSeriesDescription("biovl scores (research)"));
+        check(document.completeDocument("research software, unverified"));
+        DcmFileFormat out;
+        check(document.write(*out.getDataset()));
+        put(out.getDataset(), DCM_SOPInstanceUID, make_uid(identity));
+        put(out.getDataset(), DCM_SeriesInstanceUID, series);
+        return to_bytes(&out, bytes, size, err);
+    });
+}
+
+bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const char *name,
+                              const uint8_t *rgb, unsigned width, unsigned height,
+                              const char *description, const char *version, uint8_t **bytes,
+                              size_t *size, bv_error *err)
+{
+    if (width == 0 || height == 0 || width > 65535 || height > 65535)
+        return bv_fail(err, BV_ERR_LIMIT, "a picture of %u × %u", width, height);
+    return guarded(name, err, [&]() -> bv_status {
+        DcmFileFormat file, out;
+        read_source(source, source_size, &file);
+        DcmDataset *from = file.getDataset(), *to = out.getDataset();
+        if (!names_itself(from))
+            return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to add to", name);
+        const size_t n = static_cast<size_t>(width) * height * 3;
+        char hex[65];
+        bv_sha256_hex(rgb, n, hex);
+        const std::string instance = text_of(from, DCM_SOPInstanceUID);
+        copy_study(from, to);
+        put(to, DCM_SOPClassUID, UID_SecondaryCaptureImageStorage);
+        put(to, DCM_SOPInstanceUID, make_uid({"capture", instance, hex, description}));
+        put(to, DCM_SeriesInstanceUID,
+            make_uid({"capture series", text_of(from, DCM_StudyInstanceUID)}));
+        put(to, DCM_Modality, "OT");
+        put(to, DCM_ConversionType, "WSD");
+        put(to, DCM_SeriesNumber, "9002");
+        put(to, DCM_InstanceNumber, "1");
+        put(to, DCM_SeriesDescription, "biovl overlay (research)");
+        put(to, DCM_Manufacturer, own_class);
+        put(to, DCM_ManufacturerModelName, own_class);
+        put(to, DCM_SoftwareVersions, version);
+        put(to, DCM_ImageType, "DERIVED\\SECONDARY");
+        put(to, DCM_DerivationDescription, description);
+        put(to, DCM_BurnedInAnnotation, "YES");
+        check(to->insertEmptyElement(DCM_PatientOrientation));
+        check(to->insertEmptyElement(DCM_Laterality));
+        put_now(to, DCM_ContentDate, DCM_ContentTime);
+        DcmItem *reference = nullptr;
+        check(to->findOrCreateSequenceItem(DCM_SourceImageSequence, reference));
+        check(reference->putAndInsertString(DCM_ReferencedSOPClassUID,
+                                            text_of(from, DCM_SOPClassUID).c_str()));
+        check(reference->putAndInsertString(DCM_ReferencedSOPInstanceUID, instance.c_str()));
+        put(to, DCM_PhotometricInterpretation, "RGB");
+        check(to->putAndInsertUint16(DCM_SamplesPerPixel, 3));
+        check(to->putAndInsertUint16(DCM_PlanarConfiguration, 0));
+        check(to->putAndInsertUint16(DCM_Rows, static_cast<Uint16>(height)));
+        check(to->putAndInsertUint16(DCM_Columns, static_cast<Uint16>(width)));
+        check(to->putAndInsertUint16(DCM_BitsAllocated, 8));
+        check(to->putAndInsertUint16(DCM_BitsStored, 8));
+        check(to->putAndInsertUint16(DCM_HighBit, 7));
+        check(to->putAndInsertUint16(DCM_PixelRepresentation, 0));
+        check(to->putAndInsertUint8Array(DCM_PixelData, rgb, n));
+        return to_bytes(&out, bytes, size, err);
+    });
+}
