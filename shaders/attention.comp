@@ -5,7 +5,7 @@
 // length, causally, or to Swin's shifted windows, whose tokens are found by index.
 // q, k, v: channels offset + h·D … of rows of ldq, ldk, ldv elements; out [B,T,heads·D].
 // Grid: one workgroup per (sequence or window, head, block of Q_ROWS queries), blocks fastest.
-// Threads: THREADS. Shared memory: 4 · ((Q_ROWS + KEYS) · (D + 1) + Q_ROWS · (KEYS + 3)) bytes.
+// Threads: THREADS. Shared memory: 4 · ((Q_ROWS + KEYS) · (D + 3) + Q_ROWS · (KEYS + 3)) bytes.
 #include "lib/types.glsl"
 
 layout(constant_id = 2) const uint D = 64; // channels of a head
@@ -35,6 +35,10 @@ shared float queries[Q_ROWS * (D + 1)];
 shared float keys[KEYS * (D + 1)]; // then the values of the same tokens
 shared float scores[Q_ROWS * (KEYS + 1)];
 shared float row_scale[Q_ROWS], row_sum[Q_ROWS];
+// Where the tokens of the block and of the tile of keys lie, and their regions: found once, as the
+// divisions of a window cost more than the products of a head.
+shared uint query_token[Q_ROWS], key_token[KEYS];
+shared int query_region[Q_ROWS], key_region[KEYS];
 
 uint batch, window_y, window_x;
 
@@ -78,10 +82,15 @@ void main()
     uint key_end = HAS_LENGTHS ? min(p.tk, uint(lengths[batch])) : p.tk;
     uint last_key = CAUSAL ? min(key_end, q0 + Q_ROWS) : key_end;
 
+    if (t < Q_ROWS) {
+        query_token[t] = token(q0 + t, p.tq);
+        query_region[t] = WINDOWED ? region(q0 + t) : 0;
+    }
+    barrier();
     for (uint e = t; e < Q_ROWS * D; e += threads) {
         uint i = e / D, d = e % D;
         queries[i * (D + 1) + d] =
-            q0 + i < p.tq ? load_q(token(q0 + i, p.tq) * p.ldq + p.q_offset + head * D + d) : 0.0;
+            q0 + i < p.tq ? load_q(query_token[i] * p.ldq + p.q_offset + head * D + d) : 0.0;
     }
     float acc[PER_THREAD];
     [[unroll]] for (uint e = 0; e < PER_THREAD; e++)
@@ -89,10 +98,15 @@ void main()
     float largest = MASKED, total = 0.0; // of query t, for t < Q_ROWS
 
     for (uint k0 = 0; k0 < last_key; k0 += KEYS) {
+        if (t < KEYS) {
+            key_token[t] = token(k0 + t, p.tk);
+            key_region[t] = WINDOWED ? region(k0 + t) : 0;
+        }
+        barrier();
         for (uint e = t; e < KEYS * D; e += threads) {
             uint j = e / D, d = e % D;
             keys[j * (D + 1) + d] =
-                k0 + j < last_key ? load_k(token(k0 + j, p.tk) * p.ldk + p.k_offset + head * D + d)
+                k0 + j < last_key ? load_k(key_token[j] * p.ldk + p.k_offset + head * D + d)
                                   : 0.0;
         }
         barrier();
@@ -101,7 +115,7 @@ void main()
             float s = MASKED;
             bool seen = row < p.tq && column < last_key && (!CAUSAL || column <= row);
             if (WINDOWED && p.shift > 0u && seen)
-                seen = region(row) == region(column);
+                seen = query_region[i] == key_region[j];
             if (seen) {
                 float sum = 0.0;
                 for (uint d = 0; d < D; d++)
@@ -130,7 +144,7 @@ void main()
         for (uint e = t; e < KEYS * D; e += threads) {
             uint j = e / D, d = e % D;
             keys[j * (D + 1) + d] =
-                k0 + j < last_key ? load_v(token(k0 + j, p.tk) * p.ldv + p.v_offset + head * D + d)
+                k0 + j < last_key ? load_v(key_token[j] * p.ldv + p.v_offset + head * D + d)
                                   : 0.0;
         }
         barrier();
@@ -152,7 +166,7 @@ void main()
     [[unroll]] for (uint n = 0; n < PER_THREAD; n++) {
         uint e = t + n * threads, i = e / D, d = e % D;
         if (e < Q_ROWS * D && q0 + i < p.tq)
-            store_out((token(q0 + i, p.tq) * p.heads + head) * D + d,
+            store_out((query_token[i] * p.heads + head) * D + d,
                       row_sum[i] == 0.0 ? 0.0 : acc[n] / row_sum[i]); // no key at all: zero
     }
 }

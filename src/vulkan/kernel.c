@@ -129,7 +129,7 @@ static enum bv_status encode_l2_normalize(struct bv_vk_recorder *r, const struct
 // Shared memory of attention.comp.
 static uint32_t attention_bytes(uint32_t d, uint32_t q_rows, uint32_t keys)
 {
-    return 4 * ((q_rows + keys) * (d + 1) + q_rows * (keys + 3));
+    return 4 * ((q_rows + keys) * (d + 3) + q_rows * (keys + 3));
 }
 
 static enum bv_status encode_attention(struct bv_vk_recorder *r, const struct bv_node *node,
