@@ -272,6 +272,8 @@ static int run_data(int argc, char **argv)
         {"--path-col", OPTION_STRING, &o->path_column, "NAME", "column of the image paths"},
         {"--patient-col", OPTION_STRING, &o->patient_column, "NAME", "column of the patients"},
         {"--study-col", OPTION_STRING, &o->study_column, "NAME", "column of the studies"},
+        {"--by", OPTION_STRING, &o->stratum_column, "COLUMN",
+         "metrics also for each value of this column (a view, a site)"},
         {"--list-col", OPTION_STRING, &o->list_column, "NAME",
          "column that lists findings (a|b), instead of one column per label"},
         {"--where", OPTION_LIST, &e.where, "COLUMN=VALUE", "only rows that fulfil all of these"},

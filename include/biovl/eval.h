@@ -27,8 +27,9 @@ struct bv_eval_options {
     const char *root;   // of relative image paths; default: the CSV's folder, then the current one
     // Columns; by default "path", "patient_id", "study_id" and their usual variants.
     const char *path_column, *patient_column, *study_column;
-    const char *list_column;  // "edema|effusion" in one column, instead of a column per label
-    const char *const *where; // n_where conditions "column=value" that rows must fulfil
+    const char *stratum_column; // metrics are also given for each of its values (a view, a site)
+    const char *list_column;    // "edema|effusion" in one column, instead of a column per label
+    const char *const *where;   // n_where conditions "column=value" that rows must fulfil
     size_t n_where;
     const char *uncertain;    // labels of -1: "ignore", "zero", "one", "policy"
     int blank_is_zero;        // an empty label is negative; otherwise it is left out

@@ -61,6 +61,7 @@ static enum bv_status read_options(const struct bv_eval_options *o, struct bv_ze
     run->data.path_column = o->path_column;
     run->data.patient_column = o->patient_column;
     run->data.study_column = o->study_column;
+    run->data.stratum_column = o->stratum_column;
     run->data.list_column = o->list_column;
     run->data.where = o->where;
     run->data.n_where = o->n_where;

@@ -116,7 +116,7 @@ struct work {
     const struct bv_evaluation_finish *finish;
     json_t *setup, *thresholds, *calibration;
     struct bv_score_table table;
-    struct bv_level_result levels[3];
+    struct bv_level_result levels[3 + BV_MAX_STRATA];
     size_t n_levels, n_labels;
     const char **labels;
     bool *has_truth;
@@ -163,13 +163,17 @@ static void find_truths(struct work *w)
             w->has_truth[l] = t->truth[l * t->room + i] != BV_TRUTH_NONE;
 }
 
-static enum bv_status evaluate_level(struct work *w, enum bv_unit unit, struct bv_error *err)
+static enum bv_status evaluate_level(struct work *w, enum bv_unit unit, uint8_t stratum,
+                                     struct bv_error *err)
 {
     struct bv_level_options options = {.labels = w->labels,
                                        .has_truth = w->has_truth,
                                        .folder = w->finish->folder,
                                        .mean = w->finish->mean,
-                                       .n_bootstrap = w->finish->n_bootstrap,
+                                       .stratum = stratum,
+                                       // A stratum has DeLong's interval only.
+                                       .n_bootstrap =
+                                           stratum == BV_NO_STRATUM ? w->finish->n_bootstrap : 0,
                                        .calibrations = w->calibrations,
                                        .pool = w->finish->pool};
     if (w->thresholds) {
@@ -185,11 +189,13 @@ static enum bv_status evaluate(struct work *w, uint64_t n_duplicates, struct bv_
 {
     const struct bv_evaluation_finish *f = w->finish;
     find_truths(w);
-    BV_TRY(evaluate_level(w, BV_UNIT_IMAGE, err));
+    BV_TRY(evaluate_level(w, BV_UNIT_IMAGE, BV_NO_STRATUM, err));
     if (w->table.has_studies)
-        BV_TRY(evaluate_level(w, BV_UNIT_STUDY, err));
+        BV_TRY(evaluate_level(w, BV_UNIT_STUDY, BV_NO_STRATUM, err));
     if (w->table.has_patients)
-        BV_TRY(evaluate_level(w, BV_UNIT_PATIENT, err));
+        BV_TRY(evaluate_level(w, BV_UNIT_PATIENT, BV_NO_STRATUM, err));
+    for (size_t i = 0; i < w->table.n_strata; i++)
+        BV_TRY(evaluate_level(w, BV_UNIT_IMAGE, (uint8_t)i, err));
     struct bv_results results = {.setup = w->setup,
                                  .levels = w->levels,
                                  .n_levels = w->n_levels,
@@ -263,8 +269,8 @@ static enum bv_status calibrate(struct work *w, const char *data_path,
     struct bv_ranked *lists = calloc(w->n_labels + 1, sizeof *lists);
     if (!lists)
         return bv_fail_nomem(err, "a calibration");
-    enum bv_status status =
-        bv_score_table_rank(&w->table, BV_UNIT_IMAGE, false, folder, &scratch, lists, err);
+    enum bv_status status = bv_score_table_rank(&w->table, BV_UNIT_IMAGE, BV_NO_STRATUM, false,
+                                                folder, &scratch, lists, err);
     if (status == BV_OK)
         status = bv_calibration_json(&w->calibration, w->setup, method, lists, err);
     free(lists);

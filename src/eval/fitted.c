@@ -42,6 +42,8 @@ enum bv_status bv_thresholds_json(json_t **thresholds, const json_t *setup, cons
     if (!made || json_object_set_new(made, "rule", json_string(rule_text)) != 0)
         status = bv_fail_nomem(err, "thresholds");
     for (size_t i = 0; status == BV_OK && i < n_levels; i++) {
+        if (levels[i].stratum)
+            continue;
         json_t *unit = json_object();
         status = level_thresholds(unit, &levels[i], rule, target, err);
         (void)json_object_set_new(units, bv_unit_name(levels[i].unit), unit);

@@ -18,11 +18,11 @@ struct condition {
 struct bv_labelled {
     struct bv_labelled_options options;
     struct bv_csv_reader *csv;
-    int path, patient, study, list; // columns, -1 where absent
-    int *columns;                   // [n_labels]
-    struct condition *conditions;   // [n_where]
-    uint8_t *truth;                 // [n_labels]
-    struct bv_group_ids seen;       // paths
+    int path, patient, study, stratum, list; // columns, -1 where absent
+    int *columns;                            // [n_labels]
+    struct condition *conditions;            // [n_where]
+    uint8_t *truth;                          // [n_labels]
+    struct bv_group_ids seen;                // paths
     uint64_t n_rows;
     struct bv_labelled_row row;
     char message[256];
@@ -126,7 +126,9 @@ static enum bv_status find_columns(struct bv_labelled *d, struct bv_error *err)
         BV_TRY(find_named(d, "path", &d->path, err));
     BV_TRY(find_usual(d, o->patient_column, patients, &d->patient, err));
     BV_TRY(find_usual(d, o->study_column, studies, &d->study, err));
-    d->list = -1;
+    d->list = d->stratum = -1;
+    if (o->stratum_column)
+        BV_TRY(find_named(d, o->stratum_column, &d->stratum, err));
     if (o->list_column)
         BV_TRY(find_named(d, o->list_column, &d->list, err));
     for (size_t i = 0; i < o->n_labels; i++)
@@ -280,6 +282,7 @@ static enum bv_status read_row(struct bv_labelled *d, const struct bv_csv_row *r
     }
     d->row.patient = field_or_null(row, d->patient);
     d->row.study = field_or_null(row, d->study);
+    d->row.stratum = field_or_null(row, d->stratum);
     if (!*d->row.path) {
         (void)snprintf(d->message, sizeof d->message, "line %llu: no image path",
                        (unsigned long long)row->line);

@@ -27,6 +27,7 @@ struct bv_labelled_options {
     // Column names. NULL: the first that is there of path, image_path, image, file, filename;
     // patient_id, patient, subject_id; study_id, study (case ignored).
     const char *path_column, *patient_column, *study_column;
+    const char *stratum_column; // metrics are also given for each of its values; NULL: none
     // A column that lists a row's findings, "edema|effusion", instead of one column per label.
     const char *list_column;
     const char *const *where; // n_where conditions "column=value": other rows are left out
@@ -43,8 +44,8 @@ struct bv_labelled_row {
     uint64_t index; // among the rows that fulfil the conditions
     uint64_t line;  // of the file
     const char *path;
-    const char *patient, *study; // NULL where there is no such column or value
-    const uint8_t *truth;        // [n_labels]
+    const char *patient, *study, *stratum; // NULL where there is no such column or value
+    const uint8_t *truth;                  // [n_labels]
     // Why this row cannot be evaluated: a stable name and a sentence; NULL when it can.
     const char *reason; // "missing_fields", "no_path", "bad_label", "duplicate_row"
     const char *message;

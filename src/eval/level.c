@@ -318,6 +318,10 @@ enum bv_status bv_level_evaluate(const struct bv_score_table *table, enum bv_uni
 {
     struct bv_level_result r = {.unit = unit, .n_labels = table->n_labels};
     r.n_units = bv_score_table_units(table, unit);
+    if (options->stratum != BV_NO_STRATUM) {
+        r.stratum = table->stratum_names[options->stratum];
+        r.n_units = table->stratum_sizes[options->stratum];
+    }
     r.macro_auroc = (struct bv_interval){NAN, NAN, NAN, 0};
     r.classes = calloc(r.n_labels + 1, sizeof *r.classes);
     r.ranked = calloc(r.n_labels + 1, sizeof *r.ranked);
@@ -325,8 +329,8 @@ enum bv_status bv_level_evaluate(const struct bv_score_table *table, enum bv_uni
     if (!r.classes || !r.ranked)
         status = bv_fail_nomem(err, "the metrics");
     if (status == BV_OK)
-        status = bv_score_table_rank(table, unit, options->mean, options->folder, &r.scratch,
-                                     r.ranked, err);
+        status = bv_score_table_rank(table, unit, options->stratum, options->mean, options->folder,
+                                     &r.scratch, r.ranked, err);
     for (size_t l = 0; status == BV_OK && l < r.n_labels; l++)
         status = evaluate_class(options, l, &r.ranked[l], &r.classes[l], err);
     if (status == BV_OK)

@@ -49,6 +49,7 @@ struct bv_class_result {
 
 struct bv_level_result {
     enum bv_unit unit;
+    const char *stratum; // only the images of this stratum (borrowed from the table); NULL: all
     uint64_t n_units;
     size_t n_labels, n_available; // classes with both labels
     struct bv_class_result *classes;
@@ -68,6 +69,7 @@ struct bv_level_options {
     const bool *has_truth;
     const char *folder;       // for scratch files
     bool mean;                // groups by the mean of their images' scores, not the largest
+    uint8_t stratum;          // of images, or BV_NO_STRATUM: all
     size_t n_bootstrap;       // replicates; 0: no bootstrap
     const double *thresholds; // [n_labels], NaN where none; NULL: 0.5 for probabilities
     const struct bv_calibration *calibrations; // [n_labels] or NULL

@@ -11,7 +11,7 @@ static void put_interval(struct bv_csv_writer *w, const struct bv_interval *i)
 
 static void put_header(struct bv_csv_writer *w)
 {
-    static const char *const first[] = {"unit", "class", "n", "positives", "negatives"};
+    static const char *const first[] = {"unit", "stratum", "class", "n", "positives", "negatives"};
     static const char *const last[] = {
         "threshold",           "auroc_delong_low",    "auroc_delong_high",    "auroc_chexzero_low",
         "auroc_chexzero_high", "auroc_bootstrap_low", "auroc_bootstrap_high", "auroc_patient_low",
@@ -25,9 +25,11 @@ static void put_header(struct bv_csv_writer *w)
     bv_csv_end(w);
 }
 
-static void put_class(struct bv_csv_writer *w, const char *unit, const struct bv_class_result *c)
+static void put_class(struct bv_csv_writer *w, const struct bv_level_result *l,
+                      const struct bv_class_result *c)
 {
-    bv_csv_put(w, unit);
+    bv_csv_put(w, bv_unit_name(l->unit));
+    bv_csv_put(w, l->stratum);
     bv_csv_put(w, c->label);
     bv_csv_put_integer(w, (int64_t)c->n);
     bv_csv_put_integer(w, (int64_t)c->positives);
@@ -48,6 +50,7 @@ static void put_average(struct bv_csv_writer *w, const struct bv_level_result *l
 {
     const struct bv_interval none = {NAN, NAN, NAN, 0};
     bv_csv_put(w, bv_unit_name(l->unit));
+    bv_csv_put(w, l->stratum);
     bv_csv_put(w, name);
     bv_csv_put_integer(w, (int64_t)l->n_units);
     bv_csv_put(w, NULL);
@@ -69,7 +72,7 @@ void bv_results_csv(const struct bv_results *r, FILE *stream)
     for (size_t i = 0; i < r->n_levels; i++) {
         const struct bv_level_result *l = &r->levels[i];
         for (size_t c = 0; c < l->n_labels; c++)
-            put_class(&writer, bv_unit_name(l->unit), &l->classes[c]);
+            put_class(&writer, l, &l->classes[c]);
         put_average(&writer, l, "(macro)", &l->macro, &l->macro_auroc);
         put_average(&writer, l, "(micro)", &l->micro, NULL);
     }

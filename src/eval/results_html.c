@@ -267,14 +267,20 @@ enum bv_status bv_results_html(const struct bv_results *r, FILE *f, struct bv_er
     put_facts(f, r);
     for (size_t i = 0; i < r->n_levels; i++) {
         const struct bv_level_result *l = &r->levels[i];
-        (void)fprintf(f, "<h2>By %s</h2><p class=\"soft\">%llu %s</p>", bv_unit_name(l->unit),
-                      (unsigned long long)l->n_units,
+        (void)fprintf(f, "<h2>By %s", bv_unit_name(l->unit));
+        if (l->stratum) {
+            (void)fputs(": ", f);
+            bv_put_html(f, bv_json_string(json_object_get(r->setup, "data"), "stratum_column", ""));
+            (void)fputs(" ", f);
+            bv_put_html(f, l->stratum);
+        }
+        (void)fprintf(f, "</h2><p class=\"soft\">%llu %s</p>", (unsigned long long)l->n_units,
                       l->unit == BV_UNIT_STUDY     ? "studies"
                       : l->unit == BV_UNIT_PATIENT ? "patients"
                                                    : "images");
         put_class_table(f, l);
         put_decisions(f, r, l);
-        if (r->n_bootstrap)
+        if (r->n_bootstrap && !l->stratum)
             put_intervals(f, r, l);
     }
     (void)fputs("<h2>Classes</h2><p class=\"soft\">The points in these tables are chosen on this "

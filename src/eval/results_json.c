@@ -170,11 +170,19 @@ enum bv_status bv_results_json(const struct bv_results *r, json_t **metrics, str
     set(object, "calibration", r->calibration ? fitted(r->calibration) : json_null());
     set(object, "labels_without_column", labels_without_column(&r->levels[0]));
     set_level(object, r, &r->levels[0]);
+    json_t *strata = json_object();
     for (size_t i = 1; i < r->n_levels; i++) {
+        const struct bv_level_result *l = &r->levels[i];
         json_t *level = json_object();
-        set_level(level, r, &r->levels[i]);
-        set(object, bv_unit_name(r->levels[i].unit), level);
+        set_level(level, r, l);
+        if (l->stratum)
+            set(strata, l->stratum, level);
+        else
+            set(object, bv_unit_name(l->unit), level);
     }
+    if (json_object_size(strata))
+        (void)json_object_set(object, "strata", strata);
+    json_decref(strata);
     *metrics = object;
     return BV_OK;
 }

@@ -109,7 +109,7 @@ static enum bv_status allocate(struct bv_score_table *t, const char *folder, siz
 {
     size_t cells = 0, bytes = 0;
     if (room >= UINT32_MAX || !bv_mul_size(room, n_labels, &cells) ||
-        !bv_mul_size(cells, sizeof(double) + 1, &bytes) || !bv_add_size(bytes, 8 * room, &bytes))
+        !bv_mul_size(cells, sizeof(double) + 1, &bytes) || !bv_add_size(bytes, 9 * room, &bytes))
         return bv_fail(err, BV_ERR_LIMIT, "more than 2^32 images in one evaluation");
     BV_TRY(bv_scratch_create(&t->scratch, folder, bytes, err));
     t->room = room;
@@ -118,6 +118,7 @@ static enum bv_status allocate(struct bv_score_table *t, const char *folder, siz
     t->patients = (uint32_t *)(t->scores + cells);
     t->studies = t->patients + room;
     t->truth = (uint8_t *)(t->studies + room);
+    t->strata = t->truth + cells;
     return BV_OK;
 }
 
@@ -128,6 +129,30 @@ static enum bv_status number_of(struct bv_group_ids *ids, const char *id, uint64
     char own[32];
     (void)snprintf(own, sizeof own, "\x01%" PRIu64, index);
     return bv_group_ids_number(ids, id ? id : own, number, NULL, err);
+}
+
+// A stratum's number by its name.
+static enum bv_status stratum_of(struct bv_score_table *t, const char *name, uint8_t *number,
+                                 struct bv_error *err)
+{
+    size_t i = 0;
+    *number = BV_NO_STRATUM;
+    if (!name)
+        return BV_OK;
+    while (i < t->n_strata && strcmp(t->stratum_names[i], name) != 0)
+        i++;
+    if (i == BV_MAX_STRATA)
+        return bv_fail(err, BV_ERR_LIMIT, "more than %d values in the column to report by",
+                       BV_MAX_STRATA);
+    if (i == t->n_strata) {
+        t->stratum_names[i] = strdup(name);
+        if (!t->stratum_names[i])
+            return bv_fail_nomem(err, "a stratum");
+        t->n_strata++;
+    }
+    t->stratum_sizes[i]++;
+    *number = (uint8_t)i;
+    return BV_OK;
 }
 
 static enum bv_status add_row(struct join *join, const struct bv_labelled_row *row,
@@ -149,6 +174,7 @@ static enum bv_status add_row(struct join *join, const struct bv_labelled_row *r
         BV_TRY(
             number_of(&join->studies, row->study ? key : NULL, row->index, &t->studies[at], err));
     }
+    BV_TRY(stratum_of(t, row->stratum, &t->strata[at], err));
     for (size_t l = 0; l < t->n_labels; l++) {
         t->scores[l * t->room + at] = record->scores[l];
         t->truth[l * t->room + at] = row->truth[l];
@@ -224,6 +250,8 @@ enum bv_status bv_score_table_join(struct bv_score_table *table, const char *fol
 void bv_score_table_free(struct bv_score_table *table)
 {
     bv_scratch_free(&table->scratch);
+    for (size_t i = 0; i < table->n_strata; i++)
+        free(table->stratum_names[i]);
     *table = (struct bv_score_table){0};
 }
 
@@ -268,26 +296,31 @@ static void gather(const struct bv_score_table *t, const uint32_t *numbers, size
 }
 
 // The units of one label that have a truth.
-static size_t collect(const struct bv_score_table *t, enum bv_unit unit, size_t label, bool mean,
-                      struct group *groups, struct bv_ranked_item *items)
+static size_t collect(const struct bv_score_table *t, enum bv_unit unit, uint8_t stratum,
+                      size_t label, bool mean, struct group *groups, struct bv_ranked_item *items)
 {
     size_t n = 0, n_units = bv_score_table_units(t, unit);
+    uint32_t number = 0;
     if (unit != BV_UNIT_IMAGE)
         gather(t, unit == BV_UNIT_STUDY ? t->studies : t->patients, label, mean, groups, n_units);
     for (size_t i = 0; i < n_units; i++) {
         const size_t cell = label * t->room + i;
+        if (unit == BV_UNIT_IMAGE && stratum != BV_NO_STRATUM && t->strata[i] != stratum)
+            continue;
         double score = unit == BV_UNIT_IMAGE ? t->scores[cell] : groups[i].score;
         uint8_t truth = unit == BV_UNIT_IMAGE ? t->truth[cell] : groups[i].truth;
         if (truth != BV_TRUTH_NONE)
-            items[n++] = (struct bv_ranked_item){score, (uint32_t)i, truth == BV_TRUTH_POSITIVE};
+            items[n++] = (struct bv_ranked_item){score, number, truth == BV_TRUTH_POSITIVE};
+        number++;
     }
     bv_ranked_sort(items, n);
     return n;
 }
 
-enum bv_status bv_score_table_rank(const struct bv_score_table *t, enum bv_unit unit, bool mean,
-                                   const char *folder, struct bv_scratch *scratch,
-                                   struct bv_ranked *lists, struct bv_error *err)
+enum bv_status bv_score_table_rank(const struct bv_score_table *t, enum bv_unit unit,
+                                   uint8_t stratum, bool mean, const char *folder,
+                                   struct bv_scratch *scratch, struct bv_ranked *lists,
+                                   struct bv_error *err)
 {
     struct bv_scratch made = {0};
     size_t n_units = bv_score_table_units(t, unit), cells = 0, bytes = 0;
@@ -301,7 +334,7 @@ enum bv_status bv_score_table_rank(const struct bv_score_table *t, enum bv_unit 
     for (size_t l = 0; status == BV_OK && l < t->n_labels; l++) {
         struct bv_ranked_item *items =
             made.data ? (struct bv_ranked_item *)made.data + l * n_units : NULL;
-        lists[l] = (struct bv_ranked){items, collect(t, unit, l, mean, groups, items)};
+        lists[l] = (struct bv_ranked){items, collect(t, unit, stratum, l, mean, groups, items)};
     }
     free(groups);
     if (status == BV_OK)

@@ -8,6 +8,8 @@
 #include "eval/ranked.h"
 #include "eval/scratch.h"
 
+enum { BV_MAX_STRATA = 64, BV_NO_STRATUM = 255 };
+
 struct bv_score_table {
     struct bv_scratch scratch; // owns the arrays
     size_t n_rows, n_labels;
@@ -15,6 +17,10 @@ struct bv_score_table {
     uint8_t *truth;     // [n_labels][room]
     uint32_t *patients; // [room] numbers; rows without a patient are one of their own
     uint32_t *studies;  // [room] likewise
+    uint8_t *strata;    // [room] numbers; BV_NO_STRATUM without a value
+    char *stratum_names[BV_MAX_STRATA];  // owned
+    size_t stratum_sizes[BV_MAX_STRATA]; // images
+    size_t n_strata;
     size_t room, n_patients, n_studies;
     bool has_patients, has_studies;
     uint64_t n_failed; // rows left out
@@ -46,11 +52,13 @@ enum bv_unit { BV_UNIT_IMAGE, BV_UNIT_STUDY, BV_UNIT_PATIENT };
 const char *bv_unit_name(enum bv_unit unit); // "image", …
 size_t bv_score_table_units(const struct bv_score_table *table, enum bv_unit unit);
 
-// The ranked items of every label for a unit. A study's or patient's score is the largest of its
+// The ranked items of every label for a unit; for images, of one stratum or of all (BV_NO_STRATUM).
+// Units are numbered within the stratum. A study's or patient's score is the largest of its
 // images (or their mean), its truth positive if that of any image is, negative if otherwise that of
 // any image is. lists [n_labels]; the items live in scratch, which the caller frees.
-enum bv_status bv_score_table_rank(const struct bv_score_table *table, enum bv_unit unit, bool mean,
-                                   const char *folder, struct bv_scratch *scratch,
-                                   struct bv_ranked *lists, struct bv_error *err);
+enum bv_status bv_score_table_rank(const struct bv_score_table *table, enum bv_unit unit,
+                                   uint8_t stratum, bool mean, const char *folder,
+                                   struct bv_scratch *scratch, struct bv_ranked *lists,
+                                   struct bv_error *err);
 
 #endif

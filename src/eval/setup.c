@@ -50,12 +50,13 @@ enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options 
     BV_TRY(digest_of(o->path, digest, err));
     BV_TRY(count_rows(o, &rows, err));
     json_t *made = json_pack(
-        "{s:{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, s:I}", "data",
-        "path", o->path, "sha256", digest, "rows", (json_int_t)rows, "root", o->root, "path_column",
-        o->path_column, "patient_column", o->patient_column, "study_column", o->study_column,
-        "list_column", o->list_column, "where", strings(o->where, o->n_where), "labels",
-        strings(o->labels, o->n_labels), "uncertain", uncertain_names[o->uncertain], "blank",
-        o->blank_is_zero ? "zero" : "ignore", "model", model, "block", (json_int_t)block);
+        "{s:{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, s:I}",
+        "data", "path", o->path, "sha256", digest, "rows", (json_int_t)rows, "root", o->root,
+        "path_column", o->path_column, "patient_column", o->patient_column, "study_column",
+        o->study_column, "stratum_column", o->stratum_column, "list_column", o->list_column,
+        "where", strings(o->where, o->n_where), "labels", strings(o->labels, o->n_labels),
+        "uncertain", uncertain_names[o->uncertain], "blank", o->blank_is_zero ? "zero" : "ignore",
+        "model", model, "block", (json_int_t)block);
     if (!made)
         return bv_fail(err, BV_ERR_ARG, "%s: a name or path is not UTF-8", o->path);
     *setup = made;
@@ -85,6 +86,7 @@ enum bv_status bv_setup_dataset(const json_t *setup, const char *data_path, stru
         .path_column = bv_json_string(data, "path_column", NULL),
         .patient_column = bv_json_string(data, "patient_column", NULL),
         .study_column = bv_json_string(data, "study_column", NULL),
+        .stratum_column = bv_json_string(data, "stratum_column", NULL),
         .list_column = bv_json_string(data, "list_column", NULL),
         .blank_is_zero = strcmp(bv_json_string(setup, "blank", ""), "zero") == 0};
     BV_TRY(bv_uncertain_parse(bv_json_string(setup, "uncertain", ""), &made.uncertain, err));

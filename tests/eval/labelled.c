@@ -130,6 +130,11 @@ static void test_columns(void **state)
     o.where = where;
     o.n_where = 1;
     expect_failure(state, "path,Edema\n", o, "no column \"split\"");
+    o.n_where = 0;
+    o.stratum_column = "view";
+    expect_failure(state, "path,Edema\n", o, "no column \"view\"");
+    o.stratum_column = NULL;
+    o.n_where = 1;
     o.where = no_equals;
     expect_failure(state, "path,Edema\n", o, "COLUMN=VALUE");
 }
