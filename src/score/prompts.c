@@ -79,22 +79,23 @@ static const json_t *class_prompts(const json_t *set, const char *kind, const ch
     return NULL;
 }
 
-static enum bv_status copy_prompts(struct bv_arena *arena, const json_t *prompts,
-                                   struct bv_label *label, struct bv_error *err)
+static enum bv_status copy_prompts(struct bv_arena *arena, const json_t *prompts, const char ***out,
+                                   size_t *n_out, struct bv_error *err)
 {
     size_t i;
     const json_t *prompt;
-    label->n_positive = json_array_size(prompts);
-    label->positive = bv_arena_array(arena, label->n_positive + 1, sizeof *label->positive);
-    if (!label->positive)
+    const char **list = bv_arena_array(arena, json_array_size(prompts) + 1, sizeof *list);
+    if (!list)
         return bv_fail_nomem(err, "prompts");
     json_array_foreach(prompts, i, prompt)
     {
         const char *text = json_string_value(prompt);
-        label->positive[i] = bv_arena_strdup(arena, text ? text : "");
-        if (!label->positive[i])
+        list[i] = bv_arena_strdup(arena, text ? text : "");
+        if (!list[i])
             return bv_fail_nomem(err, "prompts");
     }
+    *out = list;
+    *n_out = json_array_size(prompts);
     return BV_OK;
 }
 
@@ -196,7 +197,11 @@ static enum bv_status add_label(struct bv_labels *labels, struct slice line, con
             BV_TRY(expand(&labels->arena, negative, label.positive, label.n_positive,
                           &label.negative, &label.n_negative, err));
     } else if (class) {
-        BV_TRY(copy_prompts(&labels->arena, class, &label, err));
+        const json_t *positive = json_is_object(class) ? json_object_get(class, "positive") : class;
+        BV_TRY(copy_prompts(&labels->arena, positive, &label.positive, &label.n_positive, err));
+        BV_TRY(copy_prompts(&labels->arena, json_object_get(class, "negative"), &label.negative,
+                            &label.n_negative, err));
+        label.negated = false;
     } else if (grid) {
         BV_TRY(expand_grid(&labels->arena, grid, &label, err));
     } else {
