@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/context.h"
+#include "cpu/cpu.h"
 #include "model/card.h"
 #include "model/golden.h"
 #include "model/import.h"
@@ -181,8 +182,12 @@ enum bv_status bv_devices(struct bv_context *context, char **json)
 {
     struct bv_error *err = bv_begin(context);
     json_t *list = json_array();
-    (void)json_array_append_new(
-        list, json_pack("{s:s, s:i}", "device", "cpu", "processors", bv_processor_count()));
+    (void)json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:[s]}", "device", "cpu",
+                                                "processors", bv_processor_count(), "instructions",
+                                                bv_cpu_instructions(), "precisions", "f32"));
+    json_t *precisions = json_object_get(json_array_get(list, 0), "precisions");
+    for (int i = 0; i < 2 && bv_cpu_has_low_precision(); i++)
+        (void)json_array_append_new(precisions, json_string(i == 0 ? "bf16" : "int8"));
     struct bv_vk_device_info *devices = NULL;
     int n = 0;
     if (bv_vk_built() && bv_vk_list_devices(&devices, &n, NULL) == BV_OK)

@@ -180,6 +180,16 @@ enum bv_status bv_cpu_create_precision(struct bv_backend **backend, struct bv_we
                    precision, bv_cpu_isa()->name);
 }
 
+const char *bv_cpu_instructions(void)
+{
+    return bv_cpu_isa()->name;
+}
+
+bool bv_cpu_has_low_precision(void)
+{
+    return bv_cpu_isa()->to_bf16 != NULL;
+}
+
 enum bv_status bv_cpu_create_reference(struct bv_backend **backend, struct bv_weights *weights,
                                        struct bv_error *err)
 {

@@ -19,6 +19,13 @@ enum bv_status bv_cpu_create_precision(struct bv_backend **backend, struct bv_we
                                        struct bv_pool *pool, const char *precision,
                                        struct bv_error *err);
 
+// Which of the built instruction sets this processor gets: "avx512bf16", "avx512", "avx2" or
+// "portable". The environment variable BIOVL_CPU, read once, names the most to use.
+const char *bv_cpu_instructions(void);
+
+// Whether bv_cpu_create_precision() offers bf16 and int8 here.
+bool bv_cpu_has_low_precision(void);
+
 // The same with the reference kernels of src/op only: slow, for tests and `verify`.
 enum bv_status bv_cpu_create_reference(struct bv_backend **backend, struct bv_weights *weights,
                                        struct bv_error *err);
