@@ -15,7 +15,7 @@ struct eval {
     struct strings where;
     const char *labels, *templates, *shard, *blank, *aggregate, *fit_thresholds;
     int batch, workers, bootstrap;
-    bool resume, same_data, no_bootstrap, quiet;
+    bool resume, same_data, no_bootstrap, quiet, match;
 };
 
 // ---- Progress: images done, rate and remaining time, on a terminal only ----
@@ -119,27 +119,41 @@ static int report_counts(const struct bv_eval_counts *c, const char *folder)
     return c->failed < c->done ? EXIT_SOME_FAILED : EXIT_INPUT;
 }
 
-static enum bv_status run_and_finish(const struct opened *o, struct bv_zero_shot *z,
+// What is open while images are scored; zero_shot is NULL with --match.
+struct job {
+    struct opened opened;
+    struct bv_zero_shot *zero_shot;
+    char *labels, *templates; // texts of the files
+    size_t labels_size;
+};
+
+static enum bv_status run_and_finish(const struct eval *e, struct job *job,
                                      const struct bv_eval_options *options,
                                      struct bv_eval_counts *counts)
 {
     struct meter meter = {.shown = false};
     struct bv_eval_options own = *options;
+    enum bv_status status = BV_OK;
     (void)clock_gettime(CLOCK_MONOTONIC, &meter.began);
     if (isatty(STDERR_FILENO)) {
         own.progress = show;
         own.progress_arg = &meter;
     }
-    enum bv_status status = bv_eval_run(z, &own, counts);
+    if (job->zero_shot)
+        status = bv_eval_run(job->zero_shot, &own, counts);
+    else
+        status = bv_eval_run_match(job->opened.engine, job->labels, job->labels_size, e->labels,
+                                   job->templates, &own, counts);
     clear(&meter);
-    if (status == BV_OK && own.n_shards <= 1)
-        status = bv_eval_finish(o->context, &own, counts);
+    if (status == BV_OK && own.n_shards <= 1) {
+        own.data = NULL; // where it was
+        status = bv_eval_finish(job->opened.context, &own, counts);
+    }
     return status;
 }
 
 // Evaluates the file that thresholds are fitted on in a folder below the main one.
-static enum bv_status fit_thresholds(const struct eval *e, const struct opened *o,
-                                     struct bv_zero_shot *z, char *path, size_t room)
+static enum bv_status fit_thresholds(const struct eval *e, struct job *job, char *path, size_t room)
 {
     char folder[4000];
     struct bv_eval_options options = e->options;
@@ -148,57 +162,64 @@ static enum bv_status fit_thresholds(const struct eval *e, const struct opened *
     (void)snprintf(path, room, "%s/thresholds.json", folder);
     options.data = e->fit_thresholds;
     options.folder = folder;
-    return run_and_finish(o, z, &options, &counts);
+    return run_and_finish(e, job, &options, &counts);
 }
 
-static int evaluate(struct eval *e, const struct opened *o, struct bv_zero_shot *z)
+static int evaluate(struct eval *e, struct job *job)
 {
     char thresholds[4096];
     struct bv_eval_counts counts = {0};
     enum bv_status status = BV_OK;
     if (e->fit_thresholds) {
-        status = fit_thresholds(e, o, z, thresholds, sizeof thresholds);
+        status = fit_thresholds(e, job, thresholds, sizeof thresholds);
         e->options.thresholds = thresholds;
     }
     if (status == BV_OK)
-        status = run_and_finish(o, z, &e->options, &counts);
+        status = run_and_finish(e, job, &e->options, &counts);
     if (status != BV_OK)
-        return (int)report_failure(o->context, status);
+        return (int)report_failure(job->opened.context, status);
     if (e->options.n_shards > 1 && !e->quiet)
         (void)fprintf(stderr, "biovl: shard done; when all are: biovl eval merge %s\n",
                       e->options.folder);
     return report_counts(&counts, e->options.folder);
 }
 
+// EXIT_OK, or the code after the reason was printed.
+static int open_job(const struct eval *e, struct job *job)
+{
+    size_t templates_size = 0;
+    job->labels = read_text(e->labels, &job->labels_size);
+    if (job->labels && e->templates)
+        job->templates = read_text(e->templates, &templates_size);
+    if (!job->labels || (e->templates && !job->templates))
+        return EXIT_INPUT;
+    enum bv_status status = open_model(&job->opened, &e->model, true);
+    if (status != BV_OK)
+        return (int)exit_code_of(status);
+    if (e->match)
+        return EXIT_OK;
+    status = bv_zero_shot_open(job->opened.engine, job->labels, job->labels_size, e->labels,
+                               job->templates, &job->zero_shot);
+    if (status != BV_OK)
+        return (int)report_failure(job->opened.context, status);
+    if (bv_zero_shot_warning(job->zero_shot))
+        (void)fprintf(stderr, "biovl: warning: %s\n", bv_zero_shot_warning(job->zero_shot));
+    return EXIT_OK;
+}
+
 static int run(struct eval *e)
 {
-    struct opened o = {0};
-    struct bv_zero_shot *z = NULL;
-    size_t labels_size = 0, templates_size = 0;
-    char *labels = read_text(e->labels, &labels_size), *templates = NULL;
-    int code = EXIT_INPUT;
-    if (labels && e->templates)
-        templates = read_text(e->templates, &templates_size);
-    if (labels && (!e->templates || templates)) {
-        enum bv_status status = open_model(&o, &e->model, true);
-        code = (int)exit_code_of(status);
-        if (status == BV_OK) {
-            status = bv_zero_shot_open(o.engine, labels, labels_size, e->labels, templates, &z);
-            if (status != BV_OK)
-                code = (int)report_failure(o.context, status);
-        }
-    }
-    if (z) {
+    struct job job = {.labels = NULL};
+    int code = open_job(e, &job);
+    if (code == EXIT_OK) {
         if (!e->quiet)
-            print_research_notice(&o);
-        if (bv_zero_shot_warning(z))
-            (void)fprintf(stderr, "biovl: warning: %s\n", bv_zero_shot_warning(z));
-        code = evaluate(e, &o, z);
+            print_research_notice(&job.opened);
+        code = evaluate(e, &job);
     }
-    bv_zero_shot_close(&z);
-    close_model(&o);
-    free(templates);
-    free(labels);
+    bv_zero_shot_close(&job.zero_shot);
+    close_model(&job.opened);
+    free(job.templates);
+    free(job.labels);
     return code;
 }
 
@@ -269,6 +290,7 @@ static int run_data(int argc, char **argv)
         {"--output|-o", OPTION_STRING, &o->folder, "DIR", "folder for everything that is written"},
         {"--templates", OPTION_STRING, &e.templates, "FILE",
          "prompt set (JSON) instead of the model's own"},
+        {"--match", OPTION_FLAG, &e.match, NULL, "score by a fusion encoder's image-text matching"},
         {"--path-col", OPTION_STRING, &o->path_column, "NAME", "column of the image paths"},
         {"--patient-col", OPTION_STRING, &o->patient_column, "NAME", "column of the patients"},
         {"--study-col", OPTION_STRING, &o->study_column, "NAME", "column of the studies"},

@@ -57,6 +57,14 @@ BV_API enum bv_status bv_eval_run(struct bv_zero_shot *zero_shot,
                                   const struct bv_eval_options *options,
                                   struct bv_eval_counts *counts);
 
+// The same with a fusion encoder: a label's score is the probability that its prompts match the
+// image. labels, n_bytes, name and templates as of bv_zero_shot_open(). BV_ERR_ARG when the model
+// has no matching head or reads detector regions.
+BV_API enum bv_status bv_eval_run_match(struct bv_engine *engine, const char *labels,
+                                        size_t n_bytes, const char *name, const char *templates,
+                                        const struct bv_eval_options *options,
+                                        struct bv_eval_counts *counts);
+
 // Joins the journals of all shards in folder and writes predictions.csv, errors.csv, metrics.json,
 // metrics.csv, thresholds.json and report.html. BV_ERR_ARG when a shard or row is missing, or data
 // (default: the file evaluated) has changed.

@@ -6,22 +6,22 @@
 
 #include "api/context.h"
 #include "eval/evaluation.h"
+#include "eval/match_scorer.h"
 #include "eval/model_scorer.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 4096, MAX_WORKERS = 256, DEFAULT_REPLICATES = 1000 };
 
 // What the results say of the model.
-static json_t *describe(const struct bv_zero_shot *z)
+static json_t *describe(const struct bv_engine *engine, const struct bv_labels *labels,
+                        const char *score_kind)
 {
-    const struct bv_engine *engine = z->engine;
     const struct bv_model *m = bv_session_model(engine->session);
-    const struct bv_scoring *scoring = bv_classifier_scoring(z->classifier);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s*, s:s*}", "name",
                      m->name, "sha256", m->digest, "preset", bv_recipe_intensity(m->recipe),
                      "device", bv_engine_device(engine), "precision", bv_engine_precision(engine),
-                     "prompts", "set", z->labels.set, "sha256", z->labels.digest, "score_kind",
-                     bv_score_rule_name(scoring->rule), "version", BIOVL_VERSION, "notice",
-                     bv_model_notice(m), "fallback", bv_engine_fallback(engine));
+                     "prompts", "set", labels->set, "sha256", labels->digest, "score_kind",
+                     score_kind, "version", BIOVL_VERSION, "notice", bv_model_notice(m), "fallback",
+                     bv_engine_fallback(engine));
 }
 
 static struct bv_eval_counts public_counts(const struct bv_evaluation_counts *c)
@@ -37,14 +37,14 @@ static void forward(void *arg, const struct bv_evaluation_counts *counts)
 }
 
 // On a CPU the encoder needs the processors itself; beside a GPU they are free for decoding.
-static int default_workers(const struct bv_zero_shot *z)
+static int default_workers(const struct bv_engine *engine)
 {
     int n = bv_processor_count();
-    bool on_cpu = strncmp(bv_engine_device(z->engine), "vulkan", 6) != 0;
+    bool on_cpu = strncmp(bv_engine_device(engine), "vulkan", 6) != 0;
     return on_cpu ? (n + 1) / 2 : n < 16 ? n : 16;
 }
 
-static enum bv_status read_options(const struct bv_eval_options *o, struct bv_zero_shot *z,
+static enum bv_status read_options(const struct bv_eval_options *o, const struct bv_engine *engine,
                                    struct bv_evaluation_run *run, struct bv_error *err)
 {
     if (!o->data || !o->folder)
@@ -71,7 +71,7 @@ static enum bv_status read_options(const struct bv_eval_options *o, struct bv_ze
     run->n_shards = o->n_shards ? o->n_shards : 1;
     run->resume = o->resume != 0;
     run->block = o->batch ? o->batch : DEFAULT_BATCH;
-    run->n_workers = o->workers ? o->workers : default_workers(z);
+    run->n_workers = o->workers ? o->workers : default_workers(engine);
     if (o->progress) {
         run->progress = forward;
         run->progress_arg = (void *)(uintptr_t)o;
@@ -79,34 +79,75 @@ static enum bv_status read_options(const struct bv_eval_options *o, struct bv_ze
     return BV_OK;
 }
 
+// Runs an evaluation with any scorer.
+static enum bv_status run_scorer(struct bv_engine *engine, const struct bv_labels *labels,
+                                 const char *score_kind, const struct bv_scorer *scorer,
+                                 const struct bv_eval_options *options,
+                                 struct bv_eval_counts *counts, struct bv_error *err)
+{
+    struct bv_evaluation_run run = {.data.n_labels = labels->n};
+    struct bv_evaluation_counts made = {0};
+    BV_TRY(read_options(options, engine, &run, err));
+    json_t *description = describe(engine, labels, score_kind);
+    const char **names = calloc(labels->n, sizeof *names);
+    enum bv_status status = BV_OK;
+    if (!description || !names)
+        status = bv_fail_nomem(err, "an evaluation");
+    for (size_t i = 0; names && i < labels->n; i++)
+        names[i] = labels->items[i].name;
+    run.data.labels = names;
+    run.model = description;
+    if (status == BV_OK)
+        status = bv_evaluation_run(&run, scorer, &made, err);
+    json_decref(description);
+    free(names);
+    if (status == BV_OK)
+        *counts = public_counts(&made);
+    return status;
+}
+
 enum bv_status bv_eval_run(struct bv_zero_shot *z, const struct bv_eval_options *options,
                            struct bv_eval_counts *counts)
 {
     struct bv_error *err = bv_begin(z->engine->context);
-    struct bv_evaluation_run run = {.data.n_labels = z->labels.n};
-    struct bv_evaluation_counts made = {0};
     struct bv_model_scorer model = {.session = z->engine->session,
                                     .classifier = z->classifier,
                                     .dim = bv_classifier_dim(z->classifier)};
     struct bv_scorer scorer;
-    BV_TRY(read_options(options, z, &run, err));
-    json_t *description = describe(z);
-    const char **labels = calloc(z->labels.n, sizeof *labels);
-    enum bv_status status = BV_OK;
-    if (!description || !labels)
-        status = bv_fail_nomem(err, "an evaluation");
-    for (size_t i = 0; labels && i < z->labels.n; i++)
-        labels[i] = z->labels.items[i].name;
-    run.data.labels = labels;
-    run.model = description;
     bv_model_scorer_init(&model, &scorer);
-    if (status == BV_OK)
-        status = bv_evaluation_run(&run, &scorer, &made, err);
+    enum bv_status status = run_scorer(
+        z->engine, &z->labels, bv_score_rule_name(bv_classifier_scoring(z->classifier)->rule),
+        &scorer, options, counts, err);
     bv_model_scorer_free(&model);
-    json_decref(description);
-    free(labels);
+    return status;
+}
+
+enum bv_status bv_eval_run_match(struct bv_engine *engine, const char *labels_text, size_t n_bytes,
+                                 const char *name, const char *templates,
+                                 const struct bv_eval_options *options,
+                                 struct bv_eval_counts *counts)
+{
+    struct bv_error *err = bv_begin(engine->context);
+    const struct bv_model *model = bv_session_model(engine->session);
+    struct bv_labels labels = {0};
+    struct bv_match_scorer *match = NULL;
+    struct bv_scorer scorer;
+    json_t *prompts = json_incref(json_object_get(model->card, "prompts"));
+    enum bv_status status = BV_OK;
+    if (templates) {
+        json_decref(prompts);
+        prompts = NULL;
+        status = bv_json_parse(&prompts, templates, strlen(templates), "templates", err);
+    }
     if (status == BV_OK)
-        *counts = public_counts(&made);
+        status = bv_labels_parse(&labels, labels_text, n_bytes, name, prompts, err);
+    if (status == BV_OK)
+        status = bv_match_scorer_create(&match, engine->session, &labels, &scorer, err);
+    if (status == BV_OK)
+        status = run_scorer(engine, &labels, BV_MATCH_SCORE_KIND, &scorer, options, counts, err);
+    bv_match_scorer_destroy(&match);
+    bv_labels_free(&labels);
+    json_decref(prompts);
     return status;
 }
 

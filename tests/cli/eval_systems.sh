@@ -34,4 +34,26 @@ $(ls "$data"/gloria/small_*.ckpt) $data/vocab/small-cased-vocab.txt
 $data/medclip/small-medclip-vit
 $data/medclip/small-medclip-resnet
 EOF
+
+# A fusion encoder, by its matching head.
+name=m3ae
+mkdir "$work/roberta"
+cp "$data/vocab/small-roberta-vocab.json" "$work/roberta/vocab.json"
+cp "$data/vocab/small-roberta-merges.txt" "$work/roberta/merges.txt"
+expect 0 "$biovl" convert "$data/m3ae/small_m3ae.ckpt" -o "$work/$name.safetensors" \
+    --vocab "$work/roberta/vocab.json"
+if [ -e "$work/$name.safetensors" ]; then
+    expect 0 "$biovl" eval "$work/data.csv" --labels "$work/labels.txt" -o "$work/$name" --match \
+        --model "$work/$name.safetensors" --device cpu --no-bootstrap
+    grep -q '"score_kind": "match_probability"' "$work/$name/metrics.json" || fail "kind of score"
+    python3 - "$work/$name/predictions.csv" <<'EOF' || fail "matching probabilities"
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+values = [float(row[label]) for row in rows for label in ("Edema", "Pleural Effusion")]
+assert len(values) > 6 and all(0 < v < 1 for v in values) and len(set(values)) > 3, values
+EOF
+    expect 2 "$biovl" eval "$work/data.csv" --labels "$work/labels.txt" -o "$work/no" --match \
+        --model "$work/small-medclip-vit.safetensors" --device cpu
+    says 'no image-text matching head'
+fi
 finish
