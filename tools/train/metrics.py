@@ -1,34 +1,51 @@
-"""AUROC and its bootstrap interval over groups of images of one patient."""
+"""AUROC, and its bootstrap over groups of images of one patient."""
 
 import numpy as np
 
 
-def auroc(score, truth):
-    """Area under the ROC curve with ties counted half; NaN where one class is absent."""
+def auroc(score, truth, weight=None):
+    """Area under the ROC curve, ties counted half; NaN where one class is absent.
+
+    score, truth: [N]. weight: None, or [B,N] how often each row counts in each of B resamples;
+    then the result is [B], else a number."""
     truth = np.asarray(truth, bool)
-    n_pos, n_neg = truth.sum(), (~truth).sum()
-    if n_pos == 0 or n_neg == 0:
-        return float("nan")
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(counts) - (counts - 1) / 2
-    return float((mean_rank[inverse][truth].sum() - n_pos * (n_pos + 1) / 2) / (n_pos * n_neg))
+    counts = np.ones((1, len(truth))) if weight is None else weight
+    order = np.argsort(score, kind="stable")
+    starts = np.unique(np.asarray(score)[order], return_index=True)[1]
+    positive = np.add.reduceat((counts * truth)[:, order], starts, axis=1, dtype=float)
+    negative = np.add.reduceat((counts * ~truth)[:, order], starts, axis=1, dtype=float)
+    below = np.cumsum(negative, axis=1) - negative / 2
+    pairs = positive.sum(axis=1) * negative.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        area = (positive * below).sum(axis=1) / pairs
+    return float(area[0]) if weight is None else area
 
 
-def fold_auroc(score, truth, fold):
-    """Mean over folds of the AUROC within a fold: scores of different models are never ranked
+def fold_auroc(score, truth, fold, weight):
+    """Mean over folds of the AUROC within a fold, [B]: scores of different models are never ranked
     against each other. A fold without both classes does not count."""
-    areas = [auroc(score[fold == k], truth[fold == k]) for k in np.unique(fold)]
-    areas = [a for a in areas if a == a]
-    return float(np.mean(areas)) if areas else float("nan")
+    areas = np.array(
+        [auroc(score[fold == k], truth[fold == k], weight[:, fold == k]) for k in np.unique(fold)]
+    )
+    known = ~np.isnan(areas)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, areas, 0).sum(axis=0) / known.sum(axis=0)
 
 
-def bootstrap(statistic, groups, n=1000, seed=0):
-    """95 % percentile interval of statistic(rows), groups drawn with replacement."""
-    rng = np.random.default_rng(seed)
+def resamples(groups, n, seed=0):
+    """How often each row counts: [1 + n, rows]. The first line counts each row once; the others
+    draw whole groups with replacement."""
     names, inverse = np.unique(groups, return_inverse=True)
-    rows = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
-    values = []
-    for _ in range(n):
-        pick = rng.integers(len(names), size=len(names))
-        values.append(statistic(np.concatenate([rows[i] for i in pick])))
-    return np.nanpercentile(np.array(values), [2.5, 97.5], axis=0)
+    rng = np.random.default_rng(seed)
+    draws = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n)
+    return np.concatenate([np.ones((1, len(inverse)), int), draws[:, inverse]])
+
+
+def interval(values):
+    """{auroc, low, high} of [1 + n] values: the first is the estimate, the others resampled."""
+    low, high = np.nanpercentile(values[1:], [2.5, 97.5])
+    return {
+        "auroc": round(float(values[0]), 4),
+        "low": round(float(low), 4),
+        "high": round(float(high), 4),
+    }

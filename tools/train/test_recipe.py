@@ -73,13 +73,22 @@ class Metrics(unittest.TestCase):
         self.assertEqual(metrics.auroc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1]), 0.75)
         self.assertEqual(metrics.auroc([1.0, 1.0], [0, 1]), 0.5)
 
+    def test_weights_repeat_rows(self):
+        rng = np.random.default_rng(0)
+        score, truth = rng.integers(0, 9, 50), rng.random(50) < 0.4
+        weight = rng.integers(0, 3, (4, 50))
+        repeated = [metrics.auroc(np.repeat(score, w), np.repeat(truth, w)) for w in weight]
+        np.testing.assert_allclose(metrics.auroc(score, truth, weight), repeated)
+
     def test_scores_of_folds_are_not_ranked_together(self):
-        score, truth, fold = (
-            np.array([1, 2, 11, 12.0]),
-            np.array([0, 1, 0, 1]),
-            np.array([0, 0, 1, 1]),
-        )
-        self.assertEqual(metrics.fold_auroc(score, truth, fold), 1.0)
+        score, fold = np.array([1, 2, 11, 12.0]), np.array([0, 0, 1, 1])
+        truth = np.array([0, 1, 0, 1], bool)
+        self.assertEqual(metrics.fold_auroc(score, truth, fold, np.ones((1, 4)))[0], 1.0)
+
+    def test_resamples_keep_groups_together(self):
+        weight = metrics.resamples(np.array(["a", "b", "a", "c"]), 20)
+        np.testing.assert_array_equal(weight[:, 0], weight[:, 2])
+        np.testing.assert_array_equal(weight[0], 1)
 
 
 if __name__ == "__main__":
