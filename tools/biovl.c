@@ -9,6 +9,9 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"classify", "zero-shot scores of images for a list of labels", run_classify},
+    {"match", "how well texts match an image (fusion encoders)", run_match},
+    {"ask", "answers to a question about an image", run_ask},
+    {"segment", "a mask of what a text describes", run_segment},
     {"embed", "embeddings of images or texts", run_embed},
     {"preprocess", "exactly the pixels that an image encoder sees", run_preprocess},
     {"tokenize", "token ids of texts", run_tokenize},

@@ -1,0 +1,35 @@
+// fused.h: what match, ask and segment share: an image opened for a fusion encoder, JSON results.
+#ifndef BV_TOOLS_FUSED_H
+#define BV_TOOLS_FUSED_H
+
+#include <jansson.h>
+
+#include "biovl/fusion.h"
+#include "command.h"
+
+struct fused_options {
+    struct model_options model;
+    const char *regions;
+    bool json;
+};
+
+// clang-format off
+#define FUSED_OPTIONS(o)                                                                           \
+    {"--regions", OPTION_STRING, &(o)->regions, "FILE",                                            \
+     "detector regions (.npz, .safetensors: features [R,D], boxes [R,4]) for models that read them"}, \
+    MODEL_OPTIONS(&(o)->model),                                                                    \
+    {"--json", OPTION_FLAG, &(o)->json, NULL, "one JSON object"}
+// clang-format on
+
+// Opens the model, checks that it has the head, and opens the image. Failures are printed; returns
+// the exit code. *image stays NULL on failure.
+int open_fused(const struct fused_options *options, const char *path, const char *head,
+               struct opened *opened, struct bv_fused_image **image);
+
+// The object that results are added to; NULL after printing why not.
+json_t *fused_json(const struct opened *opened, const struct bv_fused_image *image);
+
+// Prints an object on one line and releases it; the exit code.
+int print_fused_json(json_t *object);
+
+#endif

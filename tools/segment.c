@@ -1,0 +1,82 @@
+// biovl segment: where in an image is what a text describes.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fused.h"
+
+struct segment {
+    struct fused_options fused;
+    const char *features, *mask, *overlay, *probabilities;
+};
+
+static int segment(const struct segment *s, const struct opened *o, struct bv_fused_image *image)
+{
+    float *mask = NULL;
+    int64_t shape[2] = {0};
+    enum bv_status status = bv_fused_image_segment(image, s->features, &mask, shape);
+    if (status == BV_OK)
+        status = bv_fused_image_write_mask(image, mask, s->mask, s->overlay);
+    if (status == BV_OK && s->probabilities)
+        status = bv_write_npy(o->context, s->probabilities, mask, 2, shape);
+    int code = EXIT_OK;
+    if (status != BV_OK) {
+        code = (int)report_failure(o->context, status);
+    } else {
+        size_t inside = 0, n = (size_t)(shape[0] * shape[1]);
+        for (size_t i = 0; i < n; i++)
+            inside += mask[i] > 0.5f;
+        print_research_notice(o);
+        json_t *object = s->fused.json ? fused_json(o, image) : NULL;
+        if (object) {
+            (void)json_object_set_new(object, "fraction", json_real((double)inside / (double)n));
+            (void)json_object_set_new(object, "height", json_integer(shape[0]));
+            (void)json_object_set_new(object, "width", json_integer(shape[1]));
+            code = print_fused_json(object);
+        } else {
+            printf("%s  %.2f%% of %lld x %lld pixels\n", s->mask, 100 * (double)inside / (double)n,
+                   (long long)shape[0], (long long)shape[1]);
+        }
+    }
+    bv_free(mask);
+    return code;
+}
+
+static int run(const struct segment *s, const char *path)
+{
+    struct opened o = {0};
+    struct bv_fused_image *image = NULL;
+    int code = open_fused(&s->fused, path, "segment", &o, &image);
+    if (image)
+        code = segment(s, &o, image);
+    bv_fused_image_close(&image);
+    close_model(&o);
+    return code;
+}
+
+int run_segment(int argc, char **argv)
+{
+    struct segment s = {.features = NULL};
+    const struct option options[] = {
+        {"--text-features", OPTION_STRING, &s.features, "FILE",
+         "token features of the text (.npz, .safetensors: features [T,D])"},
+        {"--output|-o", OPTION_STRING, &s.mask, "FILE.png", "the mask, black and white"},
+        {"--overlay", OPTION_STRING, &s.overlay, "FILE.png", "the image with the mask in red"},
+        {"--probabilities", OPTION_STRING, &s.probabilities, "FILE.npy", "float32 [H,W]"},
+        FUSED_OPTIONS(&s.fused),
+    };
+    const struct usage usage = {
+        "segment", "IMAGE --text-features FILE -o MASK.png [options]",
+        "A mask of what a text describes, in the resolution of the model (LViT).", options,
+        sizeof options / sizeof *options};
+    struct strings images = {0};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &images);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK) {
+        if (images.n != 1 || !s.features || !s.mask)
+            (void)fprintf(stderr, "usage: biovl segment %s\n", usage.synopsis);
+        else
+            code = run(&s, images.items[0]);
+    }
+    free_strings(&images);
+    return code;
+}
