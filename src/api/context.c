@@ -61,9 +61,10 @@ enum bv_status bv_json_text(json_t *value, char **text, struct bv_error *err)
 
 enum bv_status bv_build_info(char **json)
 {
-    json_t *info = json_pack(
-        "{s:s, s:s, s:{s:s, s:s, s:s, s:s}, s:b, s:s}", "version", BIOVL_VERSION, "compiler",
-        __VERSION__, "libraries", "dcmtk", BIOVL_DCMTK_VERSION, "openjpeg", opj_version(), "libpng",
-        png_get_libpng_ver(NULL), "jansson", jansson_version_str(), "vulkan", bv_vk_built(), "intended_use", "research");
+    json_t *info =
+        json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s}, s:b, s:s}", "version", BIOVL_VERSION,
+                  "compiler", __VERSION__, "libraries", "dcmtk", BIOVL_DCMTK_VERSION, "openjpeg",
+                  opj_version(), "libpng", png_get_libpng_ver(NULL), "jansson",
+                  jansson_version_str(), "vulkan", bv_vk_built(), "intended_use", "research");
     return bv_json_text(info, json, NULL);
 }

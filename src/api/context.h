@@ -39,4 +39,9 @@ enum bv_status bv_json_text(json_t *value, char **text, struct bv_error *err);
 enum bv_status bv_engine_run_image(struct bv_engine *engine, struct bv_image *image, float *out,
                                    struct bv_error *err);
 
+// Whether a tower ("image", "text") yields embeddings at all: fusion encoders need image and text
+// together, and BV_ERR_MODEL says what else the model can do. what: "images", for the message.
+enum bv_status bv_check_embeds(const struct bv_model *model, const char *tower, const char *what,
+                               struct bv_error *err);
+
 #endif

@@ -47,15 +47,14 @@ const char *bv_engine_fallback(const struct bv_engine *engine)
     return bv_session_fallback(engine->session);
 }
 
-// Whether a tower yields embeddings at all; fusion encoders need both image and text.
-static enum bv_status check_embeds(const struct bv_model *m, const char *tower, const char *what,
-                                   struct bv_error *err)
+enum bv_status bv_check_embeds(const struct bv_model *m, const char *tower, const char *what,
+                               struct bv_error *err)
 {
     char text[256];
     const json_t *outputs = json_object_get(json_object_get(m->card, tower), "outputs");
     if (!bv_model_has_fusion(m) || json_object_get(outputs, "global"))
         return BV_OK;
-    return bv_fail(err, BV_ERR_ARG,
+    return bv_fail(err, BV_ERR_MODEL,
                    "model \"%s\" is a fusion encoder and does not embed %s alone; "
                    "it can: %s",
                    m->name, what, bv_pair_abilities(m, text));
@@ -67,7 +66,7 @@ size_t bv_engine_image_dim(struct bv_engine *engine)
     struct bv_output_shape shape = {0};
     const struct bv_model *m = bv_session_model(engine->session);
     int side = m->image_height > 0 ? m->image_height : 224;
-    if (check_embeds(m, "image", "images", err) != BV_OK)
+    if (bv_check_embeds(m, "image", "images", err) != BV_OK)
         return 0;
     if (bv_session_image_shape(engine->session, "global", side, side, &shape, err) != BV_OK)
         return 0;
@@ -78,7 +77,7 @@ size_t bv_engine_text_dim(struct bv_engine *engine)
 {
     struct bv_error *err = bv_begin(engine->context);
     struct bv_output_shape shape = {0};
-    if (check_embeds(bv_session_model(engine->session), "text", "texts", err) != BV_OK)
+    if (bv_check_embeds(bv_session_model(engine->session), "text", "texts", err) != BV_OK)
         return 0;
     if (bv_session_text_shape(engine->session, "global", 8, &shape, err) != BV_OK)
         return 0;

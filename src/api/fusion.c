@@ -52,7 +52,7 @@ static enum bv_status open_pixels(struct bv_fused_image *f, const char *path, st
     const struct bv_model *m = bv_session_model(f->engine->session);
     struct bv_image *image = NULL;
     if (bv_model_fusion_wants(m).regions)
-        return bv_fail(err, BV_ERR_ARG,
+        return bv_fail(err, BV_ERR_MODEL,
                        "model \"%s\" reads detector regions, not pixels: give --regions FILE",
                        m->name);
     if (!path)
@@ -72,7 +72,7 @@ enum bv_status bv_fused_image_open(struct bv_engine *engine, const char *path, c
     const struct bv_model *m = bv_session_model(engine->session);
     char text[256];
     if (!bv_model_has_fusion(m))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no fusion encoder; it can: %s", m->name,
+        return bv_fail(err, BV_ERR_MODEL, "model \"%s\" has no fusion encoder; it can: %s", m->name,
                        bv_pair_abilities(m, text));
     struct bv_fused_image *f = calloc(1, sizeof *f);
     if (!f)
@@ -140,7 +140,7 @@ enum bv_status bv_fused_image_segment(struct bv_fused_image *f, const char *feat
     struct bv_region_file file = {{0}, {0}};
     char text[256];
     if (!bv_pair_can(m, "segment"))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" does not segment; it can: %s", m->name,
+        return bv_fail(err, BV_ERR_MODEL, "model \"%s\" does not segment; it can: %s", m->name,
                        bv_pair_abilities(m, text));
     BV_TRY(bv_region_file_read(features, &file, err));
     const struct bv_matrix *x = &file.features;

@@ -36,6 +36,7 @@ enum bv_status bv_zero_shot_open(struct bv_engine *engine, const char *labels, s
                        "model \"%s\" has neither a text encoder nor a trained head: it cannot "
                        "classify",
                        model->name);
+    BV_TRY(bv_check_embeds(model, "image", "images", err));
     struct bv_zero_shot *z = calloc(1, sizeof *z);
     if (!z)
         return bv_fail_nomem(err, "a classifier");

@@ -57,7 +57,7 @@ static enum bv_status require(const struct bv_model *m, const char *head, const 
 {
     char text[256];
     if (!bv_pair_can(m, head))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no \"%s\" head; it can: %s", m->name,
+        return bv_fail(err, BV_ERR_MODEL, "model \"%s\" has no \"%s\" head; it can: %s", m->name,
                        head, bv_pair_abilities(m, text));
     *output = bv_json_string(head_of(m, head), "output", "");
     return BV_OK;
