@@ -31,6 +31,7 @@ struct run {
     size_t filling, emptied; // numbers of blocks since the beginning
     uint64_t n_taken;        // rows of this shard
     bool at_end, stopping;
+    bool out_of_memory;    // nothing more is handed on
     enum bv_status status; // of reading the data set
     struct bv_error err;
     double *scores;                  // [block][n_labels]
@@ -76,6 +77,16 @@ static void end_rows(struct run *run, enum bv_status status)
     (void)pthread_cond_signal(&run->ready);
 }
 
+// Memory that is out says nothing of the image at hand: the run ends, and can be resumed.
+static void give_up(struct run *run, const struct bv_error *err)
+{
+    run->err = *err;
+    run->status = BV_ERR_NOMEM;
+    run->at_end = run->out_of_memory = true;
+    (void)pthread_cond_broadcast(&run->room);
+    (void)pthread_cond_signal(&run->ready);
+}
+
 // Takes a row into the block being filled, under the lock. NULL at the end.
 static struct slot *take_slot(struct run *run, struct block **block)
 {
@@ -116,6 +127,8 @@ static void *work(void *arg)
             if (status != BV_OK)
                 fail_slot(slot, status, NULL, err.text);
             (void)pthread_mutex_lock(&run->mutex);
+            if (status == BV_ERR_NOMEM)
+                give_up(run, &err);
         }
         block->n_prepared++;
         if (block->closed && block->n_prepared == block->n_filled)
@@ -130,10 +143,10 @@ static struct block *wait_block(struct run *run)
 {
     struct block *block = &run->blocks[run->emptied % BLOCKS];
     (void)pthread_mutex_lock(&run->mutex);
-    while (!(run->at_end && run->filling == run->emptied) &&
+    while (!run->out_of_memory && !(run->at_end && run->filling == run->emptied) &&
            !(block->closed && block->n_prepared == block->n_filled))
         (void)pthread_cond_wait(&run->ready, &run->mutex);
-    if (!block->closed)
+    if (!block->closed || run->out_of_memory)
         block = NULL;
     (void)pthread_mutex_unlock(&run->mutex);
     return block;

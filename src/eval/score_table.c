@@ -41,27 +41,31 @@ static enum bv_status open_journal(struct bv_journal_reader *reader, const char 
 }
 
 // The smallest number of shards of which the folder holds any; 0 when there is no journal.
-static uint64_t find_shards(const char *folder, uint64_t *shard)
+static enum bv_status find_shards(const char *folder, uint64_t *shard, uint64_t *n_shards,
+                                  struct bv_error *err)
 {
-    for (uint64_t n = 1; n <= MAX_SHARDS; n++) {
+    *n_shards = 0;
+    for (uint64_t n = 1; n <= MAX_SHARDS && !*n_shards; n++) {
         for (uint64_t i = 0; i<n; i += n> 64 ? n : 1) { // beyond 64 the last one stands for all
             char *path = NULL;
-            bool is_there =
-                bv_journal_path(folder, i, n, &path, NULL) == BV_OK && access(path, R_OK) == 0;
+            BV_TRY(bv_journal_path(folder, i, n, &path, err));
+            bool is_there = access(path, R_OK) == 0;
             free(path);
             if (is_there) {
                 *shard = i;
-                return n;
+                *n_shards = n;
+                break;
             }
         }
     }
-    return 0;
+    return BV_OK;
 }
 
 enum bv_status bv_folder_setup(const char *folder, json_t **setup, struct bv_error *err)
 {
-    uint64_t shard = 0, n_shards = find_shards(folder, &shard);
+    uint64_t shard = 0, n_shards = 0;
     struct bv_journal_reader reader = {0};
+    BV_TRY(find_shards(folder, &shard, &n_shards, err));
     if (!n_shards)
         return bv_fail(err, BV_ERR_IO, "%s: no journal of an evaluation in this folder", folder);
     BV_TRY(open_journal(&reader, folder, shard, n_shards, err));
