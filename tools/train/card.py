@@ -77,7 +77,10 @@ The unseen phrases and templates are `HELD_OUT_PHRASES` and `HELD_OUT_TEMPLATES`
 {view_table}
 
 **The shipped file** on the {n_val} held-out images of the val split, never trained on. Few positives,
-wide intervals; these are the figures that `biovl eval` repeats.
+wide intervals. `biovl eval` gives the same figures from the shipped file (f16) to 0.0005:
+
+    biovl eval manifest.csv --labels tools/train/labels.txt --path-col file --root DIR \\
+        --list-col labels --where source_set=nih --where split_hint=val -o OUT
 
 {val_table}
 
