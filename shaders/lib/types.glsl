@@ -13,6 +13,12 @@
 layout(constant_id = 0) const uint HALF_MASK = 0;
 layout(local_size_x_id = 1) in;
 
+#define BV_VIEW(slot, access, type, name)                                                          \
+    layout(std430, binding = slot) access buffer name##_view                                       \
+    {                                                                                              \
+        type value[];                                                                              \
+    } name;
+
 #if BV_HALF
 // Conversion with rounding to nearest even; drivers are free to truncate, which biases sums.
 float16_t to_half(float x)
@@ -24,14 +30,8 @@ float16_t to_half(float x)
 }
 
 #define BV_INPUT(slot, name)                                                                       \
-    layout(std430, binding = slot) readonly buffer name##_view32                                   \
-    {                                                                                              \
-        float value[];                                                                             \
-    } name##_32;                                                                                   \
-    layout(std430, binding = slot) readonly buffer name##_view16                                   \
-    {                                                                                              \
-        float16_t value[];                                                                         \
-    } name##_16;                                                                                   \
+    BV_VIEW(slot, readonly, float, name##_32)                                                      \
+    BV_VIEW(slot, readonly, float16_t, name##_16)                                                  \
     float load_##name(uint i)                                                                      \
     {                                                                                              \
         if ((HALF_MASK >> slot & 1u) != 0u)                                                        \
@@ -39,14 +39,8 @@ float16_t to_half(float x)
         return name##_32.value[i];                                                                 \
     }
 #define BV_OUTPUT(slot, name)                                                                      \
-    layout(std430, binding = slot) writeonly buffer name##_view32                                  \
-    {                                                                                              \
-        float value[];                                                                             \
-    } name##_32;                                                                                   \
-    layout(std430, binding = slot) writeonly buffer name##_view16                                  \
-    {                                                                                              \
-        float16_t value[];                                                                         \
-    } name##_16;                                                                                   \
+    BV_VIEW(slot, writeonly, float, name##_32)                                                     \
+    BV_VIEW(slot, writeonly, float16_t, name##_16)                                                 \
     void store_##name(uint i, float x)                                                             \
     {                                                                                              \
         if ((HALF_MASK >> slot & 1u) != 0u)                                                        \
@@ -56,19 +50,13 @@ float16_t to_half(float x)
     }
 #else
 #define BV_INPUT(slot, name)                                                                       \
-    layout(std430, binding = slot) readonly buffer name##_view32                                   \
-    {                                                                                              \
-        float value[];                                                                             \
-    } name##_32;                                                                                   \
+    BV_VIEW(slot, readonly, float, name##_32)                                                      \
     float load_##name(uint i)                                                                      \
     {                                                                                              \
         return name##_32.value[i];                                                                 \
     }
 #define BV_OUTPUT(slot, name)                                                                      \
-    layout(std430, binding = slot) writeonly buffer name##_view32                                  \
-    {                                                                                              \
-        float value[];                                                                             \
-    } name##_32;                                                                                   \
+    BV_VIEW(slot, writeonly, float, name##_32)                                                     \
     void store_##name(uint i, float x)                                                             \
     {                                                                                              \
         name##_32.value[i] = x;                                                                    \

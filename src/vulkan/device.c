@@ -214,9 +214,12 @@ void bv_vk_device_close(struct bv_vk *vk)
 {
     const struct bv_vk_api *api = &vk->instance.api;
     // A device that hangs would never become idle, and destroying what it still uses is undefined:
-    // its objects are left to the end of the process.
-    if (vk->hung)
+    // its objects are left to the end of the process, only the lists of them are freed.
+    if (vk->hung) {
+        bv_vk_weights_free(vk);
+        bv_vk_pipelines_free(vk);
         return;
+    }
     if (vk->device && api->DeviceWaitIdle) { // else its functions were not all found
         (void)api->DeviceWaitIdle(vk->device);
         bv_vk_weights_free(vk);

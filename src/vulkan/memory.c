@@ -124,14 +124,19 @@ void bv_vk_buffer_destroy(struct bv_vk *vk, struct bv_vk_buffer *buffer)
     *buffer = (struct bv_vk_buffer){0};
 }
 
+static VkMappedMemoryRange whole(const struct bv_vk_buffer *buffer)
+{
+    return (VkMappedMemoryRange){.sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE,
+                                 .memory = buffer->memory,
+                                 .size = VK_WHOLE_SIZE};
+}
+
 enum bv_status bv_vk_buffer_flush(struct bv_vk *vk, const struct bv_vk_buffer *buffer,
                                   struct bv_error *err)
 {
+    VkMappedMemoryRange range = whole(buffer);
     if (buffer->coherent)
         return BV_OK;
-    VkMappedMemoryRange range = {.sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE,
-                                 .memory = buffer->memory,
-                                 .size = VK_WHOLE_SIZE};
     return bv_vk_check(vk, vk->instance.api.FlushMappedMemoryRanges(vk->device, 1, &range),
                        "writing to it", err);
 }
@@ -139,11 +144,9 @@ enum bv_status bv_vk_buffer_flush(struct bv_vk *vk, const struct bv_vk_buffer *b
 enum bv_status bv_vk_buffer_invalidate(struct bv_vk *vk, const struct bv_vk_buffer *buffer,
                                        struct bv_error *err)
 {
+    VkMappedMemoryRange range = whole(buffer);
     if (buffer->coherent)
         return BV_OK;
-    VkMappedMemoryRange range = {.sType = VK_STRUCTURE_TYPE_MAPPED_MEMORY_RANGE,
-                                 .memory = buffer->memory,
-                                 .size = VK_WHOLE_SIZE};
     return bv_vk_check(vk, vk->instance.api.InvalidateMappedMemoryRanges(vk->device, 1, &range),
                        "reading from it", err);
 }

@@ -80,6 +80,7 @@ enum bv_status bv_vk_weight(struct bv_vk *vk, const struct bv_tensor *tensor, bo
                             struct bv_vk_region *region, struct bv_error *err);
 // Waits for the uploads under way.
 enum bv_status bv_vk_weights_finish(struct bv_vk *vk, struct bv_error *err);
+// No program may be using them. Of a hung device only the lists are freed.
 void bv_vk_weights_free(struct bv_vk *vk);
 
 #endif

@@ -113,7 +113,8 @@ void bv_vk_pipelines_free(struct bv_vk *vk)
     while (vk->pipelines) {
         struct bv_vk_pipeline *p = vk->pipelines;
         vk->pipelines = p->next;
-        vk->instance.api.DestroyPipeline(vk->device, p->handle, NULL);
+        if (!vk->hung)
+            vk->instance.api.DestroyPipeline(vk->device, p->handle, NULL);
         free(p);
     }
 }

@@ -204,12 +204,16 @@ enum bv_status bv_vk_weights_finish(struct bv_vk *vk, struct bv_error *err)
 void bv_vk_weights_free(struct bv_vk *vk)
 {
     struct bv_vk_weight_arena *a = &vk->weight_arena;
-    for (int i = 0; i < 2; i++) {
+    if ((a->in_flight[0] || a->in_flight[1]) && !vk->lost) // a compilation failed under way
+        (void)vk->instance.api.DeviceWaitIdle(vk->device);
+    for (int i = 0; i < 2 && !vk->hung; i++) {
         bv_vk_buffer_destroy(vk, &a->staging[i]);
         if (a->fence[i])
             vk->instance.api.DestroyFence(vk->device, a->fence[i], NULL);
+        if (a->commands[i])
+            vk->instance.api.FreeCommandBuffers(vk->device, vk->commands, 1, &a->commands[i]);
     }
-    for (int i = 0; i < a->n_blocks; i++)
+    for (int i = 0; i < a->n_blocks && !vk->hung; i++)
         bv_vk_buffer_destroy(vk, &a->blocks[i].buffer);
     free(a->blocks);
     free(a->entries);

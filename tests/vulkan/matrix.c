@@ -96,7 +96,8 @@ static void test_not_offered(void **state)
 // ----------------------------------------------------------------
 
 static struct bv_vk_api real;
-static enum { HONEST, REFUSES, WRONG } driver;
+enum driver { HONEST, REFUSES, WRONG };
+static enum driver driver;
 
 static VKAPI_ATTR VkResult VKAPI_CALL extensions(VkPhysicalDevice device, const char *layer,
                                                  uint32_t *n, VkExtensionProperties *list)
@@ -217,7 +218,7 @@ static void claim_matrices(struct bv_vk_api *api, void *arg)
     api->CreateComputePipelines = create_pipelines;
 }
 
-static void check_driver(int kind, enum bv_vk_path expected, int expected_nodes)
+static void check_driver(enum driver kind, enum bv_vk_path expected, int expected_nodes)
 {
     struct net net;
     net_create(&net, 4, 50);
