@@ -163,7 +163,8 @@ static int run_add(int argc, char **argv)
 {
     struct add a = {.key = NULL};
     const struct option options[] = {
-        {"--from", OPTION_LIST, &a.from, "URL...", "archives: dicomweb://host[:port]/root"},
+        {"--from", OPTION_LIST, &a.from, "URL...",
+         "archives: dicomweb://host[:port]/root, dicom://TITLE@host:port"},
         {"--key", OPTION_STRING, &a.key, "FILE", "the index's site key (default: INDEX.key)"},
         {"--shard", OPTION_STRING, &a.shard, "I/N",
          "take every N-th input from I on, 0 is the first"},

@@ -1,4 +1,5 @@
 // biovl pacs: what an archive holds, and storing objects in it.
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,74 @@ static int run_action(const struct action *action, int argc, char **argv)
     return code;
 }
 
+static volatile int stop_listening; // an int is a sig_atomic_t here; the library checks
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop_listening = 1;
+}
+
+static void print_failure(void *arg, const char *name, enum bv_status status, const char *text)
+{
+    (void)arg;
+    (void)name;
+    (void)status;
+    (void)fprintf(stderr, "biovl: %s\n", text);
+}
+
+static int run_listen(int argc, char **argv)
+{
+    struct model_options model = {0};
+    struct bv_listen_settings settings = {.port = 11112, .stop = &stop_listening};
+    const char *key = NULL;
+    bool any_host = false;
+    const struct option options[] = {
+        {"--port", OPTION_INTEGER, &settings.port, "PORT", "to listen on (default 11112)"},
+        {"--title", OPTION_STRING, &settings.title, "TITLE", "own AE title (default BIOVL)"},
+        {"--caller", OPTION_STRING, &settings.caller, "TITLE", "the one AE title that may call"},
+        {"--any-host", OPTION_FLAG, &any_host, NULL, "answer other machines, too"},
+        {"--key", OPTION_STRING, &key, "FILE", "the index's site key (default: INDEX.key)"},
+        MODEL_OPTIONS(&model),
+    };
+    const struct usage usage = {"pacs listen", "INDEX [options]",
+                                "Receives DICOM objects (C-STORE) into an index until it is "
+                                "interrupted.",
+                                options, sizeof options / sizeof *options};
+    struct strings rest = {0};
+    struct opened opened = {0};
+    struct bv_index *index = NULL;
+    char *json = NULL;
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK && rest.n != 1) {
+        (void)fprintf(stderr, "usage: biovl pacs listen %s\n", usage.synopsis);
+    } else if (parsed == PARSE_OK) {
+        settings.any_host = any_host;
+        struct sigaction action = {.sa_handler = on_signal};
+        (void)sigaction(SIGINT, &action, NULL);
+        (void)sigaction(SIGTERM, &action, NULL);
+        enum bv_status status = open_model(&opened, &model, true);
+        code = (int)exit_code_of(status);
+        if (status == BV_OK) {
+            status = bv_index_open(opened.context, rest.items[0], key, 1, &index);
+            if (status == BV_OK)
+                status =
+                    bv_index_listen(index, opened.engine, &settings, print_failure, NULL, &json);
+            code = EXIT_OK;
+            if (status != BV_OK)
+                code = (int)report_failure(opened.context, status);
+            else
+                printf("%s\n", json);
+            bv_free(json);
+        }
+    }
+    bv_index_close(&index);
+    close_model(&opened);
+    free_strings(&rest);
+    return code;
+}
+
 int run_pacs(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -119,11 +188,16 @@ int run_pacs(int argc, char **argv)
         if (strcmp(actions[i].name, name) == 0)
             return run_action(&actions[i], argc - 1, argv + 1);
     }
+    if (strcmp(name, "listen") == 0)
+        return run_listen(argc - 1, argv + 1);
     bool help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
     FILE *stream = help ? stdout : stderr;
     (void)fprintf(stream, "usage: biovl pacs ACTION URL … (biovl pacs ACTION --help)\n\n");
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
         (void)fprintf(stream, "  %-8s %s\n", actions[i].name, actions[i].summary);
-    (void)fprintf(stream, "\nURL is dicomweb://host[:port]/root, or dicomwebs://… over TLS.\n");
+    (void)fprintf(stream,
+                  "  %-8s %s\n\nURL is dicomweb://host[:port]/root, dicomwebs://… over TLS, or "
+                  "dicom://TITLE@host:port.\n",
+                  "listen", "receive objects into an index");
     return help ? EXIT_OK : EXIT_USAGE;
 }

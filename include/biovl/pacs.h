@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 struct bv_pacs_options {
-    const char *url;           // dicomweb://host[:port]/root, dicomwebs://… over TLS
+    const char *url; // dicomweb://host[:port]/root, dicomwebs://… over TLS, dicom://TITLE@host:port
     const char *user_password; // "user:password"; NULL: none
     const char *token;         // bearer token; NULL: none
     const char *ca_file;       // certificates to trust beside the system's; NULL: none
@@ -43,6 +43,22 @@ BV_API enum bv_status bv_pacs_find(struct bv_context *context,
 // Stores a DICOM file in the archive. BV_ERR_REFUSED when the archive does not take it.
 BV_API enum bv_status bv_pacs_send(struct bv_context *context,
                                    const struct bv_pacs_options *options, const char *path);
+
+// Receives objects (C-STORE) on a port and adds them to the index until *stop becomes non-zero.
+// Success is answered when an object is committed, or was there already. BV_ERR_IO when the port
+// cannot be had. *json as bv_index_add()'s.
+struct bv_listen_settings {
+    const char *title; // own application entity title; calls to another are refused
+    int port;
+    int any_host;             // 0: only this machine is answered
+    const char *caller;       // the one calling title that is accepted; NULL: any
+    const volatile int *stop; // as a signal handler sets it (sig_atomic_t)
+};
+BV_API enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *engine,
+                                      const struct bv_listen_settings *settings,
+                                      void (*failed)(void *arg, const char *name,
+                                                     enum bv_status status, const char *text),
+                                      void *arg, char **json);
 
 // Writes a result as a DICOM structured report (TID 1500, Comprehensive 3D SR) of the study that
 // source, the DICOM file it is of, belongs to. Scores are numbers of private concepts that name the

@@ -1,4 +1,5 @@
 // The public calls that talk to archives.
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "biovl/pacs.h"
 #include "image/dicom_stream.h"
 #include "pacs/archive.h"
+#include "pacs/listen.h"
 
 enum { LOST_CONNECTIONS = 5 }; // in a row, before a pull gives up
 
@@ -100,12 +102,29 @@ static enum bv_status fetch(struct pull *p, const struct bv_archive_instance *on
     return bv_archive_fetch(p->archive, one, true, bytes, size, why);
 }
 
-static enum bv_status pull_one(struct pull *p, const struct bv_archive_instance *one,
-                               struct bv_error *err)
+// Hands an object in memory to the ingest; one that cannot be read is counted there.
+static enum bv_status put_object(struct bv_ingest *ingest, const uint8_t *bytes, size_t size,
+                                 const char *name, struct bv_error *err)
 {
     struct bv_error why = {0};
     struct bv_arena arena = {0};
     struct bv_record record = {0};
+    enum bv_status status = bv_record_from_dicom(&record, bytes, size, name, &arena, &why);
+    if (status != BV_OK) {
+        bv_ingest_fail(ingest, name, status, why.text);
+        status = BV_OK;
+    } else {
+        status = bv_ingest_put(ingest, &record, err);
+        json_decref(record.metadata);
+    }
+    bv_arena_free(&arena);
+    return status;
+}
+
+static enum bv_status pull_one(struct pull *p, const struct bv_archive_instance *one,
+                               struct bv_error *err)
+{
+    struct bv_error why = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
     char name[64];
@@ -120,15 +139,7 @@ static enum bv_status pull_one(struct pull *p, const struct bv_archive_instance 
         return note_failure(p, one->sop, &why, err);
     p->lost = 0;
     name_object(p, one->sop, name);
-    enum bv_status status = bv_record_from_dicom(&record, bytes, size, name, &arena, &why);
-    if (status != BV_OK) {
-        bv_ingest_fail(p->ingest, name, status, why.text);
-        status = BV_OK;
-    } else {
-        status = bv_ingest_put(p->ingest, &record, err);
-        json_decref(record.metadata);
-    }
-    bv_arena_free(&arena);
+    enum bv_status status = put_object(p->ingest, bytes, size, name, err);
     free(bytes);
     return status;
 }
@@ -197,6 +208,16 @@ static void pass_failure(void *arg, const char *name, enum bv_status status, con
         p->failed(p->arg, name, status, text);
 }
 
+static enum bv_status counts_text(const struct bv_ingest_counts *counts, size_t retries,
+                                  char **json, struct bv_error *err)
+{
+    return bv_json_text(json_pack("{s:I, s:I, s:I, s:I, s:I}", "images", (json_int_t)counts->images,
+                                  "reports", (json_int_t)counts->reports, "skipped",
+                                  (json_int_t)counts->skipped, "failed", (json_int_t)counts->failed,
+                                  "retries", (json_int_t)retries),
+                        json, err);
+}
+
 enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
                              const struct bv_pacs_options *options,
                              void (*failed)(void *arg, const char *name, enum bv_status status,
@@ -225,11 +246,60 @@ enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
     bv_archive_close(&pull.archive);
     if (status != BV_OK)
         return status;
-    return bv_json_text(json_pack("{s:I, s:I, s:I, s:I, s:I}", "images", (json_int_t)counts.images,
-                                  "reports", (json_int_t)counts.reports, "skipped",
-                                  (json_int_t)counts.skipped, "failed", (json_int_t)counts.failed,
-                                  "retries", (json_int_t)retries),
-                        json, err);
+    return counts_text(&counts, retries, json, err);
+}
+
+// What a listener needs at each object.
+struct listening {
+    struct pull pull;
+    size_t n_objects;
+};
+
+// Each object is committed before its sender hears of success.
+static enum bv_status receive(void *arg, const uint8_t *bytes, size_t size, struct bv_error *err)
+{
+    struct listening *l = arg;
+    struct bv_ingest_counts before, after;
+    char name[64];
+    (void)snprintf(name, sizeof name, "received object %zu", ++l->n_objects);
+    BV_TRY(bv_ingest_finish(l->pull.ingest, &before, err));
+    BV_TRY(put_object(l->pull.ingest, bytes, size, name, err));
+    BV_TRY(bv_ingest_finish(l->pull.ingest, &after, err));
+    return after.failed == before.failed
+               ? BV_OK
+               : bv_fail(err, BV_ERR_FORMAT, "%s cannot be taken in", name);
+}
+
+enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *engine,
+                               const struct bv_listen_settings *settings,
+                               void (*failed)(void *arg, const char *name, enum bv_status status,
+                                              const char *text),
+                               void *arg, char **json)
+{
+    _Static_assert(_Generic((sig_atomic_t)0, int : 1, default : 0), "stop is an int in the API");
+    struct bv_error *err = bv_begin(index->context);
+    struct listening l = {.pull = {.index = index, .failed = failed, .arg = arg}};
+    struct bv_ingest_options ingest = {
+        .pool = index->context->pool, .failed = pass_failure, .arg = &l.pull};
+    struct bv_ingest_counts counts = {0};
+    struct bv_listen_options options = {.title = settings->title ? settings->title : "BIOVL",
+                                        .port = settings->port,
+                                        .any_host = settings->any_host != 0,
+                                        .caller = settings->caller,
+                                        .received = receive,
+                                        .arg = &l,
+                                        .stop = settings->stop};
+    if (settings->port < 1 || settings->port > 65535 || strlen(options.title) > 16)
+        return bv_fail(err, BV_ERR_ARG, "a port is 1 to 65535, a title at most 16 characters");
+    BV_TRY(bv_index_need_key(index, err));
+    bv_searcher_close(&index->searcher);
+    BV_TRY(
+        bv_ingest_open(&l.pull.ingest, index->store, engine->session, &index->key, &ingest, err));
+    enum bv_status status = bv_listen(&options, err);
+    if (status == BV_OK)
+        status = bv_ingest_finish(l.pull.ingest, &counts, err);
+    bv_ingest_close(&l.pull.ingest);
+    return status == BV_OK ? counts_text(&counts, 0, json, err) : status;
 }
 
 static enum bv_status count_instance(void *arg, const struct bv_archive_instance *one,

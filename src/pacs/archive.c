@@ -30,7 +30,7 @@ static bool is_dicomweb(const char *url)
 
 bool bv_archive_is_url(const char *text)
 {
-    return is_dicomweb(text);
+    return is_dicomweb(text) || starts(text, "dicom://");
 }
 
 // Replaces a text by a copy in the arena; false when memory is out.
@@ -70,10 +70,13 @@ enum bv_status bv_archive_open(struct bv_archive **out, const char *url,
         status = bv_fail_nomem(err, "an archive");
     else if (is_dicomweb(url))
         status = bv_dicomweb_open(&a->protocol, &a->self, url, o, err);
+    else if (starts(url, "dicom://"))
+        status = bv_dimse_open(&a->protocol, &a->self, url, o, err);
     else
-        status =
-            bv_fail(err, BV_ERR_ARG,
-                    "\"%.200s\" is no archive: dicomweb://host:port/root or dicomwebs://…", url);
+        status = bv_fail(err, BV_ERR_ARG,
+                         "\"%.200s\" is no archive: dicomweb://host:port/root, dicomwebs://… or "
+                         "dicom://TITLE@host:port",
+                         url);
     if (status == BV_OK)
         *out = a;
     else

@@ -4,6 +4,8 @@ extern "C" {
 #include "base/sha256.h"
 }
 
+#include "pacs/dataset_bytes.hh"
+
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -16,8 +18,6 @@ extern "C" {
 
 #include <dcmtk/config/osconfig.h>
 
-#include <dcmtk/dcmdata/dcistrmb.h>
-#include <dcmtk/dcmdata/dcostrmb.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmsr/cmr/tid1500.h>
 #include <dcmtk/dcmsr/dsrdoc.h>
@@ -58,17 +58,6 @@ template <typename Body> bv_status guarded(const char *name, bv_error *err, Body
     } catch (...) {
         return bv_fail(err, BV_ERR_INTERNAL, "%s: DCMTK failed for an unknown reason", name);
     }
-}
-
-void read_source(const uint8_t *bytes, size_t size, DcmFileFormat *file)
-{
-    DcmInputBufferStream stream;
-    stream.setBuffer(bytes, static_cast<offile_off_t>(size));
-    stream.setEos();
-    file->transferInit();
-    OFCondition result = file->read(stream);
-    file->transferEnd();
-    check(result);
 }
 
 // 2.25 and the decimal form of a UUID (PS3.5 B.2) that is a hash of the texts.
@@ -181,32 +170,6 @@ void add_provenance(TID1500_MeasurementReport *report, const bv_findings_source 
         check(report->addQualitativeEvaluation(private_code(text[0]), text[1].c_str()));
 }
 
-bv_status to_bytes(DcmFileFormat *file, uint8_t **bytes, size_t *size, bv_error *err)
-{
-    std::vector<uint8_t> buffer(65536);
-    std::vector<uint8_t> out;
-    DcmOutputBufferStream stream(buffer.data(), static_cast<offile_off_t>(buffer.size()));
-    check(file->validateMetaInfo(EXS_LittleEndianExplicit));
-    file->transferInit();
-    OFCondition result = EC_Normal;
-    do {
-        result = file->write(stream, EXS_LittleEndianExplicit, EET_ExplicitLength, nullptr);
-        void *full = nullptr;
-        offile_off_t n = 0;
-        stream.flushBuffer(full, n);
-        out.insert(out.end(), static_cast<uint8_t *>(full), static_cast<uint8_t *>(full) + n);
-    } while (result == EC_StreamNotifyClient);
-    file->transferEnd();
-    check(result);
-    auto *copy = static_cast<uint8_t *>(std::malloc(out.size() + 1));
-    if (!copy)
-        return bv_fail_nomem(err, "a DICOM object");
-    std::memcpy(copy, out.data(), out.size());
-    *bytes = copy;
-    *size = out.size();
-    return BV_OK;
-}
-
 bool names_itself(DcmDataset *dataset)
 {
     return !text_of(dataset, DCM_StudyInstanceUID).empty() &&
@@ -261,7 +224,7 @@ bv_status bv_findings_report(const uint8_t *source, size_t source_size, const ch
 {
     return guarded(name, err, [&]() -> bv_status {
         DcmFileFormat file;
-        read_source(source, source_size, &file);
+        check(bv_dataset_from_bytes(source, source_size, &file));
         DcmDataset *dataset = file.getDataset();
         if (!names_itself(dataset))
             return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to report on", name);
@@ -306,7 +269,7 @@ bv_status bv_findings_report(const uint8_t *source, size_t source_size, const ch
         check(document.write(*out.getDataset()));
         put(out.getDataset(), DCM_SOPInstanceUID, make_uid(identity));
         put(out.getDataset(), DCM_SeriesInstanceUID, series);
-        return to_bytes(&out, bytes, size, err);
+        return bv_dataset_to_bytes(&out, EXS_LittleEndianExplicit, bytes, size, err);
     });
 }
 
@@ -319,7 +282,7 @@ bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const c
         return bv_fail(err, BV_ERR_LIMIT, "a picture of %u × %u", width, height);
     return guarded(name, err, [&]() -> bv_status {
         DcmFileFormat file, out;
-        read_source(source, source_size, &file);
+        check(bv_dataset_from_bytes(source, source_size, &file));
         DcmDataset *from = file.getDataset(), *to = out.getDataset();
         if (!names_itself(from))
             return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to add to", name);
@@ -361,6 +324,6 @@ bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const c
         check(to->putAndInsertUint16(DCM_HighBit, 7));
         check(to->putAndInsertUint16(DCM_PixelRepresentation, 0));
         check(to->putAndInsertUint8Array(DCM_PixelData, rgb, n));
-        return to_bytes(&out, bytes, size, err);
+        return bv_dataset_to_bytes(&out, EXS_LittleEndianExplicit, bytes, size, err);
     });
 }

@@ -1,0 +1,60 @@
+#!/bin/bash
+# A real archive over DIMSE: objects are stored, found, fetched by C-GET into an index; and the
+# archive sends to our receiver, which adds what arrives and answers when it is committed.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/archive.sh"
+command -v echoscu >/dev/null || { echo "skipped: echoscu (package dcmtk) is not installed"; exit 77; }
+cd "$work" || exit 1
+url=dicom://ORTHANC@127.0.0.1:$dicom_port
+listen_port=$((http_port + 2))
+start_orthanc
+make_image a.dcm 1
+make_image b.dcm 2
+make_report ra.dcm 1 'Large left pleural effusion of SENTINEL.'
+expect 0 "$biovl" pacs send $url a.dcm b.dcm ra.dcm
+expect 0 "$biovl" pacs find $url
+[ "$(wc -l <out)" -eq 2 ] || fail "pacs find: $(cat out err)"
+prints '"study":"1.2.276.0.9999.1.1","instances":2'
+expect 0 "$biovl" pacs find $url --since 20240102
+[ "$(wc -l <out)" -eq 1 ] || fail "--since: $(cat out)"
+expect 0 "$biovl" index create i.biovl
+expect 0 "$biovl" index add i.biovl --from $url
+cat out err >>all
+prints '"images":2,"reports":1,"skipped":0,"failed":0'
+expect 0 "$biovl" index add i.biovl --from $url
+prints '"images":0,"reports":0,"skipped":3,"failed":0'
+# What C-GET brought is what the file holds: the image finds itself.
+expect 0 "$biovl" search i.biovl --image b.dcm --json -k 1
+head -1 out | grep -qE '"score":(1\.0|0\.999)' || fail "an image of the archive does not find itself"
+expect 3 "$biovl" pacs find dicom://NOBODY@127.0.0.1:$listen_port --tries 2 --timeout 2
+cat out err >>all
+expect 2 "$biovl" pacs find dicom://127.0.0.1
+
+# The receiver: Orthanc pushes a study to it.
+expect 0 "$biovl" index create l.biovl
+"$biovl" pacs listen l.biovl --port $listen_port --caller ORTHANC >listen.out 2>listen.err &
+listener=$!
+for _ in $(seq 50); do
+    echoscu -aet ORTHANC -aec BIOVL 127.0.0.1 $listen_port 2>/dev/null && break
+    sleep 0.2
+done
+echoscu -aet ORTHANC -aec OTHER 127.0.0.1 $listen_port 2>/dev/null && fail "another's title was answered"
+echoscu -aet STRANGER -aec BIOVL 127.0.0.1 $listen_port 2>/dev/null && fail "a stranger was answered"
+for uid in 1.2.276.0.9999.1.1 1.2.276.0.9999.1.2; do
+    id=$(curl -s -u lab:labpw -d $uid "$rest/tools/lookup" | sed -nE 's/.*"ID" : "([0-9a-f-]+)".*/\1/p')
+    curl -sf -u lab:labpw -o stored -d "$id" "$rest/modalities/biovl/store" || fail "Orthanc could not send: $(cat listen.err)"
+done
+kill -9 $listener
+wait $listener 2>/dev/null
+# Success was answered for three objects: they survive even a kill.
+expect 0 "$biovl" index verify l.biovl
+prints '"items":3'
+"$biovl" pacs listen l.biovl --port $listen_port >listen.out 2>>listen.err &
+listener=$!
+sleep 1.5
+kill $listener
+wait $listener || fail "the receiver did not end well: $(cat listen.err)"
+grep -q '"images":0' listen.out || fail "no counts from the receiver"
+cat listen.out listen.err >>all
+grep -qaiE "$sentinels" all ./*.biovl && fail "patient data: $(grep -aioE "$sentinels" all ./*.biovl | sort -u | head -3)"
+finish
