@@ -10,7 +10,8 @@
 
 struct classify {
     struct model_options model;
-    const char *labels, *templates, *sr;
+    const char *labels, *templates, *prior, *sr;
+    struct strings ensemble; // further model files
     bool json, csv;
 };
 
@@ -83,7 +84,7 @@ static int classify_all(const struct classify *c, const struct opened *o, struct
     for (size_t i = 0; i < images->n; i++) {
         struct bv_result *result = NULL;
         show_progress("image", i + 1, images->n);
-        enum bv_status status = bv_zero_shot_classify(z, images->items[i], &result);
+        enum bv_status status = bv_zero_shot_classify_pair(z, images->items[i], c->prior, &result);
         if (status == BV_OK)
             status = print_result(c, z, result, images->items[i]);
         if (status == BV_OK && c->sr)
@@ -99,39 +100,82 @@ static int classify_all(const struct classify *c, const struct opened *o, struct
     return (int)exit_code_of_batch(images->n, n_failed, last);
 }
 
+// What one classifier needs; the texts of labels and templates are shared by an ensemble.
+struct classifier {
+    struct opened o;
+    struct bv_zero_shot *z;
+};
+
+struct prompt_texts {
+    char *labels, *templates;
+    size_t labels_size, templates_size;
+};
+
+static int open_classifier(struct classifier *k, const struct classify *c, const char *model,
+                           const struct prompt_texts *texts)
+{
+    struct model_options options = c->model;
+    options.model = model;
+    enum bv_status status = open_model(&k->o, &options, true);
+    if (status != BV_OK)
+        return (int)exit_code_of(status);
+    status = bv_zero_shot_open(k->o.engine, texts->labels, texts->labels_size, c->labels,
+                               texts->templates, &k->z);
+    return status == BV_OK ? EXIT_OK : (int)report_failure(k->o.context, status);
+}
+
+static void close_classifier(struct classifier *k)
+{
+    bv_zero_shot_close(&k->z);
+    close_model(&k->o);
+}
+
+static void print_notes(const struct classifier *k)
+{
+    print_research_notice(&k->o);
+    if (bv_zero_shot_warning(k->z))
+        (void)fprintf(stderr, "biovl: warning: %s\n", bv_zero_shot_warning(k->z));
+    if (bv_zero_shot_truncated(k->z) > 0)
+        (void)fprintf(stderr, "biovl: warning: %zu prompts were cut to the model's maximum\n",
+                      bv_zero_shot_truncated(k->z));
+}
+
+// The first classifier, joined by one for each further model.
+static int classify_with(const struct classify *c, const struct prompt_texts *texts,
+                         const struct strings *images)
+{
+    size_t n = c->ensemble.n + 1, opened = 0;
+    struct classifier *all = calloc(n, sizeof *all);
+    int code = all ? EXIT_OK : EXIT_DEVICE;
+    for (; code == EXIT_OK && opened < n; opened++) {
+        const char *model = opened ? c->ensemble.items[opened - 1] : c->model.model;
+        code = open_classifier(&all[opened], c, model, texts);
+        enum bv_status status = BV_OK;
+        if (code == EXIT_OK && opened > 0)
+            status = bv_zero_shot_join(all[0].z, all[opened].z);
+        if (status != BV_OK)
+            code = (int)report_failure(all[0].o.context, status);
+    }
+    if (code == EXIT_OK) {
+        print_notes(&all[0]);
+        code = classify_all(c, &all[0].o, all[0].z, images);
+    }
+    for (size_t i = 0; i < opened; i++)
+        close_classifier(&all[i]);
+    free(all);
+    return code;
+}
+
 static int run(const struct classify *c, const struct strings *images)
 {
-    struct opened o = {0};
-    struct bv_zero_shot *z = NULL;
-    size_t labels_size = 0, templates_size = 0;
-    char *labels = read_text(c->labels, &labels_size), *templates = NULL;
-    if (!labels)
-        return EXIT_INPUT;
+    struct prompt_texts texts = {.labels = read_text(c->labels, &texts.labels_size)};
     int code = EXIT_INPUT;
-    if (c->templates)
-        templates = read_text(c->templates, &templates_size);
-    if (!c->templates || templates) {
-        enum bv_status status = open_model(&o, &c->model, true);
-        code = (int)exit_code_of(status);
-        if (status == BV_OK) {
-            status = bv_zero_shot_open(o.engine, labels, labels_size, c->labels, templates, &z);
-            if (status != BV_OK)
-                code = (int)report_failure(o.context, status);
-        }
-    }
-    if (z) {
-        print_research_notice(&o);
-        if (bv_zero_shot_warning(z))
-            (void)fprintf(stderr, "biovl: warning: %s\n", bv_zero_shot_warning(z));
-        if (bv_zero_shot_truncated(z) > 0)
-            (void)fprintf(stderr, "biovl: warning: %zu prompts were cut to the model's maximum\n",
-                          bv_zero_shot_truncated(z));
-        code = classify_all(c, &o, z, images);
-    }
-    bv_zero_shot_close(&z);
-    close_model(&o);
-    free(templates);
-    free(labels);
+    if (texts.labels && c->templates)
+        texts.templates = read_text(c->templates, &texts.templates_size);
+    if (texts.labels && (!c->templates || texts.templates))
+        code = classify_with(c, &texts, images);
+    free(texts.templates);
+    free(texts.labels);
     return code;
 }
 
@@ -143,6 +187,10 @@ int run_classify(int argc, char **argv)
          "one label per line; label = prompt | prompt; # comments"},
         {"--templates", OPTION_STRING, &c.templates, "FILE",
          "prompt set (JSON) instead of the model's own"},
+        {"--prior", OPTION_STRING, &c.prior, "IMAGE",
+         "an earlier image of the same patient, for models that take one (BioViL-T)"},
+        {"--ensemble", OPTION_LIST, &c.ensemble, "MODEL...",
+         "further models of the same kind: scores are the mean"},
         MODEL_OPTIONS(&c.model),
         {"--dicom-sr", OPTION_STRING, &c.sr, "OUT",
          "structured reports (TID 1500) of DICOM images: a .dcm file, or a folder for several"},
@@ -163,5 +211,6 @@ int run_classify(int argc, char **argv)
             code = run(&c, &images);
     }
     free_strings(&images);
+    free_strings(&c.ensemble);
     return code;
 }

@@ -8,7 +8,7 @@
 struct embed {
     struct model_options model;
     struct strings images, texts;
-    const char *text_file, *output;
+    const char *text_file, *output, *prior;
     bool raw;
 };
 
@@ -31,8 +31,9 @@ static void embed_images(const struct embed *e, const struct opened *o, struct r
 {
     for (size_t i = 0; i < rows->n; i++) {
         show_progress("image", i + 1, rows->n);
-        enum bv_status status = bv_engine_embed_image(
-            o->engine, e->images.items[i], e->raw ? BV_EMBED_RAW : 0, rows->data + i * rows->dim);
+        enum bv_status status =
+            bv_engine_embed_image_pair(o->engine, e->images.items[i], e->prior,
+                                       e->raw ? BV_EMBED_RAW : 0, rows->data + i * rows->dim);
         if (status != BV_OK) {
             (void)report_failure(o->context, status);
             fail_row(rows, i, status);
@@ -123,6 +124,8 @@ int run_embed(int argc, char **argv)
     struct strings rest = {0};
     const struct option options[] = {
         {"--image|-i", OPTION_LIST, &e.images, "IMAGE...", "images (DICOM, PNG, JPEG, JPEG 2000)"},
+        {"--prior", OPTION_STRING, &e.prior, "IMAGE",
+         "an earlier image of the same patient, for models that take one (BioViL-T)"},
         {"--text|-t", OPTION_LIST, &e.texts, "TEXT...", "texts"},
         {"--text-file", OPTION_STRING, &e.text_file, "FILE", "one text per line, - is stdin"},
         {"--output|-o", OPTION_STRING, &e.output, "OUT.npy",

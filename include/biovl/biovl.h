@@ -124,7 +124,11 @@ enum bv_embed_flags {
 // BV_ERR_FORMAT, BV_ERR_UNSUPPORTED, BV_ERR_LIMIT name the file and the reason.
 BV_API enum bv_status bv_engine_embed_image(struct bv_engine *engine, const char *path,
                                             unsigned flags, float *out);
-// The same from memory; name stands for the path in messages.
+// The same with a prior image of the same patient, for models that take one (BioViL-T); BV_ERR_ARG
+// for others.
+BV_API enum bv_status bv_engine_embed_image_pair(struct bv_engine *engine, const char *path,
+                                                 const char *prior, unsigned flags, float *out);
+// The same as bv_engine_embed_image() from memory; name stands for the path in messages.
 BV_API enum bv_status bv_engine_embed_image_bytes(struct bv_engine *engine, const void *bytes,
                                                   size_t size, const char *name, unsigned flags,
                                                   float *out);
@@ -158,6 +162,12 @@ BV_API enum bv_status bv_zero_shot_open(struct bv_engine *engine, const char *la
                                         struct bv_zero_shot **zero_shot);
 BV_API void bv_zero_shot_close(struct bv_zero_shot **zero_shot);
 
+// Makes an ensemble: the scores of zero_shot become the mean of its own and its members' (CheXzero's
+// checkpoints). member, with the same labels and of the same thread, is borrowed and must outlive
+// zero_shot. BV_ERR_ARG when labels or scoring rule differ, or past 63 members.
+BV_API enum bv_status bv_zero_shot_join(struct bv_zero_shot *zero_shot,
+                                        struct bv_zero_shot *member);
+
 BV_API size_t bv_zero_shot_count(const struct bv_zero_shot *zero_shot); // labels
 BV_API const char *bv_zero_shot_label(const struct bv_zero_shot *zero_shot, size_t i);
 BV_API size_t bv_zero_shot_truncated(const struct bv_zero_shot *zero_shot);    // prompts cut short
@@ -166,6 +176,9 @@ BV_API const char *bv_zero_shot_warning(const struct bv_zero_shot *zero_shot); /
 // Scores one image against the labels. The result outlives neither engine nor classifier.
 BV_API enum bv_status bv_zero_shot_classify(struct bv_zero_shot *zero_shot, const char *path,
                                             struct bv_result **result);
+// The same with a prior image of the same patient; BV_ERR_ARG when the model takes none.
+BV_API enum bv_status bv_zero_shot_classify_pair(struct bv_zero_shot *zero_shot, const char *path,
+                                                 const char *prior, struct bv_result **result);
 BV_API void bv_result_free(struct bv_result **result);
 
 // The score of label i, and the name of the quantity it is ("pair_softmax", "logit", "cosine",

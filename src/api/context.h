@@ -25,6 +25,8 @@ struct bv_zero_shot {
     struct bv_labels labels;
     json_t *prompt_set;
     struct bv_classifier *classifier;
+    struct bv_zero_shot *members[63]; // of an ensemble, borrowed
+    size_t n_members;
     char warning[256];
 };
 
@@ -34,10 +36,11 @@ struct bv_error *bv_begin(struct bv_context *context);
 // Turns value into text and releases it. what is named when memory is out.
 enum bv_status bv_json_text(json_t *value, char **text, struct bv_error *err);
 
-// Decodes, preprocesses and encodes one image; out [dim], raw. image and warnings are for the
-// caller's report: *image is the caller's to free when image is not NULL.
-enum bv_status bv_engine_run_image(struct bv_engine *engine, struct bv_image *image, float *out,
-                                   struct bv_error *err);
+// Preprocesses one image, and its prior unless that is NULL, and computes outputs of the image
+// tower, raw.
+enum bv_status bv_engine_run_image(struct bv_engine *engine, const struct bv_image *image,
+                                   const struct bv_image *prior, const struct bv_wanted *wanted,
+                                   int n_wanted, struct bv_error *err);
 
 // Whether a tower ("image", "text") yields embeddings at all: fusion encoders need image and text
 // together, and BV_ERR_MODEL says what else the model can do. what: "images", for the message.

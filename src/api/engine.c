@@ -84,27 +84,48 @@ size_t bv_engine_text_dim(struct bv_engine *engine)
     return (size_t)shape.dim[0];
 }
 
-enum bv_status bv_engine_run_image(struct bv_engine *engine, struct bv_image *image, float *out,
-                                   struct bv_error *err)
+static enum bv_status run_pixels(struct bv_session *session, const struct bv_pixels *pixels,
+                                 const struct bv_pixels *prior, const struct bv_wanted *wanted,
+                                 int n_wanted, struct bv_error *err)
+{
+    int64_t H = pixels->height, W = pixels->width, C = pixels->channels;
+    if (!prior)
+        return bv_session_encode_pixels(session, pixels->data, 1, H, W, C, wanted, n_wanted, err);
+    if (prior->height != pixels->height || prior->width != pixels->width)
+        return bv_fail(err, BV_ERR_ARG, "the prior image is %d×%d for the encoder, the image %d×%d",
+                       prior->width, prior->height, pixels->width, pixels->height);
+    return bv_session_encode_pair(session, pixels->data, prior->data, 1, H, W, C, wanted, n_wanted,
+                                  err);
+}
+
+enum bv_status bv_engine_run_image(struct bv_engine *engine, const struct bv_image *image,
+                                   const struct bv_image *prior, const struct bv_wanted *wanted,
+                                   int n_wanted, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(engine->session);
-    struct bv_pixels pixels = {0};
-    BV_TRY(bv_recipe_run(m->recipe, image, &pixels, err));
-    struct bv_wanted wanted = {"global", out};
-    enum bv_status status =
-        bv_session_encode_pixels(engine->session, pixels.data, 1, pixels.height, pixels.width,
-                                 pixels.channels, &wanted, 1, err);
+    struct bv_pixels pixels = {0}, before = {0};
+    if (prior && !bv_model_takes_prior(m))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" takes no prior image", m->name);
+    enum bv_status status = bv_recipe_run(m->recipe, image, &pixels, err);
+    if (status == BV_OK && prior)
+        status = bv_recipe_run(m->recipe, prior, &before, err);
+    if (status == BV_OK)
+        status =
+            run_pixels(engine->session, &pixels, prior ? &before : NULL, wanted, n_wanted, err);
     bv_pixels_free(&pixels);
+    bv_pixels_free(&before);
     return status;
 }
 
-static enum bv_status embed_image(struct bv_engine *engine, struct bv_image *image, unsigned flags,
-                                  float *out, struct bv_error *err)
+static enum bv_status embed_image(struct bv_engine *engine, const struct bv_image *image,
+                                  const struct bv_image *prior, unsigned flags, float *out,
+                                  struct bv_error *err)
 {
     size_t dim = bv_engine_image_dim(engine);
+    struct bv_wanted wanted = {"global", out};
     if (dim == 0)
         return err->status;
-    BV_TRY(bv_engine_run_image(engine, image, out, err));
+    BV_TRY(bv_engine_run_image(engine, image, prior, &wanted, 1, err));
     if (!(flags & BV_EMBED_RAW))
         bv_normalize_rows(out, 1, dim);
     return BV_OK;
@@ -113,11 +134,21 @@ static enum bv_status embed_image(struct bv_engine *engine, struct bv_image *ima
 enum bv_status bv_engine_embed_image(struct bv_engine *engine, const char *path, unsigned flags,
                                      float *out)
 {
+    return bv_engine_embed_image_pair(engine, path, NULL, flags, out);
+}
+
+enum bv_status bv_engine_embed_image_pair(struct bv_engine *engine, const char *path,
+                                          const char *prior, unsigned flags, float *out)
+{
     struct bv_error *err = bv_begin(engine->context);
-    struct bv_image *image = NULL;
-    BV_TRY(bv_image_open(path, NULL, &image, err));
-    enum bv_status status = embed_image(engine, image, flags, out, err);
+    struct bv_image *image = NULL, *before = NULL;
+    enum bv_status status = bv_image_open(path, NULL, &image, err);
+    if (status == BV_OK && prior)
+        status = bv_image_open(prior, NULL, &before, err);
+    if (status == BV_OK)
+        status = embed_image(engine, image, before, flags, out, err);
     bv_image_free(&image);
+    bv_image_free(&before);
     return status;
 }
 
@@ -127,7 +158,7 @@ enum bv_status bv_engine_embed_image_bytes(struct bv_engine *engine, const void 
     struct bv_error *err = bv_begin(engine->context);
     struct bv_image *image = NULL;
     BV_TRY(bv_image_read(bytes, size, name, NULL, &image, err));
-    enum bv_status status = embed_image(engine, image, flags, out, err);
+    enum bv_status status = embed_image(engine, image, NULL, flags, out, err);
     bv_image_free(&image);
     return status;
 }
