@@ -70,6 +70,12 @@ static enum bv_status resolve(json_t *card, const char *key, const char *kind, s
     return BV_OK;
 }
 
+enum bv_status bv_card_resolve(json_t *card, struct bv_error *err)
+{
+    BV_TRY(resolve(card, "preprocess", "systems/recipes/", err));
+    return resolve(card, "prompts", "prompts/", err);
+}
+
 enum bv_status bv_card_load(json_t **out, const char *name, struct bv_error *err)
 {
     json_t *card = NULL;
@@ -80,10 +86,8 @@ enum bv_status bv_card_load(json_t **out, const char *name, struct bv_error *err
         return bv_fail(err, BV_ERR_ARG, "unknown system \"%s\" (biovl info --systems lists them)",
                        name);
     enum bv_status status = json_is_object(card)
-                                ? resolve(card, "preprocess", "systems/recipes/", err)
+                                ? bv_card_resolve(card, err)
                                 : bv_fail(err, BV_ERR_FORMAT, "%s: not a JSON object", name);
-    if (status == BV_OK)
-        status = resolve(card, "prompts", "prompts/", err);
     if (status != BV_OK) {
         json_decref(card);
         return status;

@@ -15,6 +15,9 @@ const char *bv_card_name(size_t i);
 // the reference.
 enum bv_status bv_card_load(json_t **card, const char *name, struct bv_error *err);
 
+// Replaces references to shared parts, as bv_card_load() does: after a field was set to a name.
+enum bv_status bv_card_resolve(json_t *card, struct bv_error *err);
+
 // Loads the compiled-in tensor rules of one checkpoint family.
 enum bv_status bv_rules_load(json_t **rules, const char *name, struct bv_error *err);
 

@@ -38,28 +38,76 @@ static void release(struct import *im)
 
 static const size_t max_config_bytes = 1 << 20;
 
-// What a Hugging Face config.json tells and tensors do not.
-static void take_config(struct import *im)
+// A JSON file beside the checkpoint, or NULL.
+static json_t *read_beside(const struct import *im, const char *name)
 {
     char *text = NULL;
     size_t size = 0;
-    json_t *config = NULL;
-    json_t *tower = json_object_get(im->card, "text");
-    if (!tower)
-        tower = json_object_get(im->card, "fusion");
-    if (tower && bv_checkpoint_has_file(im->checkpoint, "config.json") &&
-        bv_checkpoint_read_file(im->checkpoint, "config.json", max_config_bytes, &text, &size,
-                                NULL) == BV_OK &&
-        bv_json_parse(&config, text, size, "config.json", NULL) == BV_OK) {
-        static const char *const names[][2] = {{"num_attention_heads", "heads"},
-                                               {"layer_norm_eps", "eps"},
-                                               {"hidden_act", "activation"}};
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-            if (json_object_get(config, names[i][0]))
-                (void)json_object_set(tower, names[i][1], json_object_get(config, names[i][0]));
-    }
-    json_decref(config);
+    json_t *value = NULL;
+    if (bv_checkpoint_has_file(im->checkpoint, name) &&
+        bv_checkpoint_read_file(im->checkpoint, name, max_config_bytes, &text, &size, NULL) ==
+            BV_OK)
+        (void)bv_json_parse(&value, text, size, name, NULL);
     free(text);
+    return value;
+}
+
+// Copies members of a file beside the checkpoint under other names into an object of the card.
+static void copy_members(const struct import *im, const char *file, const char *const names[][2],
+                         size_t n, json_t *to)
+{
+    json_t *from = to ? read_beside(im, file) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        json_t *value = json_object_get(from, names[i][0]);
+        if (value && !json_is_null(value))
+            (void)json_object_set(to, names[i][1], value);
+    }
+    json_decref(from);
+}
+
+// What Hugging Face's files beside the weights tell and tensors do not.
+static void take_config(struct import *im)
+{
+    static const char *const encoder[][2] = {{"num_attention_heads", "heads"},
+                                             {"layer_norm_eps", "eps"},
+                                             {"hidden_act", "activation"},
+                                             {"num_hidden_layers", "layers"}};
+    static const char *const tokenizer[][2] = {{"do_lower_case", "lowercase"},
+                                               {"strip_accents", "strip_accents"},
+                                               {"tokenize_chinese_chars", "chinese"}};
+    static const char *const sentence[][2] = {{"max_seq_length", "max_length"}};
+    json_t *own = json_object_get(im->card, "tokenizer");
+    json_t *tower = json_object_get(im->card, "text");
+    copy_members(im, "config.json", encoder, 4,
+                 tower ? tower : json_object_get(im->card, "fusion"));
+    if (!bv_json_boolean(json_object_get(im->card, "recognise"), "generic", false))
+        return; // a system's own tokenizer is known
+    copy_members(im, "tokenizer_config.json", tokenizer, 3, own);
+    copy_members(im, "sentence_bert_config.json", sentence, 1, own);
+}
+
+// "pooling" of a bare text encoder stands for its one output.
+static enum bv_status set_pooling(struct import *im, struct bv_error *err)
+{
+    static const struct {
+        const char *name, *output;
+    } poolings[] = {
+        {"mean", "{\"from\": \"last\", \"steps\": [[\"mean\"]]}"},
+        {"cls", "{\"from\": \"cls\"}"},
+        {"pooler", "{\"from\": \"pooled\"}"},
+    };
+    json_t *text = json_object_get(im->card, "text");
+    const char *pooling = bv_json_string(text, "pooling", NULL);
+    if (!pooling)
+        return BV_OK;
+    for (size_t i = 0; i < sizeof poolings / sizeof *poolings; i++)
+        if (strcmp(poolings[i].name, pooling) == 0) {
+            json_t *output = json_loads(poolings[i].output, 0, NULL);
+            return json_object_set_new(text, "outputs", json_pack("{s:o}", "global", output)) == 0
+                       ? BV_OK
+                       : bv_fail_nomem(err, "a system card");
+        }
+    return bv_fail(err, BV_ERR_ARG, "unknown pooling \"%s\" (mean, cls, pooler)", pooling);
 }
 
 // Adds the other checkpoints that a system is made of (BioViL's image model beside its text model).
@@ -86,7 +134,8 @@ static enum bv_status choose_card(struct import *im, struct bv_error *err)
         (void)snprintf(path, sizeof path, "%.*s", (int)(equals - o->set[i]), o->set[i]);
         BV_TRY(bv_card_set(im->card, path, equals + 1, err));
     }
-    return BV_OK;
+    BV_TRY(bv_card_resolve(im->card, err));
+    return set_pooling(im, err);
 }
 
 // A vocabulary of another size than the embedding table would be read wrongly without a word.
@@ -158,7 +207,8 @@ static enum bv_status check_unread(const struct import *im, struct bv_graph *con
     const char *scale_name = bv_json_string(scale, "tensor", "logit_scale");
     for (size_t i = 0; i < im->staging.n; i++) {
         const char *name = im->staging.specs[i].name;
-        bool read = strcmp(name, scale_name) == 0 || scoring_reads(im->card, name);
+        bool read = strcmp(name, scale_name) == 0 || scoring_reads(im->card, name) ||
+                    bv_patterns_match(json_object_get(im->card, "optional"), name);
         for (int k = 0; k < 4; k++)
             read = read || graph_reads(graphs[k], name) || graph_reads_rows(graphs[k], name);
         if (read)

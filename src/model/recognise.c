@@ -26,7 +26,10 @@ static size_t count_matches(const struct bv_checkpoint *c, const json_t *pattern
     json_array_foreach(patterns, i, pattern)
     {
         const char *text = json_string_value(pattern);
-        n += text && any_tensor(c, text);
+        if (json_is_array(pattern)) // alternatives
+            n += count_matches(c, pattern) > 0;
+        else
+            n += text && any_tensor(c, text);
     }
     return n;
 }
@@ -141,6 +144,8 @@ enum bv_status bv_recognise(const struct bv_checkpoint *c, json_t **out, struct 
                    json_array_size(json_object_get(spec, "beside")) +
                    json_object_size(json_object_get(spec, "shapes")) +
                    json_object_size(json_object_get(spec, "config"));
+        if (!bv_json_boolean(spec, "generic", false))
+            n += 1000; // a system before the bare architecture that it is built of
         if (n > best_patterns && bv_recognise_fits(c, card)) {
             json_decref(best);
             best = json_incref(card);

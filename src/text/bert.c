@@ -1,6 +1,7 @@
-// BERT (Devlin et al. 2019) and RoBERTa (Liu et al. 2019), as Hugging Face writes them.
+// BERT (Devlin et al. 2019), RoBERTa (Liu et al. 2019) and ELECTRA's encoder (Clark et al. 2020),
+// as Hugging Face writes them.
 //
-//   x = LN(word + position + token type)
+//   x = LN(word + position + token type); ELECTRA with narrow embeddings: embeddings_project(x)
 //   encoder.layer.i:  x = LN(x + attention.output.dense(attention(query, key, value)))
 //                     x = LN(x + output.dense(gelu(intermediate.dense(x))))        (post-LN)
 //   pooler: tanh(dense(x[CLS]))
@@ -14,36 +15,20 @@
 #include <string.h>
 
 #include "graph/transformer.h"
-#include "text/encoder.h"
-
-struct bv_tensor *bv_bert_embeddings(struct bv_graph *g, const char *prefix,
-                                     const struct bv_text_inputs *in, int64_t first_position,
-                                     int64_t n_positions, float eps)
-{
-    struct bv_tensor *x = bv_embed(g, in->ids, "%sembeddings.word_embeddings.weight", prefix);
-    struct bv_tensor *positions = bv_weight(g, "%sembeddings.position_embeddings.weight", prefix);
-    x = bv_add(g, x, bv_weight_rows(g, positions, first_position, n_positions));
-    struct bv_tensor *types =
-        bv_weight_optional(g, "%sembeddings.token_type_embeddings.weight", prefix);
-    if (types && in->token_types)
-        x = bv_add(
-            g, x,
-            bv_embed(g, in->token_types, "%sembeddings.token_type_embeddings.weight", prefix));
-    else if (types)
-        x = bv_add(g, x, bv_weight_rows(g, types, 0, 1));
-    return bv_layer_norm(g, x, eps, "%sembeddings.LayerNorm", prefix);
-}
+#include "text/bert_family.h"
 
 void bv_text_bert(struct bv_graph *g, const json_t *config, const char *prefix,
                   const struct bv_text_inputs *in, struct bv_features *features)
 {
     bool roberta = strcmp(bv_json_string(config, "arch", "bert"), "roberta") == 0;
-    int64_t C = bv_dim(bv_weight(g, "%sembeddings.word_embeddings.weight", prefix), 1);
+    int64_t C = bv_dim(bv_weight(g, "%sencoder.layer.0.attention.self.query.weight", prefix), 0);
     struct bv_transformer c = bv_transformer_config(config, C, roberta ? 1e-5 : 1e-12);
     if (!bv_transformer_fits(g, &c, C))
         return;
     int64_t T = bv_json_boolean(config, "one_position", false) ? 1 : bv_dim(in->ids, 1);
     struct bv_tensor *x = bv_bert_embeddings(g, prefix, in, roberta ? 2 : 0, T, c.eps);
+    if (bv_weight_optional(g, "%sembeddings_project.weight", prefix))
+        x = bv_linear(g, x, "%sembeddings_project", prefix);
     bv_features_add(g, features, x, "hidden.0");
     for (int i = 0;; i++) {
         const char *p = bv_arena_printf(&g->arena, "%sencoder.layer.%d.", prefix, i);
@@ -52,12 +37,5 @@ void bv_text_bert(struct bv_graph *g, const json_t *config, const char *prefix,
         x = bv_bert_layer(g, &c, x, (struct bv_keys){.lengths = in->lengths}, p);
         bv_features_add(g, features, x, "hidden.%d", i + 1);
     }
-    bv_features_add(g, features, x, "last");
-    struct bv_tensor *cls = bv_slice(g, x, 1, 0, 1);
-    cls = bv_reshape(g, cls, 2, (int64_t[]){bv_dim(cls, 0), bv_dim(cls, 2)});
-    bv_features_add(g, features, cls, "cls");
-    if (bv_weight_optional(g, "%spooler.dense.weight", prefix))
-        bv_features_add(g, features,
-                        bv_activate(g, bv_linear(g, cls, "%spooler.dense", prefix), BV_ACT_TANH),
-                        "pooled");
+    bv_bert_finish(g, features, x, prefix, "pooler.dense");
 }

@@ -11,6 +11,8 @@ static const struct {
 } architectures[] = {
     {"bert", bv_text_bert, "embeddings.position_embeddings.weight", 0},
     {"roberta", bv_text_bert, "embeddings.position_embeddings.weight", 2},
+    {"albert", bv_text_albert, "embeddings.position_embeddings.weight", 0},
+    {"megatron-bert", bv_text_megatron_bert, "embeddings.position_embeddings.weight", 0},
     {"clip-text", bv_text_clip, "positional_embedding", 0},
     {"glove", bv_text_glove, NULL, 0},
 };

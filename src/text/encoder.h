@@ -33,6 +33,6 @@ struct bv_tensor *bv_bert_embeddings(struct bv_graph *g, const char *prefix,
 typedef void bv_text_definition(struct bv_graph *g, const json_t *config, const char *prefix,
                                 const struct bv_text_inputs *in, struct bv_features *features);
 
-bv_text_definition bv_text_bert, bv_text_clip, bv_text_glove;
+bv_text_definition bv_text_albert, bv_text_bert, bv_text_clip, bv_text_glove, bv_text_megatron_bert;
 
 #endif
