@@ -14,6 +14,7 @@
 #include "model/recognise.h"
 #include "model/staging.h"
 #include "model/vocabulary.h"
+#include "text/encoder.h"
 
 // Everything an import holds; released in one place.
 struct import {
@@ -159,11 +160,22 @@ static enum bv_status check_table(const struct bv_weights *weights, size_t n_tok
     return BV_OK;
 }
 
-static enum bv_status take_tokenizer(struct import *im, struct bv_tokenizer **tokenizer,
-                                     struct bv_error *err)
+// Texts are cut to what the position table allows.
+static void limit_length(struct import *im, struct bv_weights *shapes)
+{
+    json_t *tokenizer = json_object_get(im->card, "tokenizer");
+    int64_t rows = bv_text_max_tokens(shapes, json_object_get(im->card, "text"), "text.");
+    int64_t own = bv_json_integer(tokenizer, "max_length", 0);
+    if (rows > 0 && (own == 0 || own > rows))
+        (void)json_object_set_new(tokenizer, "max_length", json_integer(rows));
+}
+
+static enum bv_status take_tokenizer(struct import *im, struct bv_weights *shapes,
+                                     struct bv_tokenizer **tokenizer, struct bv_error *err)
 {
     if (!json_object_get(im->card, "tokenizer"))
         return BV_OK;
+    limit_length(im, shapes);
     BV_TRY(bv_vocabulary_load(tokenizer, im->card, im->checkpoint, im->options->vocabulary, err));
     json_t *description = NULL;
     BV_TRY(bv_tokenizer_describe(*tokenizer, &description, err));
@@ -254,7 +266,7 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
     struct bv_model *model = NULL;
     struct bv_graph *graphs[4] = {NULL}; // image, image with a prior one, text, fusion
     BV_TRY(bv_staging_shapes(&im->staging, &shapes, err));
-    enum bv_status status = take_tokenizer(im, &tokenizer, err);
+    enum bv_status status = take_tokenizer(im, shapes, &tokenizer, err);
     if (status == BV_OK && tokenizer)
         status = check_table(shapes, bv_tokenizer_size(tokenizer), err);
     if (status != BV_OK) {

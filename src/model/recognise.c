@@ -143,7 +143,7 @@ enum bv_status bv_recognise(const struct bv_checkpoint *c, json_t **out, struct 
                    json_array_size(json_object_get(spec, "none")) +
                    json_array_size(json_object_get(spec, "beside")) +
                    json_object_size(json_object_get(spec, "shapes")) +
-                   json_object_size(json_object_get(spec, "config"));
+                   100 * json_object_size(json_object_get(spec, "config"));
         if (!bv_json_boolean(spec, "generic", false))
             n += 1000; // a system before the bare architecture that it is built of
         if (n > best_patterns && bv_recognise_fits(c, card)) {

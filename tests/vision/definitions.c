@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "cpu/cpu.h"
 #include "support/check.h"
+#include "support/fixed.h"
 #include "vision/vision.h"
 
 struct shape {
@@ -17,16 +17,6 @@ struct shape {
 };
 
 #include "vision/expected.inc"
-
-// Element i of a tensor: the formula of reference.py.
-static void fill(const char *name, float mean, float spread, int64_t n, float *out)
-{
-    uint32_t state = (uint32_t)crc32(0, (const unsigned char *)name, (unsigned)strlen(name));
-    for (int64_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        out[i] = mean + spread * ((float)(state >> 8) * 0x1p-23f - 1);
-    }
-}
 
 static bool ends_with(const char *name, const char *end)
 {
@@ -50,7 +40,7 @@ static void add_weight(struct bv_weights *weights, const struct shape *s, float 
     } else if (s->rank > 1) {
         spread = (float)(1.5 / sqrt((double)(n / rows)));
     }
-    fill(s->name, mean, spread, n, data);
+    fixed_values(s->name, mean, spread, n, data);
     struct bv_error err = {0};
     assert_ok(bv_weights_add(weights, &w, &err), err);
 }
@@ -94,7 +84,7 @@ static void check(const char *config_text, const struct shape *shapes, size_t n_
     float *out = malloc((size_t)(2 * channels) * sizeof *out);
     assert_non_null(pixels);
     assert_non_null(out);
-    fill("pixels", 0, 1.5f, n_pixels, pixels);
+    fixed_values("pixels", 0, 1.5f, n_pixels, pixels);
     assert_ok(bv_program_run(program, (const void *[]){pixels}, &out, &err), err);
     double worst = 0;
     for (int i = 0; i < 2; i++)

@@ -1,0 +1,73 @@
+"""Expected embeddings of the text encoder families, from the implementations that are their models.
+
+python families.py > families.inc        (torch and transformers from PyPI)
+
+Weights are a fixed formula of the tensor's name and the element's index, which tests/model/text_families.c
+repeats. Names are Hugging Face's.
+"""
+import json
+import math
+import zlib
+
+import numpy as np
+import torch
+import transformers as hf
+
+
+def values(name, n, mean, spread):
+    """Element i of tensor `name`: a linear congruential generator seeded by the name's CRC-32."""
+    state = np.uint32(zlib.crc32(name.encode()))
+    out = np.empty(n, np.float32)
+    with np.errstate(over="ignore"):
+        for i in range(n):
+            state = np.uint32(state * np.uint32(1664525) + np.uint32(1013904223))
+            out[i] = np.float32(mean) + np.float32(spread) * (
+                np.float32(state >> np.uint32(8)) * np.float32(2.0**-23) - np.float32(1))
+    return out
+
+
+def show(case, module, config, ids):
+    rows = []
+    for name, t in module.state_dict().items():
+        if not t.dtype.is_floating_point:
+            continue
+        norm = t.ndim == 1 and name.endswith("weight")
+        t.copy_(torch.from_numpy(values(name, t.numel(), norm, 0.3)).reshape(t.shape))
+        rows.append(f'    {{"{name}", {t.ndim}, {{{", ".join(map(str, t.shape))}}}}},')
+    module.eval().double()
+    out = module(torch.tensor([ids]))
+    last = out.last_hidden_state
+    pooled = getattr(out, "pooler_output", None)
+    print(f"static const struct shape shapes_{case}[] = {{", *rows, "};", sep="\n")
+    keep = ["model_type", "num_attention_heads", "num_hidden_layers", "layer_norm_eps", "hidden_act"]
+    text = json.dumps({k: getattr(config, k) for k in keep})
+    print(f"static const char config_{case}[] =\n    {json.dumps(text)};")
+    print(f"static const int ids_{case}[] = {{{', '.join(map(str, ids))}}};")
+    for kind, y in (("mean", last.mean(1)), ("cls", last[:, 0]), ("pooler", pooled)):
+        numbers = [] if y is None else y.flatten().tolist()
+        print(f"static const double {kind}_{case}[] = {{" +
+              (", ".join(f"{v:.9g}" for v in numbers) or "0") + "};")
+
+
+@torch.no_grad()
+def main():
+    print("// Made by families.py with transformers", hf.__version__ + ".")
+    print("// clang-format off")
+    small = dict(hidden_size=16, num_attention_heads=2, intermediate_size=24, vocab_size=10,
+                 max_position_embeddings=20)
+    words, bytes_ = [2, 8, 5, 7, 9, 3], [0, 9, 7, 6, 2]
+    for case, model, config, ids in [
+        ("bert", hf.BertModel, hf.BertConfig(num_hidden_layers=2, **small), words),
+        ("roberta", hf.RobertaModel,
+         hf.RobertaConfig(num_hidden_layers=2, type_vocab_size=1, layer_norm_eps=1e-5, **small), bytes_),
+        ("electra", hf.ElectraModel, hf.ElectraConfig(num_hidden_layers=2, embedding_size=8, **small),
+         words),
+        ("albert", hf.AlbertModel,
+         hf.AlbertConfig(num_hidden_layers=4, num_hidden_groups=2, embedding_size=8, **small), words),
+        ("megatron", hf.MegatronBertModel, hf.MegatronBertConfig(num_hidden_layers=2, **small), words),
+    ]:
+        config._attn_implementation = "eager"
+        show(case, model(config), config, ids)
+
+
+main()
