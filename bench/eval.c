@@ -5,7 +5,8 @@
 //
 // Decoding has WORKERS threads of its own, the encoder THREADS: together no more than there are
 // processors, or one steals from the other. Prints one JSON object per line; the ratio is that of
-// the whole to the slower of its parts.
+// the whole to the slower of its parts, busy the share of the whole's time that the encoder ran,
+// which tells the same on a machine that does other work meanwhile.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ struct parts {
     struct bv_scorer whole;
     struct bv_pixels sample; // a preprocessed image
     size_t n;
+    double scoring; // seconds inside the encoder
 };
 
 static enum bv_status prepare_copy(void *arg, const char *path, struct bv_pixels *pixels,
@@ -68,8 +70,11 @@ static enum bv_status score_nothing(void *arg, const struct bv_pixels *const *im
 static enum bv_status score_whole(void *arg, const struct bv_pixels *const *images, size_t n,
                                   double *scores, struct bv_error *err)
 {
-    const struct parts *parts = arg;
-    return parts->whole.score(parts->whole.arg, images, n, scores, err);
+    struct parts *parts = arg;
+    double began = now();
+    enum bv_status status = parts->whole.score(parts->whole.arg, images, n, scores, err);
+    parts->scoring += now() - began;
+    return status;
 }
 
 static enum bv_status count_row(void *arg, const struct bv_journal_record *record,
@@ -105,6 +110,7 @@ static double measure(struct parts *parts, const struct bv_labelled_options *dat
                                    .arg = parts};
     must(bv_labelled_open(&pipeline.dataset, data, &err), &err);
     parts->n = 0;
+    parts->scoring = 0;
     double began = now();
     must(bv_pipeline_run(&pipeline, &err), &err);
     double seconds = now() - began;
@@ -139,9 +145,9 @@ static void run(struct parts *parts, const struct bv_labelled_options *data, int
         double infer = measure(parts, data, workers, false, true);
         double both = measure(parts, data, workers, true, true);
         printf("{\"device\":\"%s\",\"workers\":%d,\"threads\":%d,\"images\":%zu,\"decode\":%.1f,"
-               "\"inference\":%.1f,\"pipeline\":%.1f,\"ratio\":%.3f}\n",
+               "\"inference\":%.1f,\"pipeline\":%.1f,\"ratio\":%.3f,\"busy\":%.3f}\n",
                device, workers, threads, parts->n, decode, infer, both,
-               both / (decode < infer ? decode : infer));
+               both / (decode < infer ? decode : infer), parts->scoring * both / (double)parts->n);
         (void)fflush(stdout);
     }
     bv_pixels_free(&parts->sample);
