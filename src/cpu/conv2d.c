@@ -126,22 +126,22 @@ static void point_pixels(const void *source, int64_t first, int64_t n, const flo
     }
 }
 
-// The image in words: one scale for all of an image, or, where each result reads one pixel only,
-// for each pixel. Returns the scales of the results.
+// Image `item` in words: one scale for all of it, or, where each result reads one pixel only, for
+// each pixel. Returns the scales of its results.
 static const float *convert_image(const struct bv_kernel_args *a, struct conv *s,
-                                  enum bv_cpu_format format, float *scratch)
+                                  enum bv_cpu_format format, int64_t item, float *scratch)
 {
     const struct bv_node *n = a->node;
     const struct bv_tensor *X = n->in[0], *out = n->out;
     int64_t pixels = X->dim[1] * X->dim[2], positions = out->dim[1] * out->dim[2];
-    float *scale = scratch, *result = scale + bv_rows(X), *words = result + bv_rows(out);
+    float *scale = scratch, *result = scale + pixels, *words = result + positions;
     bool each = s->taps_h * s->taps_w == 1 && pixels == positions;
-    bv_cpu_convert_rows(a->pool, format, a->in[0], bv_rows(X), X->dim[3], each ? 1 : pixels, words,
-                        scale);
-    for (int64_t i = 0; format == BV_CPU_INT8 && i < bv_rows(out); i++)
-        result[i] = each ? scale[i] : scale[i / positions * pixels];
+    bv_cpu_convert_rows(a->pool, format, (const float *)a->in[0] + item * pixels * X->dim[3],
+                        pixels, X->dim[3], each ? 1 : pixels, words, scale);
+    for (int64_t i = 0; format == BV_CPU_INT8 && i < positions; i++)
+        result[i] = scale[each ? i : 0];
     s->image = words;
-    s->channels /= bv_cpu_channels_per_word(format);
+    s->channels = X->dim[3] / bv_cpu_channels_per_word(format);
     return result;
 }
 
@@ -181,6 +181,25 @@ static const float *panels_of(const struct bv_kernel_args *a, float *scratch, si
     return scratch;
 }
 
+// All groups of the results from row `first` on.
+static void multiply_groups(const struct bv_kernel_args *a, struct conv *s,
+                            struct bv_cpu_product *product, const float *panels, size_t group_size,
+                            int64_t first)
+{
+    int64_t groups = a->node->params.conv2d.groups;
+    const float *image = s->image, *bias = a->in[2], *residual = a->in[3];
+    for (int64_t g = 0; g < groups; g++) {
+        int64_t at = first * product->ldo + g * product->columns;
+        s->image = image + g * s->channels / groups;
+        product->panels = panels + (size_t)g * group_size;
+        product->out = (float *)a->out + at;
+        product->bias = bias ? bias + g * product->columns : NULL;
+        product->residual = residual ? residual + at : NULL;
+        bv_cpu_product(a->pool, product);
+    }
+    s->image = image;
+}
+
 void bv_cpu_conv2d(const struct bv_kernel_args *a)
 {
     const struct bv_node *n = a->node;
@@ -196,10 +215,7 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
     // As a byte, 0 stands at 128.
     memset(a->scratch, format == BV_CPU_INT8 ? 128 : 0, (size_t)s.channels * sizeof(float));
     float *scratch = a->scratch + s.channels;
-    const float *row_scale = NULL;
-    if (format != BV_CPU_F32) {
-        row_scale = convert_image(a, &s, format, scratch);
-    } else if (padded(n)) {
+    if (format == BV_CPU_F32 && padded(n)) {
         pad_image(n, a->in[0], scratch);
         s.image = scratch;
         s.height += 2 * p->pad_h;
@@ -207,28 +223,26 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
         s.pad_h = s.pad_w = 0;
         scratch += image_size(n);
     }
-    int64_t columns = W->dim[0] / p->groups;
-    int64_t depth = (by_rows(n) ? W->dim[2] : 1) * W->dim[3] / bv_cpu_channels_per_word(format);
+    struct bv_cpu_product product = {
+        .rows = bv_rows(n->out),
+        .columns = W->dim[0] / p->groups,
+        .taps = s.taps_h * s.taps_w,
+        .depth = (by_rows(n) ? W->dim[2] : 1) * W->dim[3] / bv_cpu_channels_per_word(format),
+        .format = format,
+        .ldo = W->dim[0],
+        .activation = p->activation,
+        .point = point_pixels,
+        .source = &s,
+    };
     size_t group_size = 0;
-    const float *panels = panels_of(a, scratch, &group_size), *first = s.image;
-    for (int64_t g = 0; g < p->groups; g++) {
-        s.image = first + g * s.channels / p->groups;
-        const struct bv_cpu_product product = {
-            .rows = bv_rows(n->out),
-            .columns = columns,
-            .taps = s.taps_h * s.taps_w,
-            .depth = depth,
-            .format = format,
-            .panels = panels + (size_t)g * group_size,
-            .row_scale = row_scale,
-            .out = (float *)a->out + g * columns,
-            .ldo = W->dim[0],
-            .bias = a->in[2] ? (const float *)a->in[2] + g * columns : NULL,
-            .residual = a->in[3] ? (const float *)a->in[3] + g * columns : NULL,
-            .activation = p->activation,
-            .point = point_pixels,
-            .source = &s,
-        };
-        bv_cpu_product(a->pool, &product);
+    const float *panels = panels_of(a, scratch, &group_size);
+    if (format == BV_CPU_F32) {
+        multiply_groups(a, &s, &product, panels, group_size, 0);
+        return;
+    }
+    product.rows = n->out->dim[1] * n->out->dim[2];
+    for (int64_t item = 0; item < n->out->dim[0]; item++) { // one at a time stays in the cache
+        product.row_scale = convert_image(a, &s, format, item, scratch);
+        multiply_groups(a, &s, &product, panels, group_size, item * product.rows);
     }
 }
