@@ -134,6 +134,7 @@ static enum bv_status run_and_finish(const struct eval *e, struct job *job,
     struct meter meter = {.shown = false};
     struct bv_eval_options own = *options;
     enum bv_status status = BV_OK;
+    const char *fallback = bv_engine_fallback(job->opened.engine);
     (void)clock_gettime(CLOCK_MONOTONIC, &meter.began);
     if (isatty(STDERR_FILENO)) {
         own.progress = show;
@@ -145,6 +146,11 @@ static enum bv_status run_and_finish(const struct eval *e, struct job *job,
         status = bv_eval_run_match(job->opened.engine, job->labels, job->labels_size, e->labels,
                                    job->templates, &own, counts);
     clear(&meter);
+    if (!fallback && bv_engine_fallback(job->opened.engine))
+        (void)fprintf(stderr,
+                      "biovl: warning: some images were scored on the CPU, which the results do "
+                      "not say: %s\n",
+                      bv_engine_fallback(job->opened.engine));
     if (status == BV_OK && own.n_shards <= 1) {
         own.data = NULL; // where it was
         status = bv_eval_finish(job->opened.context, &own, counts);
