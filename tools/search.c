@@ -5,6 +5,7 @@
 
 #include "biovl/retrieval.h"
 #include "command.h"
+#include "search_shards.h"
 
 struct search {
     struct model_options model;
@@ -12,7 +13,7 @@ struct search {
     struct strings where;
     const char *key, *sheet;
     int k, effort;
-    bool by_study, json, csv;
+    bool by_study, json, csv, mpi;
 };
 
 static void print_csv(const struct bv_hits *hits, size_t i)
@@ -58,16 +59,20 @@ static enum bv_status print_hits(const struct search *s, const struct bv_hits *h
     return s->sheet ? bv_hits_write_sheet(hits, s->sheet) : BV_OK;
 }
 
-static int run(struct search *s, const char *path)
+static void complete_query(struct search *s)
 {
-    struct opened opened = {0};
-    struct bv_index *index = NULL;
-    struct bv_hits *hits = NULL;
     s->query.k = (size_t)s->k;
     s->query.effort = s->effort;
     s->query.by_study = s->by_study;
     s->query.where = s->where.items;
     s->query.n_where = s->where.n;
+}
+
+static int run(struct search *s, const char *path)
+{
+    struct opened opened = {0};
+    struct bv_index *index = NULL;
+    struct bv_hits *hits = NULL;
     // An item of the index needs no model.
     enum bv_status status = s->query.id ? bv_context_open(&opened.context, s->model.threads)
                                         : open_model(&opened, &s->model, true);
@@ -109,6 +114,10 @@ int run_search(int argc, char **argv)
         {"--key", OPTION_STRING, &s.key, "FILE", "the index's site key (default: INDEX.key)"},
         {"--json", OPTION_FLAG, &s.json, NULL, "one JSON object per hit"},
         {"--csv", OPTION_FLAG, &s.csv, NULL, "rank,id,score,item,study,report"},
+#ifdef BIOVL_MPI
+        {"--mpi", OPTION_FLAG, &s.mpi, NULL,
+         "under mpirun: several shards of one index, divided among the ranks (with --json)"},
+#endif
         MODEL_OPTIONS(&s.model),
     };
     const struct usage usage = {"search",
@@ -121,10 +130,12 @@ int run_search(int argc, char **argv)
     if (parsed == PARSE_OK) {
         int given = (s.query.image != NULL) + (s.query.text != NULL) +
                     (s.query.report_file != NULL) + (s.query.id != NULL);
-        if (rest.n != 1 || given != 1 || s.k < 1 || (s.json && s.csv))
+        complete_query(&s);
+        bool wrong = rest.n < 1 || given != 1 || s.k < 1 || (s.json && s.csv);
+        if (wrong || (s.mpi ? !s.json || s.query.id || s.sheet : rest.n != 1))
             (void)fprintf(stderr, "usage: biovl search %s\n", usage.synopsis);
         else
-            code = run(&s, rest.items[0]);
+            code = s.mpi ? search_shards(&rest, s.key, &s.model, &s.query) : run(&s, rest.items[0]);
     }
     free_strings(&s.where);
     free_strings(&rest);
