@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "biovl/pacs.h"
-#include "command.h"
+#include "fused.h"
 
 struct classify {
+    const char *report, *regions; // for models with a diagnosis head
     struct model_options model;
     const char *labels, *templates, *prior, *sr;
     struct strings ensemble; // further model files
@@ -194,6 +195,10 @@ int run_classify(int argc, char **argv)
         MODEL_OPTIONS(&c.model),
         {"--dicom-sr", OPTION_STRING, &c.sr, "OUT",
          "structured reports (TID 1500) of DICOM images: a .dcm file, or a folder for several"},
+        {"--report", OPTION_STRING, &c.report, "TEXT",
+         "instead of labels: the report that a fusion model diagnoses together with the image"},
+        {"--regions", OPTION_STRING, &c.regions, "FILE",
+         "with --report: visual features for models that read them (.npz, .safetensors)"},
         {"--json", OPTION_FLAG, &c.json, NULL, "one JSON object per image"},
         {"--csv", OPTION_FLAG, &c.csv, NULL, "path,label,score,kind"},
     };
@@ -205,7 +210,10 @@ int run_classify(int argc, char **argv)
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &images);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK) {
-        if (images.n == 0 || !c.labels || (c.json && c.csv))
+        const struct fused_options fused = {c.model, c.regions, c.json};
+        if (c.report && !c.labels && images.n + (c.regions != NULL) == 1)
+            code = run_diagnosis(&fused, images.n ? images.items[0] : c.regions, c.report, c.csv);
+        else if (images.n == 0 || !c.labels || c.report || (c.json && c.csv))
             (void)fprintf(stderr, "usage: biovl classify %s\n", usage.synopsis);
         else
             code = run(&c, &images);

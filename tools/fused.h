@@ -32,4 +32,9 @@ json_t *fused_json(const struct opened *opened, const struct bv_fused_image *ima
 // Prints an object on one line and releases it; the exit code.
 int print_fused_json(json_t *object);
 
+// biovl classify for a model with a diagnosis head: its scores for an image (or the regions of
+// options) and a report. The exit code.
+int run_diagnosis(const struct fused_options *options, const char *path, const char *report,
+                  bool csv);
+
 #endif

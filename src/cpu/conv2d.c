@@ -23,6 +23,13 @@ static bool by_rows(const struct bv_node *n)
            p->groups == 1;
 }
 
+// No published model has such windows: LViT's 16×16 ones are the largest.
+static bool too_many_taps(const struct bv_node *n)
+{
+    const struct bv_tensor *W = n->in[1];
+    return W->dim[1] * (by_rows(n) ? 1 : W->dim[2]) > BV_CPU_MAX_TAPS;
+}
+
 static bool padded(const struct bv_node *n)
 {
     return by_rows(n) && (n->params.conv2d.pad_h || n->params.conv2d.pad_w);
@@ -59,6 +66,8 @@ enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, enum bv_cpu_for
                                      struct bv_weights *weights, const void **prepared,
                                      struct bv_error *err)
 {
+    if (too_many_taps(node)) // the reference reads the weight itself
+        return BV_OK;
     return bv_cpu_prepare_panels(node->in[1], node->params.conv2d.groups, format_of(node, format),
                                  weights, prepared, err);
 }
@@ -208,7 +217,7 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
     const struct bv_cpu_panels *prepared = a->prepared;
     enum bv_cpu_format format = prepared ? prepared->format : BV_CPU_F32;
     struct conv s = describe(a);
-    if (s.taps_h * s.taps_w > BV_CPU_MAX_TAPS) { // no published model has such windows
+    if (too_many_taps(n)) {
         bv_reference_conv2d(a);
         return;
     }

@@ -1,6 +1,6 @@
 #include "cpu/product.h"
 
-#define MOST_POINTERS 2048
+#define MOST_POINTERS 4096 // at least BV_CPU_MAX_TAPS × the rows of a strip
 
 static const int64_t small_panels = 64 * 1024; // floats
 

@@ -24,7 +24,7 @@ struct bv_cpu_product {
     const void *source;
 };
 
-#define BV_CPU_MAX_TAPS 160
+#define BV_CPU_MAX_TAPS 256
 
 void bv_cpu_product(struct bv_pool *pool, const struct bv_cpu_product *p);
 

@@ -94,9 +94,9 @@ static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_ten
         return bv_l2_normalize(g, x, 1e-12f);
     if (strcmp(op, "flatten") == 0)
         return flatten(g, x);
-    if (strcmp(op, "mean_pool") == 0) {
+    if (strcmp(op, "mean_pool") == 0 || strcmp(op, "max_pool") == 0) {
         int size = (int)json_integer_value(json_array_get(s, 1));
-        return bv_mean_pool(g, x, size, size);
+        return op[1] == 'a' ? bv_max_pool(g, x, size, size, 0) : bv_mean_pool(g, x, size, size);
     }
     if (strcmp(op, "tokens") == 0)
         return bv_reshape(g, x, 3, (int64_t[]){bv_dim(x, 0), -1, x ? bv_last_dim(x) : 1});

@@ -11,7 +11,7 @@
 //   ends
 //   ["attention_pool", NAME, heads]             attention whose one query is the mean; NAME.qkv and
 //                                               NAME.proj
-//   ["mean_pool", size]                         windows of size×size
+//   ["mean_pool", size] ["max_pool", size]      windows of size×size
 //   ["flatten"]                                 [N,h,w,C] to [N,C·h·w], channels first
 //   ["interpolate", size, align_corners]        bilinear, to size×size
 //   ["tokens"]                                  [N,h,w,C] to [N,h·w,C]
