@@ -15,9 +15,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 pack() {
     local root=$here/.. out=$1 build stage
     build=$(mktemp -d) stage=$(mktemp -d)
-    cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBIOVL_TESTS=OFF \
+    cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DBIOVL_TESTS=OFF \
         -DBIOVL_BENCH=ON ${BIOVL_GLSLANG:+-DBIOVL_GLSLANG="$BIOVL_GLSLANG"} | grep Vulkan:
-    ninja -C "$build" ${BIOVL_JOBS:+-j"$BIOVL_JOBS"} bench_gpu >/dev/null
+    ninja -C "$build" ${BIOVL_JOBS:+-j"$BIOVL_JOBS"} bench_gpu >"$build/log" || {
+        tail -20 "$build/log" >&2
+        exit 1
+    }
     mkdir -p "$stage/biovl-gpu/lib"
     find "$build" -name bench_gpu -type f -exec cp {} "$stage/biovl-gpu/" \;
     cp "$here/gpu.sh" "$here/gpu_torch.py" "$stage/biovl-gpu/"
