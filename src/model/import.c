@@ -1,5 +1,6 @@
 #include "model/import.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "model/card.h"
 #include "model/fuse.h"
 #include "model/golden.h"
+#include "model/header.h"
 #include "model/model.h"
 #include "model/recognise.h"
 #include "model/staging.h"
@@ -26,6 +28,7 @@ struct import {
     char *vocabulary;
     size_t vocabulary_size;
     char digest[65];
+    size_t golden_room; // bytes that the golden vectors will need in the header, about
 };
 
 static void release(struct import *im)
@@ -257,6 +260,16 @@ static enum bv_status check_fusion(const struct bv_model *model, const struct bv
     return bv_model_fusion_graph(model, &shape, graph, err);
 }
 
+// What the pooled outputs of a graph take as text, for a few inputs.
+static size_t golden_room(const struct bv_graph *g)
+{
+    size_t room = 0;
+    for (int i = 0; g && i < g->n_outputs; i++)
+        if (g->outputs[i] && g->outputs[i]->rank == 2)
+            room += (size_t)bv_elements(g->outputs[i]) * 3 * sizeof "-0.123456789e-10";
+    return room;
+}
+
 // Builds all towers over the staged shapes: what is missing or misshapen shows before anything is
 // written.
 static enum bv_status check_model(struct import *im, struct bv_error *err)
@@ -287,8 +300,11 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
         status = check_fusion(model, graphs[0], &graphs[3], err);
     if (status == BV_OK)
         status = check_unread(im, graphs, err);
-    for (int k = 0; k < 4; k++)
+    im->golden_room = 8192;
+    for (int k = 0; k < 4; k++) {
+        im->golden_room += golden_room(graphs[k]);
         bv_graph_destroy(&graphs[k]);
+    }
     bv_model_unload(&model);
     return status;
 }
@@ -301,21 +317,26 @@ static void strip_card(json_t *card)
         (void)json_object_del(card, import_only[i]);
 }
 
+// With golden NULL, room is kept for it and for the digest.
 static enum bv_status make_metadata(const struct import *im, const json_t *golden, json_t **out,
                                     struct bv_error *err)
 {
     json_t *meta = json_object();
     char *card = json_dumps(im->card, JSON_COMPACT | JSON_SORT_KEYS);
-    char *vectors = golden ? json_dumps(golden, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    bool ok = meta && card && (!golden || vectors) &&
+    char *vectors = golden ? json_dumps(golden, JSON_COMPACT | JSON_REAL_PRECISION(9))
+                           : calloc(im->golden_room + 1, 1);
+    if (!golden && vectors)
+        memset(vectors, ' ', im->golden_room);
+    bool ok = meta && card && vectors &&
               json_object_set_new(meta, BV_META_FORMAT, json_string("1")) == 0 &&
               json_object_set_new(meta, BV_META_CARD, json_string(card)) == 0;
     if (ok && im->vocabulary)
         ok = json_object_set_new(meta, BV_META_VOCAB,
                                  json_stringn(im->vocabulary, im->vocabulary_size)) == 0;
-    if (ok && vectors)
-        ok = json_object_set_new(meta, BV_META_GOLDEN, json_string(vectors)) == 0 &&
-             json_object_set_new(meta, BV_META_DIGEST, json_string(im->digest)) == 0;
+    char blank[65] = "";
+    memset(blank, '0', sizeof blank - 1);
+    ok = ok && json_object_set_new(meta, BV_META_GOLDEN, json_string(vectors)) == 0 &&
+         json_object_set_new(meta, BV_META_DIGEST, json_string(golden ? im->digest : blank)) == 0;
     free(card);
     free(vectors);
     if (!ok) {
@@ -342,14 +363,36 @@ static enum bv_status compute_golden(const struct import *im, const char *draft,
     return status;
 }
 
-// Copies the draft's tensors behind a header that now holds digest and golden vectors.
+static enum bv_status compute_digest(struct import *im, const char *draft, struct bv_error *err)
+{
+    struct bv_safetensors file = {0};
+    BV_TRY(bv_safetensors_open(&file, draft, err));
+    bv_model_digest(&file, im->digest);
+    bv_safetensors_close(&file);
+    return BV_OK;
+}
+
+// Writes digest and golden vectors into the room that the draft's header keeps for them.
+static enum bv_status put_golden(const struct import *im, const char *draft, const json_t *golden,
+                                 bool *fits, struct bv_error *err)
+{
+    char *text = json_dumps(golden, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    if (!text)
+        return bv_fail_nomem(err, "golden vectors");
+    enum bv_status status = bv_header_put(draft, BV_META_GOLDEN, text, fits, err);
+    if (status == BV_OK && *fits)
+        status = bv_header_put(draft, BV_META_DIGEST, im->digest, fits, err);
+    free(text);
+    return status;
+}
+
+// Copies the draft's tensors behind a larger header.
 static enum bv_status write_final(struct import *im, const char *draft, const char *path,
                                   const json_t *golden, struct bv_error *err)
 {
     struct bv_safetensors file = {0};
     json_t *meta = NULL;
     BV_TRY(bv_safetensors_open(&file, draft, err));
-    bv_model_digest(&file, im->digest);
     for (size_t i = 0; i < im->staging.n; i++)
         im->staging.specs[i].data = bv_safetensors_find(&file, im->staging.specs[i].name)->data;
     enum bv_status status = make_metadata(im, golden, &meta, err);
@@ -361,11 +404,28 @@ static enum bv_status write_final(struct import *im, const char *draft, const ch
     return status;
 }
 
+// Gives the draft its digest and golden vectors, and its name.
+static enum bv_status finish(struct import *im, const char *draft, const char *path,
+                             struct bv_error *err)
+{
+    json_t *golden = NULL;
+    bool fits = false;
+    BV_TRY(compute_digest(im, draft, err));
+    BV_TRY(compute_golden(im, draft, &golden, err));
+    enum bv_status status = put_golden(im, draft, golden, &fits, err);
+    if (status == BV_OK && !fits)
+        status = write_final(im, draft, path, golden, err);
+    else if (status == BV_OK && rename(draft, path) != 0)
+        status = bv_fail(err, BV_ERR_IO, "%s: %s", path, strerror(errno));
+    json_decref(golden);
+    return status;
+}
+
 // The golden vectors need a model that runs, and stand in the header before the data: the tensors
-// are written to a draft, run, and copied.
+// are written to a draft whose header has room for them.
 static enum bv_status write_model(struct import *im, const char *path, struct bv_error *err)
 {
-    json_t *meta = NULL, *golden = NULL;
+    json_t *meta = NULL;
     char *draft = malloc(strlen(path) + sizeof ".draft");
     if (!draft)
         return bv_fail_nomem(err, path);
@@ -375,11 +435,9 @@ static enum bv_status write_model(struct import *im, const char *path, struct bv
         status = bv_safetensors_write(draft, im->staging.specs, im->staging.n, meta,
                                       bv_staging_fill, &im->staging, err);
     json_decref(meta);
+    bv_checkpoint_close(&im->checkpoint); // its pages are no longer needed
     if (status == BV_OK) {
-        status = compute_golden(im, draft, &golden, err);
-        if (status == BV_OK)
-            status = write_final(im, draft, path, golden, err);
-        json_decref(golden);
+        status = finish(im, draft, path, err);
         (void)unlink(draft);
     }
     free(draft);

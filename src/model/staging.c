@@ -168,6 +168,12 @@ enum bv_status bv_staging_fill(void *arg, size_t i, void *out, size_t bytes, str
     const struct bv_checkpoint_tensor *t = from->source;
     enum bv_dtype dtype = s->specs[i].dtype;
     size_t n = bytes / bv_dtype_size(dtype);
+    bool plain = t->dtype == BV_F32 && dtype == BV_F32 && !from->half && t->bytes == bytes &&
+                 (from->transform == BV_TRANSFORM_NONE || from->transform == BV_TRANSFORM_SQUEEZE);
+    if (plain) { // nothing to change on the way
+        BV_TRY(bv_checkpoint_read(s->checkpoint, t, out, err));
+        return check_finite(out, n, t->name, err);
+    }
     void *raw = malloc(t->bytes ? t->bytes : 1);
     float *values = malloc(n * sizeof *values + 1), *moved = malloc(n * sizeof *moved + 1);
     enum bv_status status = BV_OK;
