@@ -162,9 +162,9 @@ BV_API enum bv_status bv_zero_shot_open(struct bv_engine *engine, const char *la
                                         struct bv_zero_shot **zero_shot);
 BV_API void bv_zero_shot_close(struct bv_zero_shot **zero_shot);
 
-// Makes an ensemble: the scores of zero_shot become the mean of its own and its members' (CheXzero's
-// checkpoints). member, with the same labels and of the same thread, is borrowed and must outlive
-// zero_shot. BV_ERR_ARG when labels or scoring rule differ, or past 63 members.
+// Makes an ensemble: the scores of zero_shot become the mean of its own and its members'
+// (CheXzero's checkpoints). member, with the same labels and of the same thread, is borrowed and
+// must outlive zero_shot. BV_ERR_ARG when labels or scoring rule differ, or past 63 members.
 BV_API enum bv_status bv_zero_shot_join(struct bv_zero_shot *zero_shot,
                                         struct bv_zero_shot *member);
 

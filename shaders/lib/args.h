@@ -30,8 +30,8 @@ struct bv_conv2d_args {
 
 struct bv_attention_args {
     uint n_groups, q_blocks;
-    uint heads, tq, tk;     // tokens of one sequence (of one window)
-    uint ldq, ldk, ldv;     // elements between tokens
+    uint heads, tq, tk; // tokens of one sequence (of one window)
+    uint ldq, ldk, ldv; // elements between tokens
     uint q_offset, k_offset, v_offset;
     uint bias_head, bias_batch; // elements between heads and batches of the bias; 0: shared
     float scale;

@@ -171,7 +171,8 @@ static enum bv_status report(const struct bench *b, const struct times *t, json_
                      m->arch ? m->arch : m->model->name, "device",
                      b->backend->ops->describe(b->backend), "precision", b->precision, "threads",
                      bv_pool_threads(b->pool), "batch", m->batch, "tokens", m->tokens, "runs", t->n,
-                     "ms_per_item", mean, "sd", sqrt(variance), "min_ms", t->least, "cpu_ms", t->processor);
+                     "ms_per_item", mean, "sd", sqrt(variance), "min_ms", t->least, "cpu_ms",
+                     t->processor);
     if (!*row)
         return bv_fail_nomem(err, "a measurement");
     if (m->ops && strncmp(b->backend->ops->describe(b->backend), "vulkan", 6) == 0)

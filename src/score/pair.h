@@ -21,8 +21,8 @@ const char *bv_pair_abilities(const struct bv_model *model, char text[256]);
 const char *bv_pair_kind(const struct bv_model *model, const char *head);
 
 // The probability that each text matches the image: scores [n]. truncated (may be NULL) [n] tells
-// which texts were cut to the model's maximum. BV_ERR_MODEL where the model has no such head. This is
-// what a reranker calls: the image is encoded once, by the caller.
+// which texts were cut to the model's maximum. BV_ERR_MODEL where the model has no such head. This
+// is what a reranker calls: the image is encoded once, by the caller.
 enum bv_status bv_pair_match(struct bv_session *session, const struct bv_fusion_image *image,
                              const char *const *texts, size_t n, double *scores,
                              unsigned char *truncated, struct bv_error *err);

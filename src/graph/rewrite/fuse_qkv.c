@@ -34,8 +34,7 @@ static bool fusable(const struct bv_graph *g, const struct bv_tensor *t)
     const struct bv_node *p = t->producer;
     return !t->alias_of && p && p->op == BV_OP_linear && !p->in[3] &&
            p->params.linear.activation == BV_ACT_NONE && p->in[1]->role == BV_ROLE_WEIGHT &&
-           (!p->in[2] || p->in[2]->role == BV_ROLE_WEIGHT) &&
-           bv_graph_use_count(g, t) == 1;
+           (!p->in[2] || p->in[2]->role == BV_ROLE_WEIGHT) && bv_graph_use_count(g, t) == 1;
 }
 
 // The stacked weight (which = 1) or bias (which = 2) of the parts.
