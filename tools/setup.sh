@@ -3,7 +3,8 @@
 #
 #   tools/setup.sh demo    install what is missing, build, classify the sample radiograph
 #   tools/setup.sh test    install what is missing, build, run the tests
-#   tools/setup.sh check   what continuous integration adds: clang, sanitizers, format
+#   tools/setup.sh format  install clang-format, check the layout of the sources
+#   tools/setup.sh check   build with clang's address and undefined-behaviour sanitizers, test
 #
 # Packages come from Debian. Without root, apt-get goes through sudo; when nothing is missing,
 # neither is called.
@@ -57,14 +58,17 @@ test)
     build release -DBIOVL_TESTS=ON
     ctest --preset release -LE slow "${@:2}"
     ;;
+format)
+    install_packages git clang-format
+    git ls-files '*.c' '*.h' '*.cc' | xargs clang-format --dry-run -Werror
+    ;;
 check)
     install_packages "${build_packages[@]}" "${test_packages[@]}" "${check_packages[@]}"
-    git ls-files '*.c' '*.h' '*.cc' | xargs clang-format --dry-run -Werror
     build asan -DBIOVL_TESTS=ON
     ctest --preset asan -LE 'slow|vulkan|bench' "${@:2}"
     ;;
 *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
