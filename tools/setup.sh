@@ -56,7 +56,7 @@ demo)
 test)
     install_packages "${build_packages[@]}" "${test_packages[@]}"
     build release -DBIOVL_TESTS=ON
-    ctest --preset release -LE slow "${@:2}"
+    ctest --preset release -LE slow -j "$(nproc)" "${@:2}"
     ;;
 format)
     install_packages git clang-format
