@@ -234,7 +234,7 @@ struct bv_tensor *bv_weight_rows(struct bv_graph *g, struct bv_tensor *w, int64_
     t->rank = 2;
     t->dim[0] = count;
     t->dim[1] = w->dim[1];
-    t->data = (const char *)w->data + (size_t)start * row_bytes;
+    t->data = w->data ? (const char *)w->data + (size_t)start * row_bytes : NULL;
     return t;
 }
 

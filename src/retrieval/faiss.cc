@@ -139,6 +139,8 @@ struct span_reader : faiss::IOReader {
     size_t operator()(void *out, size_t item, size_t n) override
     {
         size_t whole = item ? std::min(n, left / item) : 0;
+        if (whole == 0) // an empty vector has no memory
+            return 0;
         std::memcpy(out, next, whole * item);
         next += whole * item;
         left -= whole * item;
