@@ -122,13 +122,14 @@ struct add {
     struct pacs_options pacs;
     const char *key, *shard;
     struct strings from, rest;
-    bool resume;
+    bool resume, keep_paths;
 };
 
 // Files and archives in the order given; files in one go, archives one by one.
 static int add_all(struct add *a, const struct opened *opened, struct bv_index *index)
 {
-    struct bv_index_sources sources = {.failed = print_failure, .progress = print_progress};
+    struct bv_index_sources sources = {
+        .failed = print_failure, .progress = print_progress, .keep_paths = a->keep_paths};
     struct column_options *c = &a->columns;
     sources.columns = (struct bv_index_columns){c->path,         c->id,
                                                 c->study,        c->accession,
@@ -168,6 +169,8 @@ static int run_add(int argc, char **argv)
         {"--key", OPTION_STRING, &a.key, "FILE", "the index's site key (default: INDEX.key)"},
         {"--shard", OPTION_STRING, &a.shard, "I/N",
          "take every N-th input from I on, 0 is the first"},
+        {"--keep-paths", OPTION_FLAG, &a.keep_paths, NULL,
+         "store where image files are, for search --rerank; paths may name patients"},
         {"--resume", OPTION_FLAG, &a.resume, NULL,
          "go on after an interruption; adding always does that"},
         COLUMN_OPTIONS(&a.columns),

@@ -11,12 +11,12 @@ struct search {
     struct model_options model;
     struct bv_index_query query;
     struct strings where;
-    const char *key, *sheet;
+    const char *key, *sheet, *rerank;
     int k, effort;
     bool by_study, json, csv, mpi;
 };
 
-static void print_csv(const struct bv_hits *hits, size_t i)
+static void print_csv(const struct bv_hits *hits, size_t i, bool reranked)
 {
     printf("%zu,", i + 1);
     print_csv_field(bv_hits_id(hits, i));
@@ -24,14 +24,19 @@ static void print_csv(const struct bv_hits *hits, size_t i)
     print_csv_field(bv_hits_study(hits, i));
     (void)putchar(',');
     print_csv_field(bv_hits_report(hits, i));
+    if (reranked)
+        printf(",%.9g", bv_hits_cosine(hits, i));
     (void)putchar('\n');
 }
 
-// Rank, score, id, and the beginning of the report on one line.
-static void print_line(const struct bv_hits *hits, size_t i)
+// Rank, score, after reranking the cosine too, id, and the beginning of the report on one line.
+static void print_line(const struct bv_hits *hits, size_t i, bool reranked)
 {
     const char *report = bv_hits_report(hits, i);
-    printf("%4zu  %7.4f  %s  ", i + 1, bv_hits_score(hits, i), bv_hits_id(hits, i));
+    printf("%4zu  %7.4f  ", i + 1, bv_hits_score(hits, i));
+    if (reranked)
+        printf("%7.4f  ", bv_hits_cosine(hits, i));
+    printf("%s  ", bv_hits_id(hits, i));
     // Bytes of one character stay together: the line is cut only before a first byte.
     for (size_t n = 0; *report && (n < 80 || (*report & 0xc0) == 0x80); n++, report++)
         (void)putchar(*report == '\n' ? ' ' : *report);
@@ -41,11 +46,11 @@ static void print_line(const struct bv_hits *hits, size_t i)
 static enum bv_status print_hits(const struct search *s, const struct bv_hits *hits)
 {
     if (s->csv)
-        printf("rank,id,score,item,study,report\n");
+        printf("rank,id,score,item,study,report%s\n", s->rerank ? ",cosine" : "");
     for (size_t i = 0; i < bv_hits_count(hits); i++) {
         char *json = NULL;
         if (s->csv) {
-            print_csv(hits, i);
+            print_csv(hits, i, s->rerank != NULL);
         } else if (s->json) {
             enum bv_status status = bv_hits_json(hits, i, &json);
             if (status != BV_OK)
@@ -53,7 +58,7 @@ static enum bv_status print_hits(const struct search *s, const struct bv_hits *h
             printf("%s\n", json);
             bv_free(json);
         } else {
-            print_line(hits, i);
+            print_line(hits, i, s->rerank != NULL);
         }
     }
     return s->sheet ? bv_hits_write_sheet(hits, s->sheet) : BV_OK;
@@ -68,9 +73,45 @@ static void complete_query(struct search *s)
     s->query.n_where = s->where.n;
 }
 
+// The model that scores hits anew, in the context that searches.
+struct reranking {
+    struct bv_model *model;
+    struct bv_engine *engine;
+    struct bv_reranker *reranker;
+};
+
+// MODEL or MODEL:N, how many hits; N 0: the default.
+static enum bv_status open_reranking(struct search *s, struct bv_context *context,
+                                     struct reranking *r)
+{
+    char path[4096];
+    const char *colon = strrchr(s->rerank, ':');
+    size_t length = strlen(s->rerank);
+    if (colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1)) {
+        s->query.rerank_depth = strtoul(colon + 1, NULL, 10);
+        length = (size_t)(colon - s->rerank);
+    }
+    (void)snprintf(path, sizeof path, "%.*s", (int)(length < sizeof path ? length : 0), s->rerank);
+    enum bv_status status = bv_model_open(context, path, &r->model);
+    if (status == BV_OK)
+        status = bv_engine_open(context, r->model, s->model.device, s->model.precision, &r->engine);
+    if (status == BV_OK)
+        status = bv_reranker_open(r->engine, &r->reranker);
+    s->query.reranker = r->reranker;
+    return status;
+}
+
+static void close_reranking(struct reranking *r)
+{
+    bv_reranker_close(&r->reranker);
+    bv_engine_close(&r->engine);
+    bv_model_close(&r->model);
+}
+
 static int run(struct search *s, const char *path)
 {
     struct opened opened = {0};
+    struct reranking reranking = {0};
     struct bv_index *index = NULL;
     struct bv_hits *hits = NULL;
     // An item of the index needs no model.
@@ -80,6 +121,8 @@ static int run(struct search *s, const char *path)
         return (int)exit_code_of(status);
     int code = EXIT_OK;
     status = bv_index_open(opened.context, path, s->key, 0, &index);
+    if (status == BV_OK && s->rerank)
+        status = open_reranking(s, opened.context, &reranking);
     if (status == BV_OK)
         status = bv_index_search(index, opened.engine, &s->query, &hits);
     if (status == BV_OK)
@@ -88,6 +131,7 @@ static int run(struct search *s, const char *path)
         code = (int)report_failure(opened.context, status);
     bv_hits_free(&hits);
     bv_index_close(&index);
+    close_reranking(&reranking);
     close_model(&opened);
     return code;
 }
@@ -110,6 +154,8 @@ int run_search(int argc, char **argv)
         {"--by-study", OPTION_FLAG, &s.by_study, NULL, "the best hit of each study only"},
         {"--method", OPTION_STRING, &s.query.method, "M", "auto, exact, int8, faiss"},
         {"--effort", OPTION_INTEGER, &s.effort, "N", "lists (ivf) or candidates (hnsw) to visit"},
+        {"--rerank", OPTION_STRING, &s.rerank, "MODEL[:N]",
+         "score the N nearest (50) anew: images by their reports, or by the text asked"},
         {"--sheet", OPTION_STRING, &s.sheet, "FILE", "the hits to look at: .html or .png"},
         {"--key", OPTION_STRING, &s.key, "FILE", "the index's site key (default: INDEX.key)"},
         {"--json", OPTION_FLAG, &s.json, NULL, "one JSON object per hit"},
@@ -132,7 +178,7 @@ int run_search(int argc, char **argv)
                     (s.query.report_file != NULL) + (s.query.id != NULL);
         complete_query(&s);
         bool wrong = rest.n < 1 || given != 1 || s.k < 1 || (s.json && s.csv);
-        if (wrong || (s.mpi ? !s.json || s.query.id || s.sheet : rest.n != 1))
+        if (wrong || (s.mpi ? !s.json || s.query.id || s.sheet || s.rerank : rest.n != 1))
             (void)fprintf(stderr, "usage: biovl search %s\n", usage.synopsis);
         else
             code = s.mpi ? search_shards(&rest, s.key, &s.model, &s.query) : run(&s, rest.items[0]);

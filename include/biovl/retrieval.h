@@ -54,6 +54,8 @@ struct bv_index_sources {
     size_t n_inputs;
     struct bv_index_columns columns;
     size_t shard, n_shards; // take every n-th record; n_shards 0: all
+    int keep_paths; // images keep the absolute path of their file as metadata "path": a reranker
+                    // reads it again. Paths may name patients.
     // Called for each input that fails, and now and then with the counts; may be NULL.
     void (*failed)(void *arg, const char *name, enum bv_status status, const char *text);
     void (*progress)(void *arg, size_t done);
@@ -78,6 +80,16 @@ BV_API enum bv_status bv_index_export(struct bv_index *index, const char *kind, 
 // The keyed hash that an identifier has in this index. out has room for 33 bytes.
 BV_API enum bv_status bv_index_name(struct bv_index *index, const char *identifier, char *out);
 
+// Scores hits anew by a model with a fusion encoder that matches texts with images. Images that it
+// has read are kept (the last 64), so further queries with the same hits or the same image cost
+// less. engine is borrowed and may be the one that searches; its context must be the index's.
+// BV_ERR_MODEL when the model has no matching head or reads detector regions.
+struct bv_reranker;
+BV_API enum bv_status bv_reranker_open(struct bv_engine *engine, struct bv_reranker **reranker);
+BV_API void bv_reranker_close(struct bv_reranker **reranker);
+// How many images it has read from files so far.
+BV_API size_t bv_reranker_images_read(const struct bv_reranker *reranker);
+
 // Exactly one of image, text, report_file, id, vector.
 struct bv_index_query {
     const char *image;        // an image file
@@ -94,6 +106,11 @@ struct bv_index_query {
     int by_study;       // at most one hit per study
     const char *method; // "auto" (NULL), "exact", "int8", "faiss"
     int effort;         // of FAISS: lists or candidates; 0: default
+    // Scores the rerank_depth nearest items (at least k; 0: 50) anew and keeps the k best of them.
+    // An image (or the id of one) is matched with the hits' reports, a text or report with the
+    // hits' images, whose paths the index must hold (keep_paths). NULL: none.
+    struct bv_reranker *reranker;
+    size_t rerank_depth;
 };
 
 struct bv_hits;
@@ -104,13 +121,17 @@ BV_API enum bv_status bv_index_search(struct bv_index *index, struct bv_engine *
                                       const struct bv_index_query *query, struct bv_hits **hits);
 BV_API void bv_hits_free(struct bv_hits **hits);
 BV_API size_t bv_hits_count(const struct bv_hits *hits);
-BV_API double bv_hits_score(const struct bv_hits *hits, size_t i); // cosine
+BV_API double bv_hits_score(const struct bv_hits *hits, size_t i); // cosine, or the reranker's
+BV_API double bv_hits_cosine(const struct bv_hits *hits, size_t i);
+// The name of the quantity: "cosine", or the reranker's ("match_softmax").
+BV_API const char *bv_hits_score_kind(const struct bv_hits *hits);
 BV_API const char *bv_hits_id(const struct bv_hits *hits, size_t i);
 BV_API const char *bv_hits_study(const struct bv_hits *hits, size_t i);
 BV_API const char *bv_hits_kind(const struct bv_hits *hits, size_t i);     // "image", "report"
 BV_API const char *bv_hits_metadata(const struct bv_hits *hits, size_t i); // a JSON object
 BV_API const char *bv_hits_report(const struct bv_hits *hits, size_t i);   // "" when there is none
-// One hit as a JSON object with rank, id, score, kind and the model's name.
+// One hit as a JSON object with rank, id, score, kind and the model's name; after reranking also
+// with cosine and the reranker's name.
 BV_API enum bv_status bv_hits_json(const struct bv_hits *hits, size_t i, char **json);
 // A page to look at, as HTML or PNG by the ending of path.
 BV_API enum bv_status bv_hits_write_sheet(const struct bv_hits *hits, const char *path);

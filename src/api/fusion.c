@@ -49,20 +49,9 @@ static enum bv_status open_regions(struct bv_fused_image *f, const char *path, s
 
 static enum bv_status open_pixels(struct bv_fused_image *f, const char *path, struct bv_error *err)
 {
-    const struct bv_model *m = bv_session_model(f->engine->session);
-    struct bv_image *image = NULL;
-    if (bv_model_fusion_wants(m).regions)
-        return bv_fail(err, BV_ERR_MODEL,
-                       "model \"%s\" reads detector regions, not pixels: give --regions FILE",
-                       m->name);
     if (!path)
         return bv_fail(err, BV_ERR_ARG, "no image");
-    BV_TRY(bv_image_open(path, NULL, &image, err));
-    enum bv_status status = bv_recipe_run(m->recipe, image, &f->pixels, err);
-    bv_image_free(&image);
-    BV_TRY(status);
-    return bv_fusion_image_encode(f->engine->session, f->pixels.data, f->pixels.height,
-                                  f->pixels.width, f->pixels.channels, &f->input, err);
+    return bv_fusion_image_read(f->engine->session, path, &f->pixels, &f->input, err);
 }
 
 enum bv_status bv_fused_image_open(struct bv_engine *engine, const char *path, const char *regions,

@@ -184,7 +184,11 @@ enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
 {
     struct bv_error *err = bv_begin(index->context);
     struct adding adding = {sources};
-    struct bv_ingest_options options = {index->context->pool, pass_failure, pass_progress, &adding};
+    struct bv_ingest_options options = {.pool = index->context->pool,
+                                        .keep_paths = sources->keep_paths != 0,
+                                        .failed = pass_failure,
+                                        .progress = pass_progress,
+                                        .arg = &adding};
     const struct bv_index_columns *c = &sources->columns;
     struct bv_source_columns columns = {c->path,       c->id,          c->study,
                                         c->accession,  c->report,      c->metadata,

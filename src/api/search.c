@@ -6,32 +6,66 @@
 #include "base/half.h"
 #include "biovl/retrieval.h"
 #include "retrieval/report.h"
+#include "retrieval/rerank.h"
 #include "retrieval/scrub.h"
 #include "retrieval/sheet.h"
+#include "score/pair.h"
+
+enum { RERANK_DEPTH = 50 };
 
 struct bv_hits {
     struct bv_index *index;
     struct bv_arena arena;
     struct bv_hit *items;
     size_t n;
-    const char *asked; // "text", "image", …
+    const char *asked;       // "text", "image", …
+    const char *kind;        // of the scores
+    const char *reranked_by; // name of the reranker's model; NULL: none
 };
 
-static enum bv_status embed_report(struct bv_engine *engine, const char *path, size_t dimension,
-                                   float *vector, struct bv_error *err)
+struct bv_reranker {
+    struct bv_engine *engine;
+    struct bv_rerank_images images;
+};
+
+enum bv_status bv_reranker_open(struct bv_engine *engine, struct bv_reranker **out)
 {
-    struct bv_arena arena = {0};
+    struct bv_error *err = bv_begin(engine->context);
+    BV_TRY(bv_rerank_check(bv_session_model(engine->session), err));
+    struct bv_reranker *reranker = calloc(1, sizeof *reranker);
+    if (!reranker)
+        return bv_fail_nomem(err, "a reranker");
+    reranker->engine = engine;
+    reranker->images.session = engine->session;
+    *out = reranker;
+    return BV_OK;
+}
+
+void bv_reranker_close(struct bv_reranker **reranker)
+{
+    if (!reranker || !*reranker)
+        return;
+    bv_rerank_images_free(&(*reranker)->images);
+    free(*reranker);
+    *reranker = NULL;
+}
+
+size_t bv_reranker_images_read(const struct bv_reranker *reranker)
+{
+    return reranker->images.n_encoded;
+}
+
+// What a report in a text file says, scrubbed; in the arena.
+static enum bv_status read_report(const char *path, struct bv_arena *arena, const char **essence,
+                                  struct bv_error *err)
+{
     char *text = NULL;
     size_t size;
     BV_TRY(bv_read_all(path, (size_t)1 << 20, &text, &size, err));
-    const char *clean = bv_scrub(&arena, text, NULL, 0);
-    const char *essence = clean ? bv_report_essence(&arena, clean) : NULL;
-    enum bv_status status =
-        essence ? bv_embed_texts(engine->session, &essence, 1, dimension, vector, err)
-                : bv_fail_nomem(err, "a report");
+    const char *clean = bv_scrub(arena, text, NULL, 0);
+    *essence = clean ? bv_report_essence(arena, clean) : NULL;
     free(text);
-    bv_arena_free(&arena);
-    return status;
+    return *essence ? BV_OK : bv_fail_nomem(err, "a report");
 }
 
 static enum bv_status embed_file(struct bv_engine *engine, const char *path, size_t dimension,
@@ -92,10 +126,39 @@ static enum bv_status embed_query(struct bv_index *index, struct bv_engine *engi
     BV_TRY(bv_model_fingerprint(model, fingerprint, err));
     BV_TRY(bv_store_check_model(index->store, model->name, fingerprint, err));
     hits->asked = q->text ? "text" : q->report_file ? "report" : "image";
-    if (q->text)
-        return bv_embed_texts(engine->session, &q->text, 1, dimension, vector, err);
-    return q->report_file ? embed_report(engine, q->report_file, dimension, vector, err)
-                          : embed_file(engine, q->image, dimension, vector, err);
+    if (q->image)
+        return embed_file(engine, q->image, dimension, vector, err);
+    const char *text = q->text;
+    if (q->report_file)
+        BV_TRY(read_report(q->report_file, &hits->arena, &text, err));
+    return bv_embed_texts(engine->session, &text, 1, dimension, vector, err);
+}
+
+// The image or the text that hits are matched with.
+static enum bv_status prepare_rerank(struct bv_index *index, const struct bv_index_query *q,
+                                     const struct bv_entry *asked, struct bv_arena *arena,
+                                     struct bv_rerank_query *r, struct bv_error *err)
+{
+    r->images = &q->reranker->images;
+    r->index = bv_store_path(index->store);
+    r->image = q->image;
+    r->text = q->text;
+    if (q->vector)
+        return bv_fail(err, BV_ERR_ARG, "a vector cannot be matched: rerank images or texts");
+    if (q->report_file)
+        return read_report(q->report_file, arena, &r->text, err);
+    if (!q->id)
+        return BV_OK;
+    if (asked->kind == BV_KIND_IMAGE) {
+        BV_TRY(bv_rerank_path(asked, arena, &r->image, err));
+        return r->image ? BV_OK
+                        : bv_fail(err, BV_ERR_ARG,
+                                  "%s does not hold the path of image %s, so it cannot be read "
+                                  "again: add images with --keep-paths",
+                                  r->index, asked->id);
+    }
+    r->text = bv_report_essence(arena, asked->report);
+    return r->text ? BV_OK : bv_fail_nomem(err, "a report");
 }
 
 static enum bv_status parse_find(struct bv_index *index, const char *find, enum bv_kind *kind,
@@ -129,7 +192,9 @@ static enum bv_status run_query(struct bv_index *index, struct bv_engine *engine
 {
     struct bv_filter filter;
     struct bv_entry asked = {0};
+    struct bv_rerank_query rerank = {0};
     struct bv_query query = {.k = q->k, .by_study = q->by_study != 0, .effort = q->effort};
+    hits->kind = "cosine";
     BV_TRY(parse_find(index, q->find, &query.find, err));
     BV_TRY(parse_method(q->method, &query.method, err));
     BV_TRY(bv_filter_make(&filter, q->where, q->n_where, q->match, &hits->arena, err));
@@ -143,6 +208,17 @@ static enum bv_status run_query(struct bv_index *index, struct bv_engine *engine
     query.vector = vector;
     query.filter = &filter;
     query.leave_out = asked.id;
+    if (q->reranker) {
+        const struct bv_model *m = bv_session_model(q->reranker->engine->session);
+        BV_TRY(prepare_rerank(index, q, &asked, &hits->arena, &rerank, err));
+        query.rerank = bv_rerank_hits;
+        query.rerank_arg = &rerank;
+        query.rerank_depth = q->rerank_depth ? q->rerank_depth : RERANK_DEPTH;
+        hits->kind = bv_pair_kind(m, "match");
+        hits->reranked_by = bv_arena_strdup(&hits->arena, m->name);
+        if (!hits->reranked_by)
+            return bv_fail_nomem(err, "hits");
+    }
     return bv_searcher_run(index->searcher, &query, &hits->arena, &hits->items, &hits->n, err);
 }
 
@@ -185,6 +261,16 @@ double bv_hits_score(const struct bv_hits *hits, size_t i)
     return (double)hits->items[i].score;
 }
 
+double bv_hits_cosine(const struct bv_hits *hits, size_t i)
+{
+    return (double)hits->items[i].cosine;
+}
+
+const char *bv_hits_score_kind(const struct bv_hits *hits)
+{
+    return hits->kind;
+}
+
 const char *bv_hits_id(const struct bv_hits *hits, size_t i)
 {
     return hits->items[i].entry.id;
@@ -218,13 +304,17 @@ enum bv_status bv_hits_json(const struct bv_hits *hits, size_t i, char **json)
     json_t *metadata = NULL;
     BV_TRY(bv_json_parse(&metadata, hit->entry.metadata, strlen(hit->entry.metadata), "metadata",
                          err));
-    return bv_json_text(
+    json_t *value =
         json_pack("{s:I, s:s, s:f, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "rank",
                   (json_int_t)(i + 1), "id", hit->entry.id, "score", (double)hit->score, "kind",
-                  "cosine", "item", bv_kind_name(hit->entry.kind), "study", hit->entry.study,
+                  hits->kind, "item", bv_kind_name(hit->entry.kind), "study", hit->entry.study,
                   "metadata", metadata, "report", hit->entry.report, "model", info->model,
-                  "fingerprint", info->fingerprint, "version", BIOVL_VERSION),
-        json, err);
+                  "fingerprint", info->fingerprint, "version", BIOVL_VERSION);
+    if (value && hits->reranked_by) {
+        (void)json_object_set_new(value, "cosine", json_real((double)hit->cosine));
+        (void)json_object_set_new(value, "reranked_by", json_string(hits->reranked_by));
+    }
+    return bv_json_text(value, json, err);
 }
 
 enum bv_status bv_hits_write_sheet(const struct bv_hits *hits, const char *path)

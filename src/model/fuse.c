@@ -167,20 +167,26 @@ static enum bv_status run_image_tower(struct bv_session *s, const float *pixels,
     return bv_session_encode_pixels(s, pixels, 1, H, W, C, &wanted, 1, err);
 }
 
+static enum bv_status check_reads_pixels(const struct bv_model *m, struct bv_error *err)
+{
+    if (!bv_model_has_fusion(m))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no fusion encoder", m->name);
+    if (bv_model_fusion_wants(m).regions)
+        return bv_fail(err, BV_ERR_ARG,
+                       "model \"%s\" reads detector regions, not pixels: give --regions FILE",
+                       m->name);
+    return BV_OK;
+}
+
 enum bv_status bv_fusion_image_encode(struct bv_session *s, const float *pixels, int64_t H,
                                       int64_t W, int64_t C, struct bv_fusion_image *out,
                                       struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
-    if (!bv_model_has_fusion(m))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no fusion encoder", m->name);
+    BV_TRY(check_reads_pixels(m, err));
     struct bv_fusion_wants wants = bv_model_fusion_wants(m);
     struct bv_fusion_image image = {0};
     enum bv_status status = BV_OK;
-    if (wants.regions)
-        return bv_fail(err, BV_ERR_ARG,
-                       "model \"%s\" reads detector regions, not pixels: give --regions FILE",
-                       m->name);
     if (wants.pixels) {
         image.n = H * W;
         image.width = C;
@@ -196,6 +202,27 @@ enum bv_status bv_fusion_image_encode(struct bv_session *s, const float *pixels,
         bv_fusion_image_free(&image);
     else
         *out = image;
+    return status;
+}
+
+enum bv_status bv_fusion_image_read(struct bv_session *s, const char *path,
+                                    struct bv_pixels *pixels, struct bv_fusion_image *out,
+                                    struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    struct bv_image *image = NULL;
+    struct bv_pixels seen = {0};
+    BV_TRY(check_reads_pixels(m, err)); // before a file is opened for nothing
+    BV_TRY(bv_image_open(path, NULL, &image, err));
+    enum bv_status status = bv_recipe_run(m->recipe, image, &seen, err);
+    bv_image_free(&image);
+    if (status == BV_OK)
+        status =
+            bv_fusion_image_encode(s, seen.data, seen.height, seen.width, seen.channels, out, err);
+    if (status == BV_OK && pixels)
+        *pixels = seen;
+    else
+        bv_pixels_free(&seen);
     return status;
 }
 

@@ -51,6 +51,12 @@ enum bv_status bv_fusion_image_encode(struct bv_session *session, const float *p
                                       int64_t W, int64_t C, struct bv_fusion_image *image,
                                       struct bv_error *err);
 
+// Reads an image file (DICOM, PNG, JPEG, JPEG 2000) by the model's recipe and encodes it. pixels
+// may be NULL; else it receives what the encoder saw, for the caller to free. BV_ERR_ARG as above.
+enum bv_status bv_fusion_image_read(struct bv_session *session, const char *path,
+                                    struct bv_pixels *pixels, struct bv_fusion_image *image,
+                                    struct bv_error *err);
+
 // Takes copies of region features [n,width] and boxes [n,box_width] (4 or 7; NULL where the system
 // reads none). BV_ERR_ARG: wrong width, no boxes where they are needed, boxes outside 0…1.
 enum bv_status bv_fusion_image_regions(struct bv_session *session, const float *features, int64_t n,

@@ -1,5 +1,7 @@
+#define _XOPEN_SOURCE 700 // realpath
 #include "retrieval/ingest.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,8 +184,22 @@ static enum bv_status find_study(struct bv_ingest *ingest, const struct bv_recor
     return BV_OK;
 }
 
+// Where an image can be read again, for a reranker.
+static enum bv_status note_path(json_t *metadata, const char *path, struct bv_error *err)
+{
+    char *absolute = realpath(path, NULL);
+    if (!absolute)
+        return bv_fail(err, BV_ERR_ARG, "%s: %s", path, strerror(errno));
+    json_t *value = json_string(absolute);
+    free(absolute);
+    if (!value)
+        return bv_fail(err, BV_ERR_ARG, "%s: a path that is no UTF-8 cannot be kept", path);
+    return json_object_set_new(metadata, "path", value) == 0 ? BV_OK
+                                                             : bv_fail_nomem(err, "metadata");
+}
+
 // Copies what the slot needs from the record beyond the call.
-static enum bv_status copy_record(struct slot *slot, const struct bv_record *r,
+static enum bv_status copy_record(bool keep_paths, struct slot *slot, const struct bv_record *r,
                                   struct bv_error *err)
 {
     struct bv_record *copy = &slot->record;
@@ -203,7 +219,7 @@ static enum bv_status copy_record(struct slot *slot, const struct bv_record *r,
     if (!copy->name || (r->path && !copy->path) || (r->report && !copy->report) ||
         !copy->metadata || (r->bytes && r->has_image && !copy->bytes))
         return bv_fail_nomem(err, "an input");
-    return BV_OK;
+    return keep_paths && r->has_image && r->path ? note_path(copy->metadata, r->path, err) : BV_OK;
 }
 
 // Decoding and encoding.
@@ -415,7 +431,7 @@ static enum bv_status prepare(struct bv_ingest *ingest, const struct bv_record *
         ingest->counts.skipped++;
         return BV_OK;
     }
-    return copy_record(slot, r, err);
+    return copy_record(ingest->options.keep_paths, slot, r, err);
 }
 
 enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *record,

@@ -17,6 +17,7 @@ struct bv_ingest_counts {
 
 struct bv_ingest_options {
     struct bv_pool *pool; // borrowed; NULL: one thread
+    bool keep_paths;      // images keep the absolute path of their file as metadata "path"
     // Called for every input that cannot be taken in, on the caller's thread; text says why. May be
     // NULL.
     void (*failed)(void *arg, const char *name, enum bv_status status, const char *text);

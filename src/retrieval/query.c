@@ -139,6 +139,8 @@ static int by_score(const void *a, const void *b)
     const struct bv_hit *x = a, *y = b;
     if (x->score != y->score)
         return x->score > y->score ? -1 : 1;
+    if (x->cosine != y->cosine)
+        return x->cosine > y->cosine ? -1 : 1;
     return strcmp(x->entry.id, y->entry.id);
 }
 
@@ -171,7 +173,7 @@ static enum bv_status run_round(struct bv_searcher *s, const struct bv_query *q,
         status = hits ? BV_OK : bv_fail_nomem(err, "hits");
     }
     for (size_t i = 0; i < c.n && status == BV_OK; i++) {
-        hits[n].score = c.items[i].score;
+        hits[n].score = hits[n].cosine = c.items[i].score;
         status = bv_store_entry(s->store, q->find, c.items[i].row, arena, &hits[n].entry, err);
         if (status == BV_OK)
             n += !q->leave_out || strcmp(hits[n].entry.id, q->leave_out) != 0;

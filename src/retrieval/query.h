@@ -14,11 +14,12 @@ enum bv_method {
 };
 
 struct bv_hit {
-    float score;
+    float score;  // what the hits are ordered by: the cosine, or what a reranker made of the pair
+    float cosine; // with the query's vector
     struct bv_entry entry;
 };
 
-// Scores pairs of the query and hits anew (a fusion encoder). The hits come in their first order.
+// Scores pairs of the query and hits anew (rerank.h). The hits come in the order of their cosines.
 typedef enum bv_status (*bv_rerank)(void *arg, const struct bv_hit *hits, size_t n, float *scores,
                                     struct bv_error *err);
 
@@ -44,8 +45,9 @@ enum bv_status bv_searcher_open(struct bv_searcher **searcher, struct bv_store *
                                 struct bv_pool *pool, struct bv_error *err);
 void bv_searcher_close(struct bv_searcher **searcher); // accepts NULL
 
-// The k best: higher scores first, equal ones in the order of their ids, which does not depend on
-// the order of adding, on threads or on shards. *hits and their strings are in the arena.
+// The k best: higher scores first, equal ones by their cosines, then in the order of their ids,
+// which does not depend on the order of adding, on threads or on shards. *hits and their strings
+// are in the arena.
 enum bv_status bv_searcher_run(struct bv_searcher *searcher, const struct bv_query *query,
                                struct bv_arena *arena, struct bv_hit **hits, size_t *n_hits,
                                struct bv_error *err);

@@ -15,8 +15,8 @@
 
 struct bv_record {
     const char *name;     // for messages: what the user gave, never a patient's identifier
-    const char *path;     // image or object file; NULL when bytes are given or there is none
-    const uint8_t *bytes; // the file in memory; NULL otherwise
+    const char *path;     // image or object file; NULL when there is none
+    const uint8_t *bytes; // the file in memory, then path is not read; NULL otherwise
     size_t size;
     const char *id;        // identifier of the image or report; NULL: taken from the object
     const char *study;     // of the study; NULL when unknown

@@ -54,6 +54,7 @@ static enum bv_status put_dicom(struct walk *w, const char *path, const struct b
         bv_ingest_fail(w->ingest, path, status, mine.text);
         status = BV_OK;
     } else {
+        r.path = path;
         // A table knows better than the header, and adds to what it says.
         if (given && given->study)
             r.study = given->study;

@@ -1,0 +1,144 @@
+#include "retrieval/rerank.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "retrieval/report.h"
+#include "score/pair.h"
+
+static void forget(struct bv_rerank_image *item)
+{
+    free(item->path);
+    bv_fusion_image_free(&item->image);
+    *item = (struct bv_rerank_image){0};
+}
+
+void bv_rerank_images_free(struct bv_rerank_images *images)
+{
+    for (size_t i = 0; i < images->n; i++)
+        forget(&images->items[i]);
+    *images = (struct bv_rerank_images){0};
+}
+
+// The image at a path, read unless it is kept.
+static enum bv_status get_image(struct bv_rerank_images *images, const char *path,
+                                const struct bv_fusion_image **image, struct bv_error *err)
+{
+    struct bv_rerank_image *item = NULL, *oldest = &images->items[0];
+    for (size_t i = 0; i < images->n && !item; i++) {
+        if (strcmp(images->items[i].path, path) == 0)
+            item = &images->items[i];
+        else if (images->items[i].used < oldest->used)
+            oldest = &images->items[i];
+    }
+    if (!item) {
+        struct bv_rerank_image fresh = {.path = strdup(path)};
+        if (!fresh.path)
+            return bv_fail_nomem(err, "an image");
+        enum bv_status status =
+            bv_fusion_image_read(images->session, path, NULL, &fresh.image, err);
+        if (status != BV_OK) {
+            free(fresh.path);
+            return status;
+        }
+        item = images->n < BV_RERANK_IMAGES ? &images->items[images->n++] : oldest;
+        forget(item);
+        *item = fresh;
+        images->n_encoded++;
+    }
+    item->used = ++images->clock;
+    *image = &item->image;
+    return BV_OK;
+}
+
+enum bv_status bv_rerank_check(const struct bv_model *m, struct bv_error *err)
+{
+    char text[256];
+    if (!bv_pair_can(m, "match"))
+        return bv_fail(err, BV_ERR_MODEL,
+                       "model \"%s\" cannot rerank: it has no matching head; it can: %s", m->name,
+                       bv_pair_abilities(m, text));
+    if (bv_model_fusion_wants(m).regions)
+        return bv_fail(err, BV_ERR_MODEL,
+                       "model \"%s\" cannot rerank: it reads detector regions, not images",
+                       m->name);
+    return BV_OK;
+}
+
+enum bv_status bv_rerank_path(const struct bv_entry *entry, struct bv_arena *arena,
+                              const char **path, struct bv_error *err)
+{
+    json_t *metadata = NULL;
+    BV_TRY(bv_json_parse(&metadata, entry->metadata, strlen(entry->metadata), "metadata", err));
+    const char *value = bv_json_string(metadata, "path", NULL);
+    const char *copy = value ? bv_arena_strdup(arena, value) : NULL;
+    json_decref(metadata);
+    if (value && !copy)
+        return bv_fail_nomem(err, "a path");
+    *path = copy;
+    return BV_OK;
+}
+
+// One image, the reports of all hits.
+static enum bv_status match_reports(const struct bv_rerank_query *q, const struct bv_hit *hits,
+                                    size_t n, double *scores, struct bv_arena *arena,
+                                    struct bv_error *err)
+{
+    const struct bv_fusion_image *image = NULL;
+    const char **texts = bv_arena_array(arena, n + 1, sizeof *texts);
+    if (!texts)
+        return bv_fail_nomem(err, "reports");
+    for (size_t i = 0; i < n; i++) {
+        if (!*hits[i].entry.report)
+            return bv_fail(err, BV_ERR_ARG,
+                           "%s: item %s has no report that could be matched with the image: search "
+                           "with --find report",
+                           q->index, hits[i].entry.id);
+        texts[i] = bv_report_essence(arena, hits[i].entry.report);
+        if (!texts[i])
+            return bv_fail_nomem(err, "a report");
+    }
+    BV_TRY(get_image(q->images, q->image, &image, err));
+    return bv_pair_match(q->images->session, image, texts, n, scores, NULL, err);
+}
+
+// One text, the images of all hits.
+static enum bv_status match_images(const struct bv_rerank_query *q, const struct bv_hit *hits,
+                                   size_t n, double *scores, struct bv_arena *arena,
+                                   struct bv_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct bv_entry *entry = &hits[i].entry;
+        const struct bv_fusion_image *image = NULL;
+        const char *path = NULL;
+        if (entry->kind != BV_KIND_IMAGE)
+            return bv_fail(err, BV_ERR_ARG,
+                           "a text and a report cannot be matched: rerank images (--find image)");
+        BV_TRY(bv_rerank_path(entry, arena, &path, err));
+        if (!path)
+            return bv_fail(err, BV_ERR_ARG,
+                           "%s does not hold the path of image %s, so it cannot be read again: add "
+                           "images with --keep-paths",
+                           q->index, entry->id);
+        BV_TRY(get_image(q->images, path, &image, err));
+        BV_TRY(bv_pair_match(q->images->session, image, &q->text, 1, &scores[i], NULL, err));
+    }
+    return BV_OK;
+}
+
+enum bv_status bv_rerank_hits(void *query, const struct bv_hit *hits, size_t n, float *scores,
+                              struct bv_error *err)
+{
+    const struct bv_rerank_query *q = query;
+    struct bv_arena arena = {0};
+    double *exact = calloc(n + 1, sizeof *exact);
+    enum bv_status status = exact ? BV_OK : bv_fail_nomem(err, "a reranking");
+    if (status == BV_OK)
+        status = q->image ? match_reports(q, hits, n, exact, &arena, err)
+                          : match_images(q, hits, n, exact, &arena, err);
+    for (size_t i = 0; status == BV_OK && i < n; i++)
+        scores[i] = (float)exact[i];
+    free(exact);
+    bv_arena_free(&arena);
+    return status;
+}
