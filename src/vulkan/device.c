@@ -214,10 +214,12 @@ void bv_vk_device_close(struct bv_vk *vk)
 {
     const struct bv_vk_api *api = &vk->instance.api;
     // A device that hangs would never become idle, and destroying what it still uses is undefined:
-    // its objects are left to the end of the process, only the lists of them are freed.
+    // its objects are left to the end of the process, only the lists of them are freed. The
+    // messenger goes: it points to vk, which is freed next.
     if (vk->hung) {
         bv_vk_weights_free(vk);
         bv_vk_pipelines_free(vk);
+        bv_vk_messenger_destroy(&vk->instance);
         return;
     }
     if (vk->device && api->DeviceWaitIdle) { // else its functions were not all found

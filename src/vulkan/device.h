@@ -94,6 +94,8 @@ enum bv_status bv_vk_create_with(struct bv_backend **backend, struct bv_weights 
 enum bv_status bv_vk_instance_create(struct bv_vk_instance *instance, bv_vk_wrap *wrap,
                                      void *wrap_arg, struct bv_error *err);
 void bv_vk_instance_destroy(struct bv_vk_instance *instance);
+// Ends the validation layer's messages: all that an instance left behind knows of this struct.
+void bv_vk_messenger_destroy(struct bv_vk_instance *instance);
 
 // select.c: the physical devices with their properties; both lists malloc'd and freed by the
 // caller. The choice for a --device text: an index into infos.

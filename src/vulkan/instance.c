@@ -166,14 +166,20 @@ fail:
     return status;
 }
 
+void bv_vk_messenger_destroy(struct bv_vk_instance *instance)
+{
+    const struct bv_vk_api *api = &instance->api;
+    if (instance->messenger && api->DestroyDebugUtilsMessengerEXT)
+        api->DestroyDebugUtilsMessengerEXT(instance->handle, instance->messenger, NULL);
+    instance->messenger = VK_NULL_HANDLE;
+}
+
 void bv_vk_instance_destroy(struct bv_vk_instance *instance)
 {
     struct bv_vk_api *api = &instance->api;
-    if (instance->messenger && api->DestroyDebugUtilsMessengerEXT)
-        api->DestroyDebugUtilsMessengerEXT(instance->handle, instance->messenger, NULL);
+    bv_vk_messenger_destroy(instance);
     if (instance->handle && api->DestroyInstance)
         api->DestroyInstance(instance->handle, NULL);
     bv_vk_unload(api);
     instance->handle = VK_NULL_HANDLE;
-    instance->messenger = VK_NULL_HANDLE;
 }
