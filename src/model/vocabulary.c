@@ -33,47 +33,111 @@ static bool read_from(const struct place *place, const char *name, struct blob *
                                    NULL) == BV_OK;
 }
 
-static enum bv_status create(struct bv_tokenizer **tokenizer, const json_t *card,
+static bool ends_in(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), tail = strlen(suffix);
+    return n >= tail && strcmp(name + n - tail, suffix) == 0;
+}
+
+// The merges that belong to a vocabulary: small-vocab.json has small-merges.txt beside it, a file
+// of another name merges.txt.
+static void name_merges(const char *vocabulary, char name[4096])
+{
+    const char *slash = strrchr(vocabulary, '/');
+    size_t kept = slash ? (size_t)(slash + 1 - vocabulary) : 0;
+    if (ends_in(vocabulary, "vocab.json"))
+        kept = strlen(vocabulary) - strlen("vocab.json");
+    (void)snprintf(name, 4096, "%.*smerges.txt", (int)kept, vocabulary);
+}
+
+// The members of the card's description that stay where a file brings its own.
+static json_t *overrides_of(const json_t *card)
+{
+    static const char *const keys[] = {"max_length", "truncate", "clean"};
+    const json_t *own = json_object_get(card, "tokenizer");
+    json_t *overrides = json_object();
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        if (json_object_get(own, keys[k]))
+            (void)json_object_set(overrides, keys[k], json_object_get(own, keys[k]));
+    return overrides;
+}
+
+// A bare encoder's tokenizer is of the kind of the vocabulary beside it, whatever is usual for the
+// architecture; a system's own is of the kind that its card says.
+static json_t *describe(const json_t *card, const char *name)
+{
+    static const char *const kinds[][2] = {
+        {"vocab.txt", "wordpiece"}, {"vocab.json", "roberta-bpe"}, {".model", "sentencepiece"}};
+    json_t *own = json_object_get(card, "tokenizer");
+    bool generic = bv_json_boolean(json_object_get(card, "recognise"), "generic", false);
+    for (size_t k = 0; generic && k < sizeof kinds / sizeof *kinds; k++) {
+        if (!ends_in(name, kinds[k][0]) ||
+            strcmp(bv_json_string(own, "kind", ""), kinds[k][1]) == 0)
+            continue;
+        json_t *other = overrides_of(card), *lowercase = json_object_get(own, "lowercase");
+        (void)json_object_del(other, "clean");
+        (void)json_object_set_new(other, "kind", json_string(kinds[k][1]));
+        if (lowercase)
+            (void)json_object_set(other, "lowercase", lowercase);
+        return other;
+    }
+    return json_incref(own);
+}
+
+static enum bv_status create(struct bv_tokenizer **tokenizer, const json_t *card, const char *name,
                              const struct blob *vocabulary, const struct blob *merges,
                              struct bv_error *err)
 {
-    return bv_tokenizer_create(tokenizer, json_object_get(card, "tokenizer"), vocabulary->data,
-                               vocabulary->size, merges->data, merges->size, err);
+    bool whole = ends_in(name, "tokenizer.json");
+    json_t *own = whole ? overrides_of(card) : describe(card, name);
+    enum bv_status status =
+        whole ? bv_tokenizer_from_hf_json(tokenizer, vocabulary->data, vocabulary->size, own, err)
+              : bv_tokenizer_create(tokenizer, own, vocabulary->data, vocabulary->size,
+                                    merges->data, merges->size, err);
+    json_decref(own);
+    return status;
 }
 
-// Tries the card's file names, then vocab.json with merges.txt, then tokenizer.json.
-static enum bv_status load_from(const struct place *place, struct bv_tokenizer **tokenizer,
-                                const json_t *card, bool *found, struct bv_error *err)
+static bool is_json(const struct blob *blob)
+{
+    return blob->size > 0 && blob->data[0] == '{';
+}
+
+// Creates the tokenizer from one file of a place; *found stays false where it is not there.
+static enum bv_status try_name(const struct place *place, const char *name,
+                               struct bv_tokenizer **tokenizer, const json_t *card, bool *found,
+                               struct bv_error *err)
 {
     struct blob vocabulary = {0}, merges = {0};
-    const json_t *names = json_object_get(json_object_get(card, "vocabulary"), "files");
-    enum bv_status status = BV_OK;
-    size_t i;
-    const json_t *name;
-    json_array_foreach(names, i, name)
-    {
-        const char *text = json_string_value(name);
-        if (!vocabulary.data && text && read_from(place, text, &vocabulary))
-            status = create(tokenizer, card, &vocabulary, &merges, err);
-    }
-    if (!vocabulary.data && read_from(place, "vocab.json", &vocabulary) &&
-        read_from(place, "merges.txt", &merges))
-        status = create(tokenizer, card, &vocabulary, &merges, err);
-    else if (!vocabulary.data && read_from(place, "tokenizer.json", &vocabulary)) {
-        json_t *overrides = json_object();
-        const json_t *own = json_object_get(card, "tokenizer");
-        static const char *const keys[] = {"max_length", "truncate", "clean"};
-        for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-            if (json_object_get(own, keys[k]))
-                (void)json_object_set(overrides, keys[k], json_object_get(own, keys[k]));
-        status =
-            bv_tokenizer_from_hf_json(tokenizer, vocabulary.data, vocabulary.size, overrides, err);
-        json_decref(overrides);
-    }
-    *found = vocabulary.data != NULL;
+    char beside[4096];
+    if (*found || !name || !read_from(place, name, &vocabulary))
+        return BV_OK;
+    *found = true;
+    name_merges(name, beside);
+    if (is_json(&vocabulary))
+        (void)read_from(place, beside, &merges);
+    enum bv_status status = create(tokenizer, card, name, &vocabulary, &merges, err);
+    if (status != BV_OK)
+        (void)bv_fail_prefix(err, "%s", name);
     free(vocabulary.data);
     free(merges.data);
     return status;
+}
+
+// Tries the card's file names, for a bare encoder what other encoders have, then tokenizer.json.
+static enum bv_status load_from(const struct place *place, struct bv_tokenizer **tokenizer,
+                                const json_t *card, bool *found, struct bv_error *err)
+{
+    static const char *const usual[] = {"vocab.txt", "spiece.model", "vocab.json"};
+    const json_t *names = json_object_get(json_object_get(card, "vocabulary"), "files");
+    bool generic = bv_json_boolean(json_object_get(card, "recognise"), "generic", false);
+    size_t i;
+    const json_t *name;
+    json_array_foreach(names, i, name)
+        BV_TRY(try_name(place, json_string_value(name), tokenizer, card, found, err));
+    for (i = 0; generic && i < sizeof usual / sizeof *usual; i++)
+        BV_TRY(try_name(place, usual[i], tokenizer, card, found, err));
+    return try_name(place, "tokenizer.json", tokenizer, card, found, err);
 }
 
 static enum bv_status fail_missing(const json_t *card, struct bv_error *err)
@@ -92,20 +156,12 @@ static enum bv_status load_file(struct bv_tokenizer **tokenizer, const json_t *c
                                 const char *path, struct bv_error *err)
 {
     struct blob vocabulary = {0}, merges = {0};
-    BV_TRY(bv_read_all(path, max_bytes, &vocabulary.data, &vocabulary.size, err));
-    static const char suffix[] = "vocab.json";
-    size_t n = strlen(path), tail = sizeof suffix - 1;
-    const char *slash = strrchr(path, '/');
-    bool named = n >= tail && strcmp(path + n - tail, suffix) == 0; // small-vocab.json
     char beside[4096];
-    (void)snprintf(beside, sizeof beside, "%.*smerges.txt",
-                   named   ? (int)(n - tail)
-                   : slash ? (int)(slash + 1 - path)
-                           : 0,
-                   path);
-    if (vocabulary.size > 0 && vocabulary.data[0] == '{')
+    BV_TRY(bv_read_all(path, max_bytes, &vocabulary.data, &vocabulary.size, err));
+    name_merges(path, beside);
+    if (is_json(&vocabulary))
         (void)bv_read_all(beside, max_bytes, &merges.data, &merges.size, NULL);
-    enum bv_status status = create(tokenizer, card, &vocabulary, &merges, err);
+    enum bv_status status = create(tokenizer, card, path, &vocabulary, &merges, err);
     if (status != BV_OK)
         (void)bv_fail_prefix(err, "%s", path);
     free(vocabulary.data);

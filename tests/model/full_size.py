@@ -9,14 +9,13 @@ numbers, variances 1. A vocabulary of as many words as the table has rows is mad
 import array
 import ast
 import os
-import pickle
 import random
 import subprocess
 import sys
 import tempfile
 import time
-import types
-import zipfile
+
+from torch_file import STORAGES, write_torch
 
 # Folder, key list below it, card overrides. A folder with two lists is converted as a folder.
 SYSTEMS = {
@@ -36,44 +35,6 @@ SYSTEMS = {
 SECONDS = 20  # for up to 1.6 GB
 MEMORY = 2    # times the file's size, beyond a floor for small files
 FLOOR = 300 << 20
-
-
-def stand_in(module, name):
-    """A global that pickles under torch's name."""
-    for part in (module.split(".")[0], module):
-        sys.modules.setdefault(part, types.ModuleType(part))
-    thing = type(name, (), {"__module__": module})
-    setattr(sys.modules[module], name, thing)
-    return thing
-
-
-REBUILD = stand_in("torch._utils", "_rebuild_tensor_v2")
-STORAGES = {"float32": (stand_in("torch", "FloatStorage"), 4), "int64": (stand_in("torch", "LongStorage"), 8),
-            "float16": (stand_in("torch", "HalfStorage"), 2)}
-
-
-class Storage:
-    def __init__(self, key, dtype, n):
-        self.key, self.dtype, self.n = key, dtype, n
-
-
-class Tensor:
-    def __init__(self, storage, shape):
-        self.storage, self.shape = storage, shape
-
-    def __reduce__(self):
-        strides, step = [], 1
-        for size in reversed(self.shape):
-            strides.insert(0, step)
-            step *= size
-        return REBUILD, (self.storage, 0, self.shape, tuple(strides), False, {})
-
-
-class Pickler(pickle.Pickler):
-    def persistent_id(self, thing):
-        if isinstance(thing, Storage):
-            return ("storage", STORAGES[thing.dtype][0], thing.key, "cpu", thing.n)
-        return None
 
 
 def read_keys(path):
@@ -107,17 +68,8 @@ def data_of(name, n, dtype):
 
 def write_checkpoint(keys, out):
     tensors, nested = read_keys(keys)
-    state = {}
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as z:
-        for i, (name, shape, dtype) in enumerate(tensors):
-            n = 1
-            for size in shape:
-                n *= size
-            state[name] = Tensor(Storage(str(i), dtype, n), shape)
-            z.writestr(f"archive/data/{i}", data_of(name, n, dtype))
-        with z.open("archive/data.pkl", "w") as f:
-            Pickler(f, 2).dump({"epoch": 1, "state_dict": state} if nested else state)
-        z.writestr("archive/version", "3\n")
+    write_torch(out, tensors, data_of,
+                (lambda state: {"epoch": 1, "state_dict": state}) if nested else lambda state: state)
     return tensors
 
 
