@@ -50,6 +50,14 @@ static int read_names(const struct ask *a, size_t n, struct names *names)
         return EXIT_INPUT;
     if (!split_lines(names->text, size, &names->lines))
         return EXIT_DEVICE;
+    for (size_t i = 0; i < names->lines.n; i++) {
+        json_t *line = json_string(names->lines.items[i]);
+        json_decref(line);
+        if (!line) {
+            (void)fprintf(stderr, "biovl: %s: answer %zu is not valid UTF-8\n", a->answers, i + 1);
+            return EXIT_INPUT;
+        }
+    }
     if (names->lines.n == n)
         return EXIT_OK;
     (void)fprintf(stderr, "biovl: %s: %zu answers, but the model's head scores %zu\n", a->answers,
@@ -137,14 +145,14 @@ int run_ask(int argc, char **argv)
         FUSED_OPTIONS(&a.fused),
     };
     const struct usage usage = {
-        "ask", "IMAGE --question TEXT [options]",
+        "ask", "(IMAGE | --regions FILE) --question TEXT [options]",
         "Answers to a question about an image, with scores, from the model's answer vocabulary.",
         options, sizeof options / sizeof *options};
     struct strings images = {0};
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &images);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK) {
-        if (images.n > 1 || (images.n == 0 && !a.fused.regions) || !a.question)
+        if (images.n > 1 || (images.n == 0 && !a.fused.regions) || !a.question || !*a.question)
             (void)fprintf(stderr, "usage: biovl ask %s\n", usage.synopsis);
         else
             code = run(&a, images.n ? images.items[0] : a.fused.regions);

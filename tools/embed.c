@@ -98,7 +98,7 @@ static int run(const struct embed *e)
         rows.dim = e->images.n ? bv_engine_image_dim(o.engine) : bv_engine_text_dim(o.engine);
         rows.data = rows.dim ? calloc(rows.n, rows.dim * sizeof *rows.data) : NULL;
         if (rows.dim == 0)
-            code = (int)report_failure(o.context, BV_ERR_ARG);
+            code = (int)report_failure(o.context, BV_ERR_MODEL);
         else if (!rows.data)
             code = EXIT_DEVICE;
     }

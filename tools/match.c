@@ -109,7 +109,7 @@ int run_match(int argc, char **argv)
         {"--csv", OPTION_FLAG, &m.csv, NULL, "path,text,score,kind"},
     };
     const struct usage usage = {
-        "match", "IMAGE --text TEXT... [options]",
+        "match", "(IMAGE | --regions FILE) --text TEXT... [options]",
         "The probability that each text matches an image, by a model with a fusion encoder.",
         options, sizeof options / sizeof *options};
     struct strings images = {0};

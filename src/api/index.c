@@ -40,7 +40,9 @@ enum bv_status bv_index_create(struct bv_engine *engine, const char *path,
         .thumbnail = options->thumbnail,
     };
     const char *key_file;
-    enum bv_status status = check_accelerator(info.accelerator, err);
+    enum bv_status status = bv_check_embeds(model, "image", "images", err);
+    if (status == BV_OK)
+        status = check_accelerator(info.accelerator, err);
     if (status == BV_OK && (options->thumbnail < 0 || options->thumbnail > 1024))
         status = bv_fail(err, BV_ERR_ARG, "thumbnails of %d pixels", options->thumbnail);
     if (status == BV_OK)

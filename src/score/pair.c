@@ -114,9 +114,9 @@ static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *im
     enum bv_status status = tokens && list ? BV_OK : bv_fail_nomem(err, "texts");
     for (size_t i = 0; status == BV_OK && i < n; i++) {
         status = bv_tokenizer_encode(m->tokenizer, texts[i], strlen(texts[i]), &tokens[i], err);
-        if (status != BV_OK)
+        if (status != BV_OK && n > 1)
             (void)bv_fail_prefix(err, "text %zu", i + 1);
-        else if (truncated)
+        else if (status == BV_OK && truncated)
             truncated[i] = tokens[i].truncated;
         list[i] = &tokens[i];
     }

@@ -50,9 +50,9 @@ says 'question was cut'
 # What a model cannot do, and what it can.
 expect 3 "$biovl" match "$image" -m "$work/vqa.safetensors" --text x
 says 'can: answer questions'
-expect 2 "$biovl" embed --text x -m "$work/vqa.safetensors"
+expect 3 "$biovl" embed --text x -m "$work/vqa.safetensors"
 says 'does not embed texts alone'
-expect 2 "$biovl" embed --image "$image" -m "$work/m3ae.safetensors"
+expect 3 "$biovl" embed --image "$image" -m "$work/m3ae.safetensors"
 says 'can: match texts'
 expect 3 "$biovl" classify "$image" --labels "$labels" -m "$work/m3ae.safetensors"
 says 'can: match texts'
