@@ -12,7 +12,8 @@ struct bv_pool;
 int bv_processor_count(void);
 
 // A pool of n_threads in all, the calling thread included (1: no thread is started). 0 means
-// bv_processor_count(). The owner destroys it.
+// bv_processor_count(). Unless they are more than that, threads stay awake for 0.2 ms after a loop.
+// The owner destroys it.
 enum bv_status bv_pool_create(struct bv_pool **pool, int n_threads, struct bv_error *err);
 
 // Joins the workers, frees, and sets *pool to NULL. Accepts a NULL pool.
@@ -23,7 +24,8 @@ int bv_pool_threads(const struct bv_pool *pool); // 1 for NULL
 // Calls body(arg, i) for each i in [0, n), spread over the pool; returns when all are done. The
 // split decides which thread runs which i, never what is computed. A NULL pool runs in order on
 // the caller. One loop at a time per pool: it belongs to one thread, and body must not start
-// another loop on the same pool.
+// another loop on the same pool. Each thread has an equal run of the items, then takes from
+// the others'; more than UINT32_MAX items run on the caller.
 void bv_pool_for(struct bv_pool *pool, size_t n, void (*body)(void *arg, size_t i), void *arg);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -148,6 +149,42 @@ static void test_threads(void **state)
     }
 }
 
+struct uneven {
+    atomic_llong sum;
+    size_t slow; // this item, counted from 1
+};
+
+static void add_slowly(void *arg, size_t i)
+{
+    struct uneven *u = arg;
+    if (i + 1 == u->slow)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    atomic_fetch_add(&u->sum, (long long)i + 1);
+}
+
+// Loops at once after one another, after a pause in which the workers go to sleep, with an item
+// that keeps the caller waiting until it sleeps; each finds the loop before it finished. With more
+// threads than processors too.
+static void test_loops_in_a_row(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    int counts[] = {2, 3, 2 * bv_processor_count() + 1};
+    for (size_t t = 0; t < sizeof counts / sizeof *counts; t++) {
+        struct bv_pool *pool = NULL;
+        assert_ok(bv_pool_create(&pool, counts[t], &err), err);
+        for (int round = 0; round < 2000; round++) {
+            size_t n = (size_t)(round % 9);
+            struct uneven u = {.slow = round % 50 == 7 ? n : 0};
+            if (round % 100 == 3)
+                (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+            bv_pool_for(pool, n, add_slowly, &u);
+            assert_int_equal(u.sum, (long long)(n * (n + 1) / 2));
+        }
+        bv_pool_destroy(&pool);
+    }
+}
+
 static void test_arena(void **state)
 {
     (void)state;
@@ -181,9 +218,10 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),   cmocka_unit_test(test_sha256),  cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_files),  cmocka_unit_test(test_threads), cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_half),    cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_utf8),    cmocka_unit_test(test_files),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_loops_in_a_row),
+        cmocka_unit_test(test_arena),   cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
