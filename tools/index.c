@@ -175,6 +175,7 @@ static int run_add(int argc, char **argv)
          "go on after an interruption; adding always does that"},
         COLUMN_OPTIONS(&a.columns),
         PACS_OPTIONS(&a.pacs),
+        PULL_OPTIONS(&a.pacs),
         MODEL_OPTIONS(&a.model),
     };
     const struct usage usage = {

@@ -1,4 +1,4 @@
-// biovl pacs: what an archive holds, and storing objects in it.
+// biovl pacs: archives: looking, fetching, storing, receiving.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@ bool read_secrets(struct pacs_options *o)
         return false;
     o->values.user_password = o->auth;
     o->values.token = o->token;
+    o->values.changes = o->changes;
     return true;
 }
 
@@ -74,6 +75,64 @@ static int capture(struct bv_context *context, const struct pacs_options *p,
     return status == BV_OK ? EXIT_OK : (int)report_failure(context, status);
 }
 
+static void print_failure(void *arg, const char *name, enum bv_status status, const char *text)
+{
+    (void)arg;
+    (void)name;
+    (void)status;
+    clear_progress();
+    (void)fprintf(stderr, "biovl: %s\n", text);
+}
+
+static void print_progress(void *arg, size_t done)
+{
+    (void)arg;
+    show_progress("study", done, SIZE_MAX);
+}
+
+static int run_pull(int argc, char **argv)
+{
+    struct pacs_options p = {0};
+    struct bv_context *context = NULL;
+    struct strings rest = {0};
+    const char *key = NULL;
+    char *json = NULL;
+    const struct option options[] = {
+        {"--key", OPTION_STRING, &key, "FILE",
+         "site key of the files' names (default: FOLDER.key, made if missing)"},
+        PACS_OPTIONS(&p),
+        PULL_OPTIONS(&p),
+    };
+    const struct usage usage = {"pacs pull", "URL FOLDER [options]",
+                                "Fetches every object that FOLDER lacks into a file of its own, "
+                                "named by a keyed hash.",
+                                options, sizeof options / sizeof *options};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK && rest.n != 2) {
+        (void)fprintf(stderr, "usage: biovl pacs pull %s\n", usage.synopsis);
+    } else if (parsed == PARSE_OK) {
+        enum bv_status status = bv_context_open(&context, 1);
+        code = status == BV_OK ? EXIT_INPUT : (int)exit_code_of(status);
+        p.values.url = rest.items[0];
+        if (status == BV_OK && read_secrets(&p)) {
+            status = bv_pacs_pull(context, &p.values, rest.items[1], key, print_failure,
+                                  print_progress, NULL, &json);
+            clear_progress();
+            if (status == BV_OK)
+                printf("%s\n", json);
+            code = status != BV_OK                 ? (int)report_failure(context, status)
+                   : strstr(json, "\"failed\":0,") ? EXIT_OK
+                                                   : EXIT_SOME_FAILED;
+        }
+    }
+    bv_free(json);
+    free_secrets(&p);
+    bv_context_close(&context);
+    free_strings(&rest);
+    return code;
+}
+
 static const struct action {
     const char *name, *synopsis, *summary;
     size_t least; // words
@@ -121,62 +180,96 @@ static void on_signal(int number)
     stop_listening = 1;
 }
 
-static void print_failure(void *arg, const char *name, enum bv_status status, const char *text)
+// What `pacs listen` was asked for, and what it opened.
+struct listen {
+    struct model_options model;
+    struct bv_listen_settings settings;
+    struct pacs_options pacs; // of the archive that results go to
+    const char *key, *labels, *send_to;
+    bool any_host;
+    struct opened opened;
+    struct bv_index *index;
+    struct bv_zero_shot *zero_shot;
+    char *labels_text;
+};
+
+static enum bv_status open_labels(struct listen *l)
 {
-    (void)arg;
-    (void)name;
-    (void)status;
-    (void)fprintf(stderr, "biovl: %s\n", text);
+    size_t size;
+    if (!l->labels)
+        return BV_OK;
+    l->labels_text = read_text(l->labels, &size);
+    if (!l->labels_text)
+        return BV_ERR_IO;
+    enum bv_status status =
+        bv_zero_shot_open(l->opened.engine, l->labels_text, size, l->labels, NULL, &l->zero_shot);
+    if (status != BV_OK)
+        (void)report_failure(l->opened.context, status);
+    return status;
+}
+
+static int listen_into(struct listen *l, const char *path)
+{
+    char *json = NULL;
+    enum bv_status status = open_model(&l->opened, &l->model, true);
+    if (status == BV_OK)
+        status = open_labels(l);
+    if (status != BV_OK)
+        return (int)exit_code_of(status);
+    status = bv_index_open(l->opened.context, path, l->key, 1, &l->index);
+    l->settings.zero_shot = l->zero_shot;
+    l->settings.any_host = l->any_host;
+    l->pacs.values.url = l->send_to;
+    if (l->send_to)
+        l->settings.send_to = &l->pacs.values;
+    if (status == BV_OK)
+        status =
+            bv_index_listen(l->index, l->opened.engine, &l->settings, print_failure, NULL, &json);
+    if (status != BV_OK)
+        return (int)report_failure(l->opened.context, status);
+    printf("%s\n", json);
+    bv_free(json);
+    return EXIT_OK;
 }
 
 static int run_listen(int argc, char **argv)
 {
-    struct model_options model = {0};
-    struct bv_listen_settings settings = {.port = 11112, .stop = &stop_listening};
-    const char *key = NULL;
-    bool any_host = false;
+    struct listen l = {.settings = {.port = 11112, .stop = &stop_listening}};
     const struct option options[] = {
-        {"--port", OPTION_INTEGER, &settings.port, "PORT", "to listen on (default 11112)"},
-        {"--title", OPTION_STRING, &settings.title, "TITLE", "own AE title (default BIOVL)"},
-        {"--caller", OPTION_STRING, &settings.caller, "TITLE", "the one AE title that may call"},
-        {"--any-host", OPTION_FLAG, &any_host, NULL, "answer other machines, too"},
-        {"--key", OPTION_STRING, &key, "FILE", "the index's site key (default: INDEX.key)"},
-        MODEL_OPTIONS(&model),
+        {"--port", OPTION_INTEGER, &l.settings.port, "PORT", "to listen on (default 11112)"},
+        {"--title", OPTION_STRING, &l.settings.title, "TITLE", "own AE title (default BIOVL)"},
+        {"--caller", OPTION_STRING, &l.settings.caller, "TITLE", "the one AE title that may call"},
+        {"--any-host", OPTION_FLAG, &l.any_host, NULL, "answer other machines, too"},
+        {"--key", OPTION_STRING, &l.key, "FILE", "the index's site key (default: INDEX.key)"},
+        {"--labels|-l", OPTION_STRING, &l.labels, "FILE",
+         "score each image against labels, with --send-to"},
+        {"--send-to", OPTION_STRING, &l.send_to, "URL",
+         "archive that gets the scores as structured reports: dicom://TITLE@host:port or "
+         "dicomweb://host/root"},
+        PACS_CONNECTION_OPTIONS(&l.pacs),
+        MODEL_OPTIONS(&l.model),
     };
     const struct usage usage = {"pacs listen", "INDEX [options]",
                                 "Receives DICOM objects (C-STORE) into an index until it is "
                                 "interrupted.",
                                 options, sizeof options / sizeof *options};
     struct strings rest = {0};
-    struct opened opened = {0};
-    struct bv_index *index = NULL;
-    char *json = NULL;
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &rest);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
-    if (parsed == PARSE_OK && rest.n != 1) {
-        (void)fprintf(stderr, "usage: biovl pacs listen %s\n", usage.synopsis);
+    if (parsed == PARSE_OK && (rest.n != 1 || !l.labels != !l.send_to)) {
+        (void)fprintf(stderr, "usage: biovl pacs listen %s; --labels and --send-to go together\n",
+                      usage.synopsis);
     } else if (parsed == PARSE_OK) {
-        settings.any_host = any_host;
         struct sigaction action = {.sa_handler = on_signal};
         (void)sigaction(SIGINT, &action, NULL);
         (void)sigaction(SIGTERM, &action, NULL);
-        enum bv_status status = open_model(&opened, &model, true);
-        code = (int)exit_code_of(status);
-        if (status == BV_OK) {
-            status = bv_index_open(opened.context, rest.items[0], key, 1, &index);
-            if (status == BV_OK)
-                status =
-                    bv_index_listen(index, opened.engine, &settings, print_failure, NULL, &json);
-            code = EXIT_OK;
-            if (status != BV_OK)
-                code = (int)report_failure(opened.context, status);
-            else
-                printf("%s\n", json);
-            bv_free(json);
-        }
+        code = read_secrets(&l.pacs) ? listen_into(&l, rest.items[0]) : EXIT_INPUT;
     }
-    bv_index_close(&index);
-    close_model(&opened);
+    bv_index_close(&l.index);
+    bv_zero_shot_close(&l.zero_shot);
+    close_model(&l.opened);
+    free(l.labels_text);
+    free_secrets(&l.pacs);
     free_strings(&rest);
     return code;
 }
@@ -188,6 +281,8 @@ int run_pacs(int argc, char **argv)
         if (strcmp(actions[i].name, name) == 0)
             return run_action(&actions[i], argc - 1, argv + 1);
     }
+    if (strcmp(name, "pull") == 0)
+        return run_pull(argc - 1, argv + 1);
     if (strcmp(name, "listen") == 0)
         return run_listen(argc - 1, argv + 1);
     bool help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
@@ -195,9 +290,10 @@ int run_pacs(int argc, char **argv)
     (void)fprintf(stream, "usage: biovl pacs ACTION URL … (biovl pacs ACTION --help)\n\n");
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
         (void)fprintf(stream, "  %-8s %s\n", actions[i].name, actions[i].summary);
-    (void)fprintf(stream,
-                  "  %-8s %s\n\nURL is dicomweb://host[:port]/root, dicomwebs://… over TLS, or "
-                  "dicom://TITLE@host:port.\n",
-                  "listen", "receive objects into an index");
+    (void)fprintf(
+        stream,
+        "  %-8s %s\n  %-8s %s\n\nURL is dicomweb://host[:port]/root, dicomwebs://… over TLS, or "
+        "dicom://TITLE@host:port.\n",
+        "pull", "fetch objects into files", "listen", "receive objects into an index");
     return help ? EXIT_OK : EXIT_USAGE;
 }

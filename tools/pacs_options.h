@@ -9,23 +9,33 @@ struct pacs_options {
     struct bv_pacs_options values;
     const char *auth_file, *token_file;
     char *auth, *token; // contents, owned
+    bool changes;
 };
 
 // clang-format off
-#define PACS_OPTIONS(p)                                                                            \
+#define PACS_CONNECTION_OPTIONS(p)                                                                 \
     {"--auth-file", OPTION_STRING, &(p)->auth_file, "FILE", "user:password for the archive, in a file"}, \
     {"--token-file", OPTION_STRING, &(p)->token_file, "FILE", "bearer token for the archive, in a file"}, \
     {"--ca-file", OPTION_STRING, &(p)->values.ca_file, "FILE", "certificates to trust (PEM)"},     \
+    {"--timeout", OPTION_INTEGER, &(p)->values.timeout_s, "S", "seconds without progress (default 30)"}
+
+#define PACS_OPTIONS(p)                                                                            \
+    PACS_CONNECTION_OPTIONS(p),                                                                    \
     {"--own-title", OPTION_STRING, &(p)->values.own_title, "TITLE", "own AE title (default BIOVL)"}, \
-    {"--timeout", OPTION_INTEGER, &(p)->values.timeout_s, "S", "seconds without progress (default 30)"}, \
     {"--tries", OPTION_INTEGER, &(p)->values.tries, "N", "of what may pass (default 4)"},          \
     {"--since", OPTION_STRING, &(p)->values.from, "YYYYMMDD", "studies of this day or later"},     \
     {"--until", OPTION_STRING, &(p)->values.to, "YYYYMMDD", "studies of this day or earlier"},     \
     {"--modality", OPTION_STRING, &(p)->values.modality, "M", "studies with this modality"},       \
     {"--study", OPTION_STRING, &(p)->values.study, "UID", "one study"}
+
+// Of commands that fetch.
+#define PULL_OPTIONS(p)                                                                            \
+    {"--changes", OPTION_FLAG, &(p)->changes, NULL, "what Orthanc's change feed lists since the last time"}, \
+    {"--window", OPTION_INTEGER, &(p)->values.window_days, "DAYS", "so many days at a time from --since on, resumed where it was"}, \
+    {"--move", OPTION_INTEGER, &(p)->values.move_port, "PORT", "fetch by C-MOVE to this port, not by C-GET"}
 // clang-format on
 
-// Reads the files that hold secrets; false after printing why not.
+// Completes values: reads the files that hold secrets; false after printing why not.
 bool read_secrets(struct pacs_options *options);
 void free_secrets(struct pacs_options *options);
 

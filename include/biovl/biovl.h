@@ -179,6 +179,10 @@ BV_API enum bv_status bv_zero_shot_classify(struct bv_zero_shot *zero_shot, cons
 // The same with a prior image of the same patient; BV_ERR_ARG when the model takes none.
 BV_API enum bv_status bv_zero_shot_classify_pair(struct bv_zero_shot *zero_shot, const char *path,
                                                  const char *prior, struct bv_result **result);
+// The same as bv_zero_shot_classify() from memory; name stands for the path.
+BV_API enum bv_status bv_zero_shot_classify_bytes(struct bv_zero_shot *zero_shot, const void *bytes,
+                                                  size_t size, const char *name,
+                                                  struct bv_result **result);
 BV_API void bv_result_free(struct bv_result **result);
 
 // The score of label i, and the name of the quantity it is ("pair_softmax", "logit", "cosine",

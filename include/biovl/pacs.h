@@ -21,6 +21,11 @@ struct bv_pacs_options {
     const char *from, *to;     // study dates YYYYMMDD, inclusive; NULL: open
     const char *modality;      // in the study; NULL: any
     const char *study;         // one study's UID; NULL: any
+    int move_port; // DIMSE: fetch by C-MOVE to this port of ours, where the archive knows own_title
+                   // to be; 0: by C-GET
+    int changes; // not 0: what Orthanc's change feed lists since the last pull, whatever the dates
+    int window_days; // from from to to (NULL: today) so many days at a time, going on where the
+                     // last pull with these options was; 0: all at once
 };
 
 // Whether a text is the address of an archive.
@@ -36,6 +41,16 @@ bv_index_pull(struct bv_index *index, struct bv_engine *engine,
               void (*failed)(void *arg, const char *name, enum bv_status status, const char *text),
               void (*progress)(void *arg, size_t done), void *arg, char **json);
 
+// The same into files of a folder, which is made for its owner alone: NAME.dcm, NAME the keyed hash
+// of the object's UID. The key is key_file, or FOLDER.key (NULL), made if missing. How far the
+// pulls by changes and windows got is in FOLDER/.pull.json. *json: {"objects", "skipped", "failed",
+// "retries"}.
+BV_API enum bv_status
+bv_pacs_pull(struct bv_context *context, const struct bv_pacs_options *options, const char *folder,
+             const char *key_file,
+             void (*failed)(void *arg, const char *name, enum bv_status status, const char *text),
+             void (*progress)(void *arg, size_t done), void *arg, char **json);
+
 // The studies in the window as JSON lines {"study": UID, "instances": n}.
 BV_API enum bv_status bv_pacs_find(struct bv_context *context,
                                    const struct bv_pacs_options *options, char **lines);
@@ -45,14 +60,21 @@ BV_API enum bv_status bv_pacs_send(struct bv_context *context,
                                    const struct bv_pacs_options *options, const char *path);
 
 // Receives objects (C-STORE) on a port and adds them to the index until *stop becomes non-zero.
-// Success is answered when an object is committed, or was there already. BV_ERR_IO when the port
-// cannot be had. *json as bv_index_add()'s.
+// Success is answered when an object is committed, or was there already.
+//
+// With zero_shot and send_to every image is scored, and the scores go to that archive as
+// bv_result_write_sr() writes them. They wait in the folder INDEX.outbox until the archive has
+// taken them, beyond the end of this call if need be: the next one goes on. An image that cannot be
+// scored is passed to failed() and kept. BV_ERR_IO when the port cannot be had. *json as
+// bv_index_pull()'s, with "results": {"sent", "waiting"}.
 struct bv_listen_settings {
-    const char *title; // own application entity title; calls to another are refused
+    const char *title; // own application entity title; calls to another are refused; NULL: BIOVL
     int port;
-    int any_host;             // 0: only this machine is answered
-    const char *caller;       // the one calling title that is accepted; NULL: any
-    const volatile int *stop; // as a signal handler sets it (sig_atomic_t)
+    int any_host;                          // 0: only this machine is answered
+    const char *caller;                    // the one calling title that is accepted; NULL: any
+    const volatile int *stop;              // as a signal handler sets it (sig_atomic_t)
+    struct bv_zero_shot *zero_shot;        // of the same context; NULL: nothing goes back
+    const struct bv_pacs_options *send_to; // the archive that results go to
 };
 BV_API enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *engine,
                                       const struct bv_listen_settings *settings,

@@ -3,26 +3,14 @@
 #include <string.h>
 
 #include "api/context.h"
+#include "api/dicom_result.h"
 #include "base/file.h"
+#include "base/write_file.h"
 #include "biovl/pacs.h"
 #include "image/preset.h"
 #include "pacs/findings.h"
 
 static const size_t max_source = (size_t)1 << 30;
-
-static enum bv_status write_file(const char *path, const uint8_t *bytes, size_t size,
-                                 struct bv_error *err)
-{
-    struct bv_new_file file = {0};
-    BV_TRY(bv_new_file_create(&file, path, err));
-    enum bv_status status = BV_OK;
-    if (fwrite(bytes, 1, size, file.stream) != size)
-        status = bv_fail(err, BV_ERR_IO, "%s: cannot be written", path);
-    if (status == BV_OK)
-        status = bv_new_file_commit(&file, err);
-    bv_new_file_discard(&file);
-    return status;
-}
 
 // Label and score of each entry of a result.
 static enum bv_status read_findings(const json_t *result, struct bv_finding **findings, size_t *n,
@@ -49,33 +37,42 @@ static enum bv_status read_findings(const json_t *result, struct bv_finding **fi
     return BV_OK;
 }
 
+enum bv_status bv_result_report(const struct bv_result *result, const uint8_t *source,
+                                size_t source_size, const char *name, uint8_t **bytes, size_t *size,
+                                struct bv_error *err)
+{
+    char *text = NULL;
+    json_t *json = NULL;
+    struct bv_finding *findings = NULL;
+    struct bv_findings_source from = {.kind = ""};
+    size_t n = 0;
+    BV_TRY(bv_result_json(result, &text));
+    enum bv_status status = bv_json_parse(&json, text, strlen(text), "a result", err);
+    if (status == BV_OK)
+        status = read_findings(json, &findings, &n, &from, err);
+    if (status == BV_OK)
+        status =
+            bv_findings_report(source, source_size, name, findings, n, &from, bytes, size, err);
+    free(findings);
+    json_decref(json);
+    free(text);
+    return status;
+}
+
 enum bv_status bv_result_write_sr(struct bv_context *context, const struct bv_result *result,
                                   const char *source, const char *path)
 {
     struct bv_error *err = bv_begin(context);
-    char *text = NULL;
-    json_t *json = NULL;
     struct bv_mapping file = {0};
-    struct bv_finding *findings = NULL;
-    struct bv_findings_source from = {.kind = ""};
     uint8_t *bytes = NULL;
-    size_t n = 0, size = 0;
-    BV_TRY(bv_result_json(result, &text));
-    enum bv_status status = bv_json_parse(&json, text, strlen(text), "a result", err);
+    size_t size = 0;
+    BV_TRY(bv_mapping_open(&file, source, max_source, err));
+    enum bv_status status =
+        bv_result_report(result, file.data, file.size, source, &bytes, &size, err);
     if (status == BV_OK)
-        status = bv_mapping_open(&file, source, max_source, err);
-    if (status == BV_OK)
-        status = read_findings(json, &findings, &n, &from, err);
-    if (status == BV_OK)
-        status = bv_findings_report(file.data, file.size, source, findings, n, &from, &bytes, &size,
-                                    err);
-    if (status == BV_OK)
-        status = write_file(path, bytes, size, err);
+        status = bv_write_file(path, bytes, size, err);
     free(bytes);
-    free(findings);
     bv_mapping_close(&file);
-    json_decref(json);
-    free(text);
     return status;
 }
 
@@ -106,7 +103,7 @@ enum bv_status bv_pacs_capture(struct bv_context *context, const char *source, c
                                      (unsigned)shown.height, description, BIOVL_VERSION, &bytes,
                                      &size, err);
     if (status == BV_OK)
-        status = write_file(path, bytes, size, err);
+        status = bv_write_file(path, bytes, size, err);
     free(bytes);
     free(rgb);
     bv_pixels_free(&shown);

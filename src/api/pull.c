@@ -1,24 +1,26 @@
-// The public calls that talk to archives.
-#include <signal.h>
+#include "api/pull.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/index.h"
-#include "biovl/pacs.h"
+#include "api/day.h"
 #include "image/dicom_stream.h"
-#include "pacs/archive.h"
-#include "pacs/listen.h"
 
 enum { LOST_CONNECTIONS = 5 }; // in a row, before a pull gives up
 
-int bv_pacs_is_url(const char *text)
-{
-    return bv_archive_is_url(text);
-}
+struct run {
+    const struct bv_pull *pull;
+    const struct bv_pacs_options *options;
+    struct bv_archive *archive;
+    int lost;      // connections in a row
+    size_t n_lost; // connections in all
+    size_t n_done; // for progress
+    bool broken;   // the sink or the whole pull failed, not one object
+};
 
-static enum bv_status open_archive(struct bv_archive **archive, const struct bv_pacs_options *o,
-                                   struct bv_error *err)
+enum bv_status bv_pacs_open(struct bv_archive **archive, const struct bv_pacs_options *o,
+                            struct bv_error *err)
 {
     struct bv_archive_options options = {
         .user_password = o->user_password,
@@ -27,25 +29,12 @@ static enum bv_status open_archive(struct bv_archive **archive, const struct bv_
         .own_title = o->own_title,
         .timeout_s = o->timeout_s,
         .tries = o->tries,
+        .move_port = o->move_port,
     };
     return bv_archive_open(archive, o->url, &options, err);
 }
 
-static struct bv_archive_window window_of(const struct bv_pacs_options *o)
-{
-    return (struct bv_archive_window){o->from, o->to, o->modality, o->study};
-}
-
-struct pull {
-    struct bv_archive *archive;
-    struct bv_ingest *ingest;
-    struct bv_index *index;
-    void (*failed)(void *, const char *, enum bv_status, const char *);
-    void (*progress)(void *, size_t);
-    void *arg;
-    int lost;    // connections in a row
-    bool broken; // the index or the whole pull failed, not one object
-};
+// Objects.
 
 // Whether the image layer decodes what this transfer syntax makes of pixels.
 static bool decodes(const uint8_t *bytes, size_t size)
@@ -68,78 +57,54 @@ static bool decodes(const uint8_t *bytes, size_t size)
     return false;
 }
 
-// What an object is called in messages: its keyed hash.
-static void name_object(const struct pull *p, const char *uid, char name[64])
-{
-    char hash[BV_SITEKEY_NAME];
-    bv_sitekey_hash(&p->index->key, uid, hash);
-    (void)snprintf(name, 64, "object %s", hash);
-}
-
 // Counts a failed transfer. Too many lost connections in a row are an error of the whole pull.
-static enum bv_status note_failure(struct pull *p, const char *uid, const struct bv_error *why,
+static enum bv_status note_failure(struct run *r, const char *uid, const struct bv_error *why,
                                    struct bv_error *err)
 {
-    char name[64], text[2200];
-    name_object(p, uid, name);
+    char hash[BV_SITEKEY_NAME], name[64], text[2200];
+    bv_sitekey_hash(r->pull->key, uid, hash);
+    (void)snprintf(name, sizeof name, "object %s", hash);
     (void)snprintf(text, sizeof text, "%s: %s", name, why->text);
-    bv_ingest_fail(p->ingest, name, why->status, text);
-    p->lost = why->status == BV_ERR_IO ? p->lost + 1 : 0;
-    if (p->lost >= LOST_CONNECTIONS)
+    r->pull->sink->fail(r->pull->self, name, why->status, text);
+    r->lost = why->status == BV_ERR_IO ? r->lost + 1 : 0;
+    r->n_lost += why->status == BV_ERR_IO;
+    if (r->lost >= LOST_CONNECTIONS)
         return bv_fail(err, BV_ERR_IO, "%s; given up after %d failures in a row", why->text,
                        LOST_CONNECTIONS);
     return BV_OK;
 }
 
-static enum bv_status fetch(struct pull *p, const struct bv_archive_instance *one, uint8_t **bytes,
+static enum bv_status fetch(struct run *r, const struct bv_archive_instance *one, uint8_t **bytes,
                             size_t *size, struct bv_error *why)
 {
-    BV_TRY(bv_archive_fetch(p->archive, one, false, bytes, size, why));
+    BV_TRY(bv_archive_fetch(r->archive, one, false, bytes, size, why));
     if (decodes(*bytes, *size))
         return BV_OK;
     free(*bytes);
     *bytes = NULL;
-    return bv_archive_fetch(p->archive, one, true, bytes, size, why);
+    return bv_archive_fetch(r->archive, one, true, bytes, size, why);
 }
 
-// Hands an object in memory to the ingest; one that cannot be read is counted there.
-static enum bv_status put_object(struct bv_ingest *ingest, const uint8_t *bytes, size_t size,
-                                 const char *name, struct bv_error *err)
-{
-    struct bv_error why = {0};
-    struct bv_arena arena = {0};
-    struct bv_record record = {0};
-    enum bv_status status = bv_record_from_dicom(&record, bytes, size, name, &arena, &why);
-    if (status != BV_OK) {
-        bv_ingest_fail(ingest, name, status, why.text);
-        status = BV_OK;
-    } else {
-        status = bv_ingest_put(ingest, &record, err);
-        json_decref(record.metadata);
-    }
-    bv_arena_free(&arena);
-    return status;
-}
-
-static enum bv_status pull_one(struct pull *p, const struct bv_archive_instance *one,
+static enum bv_status pull_one(struct run *r, const struct bv_archive_instance *one,
                                struct bv_error *err)
 {
+    const struct bv_pull *p = r->pull;
     struct bv_error why = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
-    char name[64];
+    char name[BV_SITEKEY_NAME];
     bool has = false;
     // Presentation states hold no pixels and no report.
     if (strncmp(one->sop_class, "1.2.840.10008.5.1.4.1.1.11.", 27) == 0)
         return BV_OK;
-    BV_TRY(bv_ingest_has(p->ingest, one->sop, &has, err));
+    BV_TRY(p->sink->has(p->self, one->sop, &has, err));
     if (has)
         return BV_OK;
-    if (fetch(p, one, &bytes, &size, &why) != BV_OK)
-        return note_failure(p, one->sop, &why, err);
-    p->lost = 0;
-    name_object(p, one->sop, name);
-    enum bv_status status = put_object(p->ingest, bytes, size, name, err);
+    if (fetch(r, one, &bytes, &size, &why) != BV_OK)
+        return note_failure(r, one->sop, &why, err);
+    r->lost = 0;
+    bv_sitekey_hash(p->key, one->sop, name);
+    enum bv_status status = p->sink->put(p->self, bytes, size, name, err);
     free(bytes);
     return status;
 }
@@ -147,11 +112,13 @@ static enum bv_status pull_one(struct pull *p, const struct bv_archive_instance 
 static enum bv_status pull_instance(void *arg, const struct bv_archive_instance *one,
                                     struct bv_error *err)
 {
-    struct pull *p = arg;
-    enum bv_status status = pull_one(p, one, err);
-    p->broken = status != BV_OK;
+    struct run *r = arg;
+    enum bv_status status = pull_one(r, one, err);
+    r->broken = status != BV_OK;
     return status;
 }
+
+// Studies.
 
 struct uid_list {
     char (*uids)[BV_UID_SIZE];
@@ -173,190 +140,161 @@ static enum bv_status keep_study(void *arg, const char *study, struct bv_error *
     return BV_OK;
 }
 
-// A study whose list cannot be had fails alone; what fails within it has been counted.
-static enum bv_status pull_study(struct pull *p, const char *study, struct bv_error *err)
-{
-    struct bv_error why = {0};
-    enum bv_status status = bv_archive_instances(p->archive, study, pull_instance, p, &why);
-    if (status == BV_OK)
-        return BV_OK;
-    if (p->broken)
-        return bv_fail(err, status, "%s", why.text);
-    return note_failure(p, study, &why, err);
-}
-
-static enum bv_status pull_all(struct pull *p, const struct bv_pacs_options *options,
-                               struct bv_error *err)
+enum bv_status bv_pacs_studies(struct bv_archive *archive, const struct bv_archive_window *window,
+                               char (**uids)[BV_UID_SIZE], size_t *n, struct bv_error *err)
 {
     struct uid_list list = {0};
-    const struct bv_archive_window window = window_of(options);
-    // The whole list first: an archive that grows meanwhile would shift its pages.
-    enum bv_status status = bv_archive_studies(p->archive, &window, keep_study, &list, err);
-    for (size_t i = 0; i < list.n && status == BV_OK; i++) {
-        status = pull_study(p, list.uids[i], err);
-        if (p->progress)
-            p->progress(p->arg, i + 1);
-    }
-    free(list.uids);
-    return status;
-}
-
-static void pass_failure(void *arg, const char *name, enum bv_status status, const char *text)
-{
-    const struct pull *p = arg;
-    if (p->failed)
-        p->failed(p->arg, name, status, text);
-}
-
-static enum bv_status counts_text(const struct bv_ingest_counts *counts, size_t retries,
-                                  char **json, struct bv_error *err)
-{
-    return bv_json_text(json_pack("{s:I, s:I, s:I, s:I, s:I}", "images", (json_int_t)counts->images,
-                                  "reports", (json_int_t)counts->reports, "skipped",
-                                  (json_int_t)counts->skipped, "failed", (json_int_t)counts->failed,
-                                  "retries", (json_int_t)retries),
-                        json, err);
-}
-
-enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
-                             const struct bv_pacs_options *options,
-                             void (*failed)(void *arg, const char *name, enum bv_status status,
-                                            const char *text),
-                             void (*progress)(void *arg, size_t done), void *arg, char **json)
-{
-    struct bv_error *err = bv_begin(index->context);
-    struct pull pull = {.index = index, .failed = failed, .progress = progress, .arg = arg};
-    struct bv_ingest_options ingest = {
-        .pool = index->context->pool, .failed = pass_failure, .arg = &pull};
-    struct bv_ingest_counts counts = {0};
-    BV_TRY(bv_index_need_key(index, err));
-    bv_searcher_close(&index->searcher);
-    enum bv_status status =
-        bv_ingest_open(&pull.ingest, index->store, engine->session, &index->key, &ingest, err);
-    if (status == BV_OK)
-        status = open_archive(&pull.archive, options, err);
-    if (status == BV_OK)
-        status = pull_all(&pull, options, err);
-    // What was embedded before a failure is kept.
-    struct bv_error second = {0};
-    if (pull.archive && bv_ingest_finish(pull.ingest, &counts, &second) != BV_OK && status == BV_OK)
-        status = bv_fail(err, second.status, "%s", second.text);
-    size_t retries = pull.archive ? bv_archive_retries(pull.archive) : 0;
-    bv_ingest_close(&pull.ingest);
-    bv_archive_close(&pull.archive);
-    if (status != BV_OK)
+    enum bv_status status = bv_archive_studies(archive, window, keep_study, &list, err);
+    if (status != BV_OK) {
+        free(list.uids);
         return status;
-    return counts_text(&counts, retries, json, err);
-}
-
-// What a listener needs at each object.
-struct listening {
-    struct pull pull;
-    size_t n_objects;
-};
-
-// Each object is committed before its sender hears of success.
-static enum bv_status receive(void *arg, const uint8_t *bytes, size_t size, struct bv_error *err)
-{
-    struct listening *l = arg;
-    struct bv_ingest_counts before, after;
-    char name[64];
-    (void)snprintf(name, sizeof name, "received object %zu", ++l->n_objects);
-    BV_TRY(bv_ingest_finish(l->pull.ingest, &before, err));
-    BV_TRY(put_object(l->pull.ingest, bytes, size, name, err));
-    BV_TRY(bv_ingest_finish(l->pull.ingest, &after, err));
-    return after.failed == before.failed
-               ? BV_OK
-               : bv_fail(err, BV_ERR_FORMAT, "%s cannot be taken in", name);
-}
-
-enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *engine,
-                               const struct bv_listen_settings *settings,
-                               void (*failed)(void *arg, const char *name, enum bv_status status,
-                                              const char *text),
-                               void *arg, char **json)
-{
-    _Static_assert(_Generic((sig_atomic_t)0, int : 1, default : 0), "stop is an int in the API");
-    struct bv_error *err = bv_begin(index->context);
-    struct listening l = {.pull = {.index = index, .failed = failed, .arg = arg}};
-    struct bv_ingest_options ingest = {
-        .pool = index->context->pool, .failed = pass_failure, .arg = &l.pull};
-    struct bv_ingest_counts counts = {0};
-    struct bv_listen_options options = {.title = settings->title ? settings->title : "BIOVL",
-                                        .port = settings->port,
-                                        .any_host = settings->any_host != 0,
-                                        .caller = settings->caller,
-                                        .received = receive,
-                                        .arg = &l,
-                                        .stop = settings->stop};
-    if (settings->port < 1 || settings->port > 65535 || strlen(options.title) > 16)
-        return bv_fail(err, BV_ERR_ARG, "a port is 1 to 65535, a title at most 16 characters");
-    BV_TRY(bv_index_need_key(index, err));
-    bv_searcher_close(&index->searcher);
-    BV_TRY(
-        bv_ingest_open(&l.pull.ingest, index->store, engine->session, &index->key, &ingest, err));
-    enum bv_status status = bv_listen(&options, err);
-    if (status == BV_OK)
-        status = bv_ingest_finish(l.pull.ingest, &counts, err);
-    bv_ingest_close(&l.pull.ingest);
-    return status == BV_OK ? counts_text(&counts, 0, json, err) : status;
-}
-
-static enum bv_status count_instance(void *arg, const struct bv_archive_instance *one,
-                                     struct bv_error *err)
-{
-    (void)one;
-    (void)err;
-    ++*(size_t *)arg;
+    }
+    *uids = list.uids;
+    *n = list.n;
     return BV_OK;
 }
 
-enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_options *options,
-                            char **lines)
+// A study whose list cannot be had fails alone; what fails within it has been counted.
+static enum bv_status pull_study(struct run *r, const char *study, struct bv_error *err)
 {
-    struct bv_error *err = bv_begin(context);
-    struct bv_archive *archive = NULL;
-    struct uid_list list = {0};
-    const struct bv_archive_window window = window_of(options);
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    enum bv_status status = out ? BV_OK : bv_fail_nomem(err, "a list");
+    struct bv_error why = {0};
+    enum bv_status status = bv_archive_instances(r->archive, study, pull_instance, r, &why);
     if (status == BV_OK)
-        status = open_archive(&archive, options, err);
-    if (status == BV_OK)
-        status = bv_archive_studies(archive, &window, keep_study, &list, err);
-    for (size_t i = 0; i < list.n && status == BV_OK; i++) {
-        size_t n = 0;
-        status = bv_archive_instances(archive, list.uids[i], count_instance, &n, err);
-        if (status == BV_OK)
-            (void)fprintf(out, "{\"study\":\"%s\",\"instances\":%zu}\n", list.uids[i], n);
+        return BV_OK;
+    if (r->broken)
+        return bv_fail(err, status, "%s", why.text);
+    return note_failure(r, study, &why, err);
+}
+
+static enum bv_status pull_window(struct run *r, const char *from, const char *to,
+                                  struct bv_error *err)
+{
+    const struct bv_archive_window window = {from, to, r->options->modality, r->options->study};
+    char(*uids)[BV_UID_SIZE] = NULL;
+    size_t n = 0;
+    // The whole list first: an archive that grows meanwhile would shift its pages.
+    BV_TRY(bv_pacs_studies(r->archive, &window, &uids, &n, err));
+    enum bv_status status = BV_OK;
+    for (size_t i = 0; i < n && status == BV_OK; i++) {
+        status = pull_study(r, uids[i], err);
+        if (r->pull->progress)
+            r->pull->progress(r->pull->arg, ++r->n_done);
     }
-    free(list.uids);
-    bv_archive_close(&archive);
-    if (out && fclose(out) != 0 && status == BV_OK)
-        status = bv_fail_nomem(err, "a list");
-    if (status == BV_OK)
-        *lines = text;
-    else
-        free(text);
+    free(uids);
     return status;
 }
 
-enum bv_status bv_pacs_send(struct bv_context *context, const struct bv_pacs_options *options,
-                            const char *path)
+// Where a note of this pull is kept: what and the hash of whatever tells it from others.
+static void name_note(const struct run *r, const char *what, char key[96])
 {
-    struct bv_error *err = bv_begin(context);
-    struct bv_archive *archive = NULL;
-    struct bv_mapping file = {0};
-    enum bv_status status = bv_mapping_open(&file, path, (size_t)1 << 30, err);
-    if (status == BV_OK && (file.size < 132 || memcmp(file.data + 128, "DICM", 4) != 0))
-        status = bv_fail(err, BV_ERR_FORMAT, "%s: not a DICOM file with a preamble", path);
-    if (status == BV_OK)
-        status = open_archive(&archive, options, err);
-    if (status == BV_OK && bv_archive_store(archive, file.data, file.size, err) != BV_OK)
-        status = bv_fail_prefix(err, "%s", path);
-    bv_archive_close(&archive);
-    bv_mapping_close(&file);
+    const struct bv_pacs_options *o = r->options;
+    char text[2048], hash[BV_SITEKEY_NAME];
+    (void)snprintf(text, sizeof text, "%s|%s|%s", o->url, o->modality ? o->modality : "",
+                   o->study ? o->study : "");
+    bv_sitekey_hash(r->pull->key, text, hash);
+    (void)snprintf(key, 96, "pull.%s.%s", what, hash);
+}
+
+// Days that need no further look.
+struct days {
+    long first, last;
+};
+
+// Those of an earlier run, "YYYYMMDD-YYYYMMDD", when they begin no later than this run's and reach
+// it; else *done stays as it is.
+static void read_days(const char *noted, struct days *done)
+{
+    struct days d;
+    if (noted && strlen(noted) == 17 && bv_day_parse(noted, &d.first) &&
+        bv_day_parse(noted + 9, &d.last) && d.first <= done->first && d.last > done->last)
+        *done = d;
+}
+
+static enum bv_status note_days(const struct run *r, const char *key, const struct days *done,
+                                struct bv_error *err)
+{
+    char from[BV_DAY_SIZE], to[BV_DAY_SIZE], value[2 * BV_DAY_SIZE];
+    bv_day_format(done->first, from);
+    bv_day_format(done->last, to);
+    (void)snprintf(value, sizeof value, "%s-%s", from, to);
+    return r->pull->sink->set_note(r->pull->self, key, value, err);
+}
+
+// Windows of days, the oldest first. One that is over and lost nothing is not looked at again.
+static enum bv_status pull_windows(struct run *r, struct bv_error *err)
+{
+    const struct bv_pull *p = r->pull;
+    const struct bv_pacs_options *o = r->options;
+    struct bv_arena arena = {0};
+    char key[96], from[BV_DAY_SIZE], to[BV_DAY_SIZE];
+    const char *noted = NULL;
+    long first, today = bv_day_today(), last = today;
+    if (!o->from || !bv_day_parse(o->from, &first) || (o->to && !bv_day_parse(o->to, &last)))
+        return bv_fail(err, BV_ERR_ARG, "windows of days need a first day, YYYYMMDD");
+    struct days done = {first, first - 1};
+    name_note(r, "days", key);
+    enum bv_status status = p->sink->get_note(p->self, key, &arena, &noted, err);
+    read_days(noted, &done);
+    bv_arena_free(&arena);
+    for (long begin = done.last + 1, end; status == BV_OK && begin <= last; begin = end + 1) {
+        end = begin + o->window_days - 1 < last ? begin + o->window_days - 1 : last;
+        bv_day_format(begin, from);
+        bv_day_format(end, to);
+        status = pull_window(r, from, to, err);
+        if (status == BV_OK)
+            status = p->sink->flush(p->self, err);
+        done.last = end < today ? end : today - 1; // today's studies are still coming
+        if (status == BV_OK && r->n_lost == 0 && done.last >= done.first)
+            status = note_days(r, key, &done, err);
+    }
+    return status;
+}
+
+// Everything that arrived since the last time. The note moves on only as long as nothing was lost:
+// what was is asked for again next time.
+static enum bv_status pull_changes(struct run *r, struct bv_error *err)
+{
+    const struct bv_pull *p = r->pull;
+    struct bv_arena arena = {0};
+    char key[96], value[24];
+    const char *noted = NULL;
+    uint64_t since = 0;
+    bool done = false;
+    name_note(r, "change", key);
+    enum bv_status status = p->sink->get_note(p->self, key, &arena, &noted, err);
+    if (status == BV_OK && noted)
+        since = strtoull(noted, NULL, 10);
+    bv_arena_free(&arena);
+    while (status == BV_OK && !done) {
+        struct bv_error why = {0};
+        status = bv_archive_changes(r->archive, since, pull_instance, r, &since, &done, &why);
+        if (status != BV_OK)
+            return bv_fail(err, status, "%s", why.text);
+        status = p->sink->flush(p->self, err);
+        (void)snprintf(value, sizeof value, "%llu", (unsigned long long)since);
+        if (status == BV_OK && r->n_lost == 0)
+            status = p->sink->set_note(p->self, key, value, err);
+        if (p->progress)
+            p->progress(p->arg, ++r->n_done);
+    }
+    return status;
+}
+
+enum bv_status bv_pull_run(const struct bv_pull *pull, const struct bv_pacs_options *options,
+                           size_t *retries, struct bv_error *err)
+{
+    struct run r = {.pull = pull, .options = options};
+    enum bv_status status = bv_pacs_open(&r.archive, options, err);
+    *retries = 0;
+    if (status != BV_OK)
+        return status;
+    if (options->changes)
+        status = pull_changes(&r, err);
+    else if (options->window_days > 0)
+        status = pull_windows(&r, err);
+    else
+        status = pull_window(&r, options->from, options->to, err);
+    *retries = bv_archive_retries(r.archive);
+    bv_archive_close(&r.archive);
     return status;
 }

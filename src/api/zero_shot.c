@@ -173,22 +173,23 @@ enum bv_status bv_zero_shot_classify(struct bv_zero_shot *z, const char *path,
     return bv_zero_shot_classify_pair(z, path, NULL, result);
 }
 
-enum bv_status bv_zero_shot_classify_pair(struct bv_zero_shot *z, const char *path,
-                                          const char *prior, struct bv_result **out)
+// The result of decoded images, which it takes; prior is NULL without one.
+static enum bv_status classify(struct bv_zero_shot *z, const char *name, struct bv_image *image,
+                               struct bv_image *prior, struct bv_result **out, struct bv_error *err)
 {
-    struct bv_error *err = bv_begin(z->engine->context);
     struct bv_result *r = calloc(1, sizeof *r);
-    if (!r)
+    if (!r) {
+        bv_image_free(&image);
+        bv_image_free(&prior);
         return bv_fail_nomem(err, "a result");
+    }
     r->zero_shot = z;
-    r->path = strdup(path);
+    r->image = image;
+    r->prior = prior;
+    r->path = strdup(name);
     enum bv_status status = r->path ? BV_OK : bv_fail_nomem(err, "a result");
     if (status == BV_OK)
-        status = bv_image_open(path, NULL, &r->image, err);
-    if (status == BV_OK)
         status = bv_gate(r->image, bv_session_model(z->engine->session)->recipe, err);
-    if (status == BV_OK && prior)
-        status = bv_image_open(prior, NULL, &r->prior, err);
     if (status == BV_OK)
         status = score(z, r, err);
     if (status != BV_OK)
@@ -196,6 +197,28 @@ enum bv_status bv_zero_shot_classify_pair(struct bv_zero_shot *z, const char *pa
     else
         *out = r;
     return status;
+}
+
+enum bv_status bv_zero_shot_classify_pair(struct bv_zero_shot *z, const char *path,
+                                          const char *prior_path, struct bv_result **out)
+{
+    struct bv_error *err = bv_begin(z->engine->context);
+    struct bv_image *image = NULL, *prior = NULL;
+    BV_TRY(bv_image_open(path, NULL, &image, err));
+    if (prior_path && bv_image_open(prior_path, NULL, &prior, err) != BV_OK) {
+        bv_image_free(&image);
+        return err->status;
+    }
+    return classify(z, path, image, prior, out, err);
+}
+
+enum bv_status bv_zero_shot_classify_bytes(struct bv_zero_shot *z, const void *bytes, size_t size,
+                                           const char *name, struct bv_result **out)
+{
+    struct bv_error *err = bv_begin(z->engine->context);
+    struct bv_image *image = NULL;
+    BV_TRY(bv_image_read(bytes, size, name, NULL, &image, err));
+    return classify(z, name, image, NULL, out, err);
 }
 
 void bv_result_free(struct bv_result **out)

@@ -114,6 +114,18 @@ enum bv_status bv_archive_instances(struct bv_archive *a, const char *study,
     return a->protocol->instances(a->self, study, visit, arg, err);
 }
 
+enum bv_status bv_archive_changes(struct bv_archive *a, uint64_t since,
+                                  enum bv_status (*visit)(void *arg,
+                                                          const struct bv_archive_instance *one,
+                                                          struct bv_error *err),
+                                  void *arg, uint64_t *next, bool *done, struct bv_error *err)
+{
+    if (!a->protocol->changes)
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "changes are listed by Orthanc over DICOMweb only, not over DIMSE");
+    return a->protocol->changes(a->self, since, visit, arg, next, done, err);
+}
+
 enum bv_status bv_archive_fetch(struct bv_archive *a, const struct bv_archive_instance *one,
                                 bool transcode, uint8_t **bytes, size_t *size, struct bv_error *err)
 {

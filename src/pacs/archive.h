@@ -23,6 +23,7 @@ struct bv_archive_options {
     int tries;                 // in all; 0: 4
     int pause_ms;              // before the second try, doubled for each further one; 0: 500
     size_t max_object;         // bytes of one object; 0: 2^30
+    int move_port;             // fetch by C-MOVE to this port of ours (DIMSE); 0: by C-GET
 };
 
 struct bv_archive_window {
@@ -60,6 +61,16 @@ enum bv_status bv_archive_instances(struct bv_archive *archive, const char *stud
                                                             const struct bv_archive_instance *one,
                                                             struct bv_error *err),
                                     void *arg, struct bv_error *err);
+
+// Calls visit with the instances that arrived after change number since, in the order of their
+// arrival: one page of Orthanc's change feed. *next is where the next page begins, *done whether
+// there are no more. An archive that was set up anew starts again at 0. BV_ERR_UNSUPPORTED where
+// there is no such feed.
+enum bv_status bv_archive_changes(struct bv_archive *archive, uint64_t since,
+                                  enum bv_status (*visit)(void *arg,
+                                                          const struct bv_archive_instance *one,
+                                                          struct bv_error *err),
+                                  void *arg, uint64_t *next, bool *done, struct bv_error *err);
 
 // Fetches one instance as a DICOM file in memory; the caller frees *bytes. It comes as the archive
 // stores it, or transcoded to explicit little endian when transcode is set.

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "pacs/http.h"
 #include "pacs/multipart.h"
+#include "pacs/orthanc.h"
 #include "pacs/protocol.h"
 
 enum { PAGE = 200, MAX_PAGES = 100000 };
@@ -177,6 +178,21 @@ static enum bv_status web_instances(void *self, const char *study,
     return find_all(self, path, "", visit_instance, &v, err);
 }
 
+static enum bv_status
+web_changes(void *self, uint64_t since,
+            enum bv_status (*visit)(void *, const struct bv_archive_instance *, struct bv_error *),
+            void *arg, uint64_t *next, bool *done, struct bv_error *err)
+{
+    struct dicomweb *w = self;
+    char root[sizeof w->root];
+    (void)snprintf(root, sizeof root, "%s", w->root);
+    // The DICOMweb root is one step below that of the server's own interface.
+    char *slash = strrchr(strstr(root, "://") + 3, '/');
+    if (slash)
+        *slash = 0;
+    return bv_orthanc_changes(w->http, root, since, visit, arg, next, done, err);
+}
+
 static enum bv_status web_fetch(void *self, const struct bv_archive_instance *one, bool transcode,
                                 uint8_t **bytes, size_t *size, struct bv_error *err)
 {
@@ -267,7 +283,7 @@ static size_t web_retries(const void *self)
     return bv_http_retries(((const struct dicomweb *)self)->http);
 }
 
-static const struct bv_protocol dicomweb = {web_close, web_studies, web_instances,
+static const struct bv_protocol dicomweb = {web_close, web_studies, web_instances, web_changes,
                                             web_fetch, web_store,   web_retries};
 
 enum bv_status bv_dicomweb_open(const struct bv_protocol **protocol, void **self, const char *url,

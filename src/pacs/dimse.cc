@@ -1,13 +1,14 @@
 // DIMSE (PS3.7) as a client, through DCMTK: C-FIND finds, C-GET fetches into memory, C-STORE
 // stores.
 //
-// C-GET is used and not C-MOVE: it needs no port that the archive can reach. DCMTK's mode that
-// writes received files under names that the archive chooses is never used.
+// C-GET needs no port that the archive can reach; archives without it move (C-MOVE) to one of ours.
+// DCMTK's mode that writes received files under names that the archive chooses is never used.
 extern "C" {
 #include "pacs/protocol.h"
 }
 
 #include "pacs/dataset_bytes.hh"
+#include "pacs/landing.hh"
 
 #include <cstdio>
 #include <cstdlib>
@@ -72,7 +73,8 @@ struct dimse {
     std::string title, host;
     Uint16 port = 0;
     size_t n_retries = 0;
-    std::unique_ptr<Client> client; // connected for finding and getting; null when not
+    std::unique_ptr<Client> client;      // connected for finding and getting; null when not
+    std::unique_ptr<bv_landing> landing; // for moving; null otherwise
 };
 
 void wait_ms(long ms)
@@ -112,6 +114,8 @@ OFCondition connect(dimse *d)
     (void)client->addPresentationContext(UID_FINDStudyRootQueryRetrieveInformationModel,
                                          uncompressed());
     (void)client->addPresentationContext(UID_GETStudyRootQueryRetrieveInformationModel,
+                                         uncompressed());
+    (void)client->addPresentationContext(UID_MOVEStudyRootQueryRetrieveInformationModel,
                                          uncompressed());
     for (const char *uid : storage_classes) {
         (void)client->addPresentationContext(uid, uncompressed(), ASC_SC_ROLE_SCP);
@@ -287,48 +291,114 @@ bv_status dimse_instances(void *self, const char *study,
     return BV_OK;
 }
 
-OFCondition get(Client *client, const bv_archive_instance *one)
+void put_keys(DcmDataset *keys, const bv_archive_instance *one)
+{
+    (void)keys->putAndInsertString(DCM_QueryRetrieveLevel, "IMAGE");
+    (void)keys->putAndInsertString(DCM_StudyInstanceUID, one->study);
+    (void)keys->putAndInsertString(DCM_SeriesInstanceUID, one->series);
+    (void)keys->putAndInsertString(DCM_SOPInstanceUID, one->sop);
+}
+
+// The status of the last response; frees them all.
+Uint16 last_status(OFList<RetrieveResponse *> *responses)
+{
+    Uint16 status = STATUS_Success;
+    for (auto it = responses->begin(); it != responses->end(); ++it) {
+        status = (*it)->m_status;
+        delete *it;
+    }
+    return status;
+}
+
+// *status is the archive's answer. What it sent lies in the client, or in the landing when moved.
+OFCondition retrieve(dimse *d, Client *client, const bv_archive_instance *one, Uint16 *status)
 {
     DcmDataset keys;
     OFList<RetrieveResponse *> responses;
-    T_ASC_PresentationContextID id =
-        client->findPresentationContextID(UID_GETStudyRootQueryRetrieveInformationModel, "");
+    T_ASC_PresentationContextID id = client->findPresentationContextID(
+        d->landing ? UID_MOVEStudyRootQueryRetrieveInformationModel
+                   : UID_GETStudyRootQueryRetrieveInformationModel,
+        "");
     if (id == 0)
         return NET_EC_NoAcceptablePresentationContexts;
-    (void)keys.putAndInsertString(DCM_QueryRetrieveLevel, "IMAGE");
-    (void)keys.putAndInsertString(DCM_StudyInstanceUID, one->study);
-    (void)keys.putAndInsertString(DCM_SeriesInstanceUID, one->series);
-    (void)keys.putAndInsertString(DCM_SOPInstanceUID, one->sop);
+    put_keys(&keys, one);
     client->n_received = 0;
     client->received.reset();
-    OFCondition result = client->sendCGETRequest(id, &keys, &responses);
-    for (auto it = responses.begin(); it != responses.end(); ++it)
-        delete *it;
+    if (d->landing)
+        d->landing->clear();
+    OFCondition result = d->landing
+                             ? client->sendMOVERequest(id, d->options->own_title, &keys, &responses)
+                             : client->sendCGETRequest(id, &keys, &responses);
+    *status = last_status(&responses);
     return result;
+}
+
+// What came must be what was asked for.
+bv_status check_object(DcmDataset *object, const bv_archive_instance *one, bv_error *err)
+{
+    OFString sop;
+    (void)object->findAndGetOFString(DCM_SOPInstanceUID, sop);
+    return sop == one->sop ? BV_OK
+                           : bv_fail(err, BV_ERR_FORMAT, "the archive handed out another object");
+}
+
+const char nothing_came[] = "the archive does not hand out an object of this class or compression";
+
+bv_status fetch_by_get(dimse *d, const bv_archive_instance *one, uint8_t **bytes, size_t *size,
+                       bv_error *err)
+{
+    std::unique_ptr<DcmDataset> object;
+    Uint16 status = STATUS_Success;
+    BV_TRY(repeated(d, err, [&](Client *client) {
+        OFCondition result = retrieve(d, client, one, &status);
+        object = std::move(client->received);
+        return result;
+    }));
+    if (!object)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "%s", nothing_came);
+    BV_TRY(check_object(object.get(), one, err));
+    E_TransferSyntax syntax = object->getOriginalXfer();
+    DcmFileFormat file(object.get()); // copies
+    return bv_dataset_to_bytes(&file, syntax, bytes, size, err);
+}
+
+bv_status fetch_by_move(dimse *d, const bv_archive_instance *one, uint8_t **bytes, size_t *size,
+                        bv_error *err)
+{
+    Uint16 status = STATUS_Success;
+    std::vector<uint8_t> object;
+    BV_TRY(repeated(d, err, [&](Client *client) {
+        OFCondition result = retrieve(d, client, one, &status);
+        object = d->landing->take();
+        return result;
+    }));
+    if (object.empty() && status != STATUS_Success)
+        return bv_fail(err, BV_ERR_REFUSED,
+                       "the archive could not move an object to %s: it does not know that title, "
+                       "or cannot reach its port %d (status %04x)",
+                       d->options->own_title, d->options->move_port, status);
+    if (object.empty())
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "%s", nothing_came);
+    DcmFileFormat file;
+    if (bv_dataset_from_bytes(object.data(), object.size(), &file).bad())
+        return bv_fail(err, BV_ERR_FORMAT, "the archive handed out what is no DICOM object");
+    BV_TRY(check_object(file.getDataset(), one, err));
+    auto *copy = static_cast<uint8_t *>(std::malloc(object.size()));
+    if (!copy)
+        return bv_fail_nomem(err, "an object");
+    std::memcpy(copy, object.data(), object.size());
+    *bytes = copy;
+    *size = object.size();
+    return BV_OK;
 }
 
 bv_status dimse_fetch(void *self, const bv_archive_instance *one, bool, uint8_t **bytes,
                       size_t *size, bv_error *err)
 {
     auto *d = static_cast<dimse *>(self);
-    std::unique_ptr<DcmDataset> object;
-    BV_TRY(repeated(d, err, [&](Client *client) {
-        OFCondition result = get(client, one);
-        object = std::move(client->received);
-        return result;
-    }));
-    if (!object)
-        return bv_fail(err, BV_ERR_UNSUPPORTED,
-                       "the archive does not hand out an object of this class or compression");
     try {
-        // What came must be what was asked for.
-        OFString sop;
-        (void)object->findAndGetOFString(DCM_SOPInstanceUID, sop);
-        if (sop != one->sop)
-            return bv_fail(err, BV_ERR_FORMAT, "the archive handed out another object");
-        E_TransferSyntax syntax = object->getOriginalXfer();
-        DcmFileFormat file(object.get()); // copies
-        return bv_dataset_to_bytes(&file, syntax, bytes, size, err);
+        return d->landing ? fetch_by_move(d, one, bytes, size, err)
+                          : fetch_by_get(d, one, bytes, size, err);
     } catch (...) {
         return bv_fail_nomem(err, "an object");
     }
@@ -378,7 +448,7 @@ size_t dimse_retries(const void *self)
     return static_cast<const dimse *>(self)->n_retries;
 }
 
-const bv_protocol protocol_table = {dimse_close, dimse_studies, dimse_instances,
+const bv_protocol protocol_table = {dimse_close, dimse_studies, dimse_instances, nullptr,
                                     dimse_fetch, dimse_store,   dimse_retries};
 
 } // namespace
@@ -390,7 +460,8 @@ bv_status bv_dimse_open(const bv_protocol **protocol, void **self, const char *u
     unsigned port;
     int end = 0;
     if (std::sscanf(url, "dicom://%16[^@/:]@%255[^:/@]:%5u%n", title, host, &port, &end) != 3 ||
-        url[end] || port == 0 || port > 65535 || std::strlen(options->own_title) > 16)
+        url[end] || port == 0 || port > 65535 || std::strlen(options->own_title) > 16 ||
+        options->move_port < 0 || options->move_port > 65535)
         return bv_fail(err, BV_ERR_ARG,
                        "an archive's address is dicom://TITLE@host:port, titles of 16 characters");
     try {
@@ -400,6 +471,11 @@ bv_status bv_dimse_open(const bv_protocol **protocol, void **self, const char *u
         d->title = title;
         d->host = host;
         d->port = static_cast<Uint16>(port);
+        if (options->move_port) {
+            bool local = d->host == "127.0.0.1" || d->host == "localhost" || d->host == "::1";
+            d->landing.reset(new bv_landing(options->own_title, title, options->move_port, !local));
+            BV_TRY(d->landing->wait_open(err));
+        }
         *protocol = &protocol_table;
         *self = d.release();
         return BV_OK;

@@ -73,12 +73,12 @@ class Receiver : public DcmSCP
 
     OFBool stopAfterCurrentAssociation() override
     {
-        return *options->stop != 0;
+        return __atomic_load_n(options->stop, __ATOMIC_RELAXED) != 0;
     }
 
     OFBool stopAfterConnectionTimeout() override
     {
-        return *options->stop != 0;
+        return __atomic_load_n(options->stop, __ATOMIC_RELAXED) != 0;
     }
 
   private:
@@ -149,7 +149,11 @@ bv_status bv_listen(const bv_listen_options *options, bv_error *err)
         receiver.setACSETimeout(30);
         receiver.setRespondWithCalledAETitle(OFFalse);
         accept_everything(&receiver);
-        OFCondition result = receiver.listen();
+        OFCondition result = receiver.openListenPort();
+        if (result.good() && options->ready)
+            options->ready(options->arg);
+        if (result.good())
+            result = receiver.acceptAssociations();
         if (result.bad() && result != NET_EC_StopAfterAssociation &&
             result != NET_EC_StopAfterConnectionTimeout)
             return bv_fail(err, BV_ERR_IO, "port %d: %s", options->port, result.text());

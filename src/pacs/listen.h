@@ -17,10 +17,13 @@ struct bv_listen_options {
     // Called for every object, a DICOM file in memory. What it returns decides the answer: BV_OK
     // is success, anything else a failure that the sender may repeat.
     enum bv_status (*received)(void *arg, const uint8_t *bytes, size_t size, struct bv_error *err);
-    void (*idle)(
-        void *arg); // about once a second without a connection, and after each; may be NULL
+    // About once a second without a connection, and after each; may be NULL.
+    void (*idle)(void *arg);
+    void (*ready)(void *arg); // once, when the port is open; may be NULL
     void *arg;
-    const volatile sig_atomic_t *stop; // becomes non-zero: return after the association at hand
+    // Becomes non-zero, in a signal handler or by another thread: return after the association at
+    // hand.
+    const volatile sig_atomic_t *stop;
 };
 
 // Serves one association at a time until told to stop. BV_ERR_IO when the port cannot be had.

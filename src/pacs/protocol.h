@@ -13,6 +13,11 @@ struct bv_protocol {
                                 enum bv_status (*visit)(void *, const struct bv_archive_instance *,
                                                         struct bv_error *),
                                 void *arg, struct bv_error *err);
+    enum bv_status (*changes)(void *self, uint64_t since,
+                              enum bv_status (*visit)(void *, const struct bv_archive_instance *,
+                                                      struct bv_error *),
+                              void *arg, uint64_t *next, bool *done,
+                              struct bv_error *err); // NULL: there is no feed
     enum bv_status (*fetch)(void *self, const struct bv_archive_instance *one, bool transcode,
                             uint8_t **bytes, size_t *size, struct bv_error *err);
     enum bv_status (*store)(void *self, const uint8_t *bytes, size_t size, struct bv_error *err);

@@ -10,6 +10,7 @@ enum {
     SOP_INSTANCE = 0x00080018,
     ACCESSION = 0x00080050,
     MODALITY = 0x00080060,
+    MODEL_NAME = 0x00081090,
     STUDY_INSTANCE = 0x0020000D,
     BODY_PART = 0x00180015,
     VIEW_POSITION = 0x00185101,
@@ -48,6 +49,14 @@ static void set_text(json_t *metadata, const char *key, const struct bv_dataset 
     char value[64];
     if (bv_dataset_text(d, tag, 0, value, sizeof value) && *value)
         (void)json_object_set_new(metadata, key, json_string(value));
+}
+
+// Reports and captures that biovl derived say so (pacs/findings.h): a report of its own scores
+// would be found as if a radiologist had written it.
+static bool is_ours(const struct bv_dataset *d)
+{
+    char value[64];
+    return bv_dataset_text(d, MODEL_NAME, 0, value, sizeof value) && strcmp(value, "biovl") == 0;
 }
 
 // Age String "063Y" to years; 90 and above are one group, as HIPAA's safe harbour has it.
@@ -114,6 +123,7 @@ enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *byt
     r.study = text_of(d, STUDY_INSTANCE, arena);
     r.accession = text_of(d, ACCESSION, arena);
     r.has_image = bv_dataset_number(d, ROWS, 0, &number);
+    r.ours = is_ours(d);
     for (size_t i = 0; i < sizeof identifying / sizeof *identifying; i++) {
         const char *value = text_of(d, identifying[i], arena);
         if (value)
@@ -124,7 +134,7 @@ enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *byt
     enum bv_status status = r.metadata ? BV_OK : bv_fail_nomem(err, "an object's header");
     if (status == BV_OK && !r.id)
         status = bv_fail(err, BV_ERR_FORMAT, "%s: an object without SOP Instance UID", name);
-    if (status == BV_OK && !r.has_image)
+    if (status == BV_OK && !r.has_image && !r.ours)
         status =
             bv_dicom_text(parsed.data, parsed.size, inflated != NULL, name, arena, &r.report, err);
     free(inflated);

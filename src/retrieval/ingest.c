@@ -403,6 +403,10 @@ static enum bv_status prepare(struct bv_ingest *ingest, const struct bv_record *
 {
     const char *base = r->id ? r->id : r->study ? r->study : r->accession;
     char identifier[NAME_ROOM];
+    if (r->ours) {
+        ingest->counts.skipped++;
+        return BV_OK;
+    }
     if (!base)
         return bv_fail(err, BV_ERR_ARG, "%s: nothing names this input", r->name);
     if (!bv_utf8_valid(base, strlen(base), NULL) || !name_of(ingest->key, base, slot->id))

@@ -27,6 +27,7 @@ struct bv_record {
     const char *identifiers[BV_RECORD_IDENTIFIERS];
     size_t n_identifiers;
     bool has_image; // path or bytes hold pixels
+    bool ours;      // biovl made the object out of another: no index takes it
 };
 
 // Fills id, study, accession, report, metadata and identifiers from a DICOM object's header;

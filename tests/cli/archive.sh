@@ -4,7 +4,7 @@ orthanc=$(command -v Orthanc || true)
 { [ -n "$orthanc" ] && [ -e $plugins/libOrthancDicomWeb.so ] && command -v dcmodify >/dev/null &&
     command -v xml2dsr >/dev/null && command -v curl >/dev/null; } ||
     { echo "skipped: Orthanc, its DICOMweb plugin, dcmtk or curl is not installed"; exit 77; }
-http_port=$((20000 + $$ % 20000))
+http_port=$((12000 + $$ * 8 % 20000)) # several, below those that the system hands out
 dicom_port=$((http_port + 1))
 rest=http://127.0.0.1:$http_port
 printf 'lab:labpw\n' >"$work/auth"

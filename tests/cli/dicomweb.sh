@@ -35,6 +35,32 @@ expect 0 "$biovl" index add i.biovl $url $auth
 prints '"images":1,"reports":0,"skipped":4,"failed":0'
 expect 0 "$biovl" index verify i.biovl
 
+# By the change feed: all that came, then only what came since.
+expect 0 "$biovl" index create f.biovl
+expect 0 "$biovl" index add f.biovl --from $url $auth --changes
+cat out err >>all
+prints '"images":3,"reports":2,"skipped":0,"failed":0'
+expect 0 "$biovl" index add f.biovl --from $url $auth --changes
+prints '"images":0,"reports":0,"skipped":0,"failed":0'
+make_image e.dcm 5
+expect 0 "$biovl" pacs send $url e.dcm $auth
+expect 0 "$biovl" index add f.biovl --from $url $auth --changes
+prints '"images":1,"reports":0,"skipped":0,"failed":0'
+expect 3 "$biovl" index add f.biovl --from dicomweb://127.0.0.1:$http_port/deeper/dicom-web $auth --changes
+says 'no change feed'
+
+# By windows of dates into files: what is complete is not listed again.
+expect 2 "$biovl" pacs pull $url files $auth --window 2
+expect 0 "$biovl" pacs pull $url files $auth --window 2 --since 20240101 --until 20240102
+prints '"objects":[2-4],"skipped":0,"failed":0'
+expect 0 "$biovl" pacs pull $url files $auth --window 2 --since 20240101 --until 20240105
+prints '"objects":[1-4],"skipped":0,"failed":0'
+grep -q '20240101-20240105' files/.pull.json || fail "notes: $(cat files/.pull.json)"
+expect 0 "$biovl" pacs pull $url files $auth
+[ "$(find files -name '*.dcm' | wc -l)" -eq 6 ] || fail "not all objects: $(ls files)"
+find files >>all
+cat files/.pull.json >>all
+
 # The right study by id, by image and by text.
 study=$("$biovl" index name i.biovl 1.2.276.0.9999.1.2)
 expect 0 "$biovl" search i.biovl --id 1.2.276.0.9999.5.2 --find image --json
@@ -59,7 +85,7 @@ make_image d.dcm 4
 expect 0 "$biovl" pacs send $url d.dcm $auth
 expect 1 "$biovl" index add i.biovl $url $auth
 cat out err >>all
-prints '"images":1,.*"failed":1'
+prints '"images":2,.*"failed":1'
 
 # Refused, absent, gone.
 printf 'lab:wrong\n' >bad

@@ -1,6 +1,7 @@
 #!/bin/bash
-# A real archive over DIMSE: objects are stored, found, fetched by C-GET into an index; and the
-# archive sends to our receiver, which adds what arrives and answers when it is committed.
+# A real archive over DIMSE: objects are stored, found, fetched by C-GET and C-MOVE into an index and
+# into files; and the archive sends to our receiver, which adds what arrives, answers when it is
+# committed, and sends scores back as structured reports.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/archive.sh"
 command -v echoscu >/dev/null || { echo "skipped: echoscu (package dcmtk) is not installed"; exit 77; }
@@ -26,6 +27,23 @@ prints '"images":0,"reports":0,"skipped":3,"failed":0'
 # What C-GET brought is what the file holds: the image finds itself.
 expect 0 "$biovl" search i.biovl --image b.dcm --json -k 1
 head -1 out | grep -qE '"score":(1\.0|0\.999)' || fail "an image of the archive does not find itself"
+
+# By C-MOVE to a port of ours; a title that the archive does not know, and a port that is taken.
+expect 0 "$biovl" index create m.biovl
+expect 0 "$biovl" index add m.biovl --from $url --move $listen_port
+cat out err >>all
+prints '"images":2,"reports":1,"skipped":0,"failed":0'
+expect 1 "$biovl" pacs pull $url nowhere --move $listen_port --own-title STRANGER
+cat out err >>all
+says 'could not move an object to STRANGER'
+expect 3 "$biovl" pacs pull $url nowhere --move $dicom_port --tries 1
+says "port $dicom_port"
+expect 0 "$biovl" pacs pull $url files
+prints '"objects":3,"skipped":0,"failed":0'
+expect 0 "$biovl" pacs pull $url files --move $listen_port
+prints '"objects":0,"skipped":3,"failed":0'
+[ "$(find files -name '*.dcm' | grep -cE '/[0-9a-f]{32}\.dcm$')" -eq 3 ] || fail "names: $(ls files)"
+dcmdump +P 0008,0018 files/*.dcm | grep -q 1.2.276.0.9999.3.1 || fail "the files are not the objects"
 expect 3 "$biovl" pacs find dicom://NOBODY@127.0.0.1:$listen_port --tries 2 --timeout 2
 cat out err >>all
 expect 2 "$biovl" pacs find dicom://127.0.0.1
@@ -56,5 +74,53 @@ kill $listener
 wait $listener || fail "the receiver did not end well: $(cat listen.err)"
 grep -q '"images":0' listen.out || fail "no counts from the receiver"
 cat listen.out listen.err >>all
+
+# Results go back: while the archive is away they wait, and go when it is there.
+printf 'Pleural effusion\nPneumothorax\n' >labels
+dead=$((http_port + 3))
+expect 2 "$biovl" pacs listen l.biovl --labels labels
+expect 0 "$biovl" index create r.biovl
+start_listener() {
+    "$biovl" pacs listen r.biovl --port $listen_port --labels labels --timeout 5 --send-to "$1" \
+        >listen.out 2>>listen.err &
+    listener=$!
+    for _ in $(seq 50); do
+        echoscu -aec BIOVL 127.0.0.1 $listen_port 2>/dev/null && return
+        sleep 0.2
+    done
+    fail "the receiver does not answer: $(cat listen.err)"
+}
+stop_listener() {
+    kill $listener
+    wait $listener || fail "the receiver did not end well: $(cat listen.err)"
+    cat listen.out listen.err >>all
+}
+wait_for() { # NUMBER of instances in study 1.2.276.0.9999.1.1
+    for _ in $(seq 50); do
+        "$biovl" pacs find $url --study 1.2.276.0.9999.1.1 >found 2>/dev/null
+        grep -q "\"instances\":$1" found && return
+        sleep 0.2
+    done
+    fail "no $1 instances in the study: $(cat found) $(cat listen.err)"
+}
+start_listener dicom://ORTHANC@127.0.0.1:$dead
+storescu -xr -aec BIOVL 127.0.0.1 $listen_port a.dcm || fail "storescu: $(cat listen.err)"
+storescu -aec BIOVL 127.0.0.1 $listen_port ra.dcm || fail "storescu of a report"
+stop_listener
+grep -q '"images":1,"reports":1.*"results":{"sent":0,"waiting":1}' listen.out || fail "counts: $(cat listen.out)"
+[ "$(stat -c %a r.biovl.outbox)" = 700 ] || fail "others may look into the outbox"
+ls r.biovl.outbox | grep -qE '^[0-9a-f]{32}\.dcm$' || fail "names in the outbox: $(ls r.biovl.outbox)"
+start_listener $url
+wait_for 3
+# The same image again: the same report, which the archive has already.
+storescu -xr -aec BIOVL 127.0.0.1 $listen_port a.dcm
+sleep 2
+wait_for 3
+stop_listener
+grep -q '"results":{"sent":2,"waiting":0}' listen.out || fail "counts: $(cat listen.out)"
+[ -z "$(ls r.biovl.outbox)" ] || fail "something waits: $(ls r.biovl.outbox)"
+# Our own report is no radiologist's: an index leaves it out.
+expect 0 "$biovl" index add m.biovl --from $url
+prints '"images":0,"reports":0,"skipped":4,"failed":0'
 grep -qaiE "$sentinels" all ./*.biovl && fail "patient data: $(grep -aioE "$sentinels" all ./*.biovl | sort -u | head -3)"
 finish

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "pacs/archive.h"
 #include "pacs/multipart.h"
+#include "pacs/outbox.h"
 #include "support/check.h"
 
 static const char object[] = "not really DICOM, but bytes \r\n--b with a line like a boundary's";
@@ -243,13 +245,108 @@ static void test_addresses(void **state)
         bv_uid_valid("1.2345678901234567890123456789012345678901234567890123456789012345"));
 }
 
+static void wait_ms(long ms)
+{
+    struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+// An outbox whose archive does these deeds, one a connection.
+static struct bv_outbox *open_outbox(const char *folder, const enum deed *deeds, size_t n,
+                                     pid_t *server)
+{
+    struct bv_outbox *outbox = NULL;
+    struct bv_archive_options options = {.timeout_s = 1, .pause_ms = 200};
+    struct bv_error err = {0};
+    char url[64];
+    int port;
+    *server = start_server(deeds, n, &port);
+    (void)snprintf(url, sizeof url, "dicomweb://127.0.0.1:%d/root", port);
+    assert_ok(bv_outbox_open(&outbox, folder, url, &options, &err), err);
+    return outbox;
+}
+
+static void close_outbox(struct bv_outbox **outbox, pid_t server)
+{
+    bv_outbox_close(outbox);
+    (void)kill(server, SIGKILL);
+    (void)waitpid(server, NULL, 0);
+}
+
+// Objects wait while the archive is away, rest between tries, outlive the outbox and go in the end;
+// one that is refused does not hold up the other.
+static void test_outbox(void **state)
+{
+    (void)state;
+    static const enum deed trouble[] = {DROP, BUSY, FORBIDDEN, ANSWER}, fine[] = {ANSWER};
+    char folder[] = "/tmp/biovl-outbox-XXXXXX";
+    const uint8_t *bytes = (const uint8_t *)object;
+    struct bv_error err = {0};
+    pid_t server;
+    size_t sent = 9;
+    assert_non_null(mkdtemp(folder));
+    struct bv_outbox *outbox = open_outbox(folder, trouble, 4, &server);
+    assert_ok(bv_outbox_send(outbox, &sent, &err), err);
+    assert_int_equal(sent, 0);
+    assert_ok(bv_outbox_put(outbox, "a", bytes, sizeof object, &err), err);
+    assert_ok(bv_outbox_put(outbox, "b", bytes, sizeof object, &err), err);
+    assert_ok(bv_outbox_put(outbox, "b", bytes, sizeof object, &err), err);
+    assert_int_equal(bv_outbox_waiting(outbox), 2);
+    assert_int_equal(bv_outbox_send(outbox, &sent, &err), BV_ERR_IO); // DROP ends the round
+    assert_ok(bv_outbox_send(outbox, &sent, &err), err);              // it rests: no connection
+    wait_ms(250);
+    assert_int_equal(bv_outbox_send(outbox, &sent, &err), BV_ERR_IO); // BUSY
+    wait_ms(450);
+    assert_int_equal(bv_outbox_send(outbox, &sent, &err), BV_ERR_REFUSED); // FORBIDDEN, ANSWER
+    assert_int_equal(sent, 1);
+    assert_int_equal(bv_outbox_waiting(outbox), 1);
+    close_outbox(&outbox, server);
+
+    outbox = open_outbox(folder, fine, 1, &server);
+    assert_ok(bv_outbox_send(outbox, &sent, &err), err);
+    assert_int_equal(sent, 1);
+    assert_int_equal(bv_outbox_waiting(outbox), 0);
+    close_outbox(&outbox, server);
+    assert_int_equal(rmdir(folder), 0); // nothing is left, half-written files neither
+}
+
+// The same trouble for an archive that should speak DIMSE.
+static void test_dimse_trouble(void **state)
+{
+    (void)state;
+    static const enum deed deeds[] = {DROP, HANG, MISSING};
+    for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
+        struct bv_archive *archive = NULL;
+        struct bv_archive_options options = {.timeout_s = 1, .tries = 3, .pause_ms = 20};
+        struct bv_archive_instance one = {"1.2", "1.3", "1.4", ""};
+        struct bv_error err = {0};
+        struct timespec start, end;
+        char url[64];
+        int port;
+        uint8_t *bytes = NULL;
+        size_t size = 0;
+        pid_t server = start_server(&deeds[i], 1, &port);
+        (void)snprintf(url, sizeof url, "dicom://ANY@127.0.0.1:%d", port);
+        assert_ok(bv_archive_open(&archive, url, &options, &err), err);
+        (void)clock_gettime(CLOCK_MONOTONIC, &start);
+        assert_int_equal(bv_archive_fetch(archive, &one, false, &bytes, &size, &err), BV_ERR_IO);
+        assert_int_equal(bv_archive_store(archive, bytes, 0, &err), BV_ERR_FORMAT);
+        (void)clock_gettime(CLOCK_MONOTONIC, &end);
+        assert_int_equal(bv_archive_retries(archive), 2);
+        assert_null(strstr(err.text, "1.2"));
+        assert_true(end.tv_sec - start.tv_sec < 10); // 3 s were measured while it hangs
+        bv_archive_close(&archive);
+        (void)kill(server, SIGKILL);
+        (void)waitpid(server, NULL, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_passing_trouble),
-        cmocka_unit_test(test_lasting_trouble),
-        cmocka_unit_test(test_multipart),
-        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_passing_trouble), cmocka_unit_test(test_lasting_trouble),
+        cmocka_unit_test(test_dimse_trouble),   cmocka_unit_test(test_outbox),
+        cmocka_unit_test(test_multipart),       cmocka_unit_test(test_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

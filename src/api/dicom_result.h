@@ -1,0 +1,14 @@
+// dicom_result.h: results as DICOM objects in memory.
+#ifndef BV_API_DICOM_RESULT_H
+#define BV_API_DICOM_RESULT_H
+
+#include "base/status.h"
+#include "biovl/biovl.h"
+
+// What bv_result_write_sr() writes, for a source in memory; name stands for it in messages. The
+// caller frees *bytes.
+enum bv_status bv_result_report(const struct bv_result *result, const uint8_t *source,
+                                size_t source_size, const char *name, uint8_t **bytes, size_t *size,
+                                struct bv_error *err);
+
+#endif

@@ -1,0 +1,54 @@
+// pull.h: every object of an archive that a sink lacks, one by one.
+#ifndef BV_API_PULL_H
+#define BV_API_PULL_H
+
+#include "api/index.h"
+#include "biovl/pacs.h"
+#include "pacs/archive.h"
+
+// What keeps the objects: an index, or a folder.
+struct bv_pull_sink {
+    // Whether it has the object of a UID already; counts it then.
+    enum bv_status (*has)(void *self, const char *uid, bool *has, struct bv_error *err);
+    // Takes one object; name is its keyed hash. An object that cannot be taken is counted by the
+    // sink; a failure here is one of the sink itself.
+    enum bv_status (*put)(void *self, const uint8_t *bytes, size_t size, const char *name,
+                          struct bv_error *err);
+    // Counts an object that could not be fetched.
+    void (*fail)(void *self, const char *name, enum bv_status status, const char *text);
+    // Makes durable what was put.
+    enum bv_status (*flush)(void *self, struct bv_error *err);
+    // Notes of how far a pull got, which outlive it; *value in the arena, NULL when there is none.
+    enum bv_status (*set_note)(void *self, const char *key, const char *value,
+                               struct bv_error *err);
+    enum bv_status (*get_note)(void *self, const char *key, struct bv_arena *arena,
+                               const char **value, struct bv_error *err);
+};
+
+struct bv_pull {
+    const struct bv_pull_sink *sink;
+    void *self; // the sink's
+    const struct bv_sitekey *key;
+    void (*progress)(void *arg, size_t done); // may be NULL
+    void *arg;
+};
+
+enum bv_status bv_pacs_open(struct bv_archive **archive, const struct bv_pacs_options *options,
+                            struct bv_error *err);
+
+// The UIDs of the studies in a window; free(*uids).
+enum bv_status bv_pacs_studies(struct bv_archive *archive, const struct bv_archive_window *window,
+                               char (**uids)[BV_UID_SIZE], size_t *n, struct bv_error *err);
+
+// Pulls as the options say: the studies in a window of dates, window after window, or the changes
+// since the last time. An object that fails does not stop the rest; five lost connections in a row
+// do (BV_ERR_IO). *retries (set in any case) are the tries that were repeated.
+enum bv_status bv_pull_run(const struct bv_pull *pull, const struct bv_pacs_options *options,
+                           size_t *retries, struct bv_error *err);
+
+// Hands an object in memory to an ingest; one that cannot be read is counted there. *image: whether
+// it is an image that may be scored.
+enum bv_status bv_ingest_object(struct bv_ingest *ingest, const uint8_t *bytes, size_t size,
+                                const char *name, bool *image, struct bv_error *err);
+
+#endif
