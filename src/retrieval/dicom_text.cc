@@ -1,5 +1,7 @@
 extern "C" {
 #include "retrieval/dicom_text.h"
+
+#include "base/utf8.h"
 }
 
 #include <cstring>
@@ -37,6 +39,22 @@ std::string meaning(const DSRCodedEntryValue &code)
     return std::string(code.getCodeMeaning().c_str(), code.getCodeMeaning().length());
 }
 
+// Texts of the observation context (TID 1001) that tell who, where and under which number.
+bool names_someone(const DSRCodedEntryValue &name)
+{
+    static const char *const codes[] = {
+        "121009", // Person Observer's Organization Name
+        "121017", // Device Observer Physical Location During Observation
+        "121022", // Accession Number
+        "121030", // Subject ID
+    };
+    for (const char *code : codes) {
+        if (name.getCodingSchemeDesignator() == "DCM" && name.getCodeValue() == code)
+            return true;
+    }
+    return false;
+}
+
 void add_node(std::string *out, const DSRDocumentTreeNode *node)
 {
     std::string head = meaning(node->getConceptName());
@@ -46,6 +64,8 @@ void add_node(std::string *out, const DSRDocumentTreeNode *node)
             *out += head + ":\n";
         break;
     case DSRTypes::VT_Text: {
+        if (names_someone(node->getConceptName()))
+            break;
         const auto *text = static_cast<const DSRTextTreeNode *>(node);
         add_line(out, head, text->getValue().c_str());
         break;
@@ -89,30 +109,88 @@ bv_status report_text(DcmDataset *dataset, const char *name, std::string *out, b
     return BV_OK;
 }
 
-// Encapsulated text, with the tags of CDA and HTML documents replaced by spaces.
+// Where a document's own words begin: CDA and HTML keep names, addresses and numbers in their head.
+size_t find_body(const std::string &document)
+{
+    static const char *const starts[] = {"<structuredBody", "<nonXMLBody", "<body", "<BODY"};
+    for (const char *start : starts) {
+        size_t at = document.find(start);
+        if (at != std::string::npos)
+            return at;
+    }
+    // A clinical document without a body says nothing but whom it is about.
+    return document.find("<ClinicalDocument") == std::string::npos ? 0 : document.size();
+}
+
+// The character that an entity at in[*i] stands for; *i moves to its last one.
+char read_entity(const std::string &in, size_t *i)
+{
+    static const struct {
+        const char *name;
+        char value;
+    } known[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}};
+    for (const auto &entity : known) {
+        size_t n = std::strlen(entity.name);
+        if (in.compare(*i, n, entity.name) == 0) {
+            *i += n - 1;
+            return entity.value;
+        }
+    }
+    return in[*i];
+}
+
+// Tags become spaces.
+void add_markup(std::string *out, const std::string &document)
+{
+    bool inside = false;
+    for (size_t i = find_body(document); i < document.size(); i++) {
+        if (document[i] == '<')
+            inside = true;
+        if (!inside)
+            *out += document[i] == '&' ? read_entity(document, &i) : document[i];
+        if (document[i] == '>' && inside) {
+            inside = false;
+            *out += ' ';
+        }
+    }
+}
+
+// What is no UTF-8 is taken for Latin-1, which every text is.
+std::string to_utf8(const std::string &text)
+{
+    if (bv_utf8_valid(text.data(), text.size(), nullptr))
+        return text;
+    std::string out;
+    for (char c : text) {
+        auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x80)
+            out += static_cast<char>(0xc0 | byte >> 6);
+        out += byte >= 0x80 ? static_cast<char>(0x80 | (byte & 0x3f)) : c;
+    }
+    return out;
+}
+
 bv_status encapsulated_text(DcmDataset *dataset, const char *name, std::string *out, bv_error *err)
 {
     OFString mime;
     const Uint8 *bytes = nullptr;
     unsigned long n = 0;
-    if (dataset->findAndGetOFString(DCM_MIMETypeOfEncapsulatedDocument, mime).bad() ||
-        mime.substr(0, 5) != "text/")
+    (void)dataset->findAndGetOFString(DCM_MIMETypeOfEncapsulatedDocument, mime);
+    if (mime == "application/pdf")
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "%s: an encapsulated PDF document, of which no text is read", name);
+    if (mime.substr(0, 5) != "text/")
         return bv_fail(err, BV_ERR_UNSUPPORTED, "%s: an encapsulated document that is not text",
                        name);
     if (dataset->findAndGetUint8Array(DCM_EncapsulatedDocument, bytes, &n).bad() || !bytes)
         return bv_fail(err, BV_ERR_FORMAT, "%s: an encapsulated document without content", name);
-    bool markup = mime != "text/plain", inside = false;
-    for (unsigned long i = 0; i < n && bytes[i] && out->size() < max_text; i++) {
-        char c = static_cast<char>(bytes[i]);
-        if (markup && c == '<')
-            inside = true;
-        if (!inside)
-            *out += c;
-        if (markup && c == '>') {
-            inside = false;
-            *out += ' ';
-        }
-    }
+    std::string document(reinterpret_cast<const char *>(bytes), n < max_text ? n : max_text);
+    document.resize(std::strlen(document.c_str())); // padding
+    document = to_utf8(document);
+    if (mime == "text/plain")
+        *out += document;
+    else
+        add_markup(out, document);
     return BV_OK;
 }
 

@@ -1,0 +1,75 @@
+#!/bin/bash
+# Reports that are DICOM objects, made by dcmtk: structured reports of every kind and encapsulated
+# text join the images of their study and are found by their words; a PDF is refused by name.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/archive.sh"
+{ command -v cda2dcm && command -v pdf2dcm; } >/dev/null ||
+    { echo "skipped: cda2dcm or pdf2dcm (package dcmtk) is not installed"; exit 77; }
+cd "$work" || exit 1
+
+concept() { echo "<concept><value>$1</value><scheme><designator>$2</designator></scheme><meaning>$3</meaning></concept>"; }
+# make_sr FILE NUMBER TYPE CLASS SUFFIX: a report of a type in the study of the number.
+make_sr() {
+    cat >sr.xml <<XML
+<?xml version="1.0" encoding="ISO-8859-1"?>
+<report type="$3" xmlns="http://dicom.offis.de/dcmsr">
+<sopclass uid="1.2.840.10008.5.1.4.1.1.88.$5">$4</sopclass>
+<charset>ISO_IR 100</charset><modality>SR</modality>
+<patient><name><last>SENTINEL</last><first>JANE$2</first></name><id>MRN0815$2</id></patient>
+<study uid="1.2.276.0.9999.1.$2"><accession><number>ACC4711$2</number></accession></study>
+<series uid="1.2.276.0.9999.4.$2"><number>1</number></series>
+<instance uid="1.2.276.0.9999.5.$2"><number>1</number></instance>
+<document><completion flag="COMPLETE"/><verification flag="UNVERIFIED"/>
+<content><date>20240101</date><time>101010</time>
+<container flag="SEPARATE">$(concept 18748-4 LN 'Diagnostic imaging report')
+<pname><relationship>HAS OBS CONTEXT</relationship>$(concept 121008 DCM 'Person Observer Name')<value><last>REFERRER</last><first>JOHN</first></value></pname>
+<text><relationship>HAS OBS CONTEXT</relationship>$(concept 121030 DCM 'Subject ID')<value>OTHERID77</value></text>
+<container flag="SEPARATE"><relationship>CONTAINS</relationship>$(concept 121070 DCM Findings)
+<text><relationship>CONTAINS</relationship>$(concept 121071 DCM Finding)<value>Word$2 in the caf$(printf '\351') of SENTINEL on 2024-01-01.</value></text>
+<code><relationship>CONTAINS</relationship>$(concept 121071 DCM Finding)<value>60046008</value><scheme><designator>SCT</designator></scheme><meaning>Pleural effusion</meaning></code>
+$6
+</container></container></content></document></report>
+XML
+    xml2dsr sr.xml "$1" 2>xml2dsr.log || fail "xml2dsr of $3: $(cat xml2dsr.log)"
+}
+number="<num><relationship>CONTAINS</relationship>$(concept 103339001 SCT 'Long axis')<value>12.5</value><unit><value>mm</value><scheme><designator>UCUM</designator></scheme><meaning>millimeter</meaning></unit></num>"
+mkdir data
+for i in 1 2 3 4 5 6; do make_image data/image$i.dcm $i; done
+make_sr data/r1.dcm 1 'Basic Text SR' BasicTextSR 11 ''
+make_sr data/r2.dcm 2 'Enhanced SR' EnhancedSR 22 "$number"
+make_sr data/r3.dcm 3 'Comprehensive SR' ComprehensiveSR 33 "$number"
+make_sr data/r4.dcm 4 'Comprehensive 3D SR' Comprehensive3DSR 34 "$number"
+
+cat >cda.xml <<'XML'
+<?xml version="1.0"?>
+<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" classCode="DOCCLIN" moodCode="EVN">
+<id root="1.2.276.0.9999.7.5"/><code code="18748-4" codeSystem="2.16.840.1.113883.6.1" codeSystemName="LOINC" displayName="Diagnostic imaging report"/>
+<title>Report</title><effectiveTime value="20240101"/>
+<recordTarget><patientRole><id extension="MRN08155"/><addr>Hidden Lane 7</addr><patient><name><given>JANE5</given><family>SENTINEL</family></name></patient></patientRole></recordTarget>
+<component><structuredBody><component><section><title>Findings</title><text>Word5 &amp; a &lt;small&gt; nodule.</text></section></component></structuredBody></component>
+</ClinicalDocument>
+XML
+identity="-k (0010,0010)=SENTINEL^JANE5 -k (0020,000d)=1.2.276.0.9999.1.5 -k (0008,0018)=1.2.276.0.9999.6.5 -k (0008,0050)=ACC47115"
+cda2dcm $identity cda.xml data/r5.dcm >cda.log 2>&1 || fail "cda2dcm: $(cat cda.log)"
+printf '%%PDF-1.4\n%%%%EOF\n' >a.pdf
+pdf2dcm -k '(0020,000d)=1.2.276.0.9999.1.6' a.pdf data/r6.dcm >pdf.log 2>&1 || fail "pdf2dcm: $(cat pdf.log)"
+
+expect 0 "$biovl" index create i.biovl
+expect 1 "$biovl" index add i.biovl data
+cat out err >>all
+prints '"images":6,"reports":5,"skipped":0,"failed":1'
+says 'encapsulated PDF document, of which no text is read'
+for i in 1 2 3 4 5; do
+    study=$("$biovl" index name i.biovl 1.2.276.0.9999.1.$i)
+    expect 0 "$biovl" search i.biovl --text anything --match word$i --json
+    cat out err >>all
+    prints "\"study\":\"$study\""
+    [ "$(wc -l <out)" -eq 1 ] || fail "report $i is found more than once, or not"
+done
+prints 'Word5 & a <small> nodule'
+expect 0 "$biovl" index export i.biovl -o items
+for text in 'Findings:' 'Word1 in the café of' 'Finding: Pleural effusion' 'Long axis: 12.5 millimeter'; do
+    grep -qF -- "$text" items || fail "no \"$text\" in the reports: $(head -3 items)"
+done
+grep -qaiE "$sentinels|OTHERID77|Hidden Lane" all items i.biovl && fail "patient data: $(grep -aioE "$sentinels|OTHERID77|Hidden Lane" all items i.biovl | sort -u | head -3)"
+finish
