@@ -175,13 +175,14 @@ static int evaluate(struct eval *e, struct job *job)
 {
     char thresholds[4096];
     struct bv_eval_counts counts = {0};
+    struct bv_eval_options options = e->options;
     enum bv_status status = BV_OK;
     if (e->fit_thresholds) {
         status = fit_thresholds(e, job, thresholds, sizeof thresholds);
-        e->options.thresholds = thresholds;
+        options.thresholds = thresholds;
     }
     if (status == BV_OK)
-        status = run_and_finish(e, job, &e->options, &counts);
+        status = run_and_finish(e, job, &options, &counts);
     if (status != BV_OK)
         return (int)report_failure(job->opened.context, status);
     if (e->options.n_shards > 1 && !e->quiet)

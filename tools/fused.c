@@ -13,7 +13,7 @@ int open_fused(const struct fused_options *options, const char *path, const char
     status = bv_fused_image_open(o->engine, is_regions ? NULL : path, options->regions, image);
     if (status == BV_OK && strcmp(head, "segment") != 0 &&
         bv_fused_image_count(*image, head) == 0) {
-        status = BV_ERR_ARG; // the context's sentence says what the model can do
+        // The context's sentence says what the model can do.
         (void)fprintf(stderr, "biovl: %s\n", bv_last_error(o->context));
         bv_fused_image_close(image);
         return EXIT_INPUT;

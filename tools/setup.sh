@@ -5,6 +5,7 @@
 #   tools/setup.sh test    install what is missing, build, run the tests
 #   tools/setup.sh format  install clang-format, check the layout of the sources
 #   tools/setup.sh check   build with clang's address and undefined-behaviour sanitizers, test
+#   tools/setup.sh tidy    the same build read by clang-tidy
 #
 # Packages come from Debian. Without root, apt-get goes through sudo; when nothing is missing,
 # neither is called.
@@ -65,10 +66,15 @@ format)
 check)
     install_packages "${build_packages[@]}" "${test_packages[@]}" "${check_packages[@]}"
     build asan -DBIOVL_TESTS=ON
-    ctest --preset asan -LE 'slow|vulkan|bench' "${@:2}"
+    ctest --preset asan -LE 'slow|vulkan|bench' -j "$(nproc)" "${@:2}"
+    ;;
+tidy)
+    install_packages "${build_packages[@]}" "${test_packages[@]}" "${check_packages[@]}"
+    build asan -DBIOVL_TESTS=ON
+    run-clang-tidy-14 -p build/asan -quiet '/(src|fusion|tools)/.*\.c$' 2>/dev/null
     ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

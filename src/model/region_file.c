@@ -26,9 +26,10 @@ static enum bv_status take(struct bv_matrix *m, const char *name, enum bv_dtype 
     bv_dtype_to_f32(dtype, data, values, n);
     for (size_t i = 0; i < n; i++)
         if (!isfinite(values[i])) {
+            const char *what = isnan(values[i]) ? "NaN" : "an infinity";
             free(values);
-            return bv_fail(err, BV_ERR_FORMAT, "\"%s\" holds %s in row %zu", name,
-                           isnan(values[i]) ? "NaN" : "an infinity", i / (size_t)shape[1]);
+            return bv_fail(err, BV_ERR_FORMAT, "\"%s\" holds %s in row %zu", name, what,
+                           i / (size_t)shape[1]);
         }
     *m = (struct bv_matrix){values, shape[0], shape[1]};
     return BV_OK;

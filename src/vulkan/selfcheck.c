@@ -90,8 +90,8 @@ static enum bv_status run(struct bv_vk *vk, struct check *c, bool *right, struct
     if (status == BV_OK)
         status = bv_program_run(program, inputs, (float *const[]){c->y, c->map}, err);
     if (status == BV_OK)
-        *right = memcmp(c->y, c->expected, sizeof c->y) == 0 &&
-                 memcmp(c->map, c->expected_map, sizeof c->map) == 0;
+        *right = memcmp((const void *)c->y, c->expected, sizeof c->y) == 0 &&
+                 memcmp((const void *)c->map, c->expected_map, sizeof c->map) == 0;
     bv_program_destroy(&program);
     bv_graph_destroy(&g);
     if (!vk->lost)
