@@ -74,6 +74,10 @@ if [ -f "$data/uniter/small_uniter-base.pt" ]; then
     expect 3 "$biovl" match -m "$work/uniter.safetensors" --text x --regions "$labels"
     expect 3 "$biovl" match -m "$work/uniter.safetensors" --text x --regions "$work/none.npz"
     says 'none.npz'
+    header='{"features":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}' # 63 bytes, then 1, NaN
+    printf '%b%s%b' '\x3f\0\0\0\0\0\0\0' "$header" '\0\0\x80\x3f\0\0\xc0\x7f' >"$work/nan.safetensors"
+    expect 3 "$biovl" match -m "$work/uniter.safetensors" --text x --regions "$work/nan.safetensors"
+    says 'holds NaN in row 0'
 fi
 expect 2 "$biovl" match "$image"
 expect 2 "$biovl" ask "$image"
