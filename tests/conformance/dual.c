@@ -4,20 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conformance/bench.h"
+#include "conformance/case.h"
 #include "model/card.h"
 #include "score/classifier.h"
 #include "score/heatmap.h"
 #include "score/local.h"
 #include "support/check.h"
 #include "support/reference.h"
-
-// One case of the table at the end.
-struct system_case {
-    const char *name, *golden;
-    void (*open)(struct bench *b, bool *available);
-    void (*check)(struct bench *b);
-};
 
 // Overrides for what a reduced checkpoint's tensors do not tell.
 struct overrides {
@@ -33,10 +26,10 @@ static void override(struct overrides *o, const char *key, int value)
     o->n++;
 }
 
-static void open_system(struct bench *b, const struct overrides *o, const char *checkpoint,
-                        const char *vocab, bool *available)
+static bool open_system(struct bench *b, const struct overrides *o, const char *checkpoint,
+                        const char *vocab)
 {
-    *available = bench_model(b, checkpoint, vocab, NULL, o->items, o->n);
+    return bench_model(b, checkpoint, vocab, NULL, o->items, o->n);
 }
 
 // Labels with the prompts of a JSON object {class: [prompt, …]}, or, for a JSON array of names, the
@@ -167,14 +160,14 @@ static float logit_scale(struct bench *b)
 
 // ---- CheXzero ----
 
-static void open_chexzero(struct bench *b, bool *available)
+static bool open_chexzero(struct bench *b)
 {
     struct overrides o = {.n = 0};
     char path[512];
     override(&o, "image.heads", bench_integer(b, "params.vision_width") / 64);
     override(&o, "text.heads", bench_integer(b, "params.transformer_heads"));
     (void)snprintf(path, sizeof path, "chexzero/%s", bench_string(b, "checkpoint"));
-    open_system(b, &o, path, "tokenizers/clip-merges.txt", available);
+    return open_system(b, &o, path, "tokenizers/clip-merges.txt");
 }
 
 static void check_chexzero(struct bench *b)
@@ -192,11 +185,11 @@ static void check_chexzero(struct bench *b)
 
 // ---- MedCLIP ----
 
-static void open_medclip(struct bench *b, bool *available)
+static bool open_medclip(struct bench *b)
 {
     struct overrides o = {.n = 0};
     override(&o, "text.heads", bench_integer(b, "bert_config.num_attention_heads"));
-    open_system(b, &o, bench_string(b, "checkpoint"), bench_string(b, "vocab"), available);
+    return open_system(b, &o, bench_string(b, "checkpoint"), bench_string(b, "vocab"));
 }
 
 static void check_medclip(struct bench *b)
@@ -225,11 +218,11 @@ static void check_medclip(struct bench *b)
 
 // ---- BioViL ----
 
-static void open_biovil(struct bench *b, bool *available)
+static bool open_biovil(struct bench *b)
 {
     struct overrides o = {.n = 0};
     override(&o, "text.heads", bench_integer(b, "bert_config.num_attention_heads"));
-    open_system(b, &o, bench_string(b, "text_checkpoint"), bench_string(b, "vocab"), available);
+    return open_system(b, &o, bench_string(b, "text_checkpoint"), bench_string(b, "vocab"));
 }
 
 // The 8-bit pixels before the division by 255.
@@ -476,13 +469,13 @@ static void check_gloria(struct bench *b)
 
 // ---- MGCA ----
 
-static void open_mgca(struct bench *b, bool *available)
+static bool open_mgca(struct bench *b)
 {
     struct overrides o = {.n = 0};
     override(&o, "text.heads", bench_integer(b, "bert_config.num_attention_heads"));
     if (strcmp(b->system, "mgca.vit") == 0)
         override(&o, "image.heads", vit_heads(b, bench_array(b, "img_feat")->shape[1]));
-    open_system(b, &o, bench_string(b, "checkpoint"), bench_string(b, "vocab"), available);
+    return open_system(b, &o, bench_string(b, "checkpoint"), bench_string(b, "vocab"));
 }
 
 static void check_mgca(struct bench *b)
@@ -541,12 +534,12 @@ static void check_convirt(struct bench *b)
 
 // ---- BiomedCLIP ----
 
-static void open_biomedclip(struct bench *b, bool *available)
+static bool open_biomedclip(struct bench *b)
 {
     struct overrides o = {.n = 0};
     override(&o, "text.heads", bench_integer(b, "bert_config.num_attention_heads"));
     override(&o, "image.heads", vit_heads(b, bench_array(b, "vision/trunk_out")->shape[1]));
-    open_system(b, &o, bench_string(b, "checkpoint"), bench_string(b, "vocab"), available);
+    return open_system(b, &o, bench_string(b, "checkpoint"), bench_string(b, "vocab"));
 }
 
 static void check_biomedclip(struct bench *b)
@@ -573,11 +566,11 @@ static void check_biomedclip(struct bench *b)
 
 // ---- MultiInfo ----
 
-static void open_multiinfo(struct bench *b, bool *available)
+static bool open_multiinfo(struct bench *b)
 {
     struct overrides o = {.n = 0};
     override(&o, "text.heads", bench_integer(b, "bert_config.num_attention_heads"));
-    open_system(b, &o, bench_string(b, "checkpoint"), bench_string(b, "vocab"), available);
+    return open_system(b, &o, bench_string(b, "checkpoint"), bench_string(b, "vocab"));
 }
 
 static void check_multiinfo(struct bench *b)
@@ -597,7 +590,7 @@ static void check_multiinfo(struct bench *b)
 
 // ---- torchxrayvision ----
 
-static void open_densenet(struct bench *b, bool *available)
+static bool open_densenet(struct bench *b)
 {
     struct overrides o = {.n = 0};
     char *labels = json_dumps(bench_member(b, "pathologies"), JSON_COMPACT);
@@ -610,7 +603,7 @@ static void open_densenet(struct bench *b, bool *available)
     o.items[0] = text[0];
     o.items[1] = text[1];
     o.n = 2;
-    open_system(b, &o, bench_string(b, "checkpoint"), NULL, available);
+    return open_system(b, &o, bench_string(b, "checkpoint"), NULL);
 }
 
 static void check_densenet(struct bench *b)
@@ -624,7 +617,7 @@ static void check_densenet(struct bench *b)
 
 // ---- The table ----
 
-static const struct system_case cases[] = {
+static const struct conformance_case cases[] = {
     {"chexzero", "chexzero/golden_small", open_chexzero, check_chexzero},
     {"medclip.resnet", "medclip/golden_small_resnet", open_medclip, check_medclip},
     {"medclip.vit", "medclip/golden_small_vit", open_medclip, check_medclip},
@@ -639,44 +632,7 @@ static const struct system_case cases[] = {
     {"densenet121", "densenet121/golden_small", open_densenet, check_densenet},
 };
 
-static const char *root, *device = "cpu", *precision = "f32";
-static const struct system_case *the_case;
-static bool skipped;
-
-static void test_system(void **state)
-{
-    (void)state;
-    struct bench b = {.device = device, .precision = precision};
-    bool available = false;
-    bench_open(&b, root, the_case->name, the_case->golden);
-    the_case->open(&b, &available);
-    skipped = !available;
-    if (available)
-        the_case->check(&b);
-    int failures = available ? bench_summary(&b) : 0;
-    bench_close(&b);
-    if (failures)
-        fail_msg("%s: %d comparisons beyond their limits", the_case->name, failures);
-}
-
 int main(int argc, char **argv)
 {
-    const char *wanted = argc > 1 ? argv[1] : "";
-    if (argc > 2)
-        device = argv[2];
-    if (argc > 3)
-        precision = argv[3];
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (strcmp(cases[i].name, wanted) == 0)
-            the_case = &cases[i];
-    if (!the_case) {
-        (void)fprintf(stderr, "usage: %s SYSTEM [DEVICE [PRECISION]]\n", argv[0]);
-        return 2;
-    }
-    root = conformance_dir();
-    if (!root)
-        return TEST_SKIPPED;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_system)};
-    int result = cmocka_run_group_tests(tests, NULL, NULL);
-    return skipped && result == 0 ? TEST_SKIPPED : result;
+    return conformance_main(argc, argv, cases, sizeof cases / sizeof *cases);
 }

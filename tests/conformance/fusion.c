@@ -6,20 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conformance/bench.h"
+#include "conformance/case.h"
 #include "model/fuse.h"
 #include "support/check.h"
 #include "support/reference.h"
-
-// One case of the table at the end: a checkpoint with its golden file.
-struct fusion_case {
-    const char *name, *golden;
-    void (*check)(struct bench *b);
-};
-
-static const char *root, *device = "cpu", *precision = "f32";
-static const struct fusion_case *the_case;
-static bool skipped;
 
 // ---- Opening ----
 
@@ -230,9 +220,6 @@ static void meter_image(struct bench *b, size_t i, struct bv_fusion_image *image
 
 static void check_m3ae(struct bench *b)
 {
-    skipped = !open_meter(b);
-    if (skipped)
-        return;
     const struct npy *ids = bench_array(b, "text_ids"), *mask = bench_array(b, "text_masks");
     bool vqa = bench_member(b, "questions") != NULL;
     for (size_t i = 0; i < ids->shape[0]; i++) {
@@ -293,9 +280,6 @@ static struct bv_fusion_extra entities_of(struct bench *b, size_t i, const struc
 static void check_arl(struct bench *b)
 {
     static float features[64 * 1024], places[64 * 512];
-    skipped = !open_meter(b);
-    if (skipped)
-        return;
     const struct npy *ids = bench_array(b, "text_ids"), *mask = bench_array(b, "text_masks");
     for (size_t i = 0; i < ids->shape[0]; i++) {
         struct bv_fusion_image image = {0};
@@ -329,11 +313,15 @@ static void uniter_pair(struct bench *b, size_t i, struct text *t, struct bv_fus
                  i, image);
 }
 
+static bool open_uniter_pretrained(struct bench *b)
+{
+    return open_uniter(b, bench_string(b, "checkpoint"));
+}
+
 static void check_uniter(struct bench *b)
 {
-    skipped = !open_uniter(b, bench_string(b, "checkpoint"));
     size_t n = bench_array(b, "in/input_ids")->shape[0];
-    for (size_t i = 0; !skipped && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bv_fusion_image image = {0};
         struct text t;
         uniter_pair(b, i, &t, &image);
@@ -352,15 +340,20 @@ static void check_uniter(struct bench *b)
 }
 
 // Its checkpoint stands beside the other one; the golden file does not name it.
-static void check_uniter_vqa(struct bench *b)
+static bool open_uniter_vqa(struct bench *b)
 {
     glob_t found = {0};
-    if (glob(path_in(root, "uniter/*vqa*.pt"), 0, NULL, &found) != 0)
+    if (glob(path_in(b->root, "uniter/*vqa*.pt"), 0, NULL, &found) != 0)
         fail_msg("uniter: no checkpoint for question answering");
-    skipped = !open_uniter(b, found.gl_pathv[0] + strlen(root) + 1);
+    bool opened = open_uniter(b, found.gl_pathv[0] + strlen(b->root) + 1);
     globfree(&found);
+    return opened;
+}
+
+static void check_uniter_vqa(struct bench *b)
+{
     size_t n = bench_array(b, "in/input_ids")->shape[0];
-    for (size_t i = 0; !skipped && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bv_fusion_image image = {0};
         struct text t;
         uniter_pair(b, i, &t, &image);
@@ -388,12 +381,26 @@ static void visualbert_pair(struct bench *b, size_t i, struct text *t,
     take_regions(b, bench_array(b, "in/visual"), NULL, bench_array(b, "%s", mask), 0, i, image);
 }
 
+static bool open_visualbert_pretrained(struct bench *b)
+{
+    return open_visualbert(b, 0, NULL);
+}
+
+static bool open_visualbert_vqa(struct bench *b)
+{
+    return open_visualbert(b, 1, NULL);
+}
+
+static bool open_visualbert_nlvr(struct bench *b)
+{
+    return open_visualbert(b, 2, "visualbert-nlvr");
+}
+
 static void check_visualbert(struct bench *b)
 {
-    skipped = !open_visualbert(b, 0, NULL);
     size_t n = bench_array(b, "in/input_ids")->shape[0];
     size_t T = bench_array(b, "in/input_ids")->shape[1];
-    for (size_t i = 0; !skipped && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bv_fusion_image image = {0};
         struct text t;
         visualbert_pair(b, i, &t, &image, "in/image_mask");
@@ -406,12 +413,10 @@ static void check_visualbert(struct bench *b)
     }
 }
 
-static void check_visualbert_head(struct bench *b, int which, const char *system,
-                                  const char *output, const char *array)
+static void check_visualbert_head(struct bench *b, const char *output, const char *array)
 {
-    skipped = !open_visualbert(b, which, system);
     size_t n = bench_array(b, "in/input_ids")->shape[0];
-    for (size_t i = 0; !skipped && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bv_fusion_image image = {0};
         struct text t;
         visualbert_pair(b, i, &t, &image, "in/image_mask");
@@ -422,21 +427,26 @@ static void check_visualbert_head(struct bench *b, int which, const char *system
 
 static void check_visualbert_vqa(struct bench *b)
 {
-    check_visualbert_head(b, 1, NULL, "vqa", "vqa/logits");
+    check_visualbert_head(b, "vqa", "vqa/logits");
 }
 
 static void check_visualbert_nlvr(struct bench *b)
 {
-    check_visualbert_head(b, 2, "visualbert-nlvr", "nlvr", "nlvr/logits");
+    check_visualbert_head(b, "nlvr", "nlvr/logits");
+}
+
+// A folder that brings its configuration and vocabulary.
+static bool open_folder(struct bench *b)
+{
+    return open_with(b, bench_string(b, "checkpoint"), NULL, NULL, NULL);
 }
 
 static void check_visualbert_hf(struct bench *b)
 {
-    skipped = !open_with(b, bench_string(b, "checkpoint"), NULL, NULL, NULL);
     bool vqa = npz_find(&b->arrays, "logits") != NULL;
     size_t n = bench_array(b, "in/input_ids")->shape[0];
     size_t T = bench_array(b, "in/input_ids")->shape[1];
-    for (size_t i = 0; !skipped && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bv_fusion_image image = {0};
         struct text t;
         visualbert_pair(b, i, &t, &image, "in/visual_attention_mask");
@@ -460,11 +470,20 @@ static bool open_lxmert(struct bench *b, const char *member)
     return open_with(b, bench_string(b, member), bench_string(b, "vocab"), NULL, set);
 }
 
+static bool open_lxmert_pretrained(struct bench *b)
+{
+    return open_lxmert(b, "checkpoint");
+}
+
+static bool open_lxmert_vqa(struct bench *b)
+{
+    return open_lxmert(b, "vqa_checkpoint");
+}
+
 static void check_lxmert(struct bench *b)
 {
-    skipped = !open_lxmert(b, "checkpoint");
     size_t n = bench_array(b, "in/input_ids")->shape[0];
-    for (size_t i = 0; !skipped && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bv_fusion_image image = {0};
         struct text t;
         size_t count = 0, V = bench_array(b, "mlm_logits_pos1_3")->shape[2];
@@ -486,9 +505,8 @@ static void check_lxmert(struct bench *b)
 
 static void check_lxmert_vqa(struct bench *b)
 {
-    skipped = !open_lxmert(b, "vqa_checkpoint");
     size_t n = bench_array(b, "in/input_ids")->shape[0];
-    for (size_t i = 0; !skipped && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bv_fusion_image image = {0};
         struct text t;
         text_take(&t, bench_array(b, "in/input_ids"), bench_array(b, "in/input_mask"), i, -1);
@@ -501,9 +519,8 @@ static void check_lxmert_vqa(struct bench *b)
 
 static void check_lxmert_hf(struct bench *b)
 {
-    skipped = !open_with(b, bench_string(b, "checkpoint"), NULL, NULL, NULL);
     size_t n = bench_array(b, "in/input_ids")->shape[0];
-    for (size_t i = 0; !skipped && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bv_fusion_image image = {0};
         struct text t;
         text_take(&t, bench_array(b, "in/input_ids"), bench_array(b, "in/attention_mask"), i, -1);
@@ -542,16 +559,21 @@ static void medvill_image(struct bench *b, size_t i, struct bv_fusion_image *ima
         image->positions[k] = (int32_t)npy_i64(sampled)[k];
 }
 
-static void check_medvill_mask(struct bench *b, const char *mask)
+static bool open_medvill_mask(struct bench *b, const char *mask)
 {
-    char heads[64], kind[64], array[64];
+    char heads[64], kind[64];
     (void)snprintf(kind, sizeof kind, "fusion.mask=%s", mask);
     const char *set[] = {
         set_heads(heads, "fusion", bench_integer(b, "bert_config.num_attention_heads")), kind,
         NULL};
-    skipped = !open_with(b, bench_string(b, "checkpoint"), bench_string(b, "vocab"), NULL, set);
+    return open_with(b, bench_string(b, "checkpoint"), bench_string(b, "vocab"), NULL, set);
+}
+
+static void check_medvill_mask(struct bench *b, const char *mask)
+{
+    char array[64];
     size_t n = bench_array(b, "input_ids")->shape[0];
-    for (size_t i = 0; !skipped && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bv_fusion_image image = {0};
         struct text t;
         text_take(&t, bench_array(b, "input_ids"), NULL, i,
@@ -573,14 +595,29 @@ static void check_medvill_mask(struct bench *b, const char *mask)
     }
 }
 
+static bool open_medvill(struct bench *b)
+{
+    return open_medvill_mask(b, "bidirectional");
+}
+
 static void check_medvill(struct bench *b)
 {
     check_medvill_mask(b, "bidirectional");
 }
 
+static bool open_medvill_s2s(struct bench *b)
+{
+    return open_medvill_mask(b, "s2s");
+}
+
 static void check_medvill_s2s(struct bench *b)
 {
     check_medvill_mask(b, "s2s");
+}
+
+static bool open_medvill_bar(struct bench *b)
+{
+    return open_medvill_mask(b, "bar");
 }
 
 static void check_medvill_bar(struct bench *b)
@@ -590,21 +627,24 @@ static void check_medvill_bar(struct bench *b)
 
 // ---- LViT ----
 
-static void check_lvit(struct bench *b)
+static bool open_lvit(struct bench *b)
 {
     const char *checkpoint = bench_string(b, "checkpoint");
-    FILE *file = fopen(path_in(root, "%s", checkpoint), "rb");
+    FILE *file = fopen(path_in(b->root, "%s", checkpoint), "rb");
     if (!file) {
         (void)printf("skipped: %s is not there (its authors' code fixes its widths, so that only "
                      "outputs are recorded)\n",
                      checkpoint);
-        skipped = true;
-        return;
+        return false;
     }
     (void)fclose(file);
-    skipped = !open_with(b, checkpoint, NULL, NULL, NULL);
+    return open_with(b, checkpoint, NULL, NULL, NULL);
+}
+
+static void check_lvit(struct bench *b)
+{
     const struct npy *p = bench_array(b, "pixel_values"), *text = bench_array(b, "text");
-    for (size_t i = 0; !skipped && i < p->shape[0]; i++) {
+    for (size_t i = 0; i < p->shape[0]; i++) {
         struct bv_fusion_image image = {0};
         size_t size = p->shape[1] * p->shape[2] * p->shape[3], n = 0;
         size_t tokens = text->shape[1] * text->shape[2];
@@ -629,56 +669,29 @@ static void check_lvit(struct bench *b)
 
 // ---- The table ----
 
-static const struct fusion_case cases[] = {
-    {"m3ae", "m3ae/golden_small_pretrain", check_m3ae},
-    {"m3ae.vqa", "m3ae/golden_small_vqa", check_m3ae},
-    {"arl", "arl/golden_small", check_arl},
-    {"uniter", "uniter/golden_small", check_uniter},
-    {"uniter.vqa", "uniter/golden_small", check_uniter_vqa},
-    {"visualbert", "visualbert/golden_small", check_visualbert},
-    {"visualbert.vqa", "visualbert/golden_small", check_visualbert_vqa},
-    {"visualbert.nlvr", "visualbert/golden_small", check_visualbert_nlvr},
-    {"visualbert.hf", "visualbert/golden_hf_visualbert-vqa-coco-pre_small", check_visualbert_hf},
-    {"visualbert.hf_vqa", "visualbert/golden_hf_visualbert-vqa_small", check_visualbert_hf},
-    {"lxmert", "lxmert/golden_small", check_lxmert},
-    {"lxmert.vqa", "lxmert/golden_small", check_lxmert_vqa},
-    {"lxmert.hf", "visualbert/golden_hf_lxmert_small", check_lxmert_hf},
-    {"medvill", "medvill/golden_small", check_medvill},
-    {"medvill.s2s", "medvill/golden_small", check_medvill_s2s},
-    {"medvill.bar", "medvill/golden_small", check_medvill_bar},
-    {"lvit", "lvit/golden_full", check_lvit},
+static const struct conformance_case cases[] = {
+    {"m3ae", "m3ae/golden_small_pretrain", open_meter, check_m3ae},
+    {"m3ae.vqa", "m3ae/golden_small_vqa", open_meter, check_m3ae},
+    {"arl", "arl/golden_small", open_meter, check_arl},
+    {"uniter", "uniter/golden_small", open_uniter_pretrained, check_uniter},
+    {"uniter.vqa", "uniter/golden_small", open_uniter_vqa, check_uniter_vqa},
+    {"visualbert", "visualbert/golden_small", open_visualbert_pretrained, check_visualbert},
+    {"visualbert.vqa", "visualbert/golden_small", open_visualbert_vqa, check_visualbert_vqa},
+    {"visualbert.nlvr", "visualbert/golden_small", open_visualbert_nlvr, check_visualbert_nlvr},
+    {"visualbert.hf", "visualbert/golden_hf_visualbert-vqa-coco-pre_small", open_folder,
+     check_visualbert_hf},
+    {"visualbert.hf_vqa", "visualbert/golden_hf_visualbert-vqa_small", open_folder,
+     check_visualbert_hf},
+    {"lxmert", "lxmert/golden_small", open_lxmert_pretrained, check_lxmert},
+    {"lxmert.vqa", "lxmert/golden_small", open_lxmert_vqa, check_lxmert_vqa},
+    {"lxmert.hf", "visualbert/golden_hf_lxmert_small", open_folder, check_lxmert_hf},
+    {"medvill", "medvill/golden_small", open_medvill, check_medvill},
+    {"medvill.s2s", "medvill/golden_small", open_medvill_s2s, check_medvill_s2s},
+    {"medvill.bar", "medvill/golden_small", open_medvill_bar, check_medvill_bar},
+    {"lvit", "lvit/golden_full", open_lvit, check_lvit},
 };
-
-static void test_system(void **state)
-{
-    (void)state;
-    struct bench b = {.device = device, .precision = precision};
-    bench_open(&b, root, the_case->name, the_case->golden);
-    the_case->check(&b);
-    int failures = skipped ? 0 : bench_summary(&b);
-    bench_close(&b);
-    if (failures)
-        fail_msg("%s: %d comparisons beyond their limits", the_case->name, failures);
-}
 
 int main(int argc, char **argv)
 {
-    const char *wanted = argc > 1 ? argv[1] : "";
-    if (argc > 2)
-        device = argv[2];
-    if (argc > 3)
-        precision = argv[3];
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (strcmp(cases[i].name, wanted) == 0)
-            the_case = &cases[i];
-    if (!the_case) {
-        (void)fprintf(stderr, "usage: %s SYSTEM [DEVICE [PRECISION]]\n", argv[0]);
-        return 2;
-    }
-    root = conformance_dir();
-    if (!root)
-        return TEST_SKIPPED;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_system)};
-    int result = cmocka_run_group_tests(tests, NULL, NULL);
-    return skipped && result == 0 ? TEST_SKIPPED : result;
+    return conformance_main(argc, argv, cases, sizeof cases / sizeof *cases);
 }
