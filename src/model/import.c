@@ -69,6 +69,16 @@ static void copy_members(const struct import *im, const char *file, const char *
     json_decref(from);
 }
 
+// ALBERT's tokenizer tells it the other way round.
+static void take_accents(const struct import *im, json_t *tokenizer)
+{
+    json_t *config = read_beside(im, "tokenizer_config.json");
+    const json_t *keep = json_object_get(config, "keep_accents");
+    if (tokenizer && json_is_boolean(keep))
+        (void)json_object_set_new(tokenizer, "strip_accents", json_boolean(!json_is_true(keep)));
+    json_decref(config);
+}
+
 // What Hugging Face's files beside the weights tell and tensors do not.
 static void take_config(struct import *im)
 {
@@ -88,6 +98,7 @@ static void take_config(struct import *im)
         return; // a system's own tokenizer is known
     copy_members(im, "tokenizer_config.json", tokenizer, 3, own);
     copy_members(im, "sentence_bert_config.json", sentence, 1, own);
+    take_accents(im, own);
 }
 
 // "pooling" of a bare text encoder stands for its one output.

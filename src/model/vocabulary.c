@@ -50,13 +50,19 @@ static void name_merges(const char *vocabulary, char name[4096])
     (void)snprintf(name, 4096, "%.*smerges.txt", (int)kept, vocabulary);
 }
 
+static bool is_generic(const json_t *card)
+{
+    return bv_json_boolean(json_object_get(card, "recognise"), "generic", false);
+}
+
 // The members of the card's description that stay where a file brings its own.
 static json_t *overrides_of(const json_t *card)
 {
     static const char *const keys[] = {"max_length", "truncate", "clean"};
     const json_t *own = json_object_get(card, "tokenizer");
+    size_t n = is_generic(card) ? 2 : 3; // a bare encoder's cleaning goes with its kind
     json_t *overrides = json_object();
-    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+    for (size_t k = 0; k < n; k++)
         if (json_object_get(own, keys[k]))
             (void)json_object_set(overrides, keys[k], json_object_get(own, keys[k]));
     return overrides;
@@ -69,13 +75,11 @@ static json_t *describe(const json_t *card, const char *name)
     static const char *const kinds[][2] = {
         {"vocab.txt", "wordpiece"}, {"vocab.json", "roberta-bpe"}, {".model", "sentencepiece"}};
     json_t *own = json_object_get(card, "tokenizer");
-    bool generic = bv_json_boolean(json_object_get(card, "recognise"), "generic", false);
-    for (size_t k = 0; generic && k < sizeof kinds / sizeof *kinds; k++) {
+    for (size_t k = 0; is_generic(card) && k < sizeof kinds / sizeof *kinds; k++) {
         if (!ends_in(name, kinds[k][0]) ||
             strcmp(bv_json_string(own, "kind", ""), kinds[k][1]) == 0)
             continue;
         json_t *other = overrides_of(card), *lowercase = json_object_get(own, "lowercase");
-        (void)json_object_del(other, "clean");
         (void)json_object_set_new(other, "kind", json_string(kinds[k][1]));
         if (lowercase)
             (void)json_object_set(other, "lowercase", lowercase);
@@ -130,12 +134,11 @@ static enum bv_status load_from(const struct place *place, struct bv_tokenizer *
 {
     static const char *const usual[] = {"vocab.txt", "spiece.model", "vocab.json"};
     const json_t *names = json_object_get(json_object_get(card, "vocabulary"), "files");
-    bool generic = bv_json_boolean(json_object_get(card, "recognise"), "generic", false);
     size_t i;
     const json_t *name;
     json_array_foreach(names, i, name)
         BV_TRY(try_name(place, json_string_value(name), tokenizer, card, found, err));
-    for (i = 0; generic && i < sizeof usual / sizeof *usual; i++)
+    for (i = 0; is_generic(card) && i < sizeof usual / sizeof *usual; i++)
         BV_TRY(try_name(place, usual[i], tokenizer, card, found, err));
     return try_name(place, "tokenizer.json", tokenizer, card, found, err);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "image/image.h"
 #include "retrieval/png_writer.h"
 
@@ -33,20 +34,6 @@ static void put_escaped(FILE *out, const char *text)
     }
 }
 
-static void put_base64(FILE *out, const uint8_t *bytes, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t word = (uint32_t)bytes[i] << 16;
-        word |= i + 1 < n ? (uint32_t)bytes[i + 1] << 8 : 0;
-        word |= i + 2 < n ? bytes[i + 2] : 0;
-        (void)fputc(digits[word >> 18], out);
-        (void)fputc(digits[word >> 12 & 63], out);
-        (void)fputc(i + 1 < n ? digits[word >> 6 & 63] : '=', out);
-        (void)fputc(i + 2 < n ? digits[word & 63] : '=', out);
-    }
-}
-
 static enum bv_status put_hit(FILE *out, struct bv_store *store, const struct bv_hit *hit,
                               size_t rank, struct bv_error *err)
 {
@@ -57,10 +44,10 @@ static enum bv_status put_hit(FILE *out, struct bv_store *store, const struct bv
         bv_store_thumbnail(store, hit->entry.kind, hit->entry.row, &arena, &image, &size, err);
     if (status == BV_OK) {
         (void)fprintf(out, "<article><h2>%zu <small>%.4f</small></h2>\n", rank, (double)hit->score);
-        if (image) {
-            (void)fputs("<img alt=\"\" src=\"data:image/png;base64,", out);
-            put_base64(out, image, size);
-            (void)fputs("\">\n", out);
+        char *picture = image ? bv_arena_alloc(&arena, BV_BASE64_SIZE(size) + 1) : NULL;
+        if (picture) {
+            bv_base64_encode(image, size, picture);
+            (void)fprintf(out, "<img alt=\"\" src=\"data:image/png;base64,%s\">\n", picture);
         }
         (void)fputs("<code>", out);
         put_escaped(out, hit->entry.id);

@@ -12,6 +12,7 @@ enum bv_clean {
     BV_CLEAN_CLIP_HF,     // CLIPTokenizerFast: NFC, white space runs to one space, lower case
     BV_CLEAN_GLORIA,      // GLoRIA: ASCII words in lower case, of sentences with two words or more
     BV_CLEAN_BIOVIL,      // BioViL: without the "!", "?" and "." at the end
+    BV_CLEAN_ALBERT,      // ALBERT: see albert_text.h; done by the tokenizer, which knows how
 };
 
 // Appends the cleaned text[0..n) to out.

@@ -124,6 +124,11 @@ bool bv_rune_is_number(uint32_t rune)
     return c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO;
 }
 
+bool bv_rune_is_digit(uint32_t rune)
+{
+    return rune < 0x80 ? rune >= '0' && rune <= '9' : category(rune) == UTF8PROC_CATEGORY_ND;
+}
+
 bool bv_rune_is_punctuation(uint32_t rune)
 {
     utf8proc_category_t c = category(rune);
@@ -327,5 +332,27 @@ enum bv_status bv_runes_nfc(struct bv_runes *out, const uint32_t *text, size_t n
     if (composed < 0)
         return bv_fail(err, BV_ERR_INTERNAL, "text does not compose");
     out->n = start + (size_t)composed;
+    return BV_OK;
+}
+
+enum bv_status bv_runes_unmarked(struct bv_runes *out, const uint32_t *text, size_t n,
+                                 struct bv_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] < 0x80) {
+            BV_TRY(bv_runes_push(out, text[i], err));
+            continue;
+        }
+        // The longest compatibility decomposition (U+FDFA) has 18 code points.
+        utf8proc_int32_t parts[24];
+        int boundary = 0;
+        utf8proc_ssize_t n_parts = utf8proc_decompose_char(
+            (utf8proc_int32_t)text[i], parts, 24, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, &boundary);
+        if (n_parts < 0 || n_parts > 24)
+            return bv_fail(err, BV_ERR_INTERNAL, "U+%04X does not decompose", (unsigned)text[i]);
+        for (utf8proc_ssize_t p = 0; p < n_parts; p++)
+            if (combining_class((uint32_t)parts[p]) == 0)
+                BV_TRY(bv_runes_push(out, (uint32_t)parts[p], err));
+    }
     return BV_OK;
 }

@@ -47,6 +47,7 @@ bool bv_rune_is_white_space(uint32_t rune);
 bool bv_rune_is_python_space(uint32_t rune);
 bool bv_rune_is_letter(uint32_t rune);          // general category L*
 bool bv_rune_is_number(uint32_t rune);          // N*
+bool bv_rune_is_digit(uint32_t rune);           // Nd
 bool bv_rune_is_punctuation(uint32_t rune);     // P*
 bool bv_rune_is_other(uint32_t rune);           // C*: control, format, private, unassigned
 bool bv_rune_is_space_separator(uint32_t rune); // Zs
@@ -67,5 +68,10 @@ enum bv_status bv_runes_nfd(struct bv_runes *out, const uint32_t *text, size_t n
                             struct bv_error *err);
 enum bv_status bv_runes_nfc(struct bv_runes *out, const uint32_t *text, size_t n,
                             struct bv_error *err);
+
+// Appends the compatibility decomposition (NFKD) of text[0..n) without its combining marks (all
+// whose combining class is not 0).
+enum bv_status bv_runes_unmarked(struct bv_runes *out, const uint32_t *text, size_t n,
+                                 struct bv_error *err);
 
 #endif

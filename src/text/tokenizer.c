@@ -3,17 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "text/albert_text.h"
 #include "text/bpe.h"
 #include "text/clean.h"
 #include "text/special.h"
+#include "text/spiece_file.h"
 #include "text/split.h"
+#include "text/unigram.h"
 #include "text/vocab.h"
 #include "text/vocab_file.h"
 #include "text/wordpiece.h"
 
-enum kind { WORDPIECE, CLIP_BPE, ROBERTA_BPE };
+enum kind { WORDPIECE, CLIP_BPE, ROBERTA_BPE, SENTENCEPIECE };
 enum specials_mode { FIRST, INLINE, WORDS, NOWHERE };
 
 struct bv_tokenizer {
@@ -26,15 +30,20 @@ struct bv_tokenizer {
     struct bv_specials specials;
     struct bv_wordpiece wordpiece;
     struct bv_bpe bpe;
+    struct bv_unigram unigram;
     int32_t special[BV_TOKEN_N];
     json_t *description;
 };
+
+// What the vocabulary of a model file begins with where it is a SentencePiece model.
+static const char spiece_head[] = "#biovl-spiece\n";
 
 static const char *const special_keys[BV_TOKEN_N] = {"cls", "sep", "pad", "mask", "unk"};
 static const char *const special_names[][BV_TOKEN_N] = {
     [WORDPIECE] = {"[CLS]", "[SEP]", "[PAD]", "[MASK]", "[UNK]"},
     [CLIP_BPE] = {"<|startoftext|>", "<|endoftext|>", NULL, NULL, NULL},
     [ROBERTA_BPE] = {"<s>", "</s>", "<pad>", "<mask>", "<unk>"},
+    [SENTENCEPIECE] = {"[CLS]", "[SEP]", "<pad>", "[MASK]", "<unk>"}, // ALBERT's
 };
 
 // Index of the description's member among names (a NULL-terminated list).
@@ -83,9 +92,10 @@ static enum bv_status read_lengths(struct bv_tokenizer *t, const json_t *descrip
 static enum bv_status read_description(struct bv_tokenizer *t, const json_t *description,
                                        struct bv_error *err)
 {
-    static const char *const kinds[] = {"wordpiece", "clip-bpe", "roberta-bpe", NULL};
-    static const char *const cleans[] = {"none",    "clip",   "clip-noftfy", "open-clip",
-                                         "clip-hf", "gloria", "biovil",      NULL};
+    static const char *const kinds[] = {"wordpiece", "clip-bpe", "roberta-bpe", "sentencepiece",
+                                        NULL};
+    static const char *const cleans[] = {"none",   "clip",   "clip-noftfy", "open-clip", "clip-hf",
+                                         "gloria", "biovil", "albert",      NULL};
     static const char *const modes[] = {"first", "inline", "words", "none", NULL};
     unsigned kind = 0, clean = 0, mode = 0;
     BV_TRY(choose(description, "kind", NULL, kinds, &kind, err));
@@ -95,12 +105,14 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
     if ((mode == INLINE && kind != CLIP_BPE) || (mode == WORDS && kind != WORDPIECE))
         return bv_fail(err, BV_ERR_ARG, "tokenizer: specials \"%s\" do not go with kind \"%s\"",
                        modes[mode], kinds[kind]);
+    if (clean == BV_CLEAN_ALBERT && kind != SENTENCEPIECE)
+        return bv_fail(err, BV_ERR_ARG, "tokenizer: clean \"albert\" is for SentencePiece");
     t->kind = (enum kind)kind;
     t->clean = (enum bv_clean)clean;
     t->specials_mode = (enum specials_mode)mode;
     BV_TRY(flag(description, "lowercase", true, &t->wordpiece.lowercase, err));
-    BV_TRY(flag(description, "strip_accents", t->wordpiece.lowercase, &t->wordpiece.strip_accents,
-                err));
+    BV_TRY(flag(description, "strip_accents", t->wordpiece.lowercase || clean == BV_CLEAN_ALBERT,
+                &t->wordpiece.strip_accents, err));
     BV_TRY(flag(description, "chinese", true, &t->wordpiece.chinese, err));
     BV_TRY(flag(description, "final_sigma", false, &t->wordpiece.final_sigma, err));
     BV_TRY(flag(description, "add_prefix_space", false, &t->add_prefix_space, err));
@@ -125,7 +137,9 @@ static enum bv_status find_specials(struct bv_tokenizer *t, const json_t *descri
                            name ? name : special_keys[i]);
         if (name && t->special[i] >= 0 && !json_object_get(description, "added")) {
             struct bv_special special = {.id = t->special[i],
-                                         .strip_left = t->kind == ROBERTA_BPE && i == BV_TOKEN_MASK,
+                                         .strip_left =
+                                             i == BV_TOKEN_MASK &&
+                                             (t->kind == ROBERTA_BPE || t->kind == SENTENCEPIECE),
                                          .fold = t->kind == CLIP_BPE};
             BV_TRY(bv_specials_add(&t->specials, name, strlen(name), &special, err));
         }
@@ -156,20 +170,50 @@ static enum bv_status read_added(struct bv_tokenizer *t, const json_t *descripti
     return BV_OK;
 }
 
+// A SentencePiece model as such, or as a model file carries it: the line "#biovl-spiece", base64.
+static enum bv_status read_spiece(struct bv_tokenizer *t, const char *bytes, size_t n,
+                                  struct bv_error *err)
+{
+    size_t head = sizeof spiece_head - 1, size = n;
+    char *unpacked = NULL;
+    struct bv_spiece_file file = {0};
+    struct bv_token_text *tokens = NULL;
+    if (n >= head && memcmp(bytes, spiece_head, head) == 0)
+        BV_TRY(bv_base64_decode(bytes + head, n - head, &unpacked, &size, err));
+    const char *model = unpacked ? unpacked : bytes;
+    enum bv_status status = bv_spiece_file_read(&file, model, size, err);
+    if (status == BV_OK && !(tokens = malloc((file.n + 1) * sizeof *tokens)))
+        status = bv_fail_nomem(err, "vocabulary");
+    for (size_t i = 0; status == BV_OK && i < file.n; i++)
+        tokens[i] = file.pieces[i].text;
+    if (status == BV_OK)
+        status = bv_vocab_build(&t->vocab, tokens, file.n, err);
+    if (status == BV_OK)
+        status = bv_unigram_build(&t->unigram, &t->vocab, &file, model, size, err);
+    t->unigram.split_comma = t->clean == BV_CLEAN_ALBERT;
+    free(tokens);
+    bv_spiece_file_free(&file);
+    free(unpacked);
+    return status;
+}
+
 static enum bv_status read_vocabulary(struct bv_tokenizer *t, struct bv_vocab_source *source,
                                       const json_t *description, const char *vocabulary,
                                       size_t n_vocabulary, const char *merges, size_t n_merges,
                                       struct bv_error *err)
 {
-    bool clip = t->kind == CLIP_BPE;
-    if (t->kind == WORDPIECE)
+    bool clip = t->kind == CLIP_BPE, spiece = t->kind == SENTENCEPIECE;
+    if (spiece)
+        BV_TRY(read_spiece(t, vocabulary, n_vocabulary, err));
+    else if (t->kind == WORDPIECE)
         BV_TRY(bv_vocab_source_lines(source, vocabulary, n_vocabulary, err));
     else
         BV_TRY(bv_vocab_source_bpe(source, clip, vocabulary, n_vocabulary, merges, n_merges, err));
-    BV_TRY(bv_vocab_build(&t->vocab, source->tokens, source->n_tokens, err));
+    if (!spiece)
+        BV_TRY(bv_vocab_build(&t->vocab, source->tokens, source->n_tokens, err));
     BV_TRY(find_specials(t, description, err));
     BV_TRY(read_added(t, description, err));
-    if (t->kind == WORDPIECE)
+    if (t->kind == WORDPIECE || spiece)
         return BV_OK;
     return bv_bpe_build(&t->bpe, &t->vocab, clip ? "</w>" : "", source->merges, source->n_merges,
                         t->special[BV_TOKEN_UNK], err);
@@ -213,6 +257,7 @@ void bv_tokenizer_destroy(struct bv_tokenizer **tokenizer)
     bv_vocab_free(&t->vocab);
     bv_specials_free(&t->specials);
     bv_bpe_free(&t->bpe);
+    bv_unigram_free(&t->unigram);
     json_decref(t->description);
     free(t);
     *tokenizer = NULL;
@@ -222,13 +267,15 @@ void bv_tokenizer_destroy(struct bv_tokenizer **tokenizer)
 struct encoder {
     const struct bv_tokenizer *t;
     struct bv_bpe_scratch scratch;
+    struct bv_unigram_scratch unigram;
     char *word; // UTF-8 of the current word
     size_t word_capacity;
     struct bv_tokens *out;
 };
 
-static enum bv_status encode_bpe_word(struct encoder *e, const uint32_t *word, size_t n,
-                                      struct bv_error *err)
+// The runes as UTF-8 in e->word.
+static enum bv_status write_word(struct encoder *e, const uint32_t *word, size_t n, size_t *n_bytes,
+                                 struct bv_error *err)
 {
     if (4 * n > e->word_capacity) {
         free(e->word);
@@ -238,9 +285,17 @@ static enum bv_status encode_bpe_word(struct encoder *e, const uint32_t *word, s
             return bv_fail_nomem(err, "a long word");
         e->word_capacity = 8 * n + 64;
     }
-    size_t n_bytes = 0;
+    *n_bytes = 0;
     for (size_t i = 0; i < n; i++)
-        n_bytes += bv_utf8_encode(word[i], e->word + n_bytes);
+        *n_bytes += bv_utf8_encode(word[i], e->word + *n_bytes);
+    return BV_OK;
+}
+
+static enum bv_status encode_bpe_word(struct encoder *e, const uint32_t *word, size_t n,
+                                      struct bv_error *err)
+{
+    size_t n_bytes = 0;
+    BV_TRY(write_word(e, word, n, &n_bytes, err));
     return bv_bpe_word(&e->t->bpe, e->word, n_bytes, &e->scratch, e->out, err);
 }
 
@@ -272,6 +327,15 @@ static enum bv_status encode_roberta(struct encoder *e, const uint32_t *text, si
     return BV_OK;
 }
 
+static enum bv_status encode_spiece(struct encoder *e, const uint32_t *text, size_t n,
+                                    struct bv_error *err)
+{
+    size_t n_bytes = 0;
+    BV_TRY(write_word(e, text, n, &n_bytes, err));
+    return bv_unigram_encode(&e->t->unigram, &e->t->vocab, e->word, n_bytes, &e->unigram, e->out,
+                             err);
+}
+
 // A stretch of text without special tokens.
 static enum bv_status encode_stretch(struct encoder *e, const uint32_t *text, size_t n,
                                      struct bv_error *err)
@@ -286,11 +350,18 @@ static enum bv_status encode_stretch(struct encoder *e, const uint32_t *text, si
         status = bv_clean_text(&clean, t->clean, text, n, err);
         text = clean.at;
         n = clean.n;
+    } else if (t->clean == BV_CLEAN_ALBERT) {
+        struct bv_albert_text how = {t->wordpiece.lowercase, t->wordpiece.strip_accents};
+        status = bv_albert_clean(&clean, &how, text, n, err);
+        text = clean.at;
+        n = clean.n;
     }
     if (status == BV_OK && t->kind == WORDPIECE)
         status = bv_wordpiece_encode(&t->wordpiece, &t->vocab, &t->specials, text, n, e->out, err);
     else if (status == BV_OK && t->kind == CLIP_BPE)
         status = encode_clip(e, text, n, err);
+    else if (status == BV_OK && t->kind == SENTENCEPIECE)
+        status = encode_spiece(e, text, n, err);
     else if (status == BV_OK)
         status = encode_roberta(e, text, n, err);
     bv_runes_free(&clean);
@@ -333,7 +404,8 @@ static enum bv_status prepare(const struct bv_tokenizer *t, struct bv_runes *tex
     bool prefix = t->add_prefix_space && raw.n && !bv_rune_is_python_space(raw.at[0]);
     if (status == BV_OK && prefix)
         status = bv_runes_push(text, ' ', err);
-    enum bv_clean clean = t->clean == BV_CLEAN_CLIP_HF ? BV_CLEAN_NONE : t->clean;
+    bool later = t->clean == BV_CLEAN_CLIP_HF || t->clean == BV_CLEAN_ALBERT;
+    enum bv_clean clean = later ? BV_CLEAN_NONE : t->clean;
     if (status == BV_OK)
         status = bv_clean_text(text, clean, raw.at, raw.n, err);
     bv_runes_free(&raw);
@@ -354,6 +426,7 @@ static enum bv_status encode_text(const struct bv_tokenizer *t, struct bv_tokens
         status = encode_runes(&e, text.at, text.n, err);
     bv_runes_free(&text);
     bv_bpe_scratch_free(&e.scratch);
+    bv_unigram_scratch_free(&e.unigram);
     free(e.word);
     return status;
 }
@@ -382,7 +455,7 @@ static enum bv_status assemble(const struct bv_tokenizer *t, struct bv_tokens *o
                                const struct bv_tokens *a, const struct bv_tokens *b,
                                struct bv_error *err)
 {
-    bool doubled = b && t->kind != WORDPIECE;
+    bool types = t->kind == WORDPIECE || t->kind == SENTENCEPIECE, doubled = b && !types;
     size_t n_a = a->n, n_b = b ? b->n : 0, n_special = b ? 3u + doubled : 2;
     size_t whole = n_a + n_b + n_special;
     if (t->max_length && whole > t->max_length) {
@@ -405,7 +478,7 @@ static enum bv_status assemble(const struct bv_tokenizer *t, struct bv_tokens *o
         BV_TRY(append(out, b, n_b, err));
         BV_TRY(bv_tokens_push(out, t->special[BV_TOKEN_SEP], false, err));
     }
-    for (size_t i = first_b; t->kind == WORDPIECE && i < out->n; i++)
+    for (size_t i = first_b; types && i < out->n; i++)
         out->types[i] = 1;
     out->n_untruncated = whole;
     out->truncated = out->n < whole;
@@ -495,9 +568,25 @@ enum bv_status bv_tokenizer_describe(const struct bv_tokenizer *tokenizer, json_
     return BV_OK;
 }
 
+static enum bv_status write_spiece(const struct bv_unigram *unigram, char **text, size_t *n,
+                                   struct bv_error *err)
+{
+    size_t head = sizeof spiece_head - 1, size = BV_BASE64_SIZE(unigram->n_source);
+    char *out = malloc(head + size + 1);
+    if (!out)
+        return bv_fail_nomem(err, "vocabulary");
+    memcpy(out, spiece_head, head);
+    bv_base64_encode(unigram->source, unigram->n_source, out + head);
+    *text = out;
+    *n = head + size;
+    return BV_OK;
+}
+
 enum bv_status bv_tokenizer_vocabulary(const struct bv_tokenizer *tokenizer, char **text, size_t *n,
                                        struct bv_error *err)
 {
+    if (tokenizer->kind == SENTENCEPIECE)
+        return write_spiece(&tokenizer->unigram, text, n, err);
     const struct bv_vocab *vocab = &tokenizer->vocab;
     size_t n_merges = tokenizer->bpe.n_merges;
     struct bv_vocab_source source = {.n_tokens = vocab->n, .n_merges = n_merges};

@@ -19,6 +19,10 @@ static const struct {
     {"{\"kind\":\"clip-bpe\",\"clean\":\"clip-hf\",\"specials\":\"first\"}", "a a\na b</w>\n"},
     {"{\"kind\":\"roberta-bpe\",\"add_prefix_space\":true}",
      "#biovl-bpe 5 1\n<s>\n</s>\n<mask>\na\naa\na a\n"},
+    // [CLS], [SEP], <unk>, a space, "9," and "-" (always cut out)
+    {"{\"kind\":\"sentencepiece\",\"clean\":\"albert\"}",
+     "#biovl-spiece\n"
+     "CgkKBVtDTFNdGAMKCQoFW1NFUF0YAwoJCgU8dW5rPhgCCgoKA+KWgRUAAIC/CgkKAjksFQAAgL8KBQoBLRgE"},
 };
 enum { N_SOUND = sizeof sound / sizeof *sound };
 
@@ -57,7 +61,8 @@ static void rebuild(const struct bv_tokenizer *tokenizer)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const kinds[] = {"wordpiece", "clip-bpe", "roberta-bpe"};
+    static const char *const kinds[] = {"wordpiece",     "clip-bpe",      "roberta-bpe",   NULL,
+                                        "sentencepiece", "sentencepiece", "sentencepiece", NULL};
     if (size < 3)
         return 0;
     unsigned choice = data[0];
@@ -76,10 +81,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                 strlen(sound[i].vocabulary), NULL, 0, &err) != BV_OK)
             abort();
         json_decref(description);
-    } else if (choice % 4 == 3) {
+    } else if (!kinds[choice % 8]) {
         (void)bv_tokenizer_from_hf_json(&tokenizer, vocabulary, n, NULL, &err);
     } else {
-        json_t *description = json_pack("{s:s}", "kind", kinds[choice % 4]);
+        json_t *description = json_pack("{s:s}", "kind", kinds[choice % 8]);
         // Half of these have merges beside the vocabulary, split off at the first zero byte.
         const char *split = choice & 64 ? memchr(vocabulary, 0, n) : NULL;
         size_t n_vocabulary = split ? (size_t)(split - vocabulary) : n;

@@ -264,7 +264,7 @@ static void test_refused(void **state)
     (void)state;
     static const char roberta[] = "{\"kind\":\"roberta-bpe\"}";
     assert_refused(BV_ERR_ARG, "{}", words, NULL);
-    assert_refused(BV_ERR_ARG, "{\"kind\":\"sentencepiece\"}", words, NULL);
+    assert_refused(BV_ERR_ARG, "{\"kind\":\"no-such-kind\"}", words, NULL);
     assert_refused(BV_ERR_ARG, "{\"kind\":\"wordpiece\",\"clean\":7}", words, NULL);
     assert_refused(BV_ERR_ARG, "{\"kind\":\"wordpiece\",\"lowercase\":\"yes\"}", words, NULL);
     assert_refused(BV_ERR_ARG, "{\"kind\":\"wordpiece\",\"max_length\":-1}", words, NULL);

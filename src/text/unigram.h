@@ -1,0 +1,49 @@
+// unigram.h: SentencePiece's unigram segmentation (Kudo 2018): of all ways to cut a normalised text
+// into pieces, that with the largest sum of scores. Equal to the sentencepiece library's encoding.
+#ifndef BV_TEXT_UNIGRAM_H
+#define BV_TEXT_UNIGRAM_H
+
+#include "text/charsmap.h"
+#include "text/spiece_file.h"
+#include "text/tokens.h"
+
+// Pieces in the order of their bytes, so that those that begin a text are found byte by byte.
+struct bv_piece_list {
+    struct bv_piece_entry *entries;
+    size_t n;
+};
+
+// Immutable after bv_unigram_build(); zero-initialise, free with bv_unigram_free().
+struct bv_unigram {
+    float *score;        // by id
+    unsigned char *type; // enum bv_piece_type, by id
+    struct bv_piece_list pieces, user;
+    struct bv_charsmap map;
+    bool dummy_prefix, remove_spaces, escape_spaces, space_last;
+    float unknown_score, largest_score;
+    int32_t unknown, byte_ids[256];
+    bool bytes;
+    bool split_comma; // ALBERT's: "▁9," becomes "▁9" and ","
+    char *source;     // the model file
+    size_t n_source;
+};
+
+// vocab holds the pieces of file by id and must outlive unigram; source is copied. A piece that
+// stands twice, or bytes without their pieces, is BV_ERR_FORMAT.
+enum bv_status bv_unigram_build(struct bv_unigram *unigram, const struct bv_vocab *vocab,
+                                const struct bv_spiece_file *file, const void *source,
+                                size_t n_source, struct bv_error *err);
+void bv_unigram_free(struct bv_unigram *unigram);
+
+// Memory for texts under way; zero-initialise, free with bv_unigram_scratch_free(). One per thread.
+struct bv_unigram_scratch {
+    struct bv_unigram_buffers *buffers[2]; // the second for parts of the first's pieces
+};
+void bv_unigram_scratch_free(struct bv_unigram_scratch *scratch);
+
+// Appends the pieces of text (valid UTF-8). A normalised text of more than 64 MB is BV_ERR_LIMIT.
+enum bv_status bv_unigram_encode(const struct bv_unigram *unigram, const struct bv_vocab *vocab,
+                                 const char *text, size_t n, struct bv_unigram_scratch *scratch,
+                                 struct bv_tokens *out, struct bv_error *err);
+
+#endif

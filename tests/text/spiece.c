@@ -1,0 +1,227 @@
+// SentencePiece models against the sentencepiece library and Hugging Face's AlbertTokenizer:
+// tests/text/spiece holds small models and the ids that these give (make.py); damaged models.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "support/check.h"
+#include "text/tokenizer.h"
+
+static struct bv_error err;
+static const char folder[] = "tests/text/spiece/";
+
+static void read_file(const char *name, char **bytes, size_t *n)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s%s", folder, name);
+    assert_ok(bv_read_all(path, (size_t)1 << 20, bytes, n, &err), err);
+}
+
+static enum bv_status create(struct bv_tokenizer **t, const char *description, const char *bytes,
+                             size_t n)
+{
+    json_t *json = json_loads(description, 0, NULL);
+    assert_non_null(json);
+    enum bv_status status = bv_tokenizer_create(t, json, bytes, n, NULL, 0, &err);
+    json_decref(json);
+    return status;
+}
+
+static const struct variant {
+    const char *key, *model, *description;
+} variants[] = {
+    {"albert", "albert.model", "{\"kind\":\"sentencepiece\",\"specials\":\"none\"}"},
+    {"bytes", "bytes.model", "{\"kind\":\"sentencepiece\",\"specials\":\"none\"}"},
+    {"suffix", "suffix.model", "{\"kind\":\"sentencepiece\",\"specials\":\"none\"}"},
+    {"albert cleaned", "albert.model", "{\"kind\":\"sentencepiece\",\"clean\":\"albert\"}"},
+    {"albert cased", "albert.model",
+     "{\"kind\":\"sentencepiece\",\"clean\":\"albert\",\"lowercase\":false,"
+     "\"strip_accents\":false}"},
+};
+
+static size_t count_differences(const struct bv_tokenizer *t, const char *key,
+                                const json_t *strings, const json_t *expected)
+{
+    struct bv_tokens tokens = {0};
+    size_t differ = 0;
+    assert_true(json_array_size(strings) > 100);
+    assert_int_equal(json_array_size(strings), json_array_size(expected));
+    for (size_t i = 0; i < json_array_size(strings); i++) {
+        const json_t *text = json_array_get(strings, i), *ids = json_array_get(expected, i);
+        assert_ok(bv_tokenizer_encode(t, json_string_value(text), json_string_length(text), &tokens,
+                                      &err),
+                  err);
+        bool same = tokens.n == json_array_size(ids) + 2; // [CLS] and [SEP] around them
+        for (size_t k = 0; same && k < json_array_size(ids); k++)
+            same = tokens.ids[k + 1] == json_integer_value(json_array_get(ids, k));
+        if (!same)
+            print_message("%s: string %zu differs\n", key, i);
+        differ += !same;
+    }
+    bv_tokens_free(&tokens);
+    return differ;
+}
+
+static void test_ids(void **state)
+{
+    (void)state;
+    json_t *expected = NULL;
+    assert_ok(bv_json_load(&expected, "tests/text/spiece/expected.json", 1 << 20, &err), err);
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+        const struct variant *v = &variants[i];
+        const json_t *strings = json_object_get(expected, "strings");
+        const json_t *ids = json_object_get(expected, v->key);
+        char *model = NULL, *again = NULL;
+        size_t n = 0, n_again = 0;
+        struct bv_tokenizer *t = NULL;
+        read_file(v->model, &model, &n);
+        assert_ok(create(&t, v->description, model, n), err);
+        assert_int_equal(count_differences(t, v->key, strings, ids), 0);
+        // What a model file carries makes an equal one.
+        assert_ok(bv_tokenizer_vocabulary(t, &again, &n_again, &err), err);
+        bv_tokenizer_destroy(&t);
+        assert_ok(create(&t, v->description, again, n_again), err);
+        assert_int_equal(count_differences(t, v->key, strings, ids), 0);
+        bv_tokenizer_destroy(&t);
+        free(model);
+        free(again);
+    }
+    json_decref(expected);
+}
+
+static void test_words_and_pairs(void **state)
+{
+    (void)state;
+    struct bv_tokenizer *t = NULL;
+    struct bv_tokens tokens = {0};
+    char *model = NULL;
+    size_t n = 0;
+    read_file("albert.model", &model, &n);
+    assert_ok(
+        create(&t, "{\"kind\":\"sentencepiece\",\"clean\":\"albert\",\"max_length\":8}", model, n),
+        err);
+    assert_ok(bv_tokenizer_encode(t, "effusions 12,5", 14, &tokens, &err), err);
+    for (size_t i = 1; i + 1 < tokens.n; i++) { // a word begins where U+2581 does
+        size_t length = 0;
+        const char *piece = bv_tokenizer_token(t, tokens.ids[i], &length);
+        bool begins = length >= 3 && memcmp(piece, "\xe2\x96\x81", 3) == 0;
+        assert_int_equal(tokens.continues[i], i > 1 && !begins);
+    }
+    assert_ok(bv_tokenizer_encode_pair(t, "no change", 9, "the lungs", 9, &tokens, &err), err);
+    assert_true(tokens.n <= 8);
+    assert_int_equal(tokens.types[0], 0);
+    assert_int_equal(tokens.types[tokens.n - 1], 1);
+    bv_tokens_free(&tokens);
+    bv_tokenizer_destroy(&t);
+    free(model);
+}
+
+static const char plain[] = "{\"kind\":\"sentencepiece\"}";
+
+// Damage anywhere is an error or another model, never a crash; short of its end, always an error.
+static void test_damage(void **state)
+{
+    (void)state;
+    char *model = NULL;
+    size_t n = 0;
+    struct bv_tokenizer *t = NULL;
+    struct bv_tokens tokens = {0};
+    read_file("albert.model", &model, &n);
+    for (size_t i = 0; i < n; i += i < 64 ? 1 : 41) {
+        char *changed = malloc(n);
+        assert_non_null(changed);
+        (void)create(&t, plain, model, i);
+        bv_tokenizer_destroy(&t);
+        memcpy(changed, model, n);
+        changed[i] = (char)(changed[i] ^ 0x55);
+        if (create(&t, plain, changed, n) == BV_OK)
+            (void)bv_tokenizer_encode(t, "No left \xef\xac\x81ndings 4,2", 21, &tokens, &err);
+        bv_tokenizer_destroy(&t);
+        free(changed);
+    }
+    bv_tokens_free(&tokens);
+    free(model);
+}
+
+// A model as bytes: pieces [CLS], [SEP], <unk>, then a trailer of the test.
+#define PIECES "\x0a\x09\x0a\x05[CLS]\x18\x03\x0a\x09\x0a\x05[SEP]\x18\x03"
+#define UNKNOWN "\x0a\x09\x0a\x05<unk>\x18\x02"
+
+static void assert_refused(const char *bytes, size_t n, enum bv_status status, const char *says)
+{
+    struct bv_tokenizer *t = NULL;
+    assert_int_equal(create(&t, plain, bytes, n), status);
+    if (!strstr(err.text, says))
+        fail_msg("\"%s\" does not say \"%s\"", err.text, says);
+}
+#define REFUSED(bytes, status, says) assert_refused(bytes, sizeof(bytes) - 1, status, says)
+
+static void test_refused(void **state)
+{
+    (void)state;
+    struct bv_tokenizer *t = NULL;
+    static const char good[] = PIECES UNKNOWN "\x0a\x08\x0a\x01"
+                                              "a\x15\0\0\x80\xbf";
+    assert_ok(create(&t, plain, good, sizeof good - 1), err);
+    bv_tokenizer_destroy(&t);
+    REFUSED("", BV_ERR_FORMAT, "no SentencePiece model");
+    REFUSED("[UNK]\n[CLS]\n", BV_ERR_FORMAT, "no SentencePiece model");
+    REFUSED(PIECES, BV_ERR_FORMAT, "0 unknown pieces");
+    REFUSED(PIECES UNKNOWN UNKNOWN, BV_ERR_FORMAT, "2 unknown pieces");
+    REFUSED(PIECES UNKNOWN "\x12\x02\x18\x02", BV_ERR_UNSUPPORTED, "kind bpe");
+    REFUSED(PIECES UNKNOWN "\x12\x03\x98\x02\x01", BV_ERR_FORMAT, "no piece for the byte 0");
+    REFUSED(PIECES UNKNOWN "\x0a\x03\x0a\x01"
+                           "a"
+                           "\x0a\x03\x0a\x01"
+                           "a",
+            BV_ERR_FORMAT, "are equal");
+    REFUSED(PIECES UNKNOWN "\x0a\x02\x0a\x00", BV_ERR_FORMAT, "has 0 bytes");
+    REFUSED(PIECES UNKNOWN "\x0a\x03\x0a\x01\xff", BV_ERR_FORMAT, "not valid UTF-8");
+    REFUSED(PIECES UNKNOWN "\x0a\x08\x0a\x01"
+                           "a\x15\0\0\xc0\x7f",
+            BV_ERR_FORMAT, "is no number");
+    REFUSED(PIECES UNKNOWN "\x0a\x05\x0a\x01"
+                           "a\x18\x09",
+            BV_ERR_FORMAT, "unknown type");
+    REFUSED(PIECES UNKNOWN "\x1a\x04\x12\x02\x01\x00", BV_ERR_FORMAT, "damaged normalisation");
+    REFUSED(PIECES UNKNOWN "\x1a\x0b\x12\x09\x04\0\0\0\0\0\0\0x", BV_ERR_FORMAT, "does not end");
+    REFUSED("\x0a\xff\xff\xff\xff\x0f", BV_ERR_FORMAT, "no SentencePiece model");
+    REFUSED("#biovl-spiece\n###=", BV_ERR_FORMAT, "base64");
+    REFUSED(UNKNOWN, BV_ERR_FORMAT, "[CLS] is missing");
+    assert_int_equal(create(&t, "{\"kind\":\"wordpiece\",\"clean\":\"albert\"}", "", 0),
+                     BV_ERR_ARG);
+}
+
+static void test_base64(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}};
+    char text[16], *bytes = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) { // RFC 4648, section 10
+        size_t size = strlen(pairs[i][0]);
+        bv_base64_encode(pairs[i][0], size, text);
+        assert_string_equal(text, pairs[i][1]);
+        assert_ok(bv_base64_decode(text, strlen(text), &bytes, &n, &err), err);
+        assert_int_equal(n, size);
+        assert_memory_equal(bytes, pairs[i][0], n);
+        free(bytes);
+    }
+    assert_int_equal(bv_base64_decode("Zg=", 3, &bytes, &n, &err), BV_ERR_FORMAT);
+    assert_int_equal(bv_base64_decode("Zg=a", 4, &bytes, &n, &err), BV_ERR_FORMAT);
+    assert_int_equal(bv_base64_decode("====", 4, &bytes, &n, &err), BV_ERR_FORMAT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ids),    cmocka_unit_test(test_words_and_pairs),
+        cmocka_unit_test(test_damage), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_base64),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
