@@ -5,9 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 biovl=${1:-build/release/bin/biovl}
 demo=$("$biovl" classify assets/sample/cxr.dcm --labels assets/labels/chest.txt 2>&1)
-awk -v demo="$demo" -v example="$(cat examples/classify.c)" '
-    /^\$ biovl classify assets\/sample/ { print; print demo; skipping = 1; next }
-    /^```c$/ { print; print example; skipping = 1; next }
+demo=$demo example=$(cat examples/classify.c) awk '
+    /^\$ biovl classify assets\/sample/ { print; print ENVIRON["demo"]; skipping = 1; next }
+    /^```c$/ { print; print ENVIRON["example"]; skipping = 1; next }
     /^```$/ { skipping = 0 }
     !skipping { print }' README.md >README.md.new
 mv README.md.new README.md

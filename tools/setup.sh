@@ -61,7 +61,7 @@ test)
     ;;
 format)
     install_packages git clang-format
-    git ls-files '*.c' '*.h' '*.cc' | xargs clang-format --dry-run -Werror
+    git ls-files '*.c' '*.h' '*.cc' '*.hh' | xargs clang-format --dry-run -Werror
     ;;
 check)
     install_packages "${build_packages[@]}" "${test_packages[@]}" "${check_packages[@]}"

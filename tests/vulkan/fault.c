@@ -167,8 +167,8 @@ static void test_device_lost(void **state)
     assert_int_equal(messages, 0);
 }
 
-// The work does end before "never" is said: a software driver's threads that still ran it would race
-// with the end of the process.
+// The work does end before "never" is said: a software driver's threads that still ran it would
+// race with the end of the process.
 static VKAPI_ATTR VkResult VKAPI_CALL never(VkDevice device, uint32_t n, const VkFence *fences,
                                             VkBool32 all, uint64_t timeout)
 {
