@@ -34,27 +34,27 @@ static void must(enum bv_status status, const struct bv_error *err)
 // The parts of a scorer, to be run alone.
 struct parts {
     struct bv_scorer whole;
-    struct bv_pixels sample; // a preprocessed image
+    struct bv_prepared sample; // of the data
     size_t n;
     double scoring; // seconds inside the encoder
 };
 
-static enum bv_status prepare_copy(void *arg, const char *path, struct bv_pixels *pixels,
+static enum bv_status prepare_copy(void *arg, const char *path, struct bv_prepared *image,
                                    struct bv_error *err)
 {
     const struct parts *parts = arg;
-    const struct bv_pixels *s = &parts->sample;
+    const struct bv_pixels *s = &parts->sample.pixels;
     (void)path;
-    BV_TRY(bv_pixels_create(pixels, s->width, s->height, s->channels, s->sample, err));
-    memcpy(pixels->data, s->data, bv_pixels_samples(s) * sizeof(float));
+    BV_TRY(bv_pixels_create(&image->pixels, s->width, s->height, s->channels, s->sample, err));
+    memcpy(image->pixels.data, s->data, bv_pixels_samples(s) * sizeof(float));
     return BV_OK;
 }
 
-static enum bv_status prepare_whole(void *arg, const char *path, struct bv_pixels *pixels,
+static enum bv_status prepare_whole(void *arg, const char *path, struct bv_prepared *image,
                                     struct bv_error *err)
 {
     const struct parts *parts = arg;
-    return parts->whole.prepare(parts->whole.arg, path, pixels, err);
+    return parts->whole.prepare(parts->whole.arg, path, image, err);
 }
 
 static enum bv_status score_nothing(void *arg, const struct bv_pixels *const *images, size_t n,
@@ -150,7 +150,7 @@ static void run(struct parts *parts, const struct bv_labelled_options *data, int
                both / (decode < infer ? decode : infer), parts->scoring * both / (double)parts->n);
         (void)fflush(stdout);
     }
-    bv_pixels_free(&parts->sample);
+    bv_pixels_free(&parts->sample.pixels);
 }
 
 int main(int argc, char **argv)

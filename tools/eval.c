@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "command.h"
+#include "meter.h"
 
 struct eval {
     struct model_options model;
@@ -17,40 +16,6 @@ struct eval {
     int batch, workers, bootstrap;
     bool resume, same_data, no_bootstrap, quiet, match;
 };
-
-// ---- Progress: images done, rate and remaining time, on a terminal only ----
-
-struct meter {
-    struct timespec began;
-    bool shown;
-};
-
-static double seconds_since(const struct timespec *began)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - began->tv_sec) + 1e-9 * (double)(now.tv_nsec - began->tv_nsec);
-}
-
-static void show(void *arg, const struct bv_eval_counts *counts)
-{
-    struct meter *meter = arg;
-    double elapsed = seconds_since(&meter->began);
-    double rate = elapsed > 0 ? (double)(counts->done - counts->resumed) / elapsed : 0;
-    double left = rate > 0 ? (double)(counts->rows - counts->done) / rate : 0;
-    (void)fprintf(stderr, "\r\033[K%llu of %llu images, %llu failed, %.1f/s, %02d:%02d:%02d left",
-                  (unsigned long long)counts->done, (unsigned long long)counts->rows,
-                  (unsigned long long)counts->failed, rate, (int)(left / 3600),
-                  (int)(left / 60) % 60, (int)left % 60);
-    meter->shown = true;
-}
-
-static void clear(struct meter *meter)
-{
-    if (meter->shown)
-        (void)fputs("\r\033[K", stderr);
-    meter->shown = false;
-}
 
 // ---- Arguments ----
 
@@ -109,16 +74,6 @@ static bool check_options(struct eval *e)
 
 // ---- Running ----
 
-static int report_counts(const struct bv_eval_counts *c, const char *folder)
-{
-    if (c->failed)
-        (void)fprintf(stderr, "biovl: %llu of %llu rows failed: see %s/errors.csv\n",
-                      (unsigned long long)c->failed, (unsigned long long)c->done, folder);
-    if (!c->failed)
-        return EXIT_OK;
-    return c->failed < c->done ? EXIT_SOME_FAILED : EXIT_INPUT;
-}
-
 // What is open while images are scored; zero_shot is NULL with --match.
 struct job {
     struct opened opened;
@@ -131,21 +86,18 @@ static enum bv_status run_and_finish(const struct eval *e, struct job *job,
                                      const struct bv_eval_options *options,
                                      struct bv_eval_counts *counts)
 {
-    struct meter meter = {.shown = false};
+    struct meter meter;
     struct bv_eval_options own = *options;
     enum bv_status status = BV_OK;
     const char *fallback = bv_engine_fallback(job->opened.engine);
-    (void)clock_gettime(CLOCK_MONOTONIC, &meter.began);
-    if (isatty(STDERR_FILENO)) {
-        own.progress = show;
-        own.progress_arg = &meter;
-    }
+    own.progress = begin_meter(&meter);
+    own.progress_arg = &meter;
     if (job->zero_shot)
         status = bv_eval_run(job->zero_shot, &own, counts);
     else
         status = bv_eval_run_match(job->opened.engine, job->labels, job->labels_size, e->labels,
                                    job->templates, &own, counts);
-    clear(&meter);
+    clear_meter(&meter);
     if (!fallback && bv_engine_fallback(job->opened.engine))
         (void)fprintf(stderr,
                       "biovl: warning: some images were scored on the CPU, which the results do "
@@ -188,7 +140,7 @@ static int evaluate(struct eval *e, struct job *job)
     if (e->options.n_shards > 1 && !e->quiet)
         (void)fprintf(stderr, "biovl: shard done; when all are: biovl eval merge %s\n",
                       e->options.folder);
-    return report_counts(&counts, e->options.folder);
+    return report_failed_rows(&counts, e->options.folder);
 }
 
 // EXIT_OK, or the code after the reason was printed.
@@ -238,7 +190,7 @@ static int merge(const struct eval *e)
     if (status != BV_OK)
         return (int)exit_code_of(status);
     status = bv_eval_finish(context, &e->options, &counts);
-    int code = status == BV_OK ? report_counts(&counts, e->options.folder)
+    int code = status == BV_OK ? report_failed_rows(&counts, e->options.folder)
                                : (int)report_failure(context, status);
     bv_context_close(&context);
     return code;

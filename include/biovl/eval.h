@@ -97,8 +97,41 @@ BV_API enum bv_status bv_eval_retrieval(struct bv_engine *engine,
 BV_API enum bv_status bv_eval_grounding(struct bv_context *context, const char *data,
                                         const char *root, char **json);
 
-// Answers to questions: columns prediction, answer, type (closed or open).
-BV_API enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, char **json);
+// Answers to questions: columns prediction, answer, type (closed or open). by: a column whose
+// values are also reported apart, or NULL.
+BV_API enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, const char *by,
+                                  char **json);
+
+// Whether a CSV file has a column: with "prediction" or "map", the two calls above take it, without
+// the two calls below do.
+BV_API enum bv_status bv_eval_has_column(struct bv_context *context, const char *data,
+                                         const char *column, int *has);
+
+// The same tasks with a model. Writes predictions.csv, errors.csv and metrics.json, which *json
+// also holds, to folder; a row that fails is counted, is in errors.csv and in no metric.
+struct bv_eval_task_options {
+    const char *data, *folder;
+    const char *root, *path_column; // as in bv_eval_options
+    const char *by;                 // bv_eval_ask: a column whose values are also reported apart
+    const char *const *answers;     // bv_eval_ask: the answer vocabulary, n_answers of them in the
+    size_t n_answers;               // order of the model's head; 0: as the model names them
+    int smooth; // bv_eval_ground: maps become as large as images bilinearly, not by nearest cell
+    void (*progress)(void *arg, const struct bv_eval_counts *counts); // may be NULL
+    void *progress_arg;
+};
+
+// Asks a fusion model: columns question, answer, type, and the image's path. BV_ERR_MODEL when it
+// does not answer questions about images.
+BV_API enum bv_status bv_eval_ask(struct bv_engine *engine,
+                                  const struct bv_eval_task_options *options,
+                                  struct bv_eval_counts *counts, char **json);
+
+// A dual encoder's similarity maps: columns text, x, y, w, h (image pixels), category, and the
+// image's path. All boxes of one image, text and category are one region. BV_ERR_MODEL when the
+// model has no such map.
+BV_API enum bv_status bv_eval_ground(struct bv_engine *engine,
+                                     const struct bv_eval_task_options *options,
+                                     struct bv_eval_counts *counts, char **json);
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,13 @@
 // The public calls of the evaluation tasks beside classification.
 #include "api/context.h"
 #include "biovl/eval.h"
+#include "eval/grounding_run.h"
 #include "eval/grounding_table.h"
 #include "eval/model_scorer.h"
 #include "eval/retrieval_table.h"
+#include "eval/vqa_run.h"
 #include "eval/vqa_table.h"
+#include "table/csv.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 4096, MAX_WORKERS = 256 };
 
@@ -14,6 +17,16 @@ static enum bv_status encode_texts(void *arg, const char *const *texts, size_t n
     struct bv_engine *engine = arg;
     (void)err; // the context's own
     return bv_engine_embed_texts(engine, texts, n, BV_EMBED_NORMALIZED, out, NULL);
+}
+
+// What the results say of the model.
+static json_t *describe(const struct bv_engine *engine)
+{
+    const struct bv_model *m = bv_session_model(engine->session);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*}", "name", m->name, "sha256", m->digest,
+                     "preset", bv_recipe_intensity(m->recipe), "device", bv_engine_device(engine),
+                     "precision", bv_engine_precision(engine), "version", BIOVL_VERSION, "fallback",
+                     bv_engine_fallback(engine));
 }
 
 enum bv_status bv_eval_retrieval(struct bv_engine *engine,
@@ -42,10 +55,7 @@ enum bv_status bv_eval_retrieval(struct bv_engine *engine,
     enum bv_status status = bv_retrieval_table(&options, &images, &texts, &result, err);
     bv_model_scorer_free(&scorer);
     BV_TRY(status);
-    (void)json_object_set_new(result, "model",
-                              json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", m->name, "sha256",
-                                        m->digest, "device", bv_engine_device(engine), "precision",
-                                        bv_engine_precision(engine), "version", BIOVL_VERSION));
+    (void)json_object_set_new(result, "model", describe(engine));
     return bv_json_text(result, json, err);
 }
 
@@ -58,10 +68,89 @@ enum bv_status bv_eval_grounding(struct bv_context *context, const char *data, c
     return bv_json_text(result, json, err);
 }
 
-enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, char **json)
+enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, const char *by,
+                           char **json)
 {
     struct bv_error *err = bv_begin(context);
     json_t *result = NULL;
-    BV_TRY(bv_vqa_table(data, &result, err));
+    BV_TRY(bv_vqa_table(data, by, &result, err));
     return bv_json_text(result, json, err);
+}
+
+enum bv_status bv_eval_has_column(struct bv_context *context, const char *data, const char *column,
+                                  int *has)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_csv_reader *csv = NULL;
+    int found = -1;
+    BV_TRY(bv_csv_open(&csv, data, ',', err));
+    enum bv_status status = bv_csv_find(csv, column, &found, err);
+    bv_csv_close(&csv);
+    BV_TRY(status);
+    *has = found >= 0;
+    return BV_OK;
+}
+
+static void forward(void *arg, const struct bv_evaluation_counts *c)
+{
+    const struct bv_eval_task_options *o = arg;
+    struct bv_eval_counts own = {c->rows, c->done, c->failed, c->resumed};
+    o->progress(o->progress_arg, &own);
+}
+
+static enum bv_status read_options(const struct bv_eval_task_options *o,
+                                   const struct bv_engine *engine, struct bv_task_options *task,
+                                   struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(engine->session);
+    if (!o->data || !o->folder)
+        return bv_fail(err, BV_ERR_ARG, "an evaluation needs data and a folder");
+    if (!bv_model_has_image(m) || !m->recipe)
+        return bv_fail(err, BV_ERR_MODEL, "model \"%s\" reads no images", m->name);
+    *task = (struct bv_task_options){
+        .data = {.path = o->data, .root = o->root, .path_column = o->path_column, .repeats = true},
+        .folder = o->folder,
+        .progress = o->progress ? forward : NULL,
+        .progress_arg = (void *)(uintptr_t)o,
+        .model = describe(engine)};
+    return task->model ? BV_OK : bv_fail_nomem(err, "an evaluation");
+}
+
+// Hands out what a run made.
+static enum bv_status deliver(enum bv_status status, const struct bv_evaluation_counts *made,
+                              json_t *result, struct bv_eval_counts *counts, char **json,
+                              struct bv_error *err)
+{
+    BV_TRY(status);
+    BV_TRY(bv_json_text(result, json, err));
+    *counts = (struct bv_eval_counts){made->rows, made->done, made->failed, made->resumed};
+    return BV_OK;
+}
+
+enum bv_status bv_eval_ask(struct bv_engine *engine, const struct bv_eval_task_options *o,
+                           struct bv_eval_counts *counts, char **json)
+{
+    struct bv_error *err = bv_begin(engine->context);
+    struct bv_vqa_options vqa = {.by = o->by, .answers = o->answers, .n_answers = o->n_answers};
+    struct bv_evaluation_counts made = {0};
+    json_t *result = NULL;
+    BV_TRY(read_options(o, engine, &vqa.task, err));
+    enum bv_status status = bv_vqa_run(&vqa, engine->session, &made, &result, err);
+    json_decref((json_t *)(uintptr_t)vqa.task.model);
+    return deliver(status, &made, result, counts, json, err);
+}
+
+enum bv_status bv_eval_ground(struct bv_engine *engine, const struct bv_eval_task_options *o,
+                              struct bv_eval_counts *counts, char **json)
+{
+    struct bv_error *err = bv_begin(engine->context);
+    struct bv_grounding_options grounding = {.smooth = o->smooth != 0};
+    struct bv_evaluation_counts made = {0};
+    json_t *result = NULL;
+    const struct bv_text_encoder texts = {engine, encode_texts};
+    BV_TRY(read_options(o, engine, &grounding.task, err));
+    enum bv_status status =
+        bv_grounding_run(&grounding, engine->session, &texts, &made, &result, err);
+    json_decref((json_t *)(uintptr_t)grounding.task.model);
+    return deliver(status, &made, result, counts, json, err);
 }

@@ -1,10 +1,8 @@
 #include "eval/evaluation.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
+#include "eval/folder.h"
 #include "eval/score_table.h"
 #include "eval/setup.h"
 
@@ -85,26 +83,6 @@ static enum bv_status run_pipeline(struct running *running, const struct bv_scor
     return status;
 }
 
-// Makes a folder and those above it.
-static enum bv_status make_folder(const char *folder, struct bv_error *err)
-{
-    struct stat st;
-    char path[4096];
-    size_t n = strlen(folder);
-    if (!n || n >= sizeof path)
-        return bv_fail(err, BV_ERR_ARG, "%.200s: not a folder's name", folder);
-    for (size_t i = 1; i <= n; i++) {
-        if (folder[i] != '/' && i < n)
-            continue;
-        memcpy(path, folder, i);
-        path[i] = 0;
-        if (mkdir(path, 0777) != 0 && (errno != EEXIST || stat(path, &st) != 0))
-            return bv_fail(err, BV_ERR_IO, "%s: cannot make this folder: %s", path,
-                           strerror(errno));
-    }
-    return BV_OK;
-}
-
 static enum bv_status make_setup(const struct bv_evaluation_run *run, json_t **setup,
                                  uint64_t *n_rows, struct bv_error *err)
 {
@@ -129,7 +107,7 @@ enum bv_status bv_evaluation_run(const struct bv_evaluation_run *run,
     struct running running = {.run = run};
     json_t *setup = NULL;
     uint64_t n_rows = 0;
-    BV_TRY(make_folder(run->folder, err));
+    BV_TRY(bv_folder_make(run->folder, err));
     BV_TRY(make_setup(run, &setup, &n_rows, err));
     running.counts.rows = n_rows / run->n_shards + (run->shard < n_rows % run->n_shards);
     enum bv_status status = open_journal(&running, setup, err);

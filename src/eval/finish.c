@@ -3,17 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "eval/evaluation.h"
 #include "eval/fitted.h"
 #include "eval/results.h"
+#include "eval/row_file.h"
 #include "eval/score_table.h"
-#include "table/csv.h"
 
 // The two tables that have a line per row, written while the rows are joined.
 struct row_files {
-    struct bv_new_file predictions, errors;
-    struct bv_csv_writer predictions_csv, errors_csv;
+    struct bv_row_file predictions, errors;
     size_t n_labels;
     uint64_t n_duplicates;
 };
@@ -22,68 +20,39 @@ static enum bv_status write_row(void *arg, const struct bv_labelled_row *row,
                                 const struct bv_journal_record *record, struct bv_error *err)
 {
     struct row_files *files = arg;
+    struct bv_csv_writer *predictions = &files->predictions.csv;
     (void)err; // a write that fails is found when the file is committed
-    bv_csv_put(&files->predictions_csv, row->path);
+    bv_csv_put(predictions, row->path);
     for (size_t l = 0; l < files->n_labels; l++) {
         if (record->reason)
-            bv_csv_put(&files->predictions_csv, "NA");
+            bv_csv_put(predictions, "NA");
         else
-            bv_csv_put_number(&files->predictions_csv, record->scores[l]);
+            bv_csv_put_number(predictions, record->scores[l]);
     }
-    bv_csv_end(&files->predictions_csv);
+    bv_csv_end(predictions);
     if (record->reason) {
-        bv_csv_put_integer(&files->errors_csv, (int64_t)row->line);
-        bv_csv_put(&files->errors_csv, row->path);
-        bv_csv_put(&files->errors_csv, record->reason);
-        bv_csv_put(&files->errors_csv, record->message);
-        bv_csv_end(&files->errors_csv);
+        bv_errors_put(&files->errors, row->line, row->path, record->reason, record->message);
         files->n_duplicates += strcmp(record->reason, "duplicate_row") == 0;
     }
     return BV_OK;
 }
 
-static enum bv_status create(struct bv_new_file *file, const char *folder, const char *name,
-                             struct bv_error *err)
-{
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return bv_fail(err, BV_ERR_ARG, "%s: the path is too long", folder);
-    return bv_new_file_create(file, path, err);
-}
-
 static enum bv_status open_row_files(struct row_files *files, const char *folder,
-                                     const json_t *setup, struct bv_error *err)
+                                     const char *const *labels, size_t n_labels,
+                                     struct bv_error *err)
 {
-    const json_t *labels = json_object_get(setup, "labels");
-    BV_TRY(create(&files->predictions, folder, "predictions.csv", err));
-    BV_TRY(create(&files->errors, folder, "errors.csv", err));
-    files->predictions_csv =
-        (struct bv_csv_writer){.stream = files->predictions.stream, .separator = ','};
-    files->errors_csv = (struct bv_csv_writer){.stream = files->errors.stream, .separator = ','};
-    files->n_labels = json_array_size(labels);
-    bv_csv_put(&files->predictions_csv, "path");
-    for (size_t l = 0; l < files->n_labels; l++)
-        bv_csv_put(&files->predictions_csv, json_string_value(json_array_get(labels, l)));
-    bv_csv_end(&files->predictions_csv);
-    static const char *const columns[] = {"line", "path", "reason", "message"};
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        bv_csv_put(&files->errors_csv, columns[i]);
-    bv_csv_end(&files->errors_csv);
-    return BV_OK;
-}
-
-static enum bv_status write_json(const char *folder, const char *name, const json_t *value,
-                                 struct bv_error *err)
-{
-    struct bv_new_file file = {0};
-    BV_TRY(create(&file, folder, name, err));
-    if (json_dumpf(value, file.stream, JSON_INDENT(1) | JSON_PRESERVE_ORDER) != 0) {
-        bv_new_file_discard(&file);
-        return bv_fail(err, BV_ERR_IO, "%s/%s: cannot write", folder, name);
-    }
-    (void)putc('\n', file.stream);
-    return bv_new_file_commit(&file, err);
+    const char **columns = calloc(n_labels + 1, sizeof *columns);
+    if (!columns)
+        return bv_fail_nomem(err, "the columns");
+    columns[0] = "path";
+    for (size_t l = 0; l < n_labels; l++)
+        columns[l + 1] = labels[l];
+    files->n_labels = n_labels;
+    enum bv_status status = bv_row_file_create(&files->predictions, folder, "predictions.csv",
+                                               columns, n_labels + 1, err);
+    free(columns);
+    BV_TRY(status);
+    return bv_errors_create(&files->errors, folder, err);
 }
 
 static enum bv_status write_results(const struct bv_results *results, const char *folder,
@@ -92,18 +61,18 @@ static enum bv_status write_results(const struct bv_results *results, const char
     json_t *metrics = NULL, *thresholds = NULL;
     struct bv_new_file csv = {0}, html = {0};
     BV_TRY(bv_results_json(results, &metrics, err));
-    enum bv_status status = write_json(folder, "metrics.json", metrics, err);
+    enum bv_status status = bv_folder_write_json(folder, "metrics.json", metrics, err);
     json_decref(metrics);
     BV_TRY(status);
     BV_TRY(bv_thresholds_json(&thresholds, results->setup, rule, results->levels, results->n_levels,
                               err));
-    status = write_json(folder, "thresholds.json", thresholds, err);
+    status = bv_folder_write_json(folder, "thresholds.json", thresholds, err);
     json_decref(thresholds);
     BV_TRY(status);
-    BV_TRY(create(&csv, folder, "metrics.csv", err));
+    BV_TRY(bv_folder_create(&csv, folder, "metrics.csv", err));
     bv_results_csv(results, csv.stream);
     BV_TRY(bv_new_file_commit(&csv, err));
-    BV_TRY(create(&html, folder, "report.html", err));
+    BV_TRY(bv_folder_create(&html, folder, "report.html", err));
     status = bv_results_html(results, html.stream, err);
     if (status == BV_OK)
         status = bv_new_file_commit(&html, err);
@@ -216,11 +185,11 @@ static enum bv_status finish_work(struct work *w, struct row_files *files, struc
     BV_TRY(bv_folder_setup(f->folder, &w->setup, err));
     BV_TRY(load_fitted(w, err));
     BV_TRY(name_labels(w, err));
-    BV_TRY(open_row_files(files, f->folder, w->setup, err));
+    BV_TRY(open_row_files(files, f->folder, w->labels, w->n_labels, err));
     BV_TRY(
         bv_score_table_join(&w->table, f->folder, w->setup, f->data_path, write_row, files, err));
-    BV_TRY(bv_new_file_commit(&files->predictions, err));
-    BV_TRY(bv_new_file_commit(&files->errors, err));
+    BV_TRY(bv_row_file_commit(&files->predictions, err));
+    BV_TRY(bv_row_file_commit(&files->errors, err));
     return evaluate(w, files->n_duplicates, err);
 }
 
@@ -246,8 +215,8 @@ enum bv_status bv_evaluation_finish(const struct bv_evaluation_finish *finish,
     struct work work = {.finish = finish};
     struct row_files files = {0};
     enum bv_status status = finish_work(&work, &files, err);
-    bv_new_file_discard(&files.predictions);
-    bv_new_file_discard(&files.errors);
+    bv_row_file_discard(&files.predictions);
+    bv_row_file_discard(&files.errors);
     if (status == BV_OK)
         *counts = (struct bv_evaluation_counts){.rows = work.table.n_rows + work.table.n_failed,
                                                 .done = work.table.n_rows + work.table.n_failed,

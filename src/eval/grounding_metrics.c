@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "table/number.h"
+
 static const double thresholds[5] = {0.1, 0.2, 0.3, 0.4, 0.5};
 
 static bool is_inside(const struct bv_box *boxes, size_t n, size_t row, size_t column)
@@ -12,6 +14,16 @@ static bool is_inside(const struct bv_box *boxes, size_t n, size_t row, size_t c
             y < boxes[i].y + boxes[i].height)
             return true;
     return false;
+}
+
+int bv_box_parse(char *const *fields, const int columns[4], struct bv_box *box)
+{
+    double values[4];
+    for (int i = 0; i < 4; i++)
+        if (!bv_number_parse(fields[columns[i]], &values[i]) || (i > 1 && values[i] <= 0))
+            return columns[i];
+    *box = (struct bv_box){values[0], values[1], values[2], values[3]};
+    return -1;
 }
 
 struct moments {

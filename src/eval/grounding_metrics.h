@@ -15,6 +15,10 @@ struct bv_box {
     double x, y, width, height;
 };
 
+// Reads a box from the fields of a row, at the columns of x, y, width and height. The column that
+// holds no number, or a width or height that is not positive; -1 when all is well.
+int bv_box_parse(char *const *fields, const int columns[4], struct bv_box *box);
+
 struct bv_grounding {
     // (mean inside - mean outside) / sqrt(variance inside + variance outside), population
     // variances; the union of the boxes is the inside. Papers publish either form.

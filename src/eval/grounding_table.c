@@ -5,19 +5,11 @@
 #include <string.h>
 
 #include "checkpoint/npy.h"
-#include "eval/grounding_metrics.h"
+#include "eval/grounding_sums.h"
 #include "eval/result_number.h"
 #include "table/csv.h"
-#include "table/number.h"
 
-enum { MAX_BOXES = 256, MAX_CATEGORIES = 256, MAX_SIDE = 65536 };
-
-// Sums over maps.
-struct sums {
-    char name[128];
-    size_t n, n_cnr;
-    double cnr_signed, cnr_absolute, mean_iou, hits;
-};
+enum { MAX_BOXES = 256, MAX_SIDE = 65536 };
 
 struct table {
     const char *path, *root;
@@ -27,8 +19,7 @@ struct table {
     char map_name[1024], category_name[128];
     struct bv_box boxes[MAX_BOXES];
     size_t n_boxes;
-    struct sums all, categories[MAX_CATEGORIES];
-    size_t n_categories;
+    struct bv_grounding_sums sums;
     json_t *maps;
 };
 
@@ -79,40 +70,12 @@ static enum bv_status load_map(const struct table *t, float **map, size_t *H, si
     return status;
 }
 
-static void add(struct sums *sums, const struct bv_grounding *g)
-{
-    sums->n++;
-    sums->mean_iou += g->mean_iou;
-    sums->hits += g->hit;
-    if (isnan(g->cnr_signed))
-        return;
-    sums->n_cnr++;
-    sums->cnr_signed += g->cnr_signed;
-    sums->cnr_absolute += g->cnr_absolute;
-}
-
-static enum bv_status category_of(struct table *t, struct sums **sums, struct bv_error *err)
-{
-    for (size_t i = 0; i < t->n_categories; i++) {
-        if (strcmp(t->categories[i].name, t->category_name) == 0) {
-            *sums = &t->categories[i];
-            return BV_OK;
-        }
-    }
-    if (t->n_categories == MAX_CATEGORIES)
-        return bv_fail(err, BV_ERR_LIMIT, "%s: more than %d categories", t->path, MAX_CATEGORIES);
-    *sums = &t->categories[t->n_categories++];
-    (void)snprintf((*sums)->name, sizeof(*sums)->name, "%s", t->category_name);
-    return BV_OK;
-}
-
 // Evaluates the map whose boxes are complete.
 static enum bv_status finish_map(struct table *t, struct bv_error *err)
 {
     float *map = NULL;
     size_t H = 0, W = 0;
     struct bv_grounding g = {0};
-    struct sums *category = NULL;
     if (!t->n_boxes)
         return BV_OK;
     BV_TRY(load_map(t, &map, &H, &W, err));
@@ -120,11 +83,9 @@ static enum bv_status finish_map(struct table *t, struct bv_error *err)
     free(map);
     if (status != BV_OK)
         return bv_fail_prefix(err, "%s", t->map_name);
-    add(&t->all, &g);
-    if (t->category >= 0) {
-        BV_TRY(category_of(t, &category, err));
-        add(category, &g);
-    }
+    if (bv_grounding_sums_add(&t->sums, &g, t->category >= 0 ? t->category_name : NULL, err) !=
+        BV_OK)
+        return bv_fail_prefix(err, "%s", t->path);
     (void)json_array_append_new(t->maps, json_pack("{s:s, s:o, s:o, s:o, s:b}", "map", t->map_name,
                                                    "cnr_signed", bv_result_number(g.cnr_signed),
                                                    "cnr_absolute", bv_result_number(g.cnr_absolute),
@@ -136,15 +97,15 @@ static enum bv_status finish_map(struct table *t, struct bv_error *err)
 
 static enum bv_status read_box(struct table *t, const struct bv_csv_row *row, struct bv_error *err)
 {
-    double values[4];
-    for (int i = 0; i < 4; i++)
-        if (!bv_number_parse(row->fields[t->box[i]], &values[i]) || (i > 1 && values[i] <= 0))
-            return bv_fail(err, BV_ERR_FORMAT, "%s: line %llu: \"%.40s\" is no coordinate", t->path,
-                           (unsigned long long)row->line, row->fields[t->box[i]]);
+    struct bv_box box;
+    int bad = bv_box_parse(row->fields, t->box, &box);
+    if (bad >= 0)
+        return bv_fail(err, BV_ERR_FORMAT, "%s: line %llu: \"%.40s\" is no coordinate", t->path,
+                       (unsigned long long)row->line, row->fields[bad]);
     if (t->n_boxes == MAX_BOXES)
         return bv_fail(err, BV_ERR_LIMIT, "%s: line %llu: more than %d boxes of one map", t->path,
                        (unsigned long long)row->line, MAX_BOXES);
-    t->boxes[t->n_boxes++] = (struct bv_box){values[0], values[1], values[2], values[3]};
+    t->boxes[t->n_boxes++] = box;
     return BV_OK;
 }
 
@@ -174,16 +135,6 @@ static enum bv_status read_rows(struct table *t, struct bv_error *err)
     }
 }
 
-static json_t *means(const struct sums *s)
-{
-    double n = s->n ? (double)s->n : NAN, n_cnr = s->n_cnr ? (double)s->n_cnr : NAN;
-    return json_pack(
-        "{s:I, s:I, s:o, s:o, s:o, s:o}", "n", (json_int_t)s->n, "n_without_cnr",
-        (json_int_t)(s->n - s->n_cnr), "cnr_signed", bv_result_number(s->cnr_signed / n_cnr),
-        "cnr_absolute", bv_result_number(s->cnr_absolute / n_cnr), "mean_iou",
-        bv_result_number(s->mean_iou / n), "pointing_accuracy", bv_result_number(s->hits / n));
-}
-
 enum bv_status bv_grounding_table(const char *path, const char *root, json_t **result,
                                   struct bv_error *err)
 {
@@ -198,15 +149,10 @@ enum bv_status bv_grounding_table(const char *path, const char *root, json_t **r
     if (status == BV_OK)
         status = read_rows(t, err);
     bv_csv_close(&t->csv);
-    json_t *made = status == BV_OK ? means(&t->all) : NULL;
-    if (made) {
-        json_t *categories = json_object();
-        for (size_t i = 0; i < t->n_categories; i++)
-            (void)json_object_set_new(categories, t->categories[i].name, means(&t->categories[i]));
-        (void)json_object_set_new(made, "categories", categories);
-        (void)json_object_set(made, "maps", t->maps);
-        *result = made;
-    }
+    if (status == BV_OK)
+        status = bv_grounding_sums_json(&t->sums, result, err);
+    if (status == BV_OK)
+        (void)json_object_set(*result, "maps", t->maps);
     json_decref(t->maps);
     free(t);
     return status;

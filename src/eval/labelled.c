@@ -280,6 +280,7 @@ static enum bv_status read_row(struct bv_labelled *d, const struct bv_csv_row *r
         refuse(d, "missing_fields");
         return BV_OK;
     }
+    d->row.fields = row->fields;
     d->row.patient = field_or_null(row, d->patient);
     d->row.study = field_or_null(row, d->study);
     d->row.stratum = field_or_null(row, d->stratum);
@@ -313,6 +314,39 @@ enum bv_status bv_labelled_next(struct bv_labelled *d, const struct bv_labelled_
     if (record)
         BV_TRY(read_row(d, record, err));
     *row = record ? &d->row : NULL;
+    return BV_OK;
+}
+
+enum bv_status bv_labelled_count(const struct bv_labelled_options *options, uint64_t *n,
+                                 struct bv_error *err)
+{
+    struct bv_labelled *dataset = NULL;
+    const struct bv_labelled_row *row = NULL;
+    uint64_t counted = 0;
+    BV_TRY(bv_labelled_open(&dataset, options, err));
+    enum bv_status status = BV_OK;
+    do
+        status = bv_labelled_next(dataset, &row, err);
+    while (status == BV_OK && row && ++counted);
+    bv_labelled_close(&dataset);
+    *n = counted;
+    return status;
+}
+
+enum bv_status bv_labelled_column(const struct bv_labelled *d, const char *name, bool needed,
+                                  int *column, struct bv_error *err)
+{
+    return needed ? find_named(d, name, column, err) : bv_csv_find(d->csv, name, column, err);
+}
+
+enum bv_status bv_labelled_usual(const struct bv_labelled *d, const char *const *names, bool needed,
+                                 int *column, struct bv_error *err)
+{
+    int found = -1;
+    BV_TRY(find_usual(d, NULL, names, &found, err));
+    if (found < 0 && needed)
+        return find_named(d, names[0], column, err);
+    *column = found;
     return BV_OK;
 }
 

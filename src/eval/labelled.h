@@ -46,6 +46,7 @@ struct bv_labelled_row {
     const char *path;
     const char *patient, *study, *stratum; // NULL where there is no such column or value
     const uint8_t *truth;                  // [n_labels]
+    char *const *fields; // of all columns; NULL where their number is not that of the header
     // Why this row cannot be evaluated: a stable name and a sentence; NULL when it can.
     const char *reason; // "missing_fields", "no_path", "bad_label", "duplicate_row"
     const char *message;
@@ -62,6 +63,19 @@ void bv_labelled_close(struct bv_labelled **dataset); // accepts NULL
 // *row is NULL after the last one. A path seen before makes a row a duplicate.
 enum bv_status bv_labelled_next(struct bv_labelled *dataset, const struct bv_labelled_row **row,
                                 struct bv_error *err);
+
+// How many rows fulfil the conditions. Reading them all also finds damage before hours of work.
+enum bv_status bv_labelled_count(const struct bv_labelled_options *options, uint64_t *n,
+                                 struct bv_error *err);
+
+// The column of this name. needed: BV_ERR_ARG where there is none, else *column is -1.
+enum bv_status bv_labelled_column(const struct bv_labelled *dataset, const char *name, bool needed,
+                                  int *column, struct bv_error *err);
+
+// The first column that is there of a NULL-ended list of names (case ignored). needed: BV_ERR_ARG
+// that names the first where there is none, else *column is -1.
+enum bv_status bv_labelled_usual(const struct bv_labelled *dataset, const char *const *names,
+                                 bool needed, int *column, struct bv_error *err);
 
 // Whether the file has a column for the label (always with a list column).
 bool bv_labelled_has_label(const struct bv_labelled *dataset, size_t label);

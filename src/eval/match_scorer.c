@@ -18,11 +18,11 @@ struct bv_match_scorer {
     size_t width;                  // of the output; known with the first image
 };
 
-static enum bv_status prepare(void *arg, const char *path, struct bv_pixels *pixels,
+static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *prepared,
                               struct bv_error *err)
 {
     const struct bv_match_scorer *m = arg;
-    return bv_scorer_prepare(m->session, path, pixels, err);
+    return bv_scorer_prepare(m->session, path, prepared, err);
 }
 
 static enum bv_status find_width(struct bv_match_scorer *m, const struct bv_fusion_image *image,

@@ -4,20 +4,24 @@
 #include <string.h>
 
 enum bv_status bv_scorer_prepare(const struct bv_session *session, const char *path,
-                                 struct bv_pixels *pixels, struct bv_error *err)
+                                 struct bv_prepared *prepared, struct bv_error *err)
 {
     struct bv_image *image = NULL;
     BV_TRY(bv_image_open(path, NULL, &image, err));
-    enum bv_status status = bv_recipe_run(bv_session_model(session)->recipe, image, pixels, err);
+    const struct bv_recipe *recipe = bv_session_model(session)->recipe;
+    struct bv_prepared made = {.width = image->width, .height = image->height};
+    enum bv_status status = bv_recipe_run(recipe, image, &made.pixels, err);
+    if (status == BV_OK)
+        *prepared = made;
     bv_image_free(&image);
     return status;
 }
 
-static enum bv_status prepare(void *arg, const char *path, struct bv_pixels *pixels,
+static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *prepared,
                               struct bv_error *err)
 {
     const struct bv_model_scorer *m = arg;
-    return bv_scorer_prepare(m->session, path, pixels, err);
+    return bv_scorer_prepare(m->session, path, prepared, err);
 }
 
 static enum bv_status grow(float **buffer, size_t *room, size_t n, struct bv_error *err)

@@ -7,7 +7,7 @@
 
 // Decodes and preprocesses a file as the session's model wants it. For several threads at once.
 enum bv_status bv_scorer_prepare(const struct bv_session *session, const char *path,
-                                 struct bv_pixels *pixels, struct bv_error *err);
+                                 struct bv_prepared *prepared, struct bv_error *err);
 
 struct bv_model_scorer {
     struct bv_session *session;             // borrowed, like the rest

@@ -11,7 +11,7 @@ enum { BLOCKS = 3 };
 struct slot {
     uint64_t index;
     char *path;
-    struct bv_pixels pixels;
+    struct bv_prepared image;
     const char *reason; // NULL: pixels are there
     char message[512];
     bool scored; // in the block at hand
@@ -44,7 +44,7 @@ static void fail_slot(struct slot *slot, enum bv_status status, const char *reas
 {
     slot->reason = reason ? reason : bv_status_name(status);
     (void)snprintf(slot->message, sizeof slot->message, "%.500s", message);
-    bv_pixels_free(&slot->pixels);
+    bv_pixels_free(&slot->image.pixels);
 }
 
 // The next row of this shard that is not done yet; *row is NULL at the end.
@@ -123,7 +123,7 @@ static void *work(void *arg)
         if (!slot->reason) {
             struct bv_error err = {0};
             (void)pthread_mutex_unlock(&run->mutex);
-            enum bv_status status = scorer->prepare(scorer->arg, slot->path, &slot->pixels, &err);
+            enum bv_status status = scorer->prepare(scorer->arg, slot->path, &slot->image, &err);
             if (status != BV_OK)
                 fail_slot(slot, status, NULL, err.text);
             (void)pthread_mutex_lock(&run->mutex);
@@ -156,7 +156,7 @@ static void empty_block(struct block *block)
 {
     for (size_t i = 0; i < block->n_filled; i++) {
         free(block->slots[i].path);
-        bv_pixels_free(&block->slots[i].pixels);
+        bv_pixels_free(&block->slots[i].image.pixels);
     }
     block->n_filled = block->n_prepared = 0;
     block->closed = false;
@@ -175,10 +175,11 @@ static enum bv_status score_alike(struct run *run, struct block *block, size_t f
     size_t n = 0, L = scorer->n_labels;
     for (size_t i = first; i < block->n_filled; i++) {
         struct slot *slot = &block->slots[i];
-        if (slot->reason || slot->scored || !same_size(&slot->pixels, &block->slots[first].pixels))
+        if (slot->reason || slot->scored ||
+            !same_size(&slot->image.pixels, &block->slots[first].image.pixels))
             continue;
         slot->scored = true;
-        run->images[n] = &slot->pixels;
+        run->images[n] = &slot->image.pixels;
         run->scored[n++] = slot;
     }
     BV_TRY(scorer->score(scorer->arg, run->images, n, batch, err));

@@ -11,12 +11,18 @@
 #include "eval/labelled.h"
 #include "image/pixels.h"
 
+// A decoded and preprocessed image. Zero-initialise.
+struct bv_prepared {
+    struct bv_pixels pixels; // as the encoder reads them
+    int width, height;       // of the image
+};
+
 // How an image becomes scores. Both calls leave the sentence of a failure in err.
 struct bv_scorer {
     void *arg;
     size_t n_labels;
     // Decodes and preprocesses one file. Called by several threads at once.
-    enum bv_status (*prepare)(void *arg, const char *path, struct bv_pixels *pixels,
+    enum bv_status (*prepare)(void *arg, const char *path, struct bv_prepared *image,
                               struct bv_error *err);
     // Scores n images of one size, scores [n][n_labels]. Called by one thread. A failure ends the
     // evaluation.

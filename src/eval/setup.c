@@ -8,29 +8,13 @@
 
 static const char *const uncertain_names[] = {"ignore", "zero", "one", "policy"};
 
-static enum bv_status digest_of(const char *path, char hex[65], struct bv_error *err)
+enum bv_status bv_setup_digest(const char *path, char hex[65], struct bv_error *err)
 {
     struct bv_mapping mapping = {0};
     BV_TRY(bv_mapping_open(&mapping, path, 0, err));
     bv_sha256_hex(mapping.data, mapping.size, hex);
     bv_mapping_close(&mapping);
     return BV_OK;
-}
-
-static enum bv_status count_rows(const struct bv_labelled_options *options, uint64_t *n,
-                                 struct bv_error *err)
-{
-    struct bv_labelled *dataset = NULL;
-    const struct bv_labelled_row *row = NULL;
-    uint64_t counted = 0;
-    BV_TRY(bv_labelled_open(&dataset, options, err));
-    enum bv_status status = BV_OK;
-    do
-        status = bv_labelled_next(dataset, &row, err);
-    while (status == BV_OK && row && ++counted);
-    bv_labelled_close(&dataset);
-    *n = counted;
-    return status;
 }
 
 static json_t *strings(const char *const *items, size_t n)
@@ -47,8 +31,8 @@ enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options 
 {
     char digest[65];
     uint64_t rows = 0;
-    BV_TRY(digest_of(o->path, digest, err));
-    BV_TRY(count_rows(o, &rows, err));
+    BV_TRY(bv_setup_digest(o->path, digest, err));
+    BV_TRY(bv_labelled_count(o, &rows, err));
     json_t *made = json_pack(
         "{s:{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, s:I}",
         "data", "path", o->path, "sha256", digest, "rows", (json_int_t)rows, "root", o->root,
@@ -104,7 +88,7 @@ enum bv_status bv_setup_check_data(const json_t *setup, const char *data_path, s
     const json_t *data = json_object_get(setup, "data");
     if (!data_path)
         data_path = bv_json_string(data, "path", "");
-    BV_TRY(digest_of(data_path, digest, err));
+    BV_TRY(bv_setup_digest(data_path, digest, err));
     if (strcmp(digest, bv_json_string(data, "sha256", "")) != 0)
         return bv_fail(err, BV_ERR_ARG, "%s: not the file that was evaluated, it has changed",
                        data_path);

@@ -7,6 +7,9 @@
 #include "base/json.h"
 #include "eval/labelled.h"
 
+// The SHA-256 of a file, in hexadecimal.
+enum bv_status bv_setup_digest(const char *path, char hex[65], struct bv_error *err);
+
 // The digest of a file, and how many rows of it fulfil the conditions; reading them all also finds
 // damage before hours of work.
 enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options *options,

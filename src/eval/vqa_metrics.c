@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 static bool is_blank(char c)
 {
@@ -23,7 +24,7 @@ static size_t trim(const char **text)
     return n;
 }
 
-static bool equal(const char *a, const char *b)
+bool bv_vqa_same(const char *a, const char *b)
 {
     size_t n = trim(&a), m = trim(&b), i = 0;
     if (n != m)
@@ -33,9 +34,24 @@ static bool equal(const char *a, const char *b)
     return i == n;
 }
 
+bool bv_vqa_is_closed(const char *type, const char *answer, bool *closed)
+{
+    static const char *const names[] = {"closed", "0", "yes/no", "open", "1"};
+    if (!type) {
+        *closed = strcasecmp(answer, "yes") == 0 || strcasecmp(answer, "no") == 0;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(type, names[i]) == 0) {
+            *closed = i < 3;
+            return true;
+        }
+    return false;
+}
+
 void bv_vqa_add(struct bv_vqa *vqa, const char *predicted, const char *answer, bool closed)
 {
-    bool right = equal(predicted, answer);
+    bool right = bv_vqa_same(predicted, answer);
     *(closed ? &vqa->n_closed : &vqa->n_open) += 1;
     *(closed ? &vqa->right_closed : &vqa->right_open) += right;
 }

@@ -4,9 +4,10 @@
 
 #include "base/json.h"
 
-// Columns "prediction", "answer", and "type" (or "answer_type"): closed or open, case ignored; also
-// 0 and 1 as M3AE writes them. Without that column yes and no answers are closed. A row that cannot
-// be read is BV_ERR_FORMAT. *result: {"closed", "open", "overall", "n_closed", "n_open"}.
-enum bv_status bv_vqa_table(const char *path, json_t **result, struct bv_error *err);
+// Columns "prediction", "answer", and "type" (or "answer_type") as bv_vqa_is_closed() reads it. by:
+// a column whose values are also reported apart, or NULL. A row that cannot be read is
+// BV_ERR_FORMAT. *result as of bv_vqa_results_json().
+enum bv_status bv_vqa_table(const char *path, const char *by, json_t **result,
+                            struct bv_error *err);
 
 #endif

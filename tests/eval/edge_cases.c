@@ -1,7 +1,9 @@
 // Metrics where they are undefined, and small cases whose result is known by hand.
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "eval/bootstrap.h"
 #include "eval/calibration.h"
 #include "eval/grounding_metrics.h"
@@ -9,7 +11,7 @@
 #include "eval/reliability.h"
 #include "eval/retrieval_metrics.h"
 #include "eval/threshold.h"
-#include "eval/vqa_metrics.h"
+#include "eval/vqa_results.h"
 #include "support/check.h"
 
 // Without one of the classes nothing is a number, and nothing fails.
@@ -157,6 +159,68 @@ static void test_vqa(void **state)
     assert_true(isnan(bv_vqa_open(&(struct bv_vqa){0})));
 }
 
+static void test_question_types(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *answer;
+        bool known, closed;
+    } cases[] = {
+        {"CLOSED", "left", true, true}, {"0", "left", true, true}, {"yes/no", "no", true, true},
+        {"Open", "yes", true, false},   {"1", "yes", true, false}, {NULL, "Yes", true, true},
+        {NULL, "left", true, false},    {"", "yes", false, false}, {"2", "yes", false, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool closed = false;
+        assert_int_equal(bv_vqa_is_closed(cases[i].type, cases[i].answer, &closed), cases[i].known);
+        assert_int_equal(closed, cases[i].closed);
+    }
+}
+
+// Kinds of questions are counted apart, up to a limit.
+static void test_vqa_kinds(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_vqa_results *r = calloc(1, sizeof *r);
+    json_t *json = NULL;
+    char name[80];
+    assert_non_null(r);
+    assert_ok(bv_vqa_results_add(r, "yes", "yes", true, "size", &err), err);
+    assert_ok(bv_vqa_results_add(r, "yes", "no", true, "size", &err), err);
+    assert_ok(bv_vqa_results_add(r, "left", "left", false, "", &err), err);
+    assert_ok(bv_vqa_results_json(r, &json, &err), err);
+    const json_t *by = json_object_get(json, "by");
+    assert_int_equal(json_object_size(by), 2);
+    assert_true(bv_json_number(json_object_get(by, "size"), "closed", 0) == 0.5);
+    assert_true(bv_json_number(json_object_get(by, ""), "open", 0) == 1);
+    json_decref(json);
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    assert_int_equal(bv_vqa_results_add(r, "a", "a", true, name, &err), BV_ERR_LIMIT);
+    enum bv_status status = BV_OK;
+    for (int i = 0; status == BV_OK && i < 1000; i++) {
+        (void)snprintf(name, sizeof name, "%d", i);
+        status = bv_vqa_results_add(r, "a", "a", true, name, &err);
+    }
+    assert_int_equal(status, BV_ERR_LIMIT);
+    assert_int_equal(r->n_kinds, BV_VQA_MAX_KINDS);
+    free(r);
+}
+
+static void test_boxes(void **state)
+{
+    (void)state;
+    char *const fields[] = {"1", "2.5", "3", "-4", "x", "4"};
+    const int good[] = {0, 1, 2, 5}, negative[] = {3, 1, 2, 5}, height[] = {0, 1, 2, 3},
+              word[] = {0, 4, 2, 5};
+    struct bv_box box = {0};
+    assert_int_equal(bv_box_parse(fields, good, &box), -1);
+    assert_true(box.x == 1 && box.y == 2.5 && box.width == 3 && box.height == 4);
+    assert_int_equal(bv_box_parse(fields, negative, &box), -1); // left of the image is a place
+    assert_int_equal(bv_box_parse(fields, height, &box), 3);
+    assert_int_equal(bv_box_parse(fields, word, &box), 4);
+}
+
 static void test_grounding_arguments(void **state)
 {
     (void)state;
@@ -182,6 +246,9 @@ int main(void)
         cmocka_unit_test(test_rule_names),
         cmocka_unit_test(test_duplicate_texts),
         cmocka_unit_test(test_vqa),
+        cmocka_unit_test(test_question_types),
+        cmocka_unit_test(test_vqa_kinds),
+        cmocka_unit_test(test_boxes),
         cmocka_unit_test(test_grounding_arguments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ struct fake {
     long delay_ns;
 };
 
-static enum bv_status prepare(void *arg, const char *path, struct bv_pixels *pixels,
+static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *image,
                               struct bv_error *err)
 {
     const struct fake *fake = arg;
@@ -42,9 +42,10 @@ static enum bv_status prepare(void *arg, const char *path, struct bv_pixels *pix
     // Two sizes of images, and a time that differs from image to image.
     struct timespec pause = {.tv_nsec = (long)(mix(name, 9) * (double)fake->delay_ns)};
     (void)nanosleep(&pause, NULL);
-    BV_TRY(bv_pixels_create(pixels, mix(name, 8) < 0.2 ? 2 : 1, 1, LABELS, BV_SAMPLE_F32, err));
+    BV_TRY(bv_pixels_create(&image->pixels, mix(name, 8) < 0.2 ? 2 : 1, 1, LABELS, BV_SAMPLE_F32,
+                            err));
     for (unsigned l = 0; l < LABELS; l++)
-        ((float *)pixels->data)[l] = (float)mix(name, l);
+        ((float *)image->pixels.data)[l] = (float)mix(name, l);
     return BV_OK;
 }
 

@@ -38,12 +38,12 @@ void *__wrap_realloc(void *p, size_t size)
     return fails() ? NULL : __real_realloc(p, size);
 }
 
-static enum bv_status prepare(void *arg, const char *path, struct bv_pixels *pixels,
+static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *image,
                               struct bv_error *err)
 {
     (void)arg;
-    BV_TRY(bv_pixels_create(pixels, 1, 1, 1, BV_SAMPLE_F32, err));
-    *(float *)pixels->data = (float)path[strlen(path) - 1] / 256;
+    BV_TRY(bv_pixels_create(&image->pixels, 1, 1, 1, BV_SAMPLE_F32, err));
+    *(float *)image->pixels.data = (float)path[strlen(path) - 1] / 256;
     return BV_OK;
 }
 
