@@ -11,7 +11,7 @@
 struct classify {
     const char *report, *regions; // for models with a diagnosis head
     struct model_options model;
-    const char *labels, *templates, *prior, *sr;
+    const char *labels, *templates, *prior, *sr, *capture;
     struct strings ensemble; // further model files
     bool json, csv;
 };
@@ -61,18 +61,22 @@ static enum bv_status print_result(const struct classify *c, const struct bv_zer
     return BV_OK;
 }
 
-// OUT is the file for one image, else a folder that gets one numbered file per image.
-static enum bv_status write_report(const struct classify *c, const struct opened *o,
-                                   const struct bv_result *result, const struct strings *images,
-                                   size_t i)
+// out is the file for one image, else a folder that gets one numbered file per image.
+static enum bv_status
+write_dicom(const char *out, const struct opened *o, const struct bv_result *result,
+            const struct strings *images, size_t i,
+            enum bv_status (*write)(struct bv_context *, const struct bv_result *, const char *,
+                                    const char *))
 {
     char path[4096];
-    size_t n = strlen(c->sr);
-    if (images->n == 1 && n > 4 && strcmp(c->sr + n - 4, ".dcm") == 0)
-        return bv_result_write_sr(o->context, result, images->items[i], c->sr);
-    (void)mkdir(c->sr, 0777); // when it cannot be made, writing into it says why
-    (void)snprintf(path, sizeof path, "%s/%06zu.dcm", c->sr, i + 1);
-    return bv_result_write_sr(o->context, result, images->items[i], path);
+    size_t n = out ? strlen(out) : 0;
+    if (!out)
+        return BV_OK;
+    if (images->n == 1 && n > 4 && strcmp(out + n - 4, ".dcm") == 0)
+        return write(o->context, result, images->items[i], out);
+    (void)mkdir(out, 0777); // when it cannot be made, writing into it says why
+    (void)snprintf(path, sizeof path, "%s/%06zu.dcm", out, i + 1);
+    return write(o->context, result, images->items[i], path);
 }
 
 static int classify_all(const struct classify *c, const struct opened *o, struct bv_zero_shot *z,
@@ -88,8 +92,10 @@ static int classify_all(const struct classify *c, const struct opened *o, struct
         enum bv_status status = bv_zero_shot_classify_pair(z, images->items[i], c->prior, &result);
         if (status == BV_OK)
             status = print_result(c, z, result, images->items[i]);
-        if (status == BV_OK && c->sr)
-            status = write_report(c, o, result, images, i);
+        if (status == BV_OK)
+            status = write_dicom(c->sr, o, result, images, i, bv_result_write_sr);
+        if (status == BV_OK)
+            status = write_dicom(c->capture, o, result, images, i, bv_result_write_capture);
         bv_result_free(&result);
         if (status != BV_OK) {
             (void)report_failure(o->context, status);
@@ -195,6 +201,8 @@ int run_classify(int argc, char **argv)
         MODEL_OPTIONS(&c.model),
         {"--dicom-sr", OPTION_STRING, &c.sr, "OUT",
          "structured reports (TID 1500) of DICOM images: a .dcm file, or a folder for several"},
+        {"--dicom-sc", OPTION_STRING, &c.capture, "OUT",
+         "Secondary Captures of DICOM images with their scores and a heat map where there is one"},
         {"--report", OPTION_STRING, &c.report, "TEXT",
          "instead of labels: the report that a fusion model diagnoses together with the image"},
         {"--regions", OPTION_STRING, &c.regions, "FILE",

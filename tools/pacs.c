@@ -186,7 +186,7 @@ struct listen {
     struct bv_listen_settings settings;
     struct pacs_options pacs; // of the archive that results go to
     const char *key, *labels, *send_to;
-    bool any_host;
+    bool any_host, captures;
     struct opened opened;
     struct bv_index *index;
     struct bv_zero_shot *zero_shot;
@@ -219,6 +219,7 @@ static int listen_into(struct listen *l, const char *path)
     status = bv_index_open(l->opened.context, path, l->key, 1, &l->index);
     l->settings.zero_shot = l->zero_shot;
     l->settings.any_host = l->any_host;
+    l->settings.captures = l->captures;
     l->pacs.values.url = l->send_to;
     if (l->send_to)
         l->settings.send_to = &l->pacs.values;
@@ -246,6 +247,8 @@ static int run_listen(int argc, char **argv)
         {"--send-to", OPTION_STRING, &l.send_to, "URL",
          "archive that gets the scores as structured reports: dicom://TITLE@host:port or "
          "dicomweb://host/root"},
+        {"--captures", OPTION_FLAG, &l.captures, NULL,
+         "send a picture of each result, too (Secondary Capture)"},
         PACS_CONNECTION_OPTIONS(&l.pacs),
         MODEL_OPTIONS(&l.model),
     };

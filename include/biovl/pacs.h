@@ -63,10 +63,11 @@ BV_API enum bv_status bv_pacs_send(struct bv_context *context,
 // Success is answered when an object is committed, or was there already.
 //
 // With zero_shot and send_to every image is scored, and the scores go to that archive as
-// bv_result_write_sr() writes them. They wait in the folder INDEX.outbox until the archive has
-// taken them, beyond the end of this call if need be: the next one goes on. An image that cannot be
-// scored is passed to failed() and kept. BV_ERR_IO when the port cannot be had. *json as
-// bv_index_pull()'s, with "results": {"sent", "waiting"}.
+// bv_result_write_sr() writes them, with captures as bv_result_write_capture() does, too. They wait
+// in the folder INDEX.outbox until the archive has taken them, beyond the end of this call if need
+// be: the next one goes on. An image that cannot be scored is passed to failed() and kept.
+// BV_ERR_IO when the port cannot be had. *json as bv_index_pull()'s, with "results": {"sent",
+// "waiting"}.
 struct bv_listen_settings {
     const char *title; // own application entity title; calls to another are refused; NULL: BIOVL
     int port;
@@ -75,6 +76,7 @@ struct bv_listen_settings {
     const volatile int *stop;              // as a signal handler sets it (sig_atomic_t)
     struct bv_zero_shot *zero_shot;        // of the same context; NULL: nothing goes back
     const struct bv_pacs_options *send_to; // the archive that results go to
+    int captures;                          // not 0: with a Secondary Capture of each result
 };
 BV_API enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *engine,
                                       const struct bv_listen_settings *settings,
@@ -88,6 +90,13 @@ BV_API enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *
 // is no DICOM object.
 BV_API enum bv_status bv_result_write_sr(struct bv_context *context, const struct bv_result *result,
                                          const char *source, const char *path);
+
+// Writes a result as a Secondary Capture of the same study: the radiograph as a viewer shows it,
+// the scores in writing beneath, and, where the model has local maps, the heat map of the label
+// that scored highest over it. Failures as above.
+BV_API enum bv_status bv_result_write_capture(struct bv_context *context,
+                                              const struct bv_result *result, const char *source,
+                                              const char *path);
 
 // Writes a picture (PNG, JPEG: a heat map over the image, say) as a Secondary Capture of the study
 // that source belongs to; description says what it shows.

@@ -59,21 +59,50 @@ enum bv_status bv_result_report(const struct bv_result *result, const uint8_t *s
     return status;
 }
 
-enum bv_status bv_result_write_sr(struct bv_context *context, const struct bv_result *result,
-                                  const char *source, const char *path)
+enum bv_status bv_result_capture(const struct bv_result *result, const uint8_t *source,
+                                 size_t source_size, const char *name, uint8_t **bytes,
+                                 size_t *size, struct bv_error *err)
+{
+    struct bv_pixels rgb = {0};
+    BV_TRY(bv_result_picture(result, &rgb, err));
+    enum bv_status status = bv_findings_capture(
+        source, source_size, name, rgb.data, (unsigned)rgb.width, (unsigned)rgb.height,
+        "Scores of a research model, with a heat map where it has one", BIOVL_VERSION, bytes, size,
+        err);
+    bv_pixels_free(&rgb);
+    return status;
+}
+
+// Writes what one of the two above makes of a source file.
+static enum bv_status write_object(struct bv_context *context, const struct bv_result *result,
+                                   const char *source, const char *path,
+                                   enum bv_status (*make)(const struct bv_result *, const uint8_t *,
+                                                          size_t, const char *, uint8_t **,
+                                                          size_t *, struct bv_error *))
 {
     struct bv_error *err = bv_begin(context);
     struct bv_mapping file = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
     BV_TRY(bv_mapping_open(&file, source, max_source, err));
-    enum bv_status status =
-        bv_result_report(result, file.data, file.size, source, &bytes, &size, err);
+    enum bv_status status = make(result, file.data, file.size, source, &bytes, &size, err);
     if (status == BV_OK)
         status = bv_write_file(path, bytes, size, err);
     free(bytes);
     bv_mapping_close(&file);
     return status;
+}
+
+enum bv_status bv_result_write_sr(struct bv_context *context, const struct bv_result *result,
+                                  const char *source, const char *path)
+{
+    return write_object(context, result, source, path, bv_result_report);
+}
+
+enum bv_status bv_result_write_capture(struct bv_context *context, const struct bv_result *result,
+                                       const char *source, const char *path)
+{
+    return write_object(context, result, source, path, bv_result_capture);
 }
 
 enum bv_status bv_pacs_capture(struct bv_context *context, const char *source, const char *picture,

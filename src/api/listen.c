@@ -15,6 +15,7 @@ struct listening {
     struct bv_ingest *ingest;
     struct bv_zero_shot *zero_shot; // NULL: nothing goes back
     struct bv_outbox *outbox;
+    bool captures;
     size_t n_objects, n_sent;
     void (*failed)(void *, const char *, enum bv_status, const char *);
     void *arg;
@@ -27,24 +28,36 @@ static void pass_failure(void *arg, const char *name, enum bv_status status, con
         l->failed(l->arg, name, status, text);
 }
 
-// The image's scores as a report in the outbox, under the hash of the image: what is sent again
-// replaces what may still wait.
+// Puts what make() makes of a result into the outbox, under the hash of the image and a letter:
+// what is sent again replaces what may still wait.
+static enum bv_status put_result(struct listening *l, const struct bv_result *result,
+                                 const uint8_t *bytes, size_t size, const char *name, char letter,
+                                 enum bv_status (*make)(const struct bv_result *, const uint8_t *,
+                                                        size_t, const char *, uint8_t **, size_t *,
+                                                        struct bv_error *),
+                                 struct bv_error *err)
+{
+    uint8_t *object = NULL;
+    size_t object_size = 0;
+    char hash[65], file_name[40];
+    BV_TRY(make(result, bytes, size, name, &object, &object_size, err));
+    bv_sha256_hex(bytes, size, hash);
+    (void)snprintf(file_name, sizeof file_name, "%.32s%c", hash, letter);
+    enum bv_status status = bv_outbox_put(l->outbox, file_name, object, object_size, err);
+    free(object);
+    return status;
+}
+
 static enum bv_status answer(struct listening *l, const uint8_t *bytes, size_t size,
                              const char *name, struct bv_error *err)
 {
     struct bv_result *result = NULL;
-    uint8_t *report = NULL;
-    size_t report_size = 0;
-    char hash[65], file_name[40];
     enum bv_status status = bv_zero_shot_classify_bytes(l->zero_shot, bytes, size, name, &result);
     if (status != BV_OK)
         return bv_fail(err, status, "%s", bv_last_error(l->index->context));
-    status = bv_result_report(result, bytes, size, name, &report, &report_size, err);
-    bv_sha256_hex(bytes, size, hash);
-    (void)snprintf(file_name, sizeof file_name, "%.32s", hash);
-    if (status == BV_OK)
-        status = bv_outbox_put(l->outbox, file_name, report, report_size, err);
-    free(report);
+    status = put_result(l, result, bytes, size, name, 'r', bv_result_report, err);
+    if (status == BV_OK && l->captures)
+        status = put_result(l, result, bytes, size, name, 'c', bv_result_capture, err);
     bv_result_free(&result);
     return status;
 }
@@ -102,6 +115,7 @@ static enum bv_status open_outbox(struct listening *l, const struct bv_listen_se
     if (n < 0 || (size_t)n >= sizeof folder)
         return bv_fail(err, BV_ERR_LIMIT, "a path of more than 4095 bytes");
     l->zero_shot = settings->zero_shot;
+    l->captures = settings->captures != 0;
     return bv_outbox_open(&l->outbox, folder, o->url, &options, err);
 }
 

@@ -3,16 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/context.h"
+#include "api/result.h"
 #include "image/gate.h"
-
-struct bv_result {
-    const struct bv_zero_shot *zero_shot;
-    char *path;
-    struct bv_image *image; // header facts and warnings
-    struct bv_image *prior; // NULL without one
-    double *scores, *positive, *negative;
-};
 
 static void note_negations(struct bv_zero_shot *z)
 {

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/base64.h"
-#include "image/image.h"
+#include "image/lettering.h"
 #include "retrieval/png_writer.h"
 
-enum { COLUMNS = 6, GAP = 8, GLYPH_WIDTH = 5, GLYPH_HEIGHT = 7, ZOOM = 2, MAX_HITS = 600 };
+enum { COLUMNS = 6, GAP = 8, ZOOM = 2, MAX_HITS = 600 };
 
 // Text of the page.
 
@@ -106,43 +106,8 @@ enum bv_status bv_sheet_html(struct bv_store *store, const char *title, const st
 
 // The picture.
 
-struct canvas {
-    uint8_t *gray;
-    int width, height;
-};
-
-// 5 × 7 dots, rows from the top, the left dot is bit 4.
-static const struct {
-    char c;
-    uint8_t rows[GLYPH_HEIGHT];
-} glyphs[] = {
-    {'0', {14, 17, 19, 21, 25, 17, 14}}, {'1', {4, 12, 4, 4, 4, 4, 14}},
-    {'2', {14, 17, 1, 2, 4, 8, 31}},     {'3', {31, 2, 4, 2, 1, 17, 14}},
-    {'4', {2, 6, 10, 18, 31, 2, 2}},     {'5', {31, 16, 30, 1, 1, 17, 14}},
-    {'6', {6, 8, 16, 30, 17, 17, 14}},   {'7', {31, 1, 2, 4, 8, 8, 8}},
-    {'8', {14, 17, 17, 14, 17, 17, 14}}, {'9', {14, 17, 17, 15, 1, 2, 12}},
-    {'.', {0, 0, 0, 0, 0, 12, 12}},      {'-', {0, 0, 0, 31, 0, 0, 0}},
-};
-
-static void draw_text(struct canvas *c, int x, int y, const char *text)
-{
-    for (; *text; text++, x += (GLYPH_WIDTH + 1) * ZOOM) {
-        for (size_t g = 0; g < sizeof glyphs / sizeof *glyphs; g++) {
-            if (glyphs[g].c != *text)
-                continue;
-            for (int i = 0; i < GLYPH_HEIGHT * ZOOM; i++) {
-                for (int j = 0; j < GLYPH_WIDTH * ZOOM; j++) {
-                    bool dot = glyphs[g].rows[i / ZOOM] >> (GLYPH_WIDTH - 1 - j / ZOOM) & 1;
-                    if (dot && x + j < c->width && y + i < c->height)
-                        c->gray[(size_t)(y + i) * (size_t)c->width + (size_t)(x + j)] = 220;
-                }
-            }
-        }
-    }
-}
-
 // Centred in a square field of side; a gray field when there is no thumbnail.
-static enum bv_status draw_thumbnail(struct canvas *c, struct bv_store *store,
+static enum bv_status draw_thumbnail(struct bv_pixels *c, struct bv_store *store,
                                      const struct bv_hit *hit, int x, int y, int side,
                                      struct bv_error *err)
 {
@@ -155,12 +120,13 @@ static enum bv_status draw_thumbnail(struct canvas *c, struct bv_store *store,
     if (status == BV_OK && bytes)
         status = bv_image_read(bytes, size, "a thumbnail", NULL, &image, err);
     for (int i = 0; i < side && status == BV_OK && !image; i++)
-        memset(c->gray + (size_t)(y + i) * (size_t)c->width + (size_t)x, 48, (size_t)side);
+        memset((uint8_t *)c->data + (size_t)(y + i) * (size_t)c->width + (size_t)x, 48,
+               (size_t)side);
     if (image && image->sample == BV_SAMPLE_U8 && image->channels == 1 && image->width <= side &&
         image->height <= side) {
         int left = x + (side - image->width) / 2, top = y + (side - image->height) / 2;
         for (int i = 0; i < image->height; i++)
-            memcpy(c->gray + (size_t)(top + i) * (size_t)c->width + (size_t)left,
+            memcpy((uint8_t *)c->data + (size_t)(top + i) * (size_t)c->width + (size_t)left,
                    (const uint8_t *)image->pixels + (size_t)i * (size_t)image->width,
                    (size_t)image->width);
     }
@@ -179,22 +145,22 @@ enum bv_status bv_sheet_png(struct bv_store *store, const struct bv_hit *hits, s
         n = MAX_HITS;
     int columns = n < COLUMNS ? (n > 0 ? (int)n : 1) : COLUMNS;
     int rows = n > 0 ? ((int)n + columns - 1) / columns : 1;
-    int line = GLYPH_HEIGHT * ZOOM + GAP, cell = side + line + GAP;
-    struct canvas c = {.width = GAP + columns * (side + GAP), .height = GAP + rows * cell};
-    c.gray = malloc((size_t)c.width * (size_t)c.height);
-    if (!c.gray)
-        return bv_fail_nomem(err, "a contact sheet");
-    memset(c.gray, 17, (size_t)c.width * (size_t)c.height);
+    int line = BV_LETTER_HEIGHT * ZOOM + GAP, cell = side + line + GAP;
+    static const uint8_t light[] = {220};
+    struct bv_pixels c = {0};
+    BV_TRY(bv_pixels_create(&c, GAP + columns * (side + GAP), GAP + rows * cell, 1, BV_SAMPLE_U8,
+                            err));
+    memset(c.data, 17, bv_pixels_samples(&c));
     enum bv_status status = BV_OK;
     for (size_t i = 0; i < n && status == BV_OK; i++) {
         int x = GAP + (int)i % columns * (side + GAP), y = GAP + (int)i / columns * cell;
         char label[32];
         status = draw_thumbnail(&c, store, &hits[i], x, y, side, err);
         (void)snprintf(label, sizeof label, "%zu %.3f", i + 1, (double)hits[i].score);
-        draw_text(&c, x, y + side + GAP / 2, label);
+        bv_letter(&c, x, y + side + GAP / 2, ZOOM, light, label);
     }
     if (status == BV_OK)
-        status = bv_png_encode(c.gray, c.width, c.height, 1, bytes, size, err);
-    free(c.gray);
+        status = bv_png_encode(c.data, c.width, c.height, 1, bytes, size, err);
+    bv_pixels_free(&c);
     return status;
 }

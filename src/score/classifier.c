@@ -284,6 +284,13 @@ size_t bv_classifier_dim(const struct bv_classifier *c)
     return c->head_row ? c->D : c->image_dim;
 }
 
+const float *bv_classifier_embedding(const struct bv_classifier *c, size_t label)
+{
+    if (!c->matrix || !c->positive || c->positive[label].n == 0)
+        return NULL;
+    return c->matrix + c->positive[label].first * c->D;
+}
+
 size_t bv_classifier_truncated(const struct bv_classifier *c)
 {
     return c->n_truncated;

@@ -17,7 +17,10 @@ void bv_classifier_destroy(struct bv_classifier **classifier); // accepts NULL
 
 const struct bv_labels *bv_classifier_labels(const struct bv_classifier *classifier);
 const struct bv_scoring *bv_classifier_scoring(const struct bv_classifier *classifier);
-size_t bv_classifier_dim(const struct bv_classifier *classifier);       // of embeddings
+size_t bv_classifier_dim(const struct bv_classifier *classifier); // of embeddings
+// The embedding [dim] of a label's positive prompts, the first where they are not combined, of unit
+// length; NULL where a trained head takes the place of texts.
+const float *bv_classifier_embedding(const struct bv_classifier *classifier, size_t label);
 size_t bv_classifier_truncated(const struct bv_classifier *classifier); // prompts that were cut
 
 // The outputs of the image tower that scoring needs: the pooled one ("global", or a trained head's

@@ -23,7 +23,23 @@ expect 0 "$biovl" index add i.biovl a.dcm
 expect 0 "$biovl" search i.biovl --image a.dcm --sheet picture.png
 expect 0 "$biovl" pacs capture a.dcm picture.png sc.dcm 'Contact sheet'
 
-for file in sr.dcm sc.dcm; do
+# A picture of the scores; with a heat map where the model has local maps.
+expect 0 "$biovl" classify a.dcm --labels labels --dicom-sc scores.dcm
+objects='sr.dcm sc.dcm scores.dcm'
+checkpoint=${BIOVL_CONFORMANCE:-$root/../shared/conformance}/biovil/small-BiomedVLP-CXR-BERT-specialized
+if [ -d "$checkpoint" ]; then
+    expect 0 "$biovl" convert "$checkpoint" -o biovil.safetensors
+    expect 0 "$biovl" classify a.dcm --labels labels --dicom-sc heat.dcm -m biovil.safetensors
+    dcmdump -q +W . +P 7fe0,0010 scores.dcm >/dev/null && mv scores.dcm.0.raw scores.raw
+    dcmdump -q +W . +P 7fe0,0010 heat.dcm >/dev/null && mv heat.dcm.0.raw heat.raw
+    colours() { od -An -v -tu1 -w3 "$1" | awk '$1 > $3 + 40' | wc -l; }
+    # Amber writing alone (424 pixels were counted), and heat over most of the radiograph (239,358).
+    [ "$(colours scores.raw)" -lt 5000 ] || fail "colours without a heat map"
+    [ "$(colours heat.raw)" -gt 50000 ] || fail "no heat map: $(colours heat.raw) coloured pixels"
+    objects="$objects heat.dcm"
+fi
+
+for file in $objects; do
     dciodvfy $file >verdict 2>&1
     grep -q '^Error' verdict && fail "dciodvfy of $file: $(grep '^Error' verdict | head -3)"
     grep -qE '^(Comprehensive3DSR|SCImage)' verdict || fail "dciodvfy did not know $file"
@@ -35,13 +51,15 @@ for text in '60046008,SCT,"Pleural effusion"' '99BIOVL,"Rib notching"' "=\"$scor
 done
 uid() { dcmdump +P "$2" "$1" | sed -E 's/.*\[(.*)\].*/\1/' | head -1; }
 [ "$(uid sr.dcm 0020,000d)" = 1.2.276.0.9999.1.1 ] || fail "the report is of another study"
-[ "$(uid sc.dcm 0020,000d)" = 1.2.276.0.9999.1.1 ] || fail "the capture is of another study"
+for file in $objects; do
+    [ "$(uid $file 0020,000d)" = 1.2.276.0.9999.1.1 ] || fail "$file is of another study"
+done
 [ "$(uid sr.dcm 0008,0018)" = "$(uid again.dcm 0008,0018)" ] || fail "the same scores, another UID"
 
-expect 0 "$biovl" pacs send $url a.dcm sr.dcm sc.dcm --auth-file auth
+expect 0 "$biovl" pacs send $url a.dcm $objects --auth-file auth
 expect 0 "$biovl" pacs find $url --auth-file auth
-prints '"study":"1.2.276.0.9999.1.1","instances":3'
-for file in sr.dcm sc.dcm; do
+prints "\"study\":\"1.2.276.0.9999.1.1\",\"instances\":$(($(wc -w <<<"$objects") + 1))"
+for file in $objects; do
     id=$(curl -s -u lab:labpw -d "$(uid $file 0008,0018)" "$rest/tools/lookup" |
         sed -nE 's/.*"ID" : "([0-9a-f-]+)".*/\1/p')
     curl -s -u lab:labpw -o back.dcm "$rest/instances/$id/file"

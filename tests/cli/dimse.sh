@@ -81,7 +81,7 @@ dead=$((http_port + 3))
 expect 2 "$biovl" pacs listen l.biovl --labels labels
 expect 0 "$biovl" index create r.biovl
 start_listener() {
-    "$biovl" pacs listen r.biovl --port $listen_port --labels labels --timeout 5 --send-to "$1" \
+    "$biovl" pacs listen r.biovl --port $listen_port --labels labels --timeout 5 --send-to "$@" \
         >listen.out 2>>listen.err &
     listener=$!
     for _ in $(seq 50); do
@@ -109,7 +109,7 @@ storescu -aec BIOVL 127.0.0.1 $listen_port ra.dcm || fail "storescu of a report"
 stop_listener
 grep -q '"images":1,"reports":1.*"results":{"sent":0,"waiting":1}' listen.out || fail "counts: $(cat listen.out)"
 [ "$(stat -c %a r.biovl.outbox)" = 700 ] || fail "others may look into the outbox"
-ls r.biovl.outbox | grep -qE '^[0-9a-f]{32}\.dcm$' || fail "names in the outbox: $(ls r.biovl.outbox)"
+ls r.biovl.outbox | grep -qE '^[0-9a-f]{32}r\.dcm$' || fail "names in the outbox: $(ls r.biovl.outbox)"
 start_listener $url
 wait_for 3
 # The same image again: the same report, which the archive has already.
@@ -118,9 +118,13 @@ sleep 2
 wait_for 3
 stop_listener
 grep -q '"results":{"sent":2,"waiting":0}' listen.out || fail "counts: $(cat listen.out)"
+start_listener $url --captures
+storescu -xr -aec BIOVL 127.0.0.1 $listen_port a.dcm
+wait_for 4
+stop_listener
 [ -z "$(ls r.biovl.outbox)" ] || fail "something waits: $(ls r.biovl.outbox)"
 # Our own report is no radiologist's: an index leaves it out.
 expect 0 "$biovl" index add m.biovl --from $url
-prints '"images":0,"reports":0,"skipped":4,"failed":0'
+prints '"images":0,"reports":0,"skipped":5,"failed":0'
 grep -qaiE "$sentinels" all ./*.biovl && fail "patient data: $(grep -aioE "$sentinels" all ./*.biovl | sort -u | head -3)"
 finish
