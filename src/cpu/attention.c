@@ -1,6 +1,7 @@
 // attention, in blocks: for one head of one sequence (or window) k and v are packed as panels; then
 // strips of query rows meet all keys, are exponentiated in place, meet v, and are divided by their
-// sums. Only a strip of scores exists at a time.
+// sums. Only a strip of scores exists at a time. Where q, k and v stand in bf16, both products take
+// words of two channels, or of two keys; scores and sums are f32.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 struct attention {
     const struct bv_kernel_args *a;
     const struct bv_cpu_isa *isa;
+    bool bf16;
     int64_t Tq, Tk, windows;
     int64_t key_panels, head_panels; // panels that Tk keys and head_dim channels fill
     int64_t query_parts;             // a unit's queries are shared by so many tasks
@@ -30,6 +32,7 @@ static struct attention describe(const struct bv_node *n, int n_threads)
     const struct bv_attention_params *p = &n->params.attention;
     struct attention s = {.isa = bv_cpu_isa(), .Tq = n->in[0]->dim[1], .Tk = n->in[1]->dim[1]};
     int64_t panel = s.isa->panel, strip = s.isa->strip;
+    s.bf16 = n->in[0]->dtype == BV_BF16;
     s.windows = 1;
     if (p->window) {
         s.Tq = s.Tk = (int64_t)p->window * p->window;
@@ -45,7 +48,7 @@ static struct attention describe(const struct bv_node *n, int n_threads)
     s.units *= s.query_parts;
     s.tasks = s.units < wanted ? s.units : wanted;
     size_t keys = (size_t)(s.key_panels * panel * p->head_dim);
-    size_t values = (size_t)(s.head_panels * panel * s.Tk);
+    size_t values = (size_t)(s.head_panels * panel * (s.Tk + 1));
     size_t scores = (size_t)(strip * s.key_panels * panel);
     size_t result = (size_t)(strip * s.head_panels * panel);
     // and pointers to the rows of k and v, the windows' places and regions
@@ -98,7 +101,7 @@ static void place_window(const struct bv_attention_params *p, int64_t window, st
     u->mixed = p->shift > 0 && (top + w == p->grid_h || left + w == p->grid_w);
 }
 
-// The row of input `which` at place i of the unit.
+// The row of input `which` at place i of the unit; in bf16, its words.
 static const float *row_of(const struct attention *s, const struct unit *u, int which, int64_t i)
 {
     const struct bv_node *n = s->a->node;
@@ -106,18 +109,42 @@ static const float *row_of(const struct attention *s, const struct unit *u, int 
     const struct bv_tensor *t = n->in[which];
     int64_t offset = which == 0 ? p->q_offset : which == 1 ? p->k_offset : p->v_offset;
     int64_t token = u->token ? u->token[i] : i;
-    return (const float *)s->a->in[which] + (u->b * t->dim[1] + token) * t->dim[2] + offset +
-           u->head * p->head_dim;
+    int64_t at = (u->b * t->dim[1] + token) * t->dim[2] + offset + u->head * p->head_dim;
+    return (const float *)s->a->in[which] + (s->bf16 ? at / 2 : at);
+}
+
+static int64_t words_per_head(const struct attention *s)
+{
+    int64_t D = s->a->node->params.attention.head_dim;
+    return s->bf16 ? D / 2 : D;
 }
 
 static void pack_keys(const struct attention *s, struct unit *u)
 {
-    int64_t D = s->a->node->params.attention.head_dim, panel = s->isa->panel;
+    int64_t D = words_per_head(s), panel = s->isa->panel;
     for (int64_t j = 0; j < u->valid; j++)
         u->pointer[j] = row_of(s, u, 1, j);
     for (int64_t j = 0; j < u->valid; j += panel) {
         int64_t columns = u->valid - j < panel ? u->valid - j : panel;
         s->isa->pack(u->pointer + j, (int)columns, D, u->keys + j * D);
+    }
+}
+
+// Two keys to a row of words; the last may be alone.
+static void pair_values(const struct attention *s, struct unit *u)
+{
+    int64_t D = s->a->node->params.attention.head_dim, panel = s->isa->panel;
+    int64_t pairs = (u->valid + 1) / 2;
+    for (int64_t j = 0; j < pairs; j++) {
+        const uint16_t *x = (const uint16_t *)(const void *)row_of(s, u, 2, 2 * j), *y = NULL;
+        if (2 * j + 1 < u->valid)
+            y = (const uint16_t *)(const void *)row_of(s, u, 2, 2 * j + 1);
+        for (int64_t d = 0; d < D; d += panel) {
+            float *to = u->values + (d / panel * pairs + j) * panel;
+            int64_t columns = D - d < panel ? D - d : panel;
+            s->isa->pair_bf16(x + d, y ? y + d : NULL, columns, to);
+            memset(to + columns, 0, (size_t)(panel - columns) * sizeof *to);
+        }
     }
 }
 
@@ -162,41 +189,63 @@ static float weigh_row(const struct attention *s, const struct unit *u, int64_t 
     return sum;
 }
 
+// Turns the exponentials of a query into words and returns their number.
+static int64_t narrow_weights(const struct attention *s, const struct unit *u, float *scores)
+{
+    if (!s->bf16)
+        return u->valid;
+    if (u->valid % 2)
+        scores[u->valid] = 0; // panels are even: there is room
+    s->isa->to_bf16(scores, (u->valid + 1) / 2 * 2, scores);
+    return (u->valid + 1) / 2;
+}
+
+static void store_result(const struct attention *s, const struct unit *u, int64_t i, float sum,
+                         float *result)
+{
+    const struct bv_tensor *out = s->a->node->out;
+    int64_t D = s->a->node->params.attention.head_dim, token = u->token ? u->token[i] : i;
+    int64_t at = (u->b * out->dim[1] + token) * out->dim[2] + u->head * D;
+    float factor = sum != 0 ? 1 / sum : 0; // no key at all: zero by definition
+    if (out->dtype != BV_BF16) {
+        s->isa->mul(result, &factor, true, (float *)s->a->out + at, D);
+        return;
+    }
+    s->isa->mul(result, &factor, true, result, D);
+    s->isa->to_bf16(result, D, (uint16_t *)s->a->out + at);
+}
+
 static void attend_strip(const struct attention *s, struct unit *u, int64_t first, int n_rows)
 {
-    const struct bv_node *n = s->a->node;
-    const struct bv_attention_params *p = &n->params.attention;
-    int64_t panel = s->isa->panel, D = p->head_dim, ld = s->key_panels * panel;
+    enum bv_cpu_format format = s->bf16 ? BV_CPU_BF16 : BV_CPU_F32;
+    int64_t panel = s->isa->panel, D = s->a->node->params.attention.head_dim;
+    int64_t words = words_per_head(s), depth = 0, ld = s->key_panels * panel;
     int64_t ldr = s->head_panels * panel;
     const float *rows[16];
     for (int i = 0; i < n_rows; i++)
         rows[i] = row_of(s, u, 0, first + i);
-    struct bv_cpu_tile tile = {.rows = rows, .taps = 1, .depth = D, .ldo = ld};
+    struct bv_cpu_tile tile = {.rows = rows, .taps = 1, .depth = words, .ldo = ld};
     for (int64_t j = 0; j < u->valid; j += panel) {
-        tile.panel = u->keys + j * D;
+        tile.panel = u->keys + j * words;
         tile.out = u->scores + j;
         tile.columns = (int)panel;
-        s->isa->tile[BV_CPU_F32](&tile, n_rows);
+        s->isa->tile[format](&tile, n_rows);
     }
     float sum[16];
     for (int i = 0; i < n_rows; i++) {
         sum[i] = weigh_row(s, u, first + i, u->scores + i * ld);
+        depth = narrow_weights(s, u, u->scores + i * ld);
         rows[i] = u->scores + i * ld;
     }
-    tile = (struct bv_cpu_tile){.rows = rows, .taps = 1, .depth = u->valid, .ldo = ldr};
+    tile = (struct bv_cpu_tile){.rows = rows, .taps = 1, .depth = depth, .ldo = ldr};
     for (int64_t d = 0; d < D; d += panel) {
-        tile.panel = u->values + d * u->valid;
+        tile.panel = u->values + d * depth;
         tile.out = u->result + d;
         tile.columns = (int)panel;
-        s->isa->tile[BV_CPU_F32](&tile, n_rows);
+        s->isa->tile[format](&tile, n_rows);
     }
-    for (int i = 0; i < n_rows; i++) {
-        int64_t token = u->token ? u->token[first + i] : first + i;
-        float factor = sum[i] != 0 ? 1 / sum[i] : 0; // no key at all: zero by definition
-        s->isa->mul(
-            u->result + i * ldr, &factor, true,
-            (float *)s->a->out + (u->b * n->out->dim[1] + token) * n->out->dim[2] + u->head * D, D);
-    }
+    for (int i = 0; i < n_rows; i++)
+        store_result(s, u, first + i, sum[i], u->result + i * ldr);
 }
 
 static void attend_unit(const struct attention *s, int64_t which, struct unit *u)
@@ -213,7 +262,10 @@ static void attend_unit(const struct attention *s, int64_t which, struct unit *u
     if (p->window)
         place_window(p, sequence % s->windows, u);
     pack_keys(s, u);
-    pack_values(s, u);
+    if (s->bf16)
+        pair_values(s, u);
+    else
+        pack_values(s, u);
     int64_t rows = u->last - u->first, strips = ceiling(rows, s->isa->strip);
     for (int64_t i = 0; i < strips; i++) {
         int64_t at = u->first + rows * i / strips, end = u->first + rows * (i + 1) / strips;
@@ -231,7 +283,7 @@ static void attention_task(void *arg, size_t task)
     u.pointer = (const float **)(void *)scratch; // first: the most aligned
     u.keys = scratch + 2 * s->Tk;                // a pointer is two floats wide at most
     u.values = u.keys + s->key_panels * panel * p->head_dim;
-    u.scores = u.values + s->head_panels * panel * s->Tk;
+    u.scores = u.values + s->head_panels * panel * (s->Tk + 1);
     u.result = u.scores + s->isa->strip * s->key_panels * panel;
     if (p->window) {
         u.token = (int32_t *)(void *)(u.result + s->isa->strip * s->head_panels * panel);

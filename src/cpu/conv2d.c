@@ -23,8 +23,7 @@ static bool by_rows(const struct bv_node *n)
            p->groups == 1;
 }
 
-// No published model has such windows: LViT's 16×16 ones are the largest.
-static bool too_many_taps(const struct bv_node *n)
+bool bv_cpu_conv2d_too_many_taps(const struct bv_node *n)
 {
     const struct bv_tensor *W = n->in[1];
     return W->dim[1] * (by_rows(n) ? 1 : W->dim[2]) > BV_CPU_MAX_TAPS;
@@ -36,7 +35,7 @@ static bool padded(const struct bv_node *n)
 }
 
 // Few channels stay f32, as the first layer of a network should.
-static enum bv_cpu_format format_of(const struct bv_node *n, enum bv_cpu_format wanted)
+enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_format wanted)
 {
     if (n->in[1]->role != BV_ROLE_WEIGHT || n->in[1]->dim[3] < few_channels)
         return BV_CPU_F32;
@@ -66,10 +65,10 @@ enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, enum bv_cpu_for
                                      struct bv_weights *weights, const void **prepared,
                                      struct bv_error *err)
 {
-    if (too_many_taps(node)) // the reference reads the weight itself
+    if (bv_cpu_conv2d_too_many_taps(node)) // the reference reads the weight itself
         return BV_OK;
-    return bv_cpu_prepare_panels(node->in[1], node->params.conv2d.groups, format_of(node, format),
-                                 weights, prepared, err);
+    return bv_cpu_prepare_panels(node->in[1], node->params.conv2d.groups,
+                                 bv_cpu_conv2d_format(node, format), weights, prepared, err);
 }
 
 // Zeros for one tap, then: the padded image and the panels of a weight that the graph computes, or
@@ -78,7 +77,9 @@ size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format form
 {
     (void)n_threads;
     const struct bv_tensor *x = node->in[0];
-    format = format_of(node, format);
+    format = bv_cpu_conv2d_format(node, format);
+    if (x->dtype == BV_BF16)
+        return (size_t)x->dim[3];
     if (format != BV_CPU_F32)
         return (size_t)(x->dim[3] + bv_rows(x) + bv_elements(x) / bv_cpu_channels_per_word(format) +
                         bv_rows(node->out));
@@ -196,14 +197,15 @@ static void multiply_groups(const struct bv_kernel_args *a, struct conv *s,
                             int64_t first)
 {
     int64_t groups = a->node->params.conv2d.groups;
-    const float *image = s->image, *bias = a->in[2], *residual = a->in[3];
+    const float *image = s->image, *bias = a->in[2];
     for (int64_t g = 0; g < groups; g++) {
         int64_t at = first * product->ldo + g * product->columns;
         s->image = image + g * s->channels / groups;
         product->panels = panels + (size_t)g * group_size;
-        product->out = (float *)a->out + at;
+        product->out = (char *)a->out + at * (product->out_bf16 ? 2 : 4);
         product->bias = bias ? bias + g * product->columns : NULL;
-        product->residual = residual ? residual + at : NULL;
+        product->residual =
+            a->in[3] ? (const char *)a->in[3] + at * (product->residual_bf16 ? 2 : 4) : NULL;
         bv_cpu_product(a->pool, product);
     }
     s->image = image;
@@ -217,7 +219,7 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
     const struct bv_cpu_panels *prepared = a->prepared;
     enum bv_cpu_format format = prepared ? prepared->format : BV_CPU_F32;
     struct conv s = describe(a);
-    if (too_many_taps(n)) {
+    if (bv_cpu_conv2d_too_many_taps(n)) {
         bv_reference_conv2d(a);
         return;
     }
@@ -239,13 +241,17 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
         .depth = (by_rows(n) ? W->dim[2] : 1) * W->dim[3] / bv_cpu_channels_per_word(format),
         .format = format,
         .ldo = W->dim[0],
+        .out_bf16 = n->out->dtype == BV_BF16,
+        .residual_bf16 = n->in[3] && n->in[3]->dtype == BV_BF16,
         .activation = p->activation,
         .point = point_pixels,
         .source = &s,
     };
     size_t group_size = 0;
     const float *panels = panels_of(a, scratch, &group_size);
-    if (format == BV_CPU_F32) {
+    if (n->in[0]->dtype == BV_BF16)
+        s.channels /= 2; // words already
+    if (format == BV_CPU_F32 || n->in[0]->dtype == BV_BF16) {
         multiply_groups(a, &s, &product, panels, group_size, 0);
         return;
     }

@@ -26,6 +26,7 @@ static inline int64_t bv_cpu_channels_per_word(enum bv_cpu_format format)
 // A few rows times one packed panel:
 //   out[i,j] = act(Σ_t Σ_c rows[t·n_rows + i][c] · panel[(t·depth + c)·isa->panel + j] + bias[j]
 //                  + residual[i,j]),  0 ≤ i < n_rows ≤ isa->strip, 0 ≤ j < columns ≤ isa->panel.
+// out and residual are f32 or, in builds with BV_CPU_BF16, bf16.
 // The sum runs in order of t, then c. activation is none or relu. next: a panel to bring into the
 // cache, or NULL. depth counts words. BV_CPU_INT8: the sum starts at the column's correction, the
 // int32 -128 Σ w, and is multiplied by row_scale[i] and the column's scale; both stand after the
@@ -34,11 +35,13 @@ struct bv_cpu_tile {
     const float *const *rows;
     int64_t taps, depth;
     const float *panel, *next;
-    float *out;
-    int64_t ldo;
+    void *out;
+    const void *residual; // or NULL
+    int64_t ldo, ldr;     // elements from one row to the next
+    bool out_bf16, residual_bf16;
     int columns;
-    const float *bias, *residual; // or NULL; residual has out's layout
-    const float *row_scale;       // BV_CPU_INT8 only
+    const float *bias;      // or NULL
+    const float *row_scale; // BV_CPU_INT8 only
     enum bv_activation activation;
 };
 
@@ -52,7 +55,10 @@ struct bv_cpu_isa {
 
     // n values to n / 2 words of bf16 (n even), or n / 4 of bytes (n divisible by 4). The largest
     // magnitude of n values. NULL where the formats are not offered.
-    void (*to_bf16)(const float *x, int64_t n, float *out);
+    void (*to_bf16)(const float *x, int64_t n, void *out);
+    void (*from_bf16)(const void *x, int64_t n, float *out); // any n
+    // Two rows of n bf16 to n words: x[i] in the lower half, y[i], or 0 where y is NULL, above it.
+    void (*pair_bf16)(const void *x, const void *y, int64_t n, float *out);
     void (*to_bytes)(const float *x, float scale, int64_t n, float *out);
     float (*magnitude)(const float *x, int64_t n);
 
@@ -67,9 +73,9 @@ struct bv_cpu_isa {
                    const float *factor, const float *offset, bool one, float *out, int64_t n);
     void (*max)(const float *x, const float *y, float *out, int64_t n);
 
-    // One row of n; see graph/params.h. residual may be NULL.
+    // One row of n; see graph/params.h. residual may be NULL; out is f32 or bf16.
     void (*layer_norm)(const float *x, const float *residual, const float *gamma, const float *beta,
-                       float eps, float *out, int64_t n);
+                       float eps, void *out, bool bf16, int64_t n);
     void (*l2_normalize)(const float *x, float eps, float *out, int64_t n);
     // out[i] = exp(scale·x[i] + bias[i] - m) with m their maximum; returns the sum of out. All -inf
     // (or n = 0): zeros, and 0 is returned. bias may be NULL; out may be x.

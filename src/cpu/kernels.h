@@ -3,6 +3,7 @@
 #define BV_CPU_KERNELS_H
 
 #include "cpu/isa.h"
+#include "graph/graph.h"
 #include "graph/weights.h"
 #include "op/kernel.h"
 
@@ -19,6 +20,18 @@ struct bv_cpu_kernel {
 
 // The fast kernel of a node, or the reference.
 struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node);
+
+// For a graph that runs in bf16: gives some intermediates the type BV_BF16, which the kernels look
+// for. Before the plan is made.
+void bv_cpu_choose_storage(struct bv_graph *g);
+
+// What the operands of a node become when `wanted` is the backend's format.
+enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_format wanted);
+enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_format wanted);
+
+// Whether a window is left to the reference. No published model has such: LViT's 16×16 ones are the
+// largest.
+bool bv_cpu_conv2d_too_many_taps(const struct bv_node *n);
 
 bv_kernel bv_cpu_linear, bv_cpu_conv2d, bv_cpu_matmul, bv_cpu_attention, bv_cpu_layer_norm,
     bv_cpu_batch_norm, bv_cpu_softmax, bv_cpu_l2_normalize, bv_cpu_activation, bv_cpu_add,

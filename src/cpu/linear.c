@@ -3,7 +3,7 @@
 #include "cpu/product.h"
 
 // Words need whole groups of channels, and a weight that is packed beforehand.
-static enum bv_cpu_format format_of(const struct bv_node *n, enum bv_cpu_format wanted)
+enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_format wanted)
 {
     if (n->in[1]->role != BV_ROLE_WEIGHT)
         return BV_CPU_F32;
@@ -16,7 +16,8 @@ enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, enum bv_cpu_for
                                      struct bv_weights *weights, const void **prepared,
                                      struct bv_error *err)
 {
-    return bv_cpu_prepare_panels(node->in[1], 1, format_of(node, format), weights, prepared, err);
+    return bv_cpu_prepare_panels(node->in[1], 1, bv_cpu_linear_format(node, format), weights,
+                                 prepared, err);
 }
 
 // The rows in words and their scales; a weight that the graph computes is packed at each run.
@@ -27,8 +28,8 @@ size_t bv_cpu_linear_scratch(const struct bv_node *node, enum bv_cpu_format form
     if (w->role != BV_ROLE_WEIGHT)
         return bv_cpu_packed_size(BV_CPU_F32, w->dim[0], w->dim[1]);
     int64_t rows = bv_rows(node->in[0]);
-    format = format_of(node, format);
-    return format == BV_CPU_F32
+    format = bv_cpu_linear_format(node, format);
+    return format == BV_CPU_F32 || node->in[0]->dtype == BV_BF16
                ? 0
                : (size_t)(rows * (w->dim[1] / bv_cpu_channels_per_word(format) + 1));
 }
@@ -48,6 +49,7 @@ void bv_cpu_linear(const struct bv_kernel_args *a)
         .ldo = N,
         .bias = a->in[2],
         .residual = a->in[3],
+        .out_bf16 = n->out->dtype == BV_BF16,
         .activation = n->params.linear.activation,
         .point = bv_cpu_point_matrix,
         .source = &x,
@@ -59,7 +61,9 @@ void bv_cpu_linear(const struct bv_kernel_args *a)
         p.panels = panels->words;
         p.format = panels->format;
     }
-    if (p.format != BV_CPU_F32) {
+    if (n->in[0]->dtype == BV_BF16) { // words already
+        p.depth = x.ld = K / 2;
+    } else if (p.format != BV_CPU_F32) {
         float *scale = a->scratch, *words = scale + M;
         bv_cpu_convert_rows(a->pool, p.format, a->in[0], M, K, 1, words, scale);
         p.depth = x.ld = K / bv_cpu_channels_per_word(p.format);

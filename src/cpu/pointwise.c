@@ -8,7 +8,7 @@
 #include "cpu/pieces.h"
 
 // Elements are handed out in lines, so that long tensors split.
-static const int64_t line = 4096;
+enum { line = 4096 };
 
 static int64_t lines_of(const struct bv_node *n)
 {
@@ -26,8 +26,17 @@ static int64_t span(const struct bv_node *n, int64_t first, int64_t last, int64_
 static void activation(const struct bv_kernel_args *a, int64_t first, int64_t last)
 {
     int64_t at, n = span(a->node, first, last, &at);
-    bv_cpu_isa()->activate(a->node->params.activation.activation, (const float *)a->in[0] + at,
-                           (float *)a->out + at, n);
+    enum bv_activation kind = a->node->params.activation.activation;
+    const float *x = (const float *)a->in[0] + at;
+    float values[line];
+    if (a->node->out->dtype != BV_BF16)
+        bv_cpu_isa()->activate(kind, x, (float *)a->out + at, n);
+    else
+        for (int64_t i = 0, m; i < n; i += m) {
+            m = n - i < line ? n - i : line;
+            bv_cpu_isa()->activate(kind, x + i, values, m);
+            bv_cpu_isa()->to_bf16(values, m, (uint16_t *)a->out + at + i);
+        }
 }
 
 void bv_cpu_activation(const struct bv_kernel_args *a)
@@ -39,9 +48,13 @@ static void scale(const struct bv_kernel_args *a, int64_t first, int64_t last)
 {
     const struct bv_scale_params *p = &a->node->params.scale;
     int64_t at, n = span(a->node, first, last, &at);
-    const float shift = 0;
-    bv_cpu_isa()->affine(BV_ACT_NONE, (const float *)a->in[0] + at, &shift, &p->factor, &p->offset,
-                         true, (float *)a->out + at, n);
+    const float shift = 0, *x = (const float *)a->in[0] + at;
+    float *out = (float *)a->out + at;
+    if (a->node->in[0]->dtype == BV_BF16) {
+        bv_cpu_isa()->from_bf16((const uint16_t *)a->in[0] + at, n, out);
+        x = out;
+    }
+    bv_cpu_isa()->affine(BV_ACT_NONE, x, &shift, &p->factor, &p->offset, true, out, n);
 }
 
 void bv_cpu_scale(const struct bv_kernel_args *a)

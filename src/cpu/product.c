@@ -29,29 +29,59 @@ static int64_t part(int64_t total, int64_t n, int64_t i)
     return total / n * i + total % n * i / n;
 }
 
+// Element `at` of f32 or bf16.
+static void *element(const void *p, bool bf16, int64_t at)
+{
+    return p ? (char *)p + at * (bf16 ? 2 : 4) : NULL;
+}
+
+// A tile whose activation is not its own, by way of f32 where the result is bf16.
+static void run_and_activate(const struct split *s, struct bv_cpu_tile *tile, int n_rows)
+{
+    const struct bv_cpu_product *p = s->p;
+    float block[16 * 64];
+    void *out = tile->out;
+    if (p->out_bf16) {
+        tile->out = block;
+        tile->ldo = s->isa->panel;
+        tile->out_bf16 = false;
+    }
+    s->isa->tile[p->format](tile, n_rows);
+    for (int i = 0; i < n_rows; i++) {
+        float *row = (float *)tile->out + i * tile->ldo;
+        s->isa->activate(p->activation, row, row, tile->columns);
+        if (p->out_bf16)
+            s->isa->to_bf16(row, tile->columns, element(out, true, i * p->ldo));
+    }
+}
+
 static void run_strip(const struct split *s, const float *const *pointers, int64_t row, int n_rows,
                       int64_t panel, const float *next)
 {
     const struct bv_cpu_product *p = s->p;
     int64_t column = panel * s->isa->panel, left = p->columns - column;
-    bool simple = p->activation == BV_ACT_NONE || p->activation == BV_ACT_RELU;
     struct bv_cpu_tile tile = {
         .rows = pointers,
         .taps = p->taps,
         .depth = p->depth,
         .panel = p->panels + panel * s->panel_size,
         .next = next,
-        .out = p->out + row * p->ldo + column,
+        .out = element(p->out, p->out_bf16, row * p->ldo + column),
+        .residual = element(p->residual, p->residual_bf16, row * p->ldo + column),
         .ldo = p->ldo,
+        .ldr = p->ldo,
+        .out_bf16 = p->out_bf16,
+        .residual_bf16 = p->residual_bf16,
         .columns = left < s->isa->panel ? (int)left : s->isa->panel,
         .bias = p->bias ? p->bias + column : NULL,
-        .residual = p->residual ? p->residual + row * p->ldo + column : NULL,
         .row_scale = p->row_scale ? p->row_scale + row : NULL,
-        .activation = simple ? p->activation : BV_ACT_NONE,
     };
-    s->isa->tile[p->format](&tile, n_rows);
-    for (int i = 0; i < n_rows && !simple; i++)
-        s->isa->activate(p->activation, tile.out + i * p->ldo, tile.out + i * p->ldo, tile.columns);
+    if (p->activation != BV_ACT_NONE && p->activation != BV_ACT_RELU) {
+        run_and_activate(s, &tile, n_rows);
+    } else {
+        tile.activation = p->activation;
+        s->isa->tile[p->format](&tile, n_rows);
+    }
 }
 
 static void block_task(void *arg, size_t task)

@@ -15,9 +15,11 @@ struct bv_cpu_product {
     enum bv_cpu_format format;
     const float *panels;    // bv_cpu_packed_size() words
     const float *row_scale; // [M], BV_CPU_INT8 only
-    float *out;
-    int64_t ldo; // floats from one row of out to the next
-    const float *bias, *residual;
+    void *out;
+    const void *residual; // or NULL; out's layout
+    bool out_bf16, residual_bf16;
+    int64_t ldo;       // elements from one row of out to the next
+    const float *bias; // or NULL
     enum bv_activation activation;
     // Where x(m,t) stands, for n rows m from first: to[t·n + i] is that of row first + i.
     void (*point)(const void *source, int64_t first, int64_t n, const float **to);

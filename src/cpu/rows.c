@@ -6,10 +6,12 @@
 static void layer_norm(const struct bv_kernel_args *a, int64_t first, int64_t last)
 {
     int64_t C = bv_last_dim(a->node->out);
+    bool bf16 = a->node->out->dtype == BV_BF16;
     for (int64_t i = first; i < last; i++)
-        bv_cpu_isa()->layer_norm(
-            (const float *)a->in[0] + i * C, a->in[3] ? (const float *)a->in[3] + i * C : NULL,
-            a->in[1], a->in[2], a->node->params.layer_norm.eps, (float *)a->out + i * C, C);
+        bv_cpu_isa()->layer_norm((const float *)a->in[0] + i * C,
+                                 a->in[3] ? (const float *)a->in[3] + i * C : NULL, a->in[1],
+                                 a->in[2], a->node->params.layer_norm.eps,
+                                 (char *)a->out + i * C * (bf16 ? 2 : 4), bf16, C);
 }
 
 void bv_cpu_layer_norm(const struct bv_kernel_args *a)

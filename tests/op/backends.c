@@ -68,7 +68,11 @@ static const struct op_limits *int8_limits(const struct op_table *table)
 static const struct op_backend backends[] = {
     {.name = "reference", .create = create_reference, .deterministic = true},
     {.name = "cpu", .create = bv_cpu_create, .deterministic = true},
-    {.name = "cpu-bf16", .create = create_bf16, .deterministic = true, .limits = bf16_limits},
+    {.name = "cpu-bf16",
+     .create = create_bf16,
+     .deterministic = true,
+     .between = true,
+     .limits = bf16_limits},
     {.name = "cpu-int8", .create = create_int8, .deterministic = true, .limits = int8_limits},
     {.name = "vulkan",
      .create = create_vulkan,

@@ -18,6 +18,7 @@ struct op_backend {
     // Keeps tensors as f16: cases run on values that f16 holds, between nodes that pass them on,
     // and may differ by f16's rounding.
     bool half;
+    bool between; // may keep tensors in fewer bits, so cases run between nodes that pass them on
     const struct op_limits *(*limits)(const struct op_table *table); // NULL: table's f32
     // What went wrong beside the results (a validation layer's message), or NULL; may be absent.
     const char *(*complaint)(const struct bv_backend *backend);

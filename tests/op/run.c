@@ -209,6 +209,7 @@ static struct errors check_case(enum bv_op op, const struct op_case *c, struct o
         in.between = fits_half(expected, in.n_out);
         limit = half_limits;
     }
+    in.between |= backend_under_test->between;
     float *got = run(&in, backend_under_test, 1);
     struct errors e = compare(c->name, expected, got, in.n_out);
     check(c->name, e, limit);

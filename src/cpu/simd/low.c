@@ -1,12 +1,13 @@
 // Values to words of fewer bits.
 #include "cpu/simd/simd.h"
 
-#include "cpu/simd/tile.h"
+#include "cpu/simd/narrow.h"
 
 #if defined(LOW_PRECISION)
 
-void ISA(to_bf16)(const float *x, int64_t n, float *out)
+void ISA(to_bf16)(const float *x, int64_t n, void *out)
 {
+    float *to = out;
     for (int64_t i = 0; i < n; i += 2 * LANES) {
         int64_t left = n - i, high = left - LANES;
         vf a = left >= LANES ? load(x + i) : load_n(x + i, left);
@@ -15,9 +16,28 @@ void ISA(to_bf16)(const float *x, int64_t n, float *out)
             b = high >= LANES ? load(x + i + LANES) : load_n(x + i + LANES, high);
         vf words = (vf)_mm512_cvtne2ps_pbh(b, a);
         if (left >= 2 * LANES)
-            store(out + i / 2, words);
+            store(to + i / 2, words);
         else
-            store_n(out + i / 2, words, left / 2);
+            store_n(to + i / 2, words, left / 2);
+    }
+}
+
+void ISA(from_bf16)(const void *x, int64_t n, float *out)
+{
+    for (int64_t i = 0; i < n; i += LANES) {
+        int64_t left = n - i < LANES ? n - i : LANES;
+        store_as(out, false, i, load_as(x, true, i, left), left);
+    }
+}
+
+void ISA(pair_bf16)(const void *x, const void *y, int64_t n, float *out)
+{
+    for (int64_t i = 0; i < n; i += LANES) {
+        int64_t left = n - i < LANES ? n - i : LANES;
+        __m512i low = _mm512_srli_epi32(_mm512_castps_si512(load_as(x, true, i, left)), 16);
+        vf high = y ? load_as(y, true, i, left) : splat(0);
+        vf words = _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_castps_si512(high)));
+        store_as(out, false, i, words, left);
     }
 }
 

@@ -1,5 +1,6 @@
 // Normalisations of one row.
 #include "cpu/simd/math.h"
+#include "cpu/simd/narrow.h"
 #include "cpu/simd/simd.h"
 
 // Vector i of x + residual; n elements are left, lanes beyond them read 0.
@@ -14,7 +15,7 @@ INLINE vf element(const float *x, const float *residual, int64_t i, int64_t n)
 // The mean is found twice: the sums of differences from the first are small numbers, so that a
 // large mean costs no digits of the variance.
 void ISA(layer_norm)(const float *x, const float *residual, const float *gamma, const float *beta,
-                     float eps, float *out, int64_t n)
+                     float eps, void *out, bool bf16, int64_t n)
 {
     vf sum = splat(0);
     for (int64_t i = 0; i < n; i += LANES)
@@ -39,12 +40,12 @@ void ISA(layer_norm)(const float *x, const float *residual, const float *gamma, 
     vf rest_of_mean = splat(shift), f = splat(factor);
     for (int64_t i = 0; i < whole; i += LANES) {
         vf y = (element(x, residual, i, LANES) - mean - rest_of_mean) * f;
-        store(out + i, madd(y, load(gamma + i), load(beta + i)));
+        store_as(out, bf16, i, madd(y, load(gamma + i), load(beta + i)), LANES);
     }
     if (rest > 0) {
         vf y = (element(x, residual, whole, rest) - mean - rest_of_mean) * f;
-        store_n(out + whole, madd(y, load_n(gamma + whole, rest), load_n(beta + whole, rest)),
-                rest);
+        y = madd(y, load_n(gamma + whole, rest), load_n(beta + whole, rest));
+        store_as(out, bf16, whole, y, rest);
     }
 }
 

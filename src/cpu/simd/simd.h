@@ -15,7 +15,9 @@ extern const struct bv_cpu_isa bv_cpu_isa_portable, bv_cpu_isa_avx2, bv_cpu_isa_
 void ISA(tile)(const struct bv_cpu_tile *t, int n_rows);
 void ISA(tile_bf16)(const struct bv_cpu_tile *t, int n_rows);
 void ISA(tile_int8)(const struct bv_cpu_tile *t, int n_rows);
-void ISA(to_bf16)(const float *x, int64_t n, float *out);
+void ISA(to_bf16)(const float *x, int64_t n, void *out);
+void ISA(from_bf16)(const void *x, int64_t n, float *out);
+void ISA(pair_bf16)(const void *x, const void *y, int64_t n, float *out);
 void ISA(to_bytes)(const float *x, float scale, int64_t n, float *out);
 float ISA(magnitude)(const float *x, int64_t n);
 void ISA(pack)(const float *const *row, int columns, int64_t depth, float *panel);
@@ -27,7 +29,7 @@ void ISA(affine)(enum bv_activation activation, const float *x, const float *shi
                  const float *factor, const float *offset, bool one, float *out, int64_t n);
 void ISA(max)(const float *x, const float *y, float *out, int64_t n);
 void ISA(layer_norm)(const float *x, const float *residual, const float *gamma, const float *beta,
-                     float eps, float *out, int64_t n);
+                     float eps, void *out, bool bf16, int64_t n);
 void ISA(l2_normalize)(const float *x, float eps, float *out, int64_t n);
 float ISA(exponentials)(const float *x, float scale, const float *bias, float *out, int64_t n);
 #endif

@@ -12,6 +12,8 @@ const struct bv_cpu_isa ISA(isa) = {
 #if defined(LOW_PRECISION)
     .tile = {ISA(tile), ISA(tile_bf16), ISA(tile_int8)},
     .to_bf16 = ISA(to_bf16),
+    .from_bf16 = ISA(from_bf16),
+    .pair_bf16 = ISA(pair_bf16),
     .to_bytes = ISA(to_bytes),
     .magnitude = ISA(magnitude),
 #else

@@ -3,29 +3,30 @@
 // of the 239 GFLOP/s that fused multiply-adds alone reach.
 #include "cpu/simd/tile.h"
 
+#include "cpu/simd/narrow.h"
 #include "cpu/simd/simd.h"
 
 // Adds bias and residual, applies relu, stores. n: valid lanes, LANES or fewer.
 INLINE void finish(const struct bv_cpu_tile *t, vf x, int64_t i, int j, int64_t n)
 {
-    float *out = t->out + i * t->ldo + j;
-    if (n == LANES) {
-        if (t->bias)
-            x += load(t->bias + j);
-        if (t->residual)
-            x += load(t->residual + i * t->ldo + j);
-        if (t->activation == BV_ACT_RELU)
-            x = vmax(splat(0), x); // keeps NaN
-        store(out, x);
-    } else if (n > 0) {
-        if (t->bias)
-            x += load_n(t->bias + j, n);
-        if (t->residual)
-            x += load_n(t->residual + i * t->ldo + j, n);
-        if (t->activation == BV_ACT_RELU)
-            x = vmax(splat(0), x);
-        store_n(out, x, n);
-    }
+    if (n <= 0)
+        return;
+    if (t->bias)
+        x += n == LANES ? load(t->bias + j) : load_n(t->bias + j, n);
+    if (t->residual)
+        x += load_as(t->residual, t->residual_bf16, i * t->ldr + j, n);
+    if (t->activation == BV_ACT_RELU)
+        x = vmax(splat(0), x); // keeps NaN
+    store_as(t->out, t->out_bf16, i * t->ldo + j, x, n);
+}
+
+// A row's elements of the result or the residual, on their way while the sum is made.
+INLINE void bring_in(const void *p, bool bf16, int64_t at)
+{
+    const char *line = (const char *)p + at * (bf16 ? 2 : 4);
+    __builtin_prefetch(line, 1, 3);
+    if (!bf16)
+        __builtin_prefetch(line + 64, 1, 3);
 }
 
 // sum + x·w, word by word: one, two or four channels.
@@ -61,13 +62,10 @@ INLINE void run(const struct bv_cpu_tile *t, const int n_rows, const enum bv_cpu
         sum[i][0] = format == BV_CPU_INT8 ? load(after + PANEL) : splat(0);
         sum[i][1] = format == BV_CPU_INT8 ? load(after + PANEL + LANES) : splat(0);
     }
-    for (int i = 0; i < n_rows; i++) { // on their way while the sum is made
-        if (t->residual) {
-            __builtin_prefetch(t->residual + i * t->ldo, 0, 3);
-            __builtin_prefetch(t->residual + i * t->ldo + 16, 0, 3);
-        }
-        __builtin_prefetch(t->out + i * t->ldo, 1, 3);
-        __builtin_prefetch(t->out + i * t->ldo + 16, 1, 3);
+    for (int i = 0; i < n_rows; i++) {
+        if (t->residual)
+            bring_in(t->residual, t->residual_bf16, i * t->ldr);
+        bring_in(t->out, t->out_bf16, i * t->ldo);
     }
     const float *w = t->panel, *next = t->next ? t->next : t->panel;
     const float *const *rows = t->rows;
