@@ -33,7 +33,7 @@ static const struct op ops[] = {
     {"bgr", bv_step_bgr, " "},
     {"stretch", bv_step_stretch, " "},
     {"equalize", bv_step_equalize, " "},
-    {"pad_square", bv_step_pad_square, " min "},
+    {"pad_square", bv_step_pad_square, " min even "},
     {"pad", bv_step_pad, " size width height "},
     {"resize", bv_step_resize,
      " like filter size width height shorter longer rounding antialias"
@@ -206,6 +206,7 @@ static enum bv_status parse_fields(const json_t *object, struct bv_step *step, s
         step->like = (enum bv_like)like;
     }
     BV_TRY(get_bool(object, "square", &step->square, err));
+    BV_TRY(get_bool(object, "even", &step->even, err));
     if (step->run == bv_step_center_crop) {
         int margins = 0;
         BV_TRY(get_word(object, "rounding", margin_roundings, &margins, err));

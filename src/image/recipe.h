@@ -17,7 +17,8 @@
 //   bgr         rgb with the channels in OpenCV's order
 //   stretch     minimum … maximum to 0 … 255, truncated (8 bits)
 //   equalize    histogram equalisation (8 bits, gray)
-//   pad_square  min: side at least; centred, rounding down, zeros
+//   pad_square  min: side at least; centred, rounding down, zeros; even: true: the same on both
+//               sides, which leaves a side one short of an odd difference
 //   pad         size | width, height; likewise, to at least that size
 //   resize      like: pillow | torch | opencv | skimage; filter: nearest, box, bilinear, bicubic,
 //               lanczos, area; size | width, height | shorter | longer;

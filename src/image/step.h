@@ -48,7 +48,7 @@ struct bv_step {
     enum bv_target target;
     struct bv_size size; // of the target; the side in width for SHORTER and LONGER
     enum bv_rounding rounding;
-    bool antialias, align_corners, square, floor;
+    bool antialias, align_corners, square, floor, even;
     double divide, multiply, add, min;
     float mean[3], std[3];
     int n_mean;

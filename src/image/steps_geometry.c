@@ -30,6 +30,10 @@ enum bv_status bv_step_pad_square(struct bv_step_state *state, const struct bv_s
     struct bv_pixels *p = &state->pixels;
     int side = p->width > p->height ? p->width : p->height;
     side = side < (int)step->min ? (int)step->min : side;
+    if (step->even)
+        return place(p, p->width + (side - p->width) / 2 * 2,
+                     p->height + (side - p->height) / 2 * 2, (side - p->width) / 2,
+                     (side - p->height) / 2, err);
     return place(p, side, side, (side - p->width) / 2, (side - p->height) / 2, err);
 }
 

@@ -132,7 +132,8 @@ static enum bv_status find_specials(struct bv_tokenizer *t, const json_t *descri
         t->special[i] = name ? bv_vocab_find(&t->vocab, name, strlen(name)) : -1;
         bool needed =
             i == BV_TOKEN_CLS || i == BV_TOKEN_SEP || (i == BV_TOKEN_UNK && t->kind == WORDPIECE);
-        if (needed && t->special[i] < 0)
+        bool without = json_is_null(member) && i != BV_TOKEN_UNK; // as word vectors have it
+        if (needed && t->special[i] < 0 && !without)
             return bv_fail(err, BV_ERR_FORMAT, "vocabulary: the special token %.40s is missing",
                            name ? name : special_keys[i]);
         if (name && t->special[i] >= 0 && !json_object_get(description, "added")) {
@@ -451,12 +452,19 @@ static void fit(size_t room, size_t *n_a, size_t *n_b)
     *n_a -= over / 2;
 }
 
+static enum bv_status push_special(struct bv_tokens *out, int32_t id, struct bv_error *err)
+{
+    return id < 0 ? BV_OK : bv_tokens_push(out, id, false, err);
+}
+
 static enum bv_status assemble(const struct bv_tokenizer *t, struct bv_tokens *out,
                                const struct bv_tokens *a, const struct bv_tokens *b,
                                struct bv_error *err)
 {
     bool types = t->kind == WORDPIECE || t->kind == SENTENCEPIECE, doubled = b && !types;
-    size_t n_a = a->n, n_b = b ? b->n : 0, n_special = b ? 3u + doubled : 2;
+    int32_t cls = t->special[BV_TOKEN_CLS], sep = t->special[BV_TOKEN_SEP];
+    size_t n_a = a->n, n_b = b ? b->n : 0;
+    size_t n_special = (cls >= 0) + (sep >= 0 ? (b ? 2u + doubled : 1u) : 0u);
     size_t whole = n_a + n_b + n_special;
     if (t->max_length && whole > t->max_length) {
         if (!t->truncate)
@@ -468,16 +476,18 @@ static enum bv_status assemble(const struct bv_tokenizer *t, struct bv_tokens *o
         fit(t->max_length - n_special, &n_a, &n_b);
     }
     BV_TRY(bv_tokens_reserve(out, n_a + n_b + n_special, err));
-    BV_TRY(bv_tokens_push(out, t->special[BV_TOKEN_CLS], false, err));
+    BV_TRY(push_special(out, cls, err));
     BV_TRY(append(out, a, n_a, err));
-    BV_TRY(bv_tokens_push(out, t->special[BV_TOKEN_SEP], false, err));
+    BV_TRY(push_special(out, sep, err));
     size_t first_b = out->n;
     if (doubled)
-        BV_TRY(bv_tokens_push(out, t->special[BV_TOKEN_SEP], false, err));
+        BV_TRY(push_special(out, sep, err));
     if (b) {
         BV_TRY(append(out, b, n_b, err));
-        BV_TRY(bv_tokens_push(out, t->special[BV_TOKEN_SEP], false, err));
+        BV_TRY(push_special(out, sep, err));
     }
+    if (out->n == 0) // no text without tokens: encoders take one or more
+        BV_TRY(push_special(out, t->special[BV_TOKEN_UNK], err));
     for (size_t i = first_b; types && i < out->n; i++)
         out->types[i] = 1;
     out->n_untruncated = whole;

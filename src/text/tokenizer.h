@@ -30,7 +30,8 @@ struct bv_tokenizer;
 //                   (clip-bpe: "inline"; else "first")
 //   max_length      most tokens, special ones included; 0 (default) for no maximum
 //   truncate        true (default): cut, and tell; "error": a longer text is BV_ERR_LIMIT
-//   cls sep pad mask unk   names of the special tokens, null for none (by kind)
+//   cls sep pad mask unk   names of the special tokens, null for none (by kind); without cls and
+//                   sep an empty text is one unknown token
 //   added           [{"text", "lstrip", "rstrip", "fold"}]: the tokens recognised in the text
 //                   (default: the named ones)
 // A wrong or unknown value is BV_ERR_ARG.

@@ -51,6 +51,21 @@ static void assert_tokens(const struct bv_tokenizer *tokenizer, const char *text
 static const char words[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nlung\n##s\nno\neffusion\n,\n.\n"
                             "caf\n##e\n\xe8\x82\xba\nLung\nthe\n##a\na\n$\n";
 
+static void test_without_ends(void **state)
+{
+    (void)state;
+    struct bv_tokenizer *t =
+        make("{\"kind\":\"wordpiece\",\"cls\":null,\"sep\":null,\"max_length\":3}", words, NULL);
+    struct bv_tokens tokens = {0};
+    assert_tokens(t, "No effusion", "no|effusion");
+    assert_tokens(t, "no no no no", "no|no|no");
+    assert_tokens(t, "", "[UNK]");
+    assert_ok(bv_tokenizer_encode_pair(t, "no", 2, "lung", 4, &tokens, &err), err);
+    assert_string_equal(spell(t, &tokens), "no|lung");
+    bv_tokens_free(&tokens);
+    bv_tokenizer_destroy(&t);
+}
+
 static void test_wordpiece(void **state)
 {
     (void)state;
@@ -466,14 +481,15 @@ static void test_ftfy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wordpiece),   cmocka_unit_test(test_long_word),
-        cmocka_unit_test(test_words),       cmocka_unit_test(test_pair),
-        cmocka_unit_test(test_length),      cmocka_unit_test(test_roberta),
-        cmocka_unit_test(test_merge_order), cmocka_unit_test(test_clip),
-        cmocka_unit_test(test_clean),       cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bad_text),    cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_hf_json),     cmocka_unit_test(test_large_texts),
-        cmocka_unit_test(test_threads),     cmocka_unit_test(test_ftfy),
+        cmocka_unit_test(test_wordpiece),    cmocka_unit_test(test_long_word),
+        cmocka_unit_test(test_words),        cmocka_unit_test(test_pair),
+        cmocka_unit_test(test_length),       cmocka_unit_test(test_roberta),
+        cmocka_unit_test(test_merge_order),  cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_clean),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_without_ends), cmocka_unit_test(test_bad_text),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_hf_json),
+        cmocka_unit_test(test_large_texts),  cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_ftfy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

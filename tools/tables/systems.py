@@ -1,6 +1,8 @@
-"""The table of systems, from their cards: python tools/tables/systems.py > docs/systems.md
+"""The tables of systems, from their cards, in docs/systems.md and README.md.
 
-With --check FILE it tells whether FILE is what the cards give."""
+python tools/tables/systems.py            writes both
+python tools/tables/systems.py --check    tells whether both are what the cards give
+"""
 import glob
 import json
 import os
@@ -10,6 +12,36 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 NAMES = {"resnet": "ResNet", "clip-resnet": "CLIP ResNet", "vit": "ViT", "swin": "Swin", "densenet": "DenseNet",
          "biovil-t": "ResNet with a prior image", "bert": "BERT", "roberta": "RoBERTa", "albert": "ALBERT",
          "megatron-bert": "MegatronBERT", "clip-text": "CLIP transformer", "glove": "word vectors"}
+MARKERS = ("<!-- systems -->\n", "<!-- end of systems -->\n")
+HEAD = """# Systems
+
+Made from the cards of `assets/systems` by `tools/tables/systems.py`; `biovl info --systems`
+prints those of a build.
+
+"""
+TAIL = """
+## What each is compared with
+
+The tests `conformance.*` compare pixels, ids, embeddings and scores with outputs of the authors'
+code. Of `umrl`, `lovt`, `mueller2022`, `bfspr`, and of `densenet121` under torchvision's names, no
+such outputs exist: `model.systems` compares small checkpoints with references that this project
+computed in PyTorch (`tests/model/systems.py`). They show that the cards do what is written here, not
+that the authors' numbers follow.
+
+- `lovt`, `mueller2022`: names and arithmetic are those of the public code. The mean and deviation of
+  its pixels are statistics of the training data, which neither code nor checkpoint carries; 0.471
+  and 0.302 in the card are unverified; a card with other ones is given with `--system ./card.json`.
+- `bfspr`: no code was found. The card loads the OpenAI CLIP ResNet that the paper starts from.
+- `umrl`: no code was found. The tensor names are ours, the linear maps those of the paper.
+- Bare text encoders are compared with Hugging Face's implementations (`tests/model/families.py`), a
+  trained one with the library that its authors use (`tests/model/minilm.py`).
+"""
+
+
+def cards():
+    for path in sorted(glob.glob(os.path.join(ROOT, "assets/systems/*.json"))):
+        with open(path, encoding="utf-8") as f:
+            yield json.load(f)
 
 
 def cell(card, tower):
@@ -17,21 +49,46 @@ def cell(card, tower):
     return NAMES.get(arch, arch) or "–"
 
 
-def table():
-    lines = ["# Systems", "",
-             "Made from the cards of `assets/systems` by `tools/tables/systems.py`; `biovl info --systems`",
-             "prints those of a build.", "",
-             "| name | system | image | text | score | source |", "|---|---|---|---|---|---|"]
-    for path in sorted(glob.glob(os.path.join(ROOT, "assets/systems/*.json"))):
-        with open(path, encoding="utf-8") as f:
-            card = json.load(f)
-        score = card.get("scoring", {}).get("rule", "–").replace("_", " ")
+def score(card):
+    return card.get("scoring", {}).get("rule", "–").replace("_", " ")
+
+
+def full_table():
+    lines = ["| name | system | image | text | score | source |", "|---|---|---|---|---|---|"]
+    for card in cards():
         lines.append(f"| `{card['name']}` | {card.get('title', '')} | {cell(card, 'image')} | "
-                     f"{cell(card, 'text')} | {score} | {card.get('source', '')} |")
+                     f"{cell(card, 'text')} | {score(card)} | {card.get('source', '')} |")
     return "\n".join(lines) + "\n"
 
 
-if len(sys.argv) == 3 and sys.argv[1] == "--check":
-    with open(sys.argv[2], encoding="utf-8") as f:
-        sys.exit(f.read() != table() and f"{sys.argv[2]} is not what the cards give: run {sys.argv[0]}")
-sys.stdout.write(table())
+def short_table():
+    """Those with an image encoder and a score, or a text encoder alone."""
+    lines = ["| name | system | image | text |", "|---|---|---|---|"]
+    for card in cards():
+        if "fusion" not in card and "scoring" in card:
+            lines.append(f"| `{card['name']}` | {card.get('title', '')} | {cell(card, 'image')} | "
+                         f"{cell(card, 'text')} |")
+    return "\n".join(lines) + "\n"
+
+
+def readme(text):
+    head, rest = text.split(MARKERS[0])
+    return head + MARKERS[0] + short_table() + MARKERS[1] + rest.split(MARKERS[1])[1]
+
+
+def main():
+    stale = []
+    for name, make in (("docs/systems.md", lambda _: HEAD + full_table() + TAIL), ("README.md", readme)):
+        path = os.path.join(ROOT, name)
+        with open(path, encoding="utf-8") as f:
+            old = f.read()
+        new = make(old)
+        if sys.argv[1:] == ["--check"]:
+            stale += [name] if new != old else []
+        elif new != old:
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(new)
+    return f"{', '.join(stale)}: not what the cards give, run {sys.argv[0]}" if stale else 0
+
+
+sys.exit(main())
