@@ -357,11 +357,11 @@ void bv_graph_replace_uses(struct bv_graph *g, struct bv_tensor *from, struct bv
             g->tensors[i]->alias_of = to;
             g->tensors[i]->producer = to->producer;
         }
-    for (int i = 0; i < g->n_outputs; i++)
-        if (g->outputs[i] == from) {
+    for (int i = 0; i < g->n_outputs; i++) {
+        if (g->outputs[i] == from)
             g->outputs[i] = to;
-            bv_storage_of(to)->is_output = true;
-        }
+        bv_storage_of(g->outputs[i])->is_output = true; // a reshape of `from` too
+    }
 }
 
 int bv_graph_use_count(const struct bv_graph *g, const struct bv_tensor *t)

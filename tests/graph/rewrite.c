@@ -279,6 +279,23 @@ static void test_fuse_activation(void **state)
     check_rewrite(linear_also_an_output, bv_rewrite_fuse_activation, 2); // must stay
 }
 
+// What a rewrite puts in the place of an output that is a reshape stays in memory to the end.
+static void test_reshaped_output_is_kept(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_graph *g = new_graph();
+    struct bv_tensor *x = bv_activate(g, bv_linear(g, tokens(g, "x"), "f"), BV_ACT_RELU);
+    int64_t flat = -1;
+    (void)bv_graph_output(g, bv_reshape(g, x, 1, &flat), "y");
+    assert_ok(bv_graph_status(g, &err), err);
+    bv_rewrite_all(g);
+    struct bv_tensor *y = bv_storage_of(g->outputs[0]);
+    assert_int_equal(y->producer->op, BV_OP_linear);
+    assert_true(y->is_output);
+    bv_graph_destroy(&g);
+}
+
 static void add_norm(struct bv_graph *g)
 {
     struct bv_tensor *x = bv_add(g, tokens(g, "x"), tokens(g, "y"));
@@ -349,13 +366,10 @@ static void test_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fold_batch_norm),
-        cmocka_unit_test(test_fold_slices),
-        cmocka_unit_test(test_fuse_qkv),
-        cmocka_unit_test(test_fuse_residual),
-        cmocka_unit_test(test_fuse_activation),
-        cmocka_unit_test(test_fuse_add_norm),
-        cmocka_unit_test(test_all),
+        cmocka_unit_test(test_fold_batch_norm), cmocka_unit_test(test_fold_slices),
+        cmocka_unit_test(test_fuse_qkv),        cmocka_unit_test(test_fuse_residual),
+        cmocka_unit_test(test_fuse_activation), cmocka_unit_test(test_reshaped_output_is_kept),
+        cmocka_unit_test(test_fuse_add_norm),   cmocka_unit_test(test_all),
     };
     return cmocka_run_group_tests(tests, make_weights, free_weights);
 }
