@@ -91,8 +91,7 @@ enum bv_status bv_convert(struct bv_context *context, const char *source, const 
 static const struct limit {
     const char *precision;
     double cosine;
-} limits[] = {
-    {"f32", 0.999999}, {"f16", 0.9999}, {"bf16", 0.999}, {"bf16x3", 0.999999}, {"int8", 0.995}};
+} limits[] = {{"f32", 0.999999}, {"f16", 0.9999}, {"bf16", 0.999}, {"int8", 0.995}};
 
 // One device and precision; *pass is cleared when it misses its limit. A precision that the device
 // does not offer is left out.
