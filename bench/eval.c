@@ -99,8 +99,10 @@ static double measure(struct parts *parts, const struct bv_labelled_options *dat
                       bool decode, bool infer)
 {
     struct bv_error err = {0};
-    struct bv_scorer scorer = {parts, parts->whole.n_labels, decode ? prepare_whole : prepare_copy,
-                               infer ? score_whole : score_nothing};
+    struct bv_scorer scorer = {.arg = parts,
+                               .n_labels = parts->whole.n_labels,
+                               .prepare = decode ? prepare_whole : prepare_copy,
+                               .score = infer ? score_whole : score_nothing};
     struct bv_pipeline pipeline = {.scorer = &scorer,
                                    .n_shards = 1,
                                    .block = BATCH,

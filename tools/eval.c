@@ -100,8 +100,8 @@ static enum bv_status run_and_finish(const struct eval *e, struct job *job,
     clear_meter(&meter);
     if (!fallback && bv_engine_fallback(job->opened.engine))
         (void)fprintf(stderr,
-                      "biovl: warning: some images were scored on the CPU, which the results do "
-                      "not say: %s\n",
+                      "biovl: warning: some images were scored on the CPU (\"devices\" in the "
+                      "results): %s\n",
                       bv_engine_fallback(job->opened.engine));
     if (status == BV_OK && own.n_shards <= 1) {
         own.data = NULL; // where it was
@@ -140,7 +140,7 @@ static int evaluate(struct eval *e, struct job *job)
     if (e->options.n_shards > 1 && !e->quiet)
         (void)fprintf(stderr, "biovl: shard done; when all are: biovl eval merge %s\n",
                       e->options.folder);
-    return report_failed_rows(&counts, e->options.folder);
+    return report_rows(&counts, e->options.folder, e->quiet);
 }
 
 // EXIT_OK, or the code after the reason was printed.
@@ -190,7 +190,7 @@ static int merge(const struct eval *e)
     if (status != BV_OK)
         return (int)exit_code_of(status);
     status = bv_eval_finish(context, &e->options, &counts);
-    int code = status == BV_OK ? report_failed_rows(&counts, e->options.folder)
+    int code = status == BV_OK ? report_rows(&counts, e->options.folder, e->quiet)
                                : (int)report_failure(context, status);
     bv_context_close(&context);
     return code;

@@ -85,7 +85,7 @@ static int run_model(const struct task *t, struct opened *o, const struct string
     if (status != BV_OK)
         return (int)report_failure(o->context, status);
     (void)print(json);
-    return report_failed_rows(&counts, options.folder);
+    return report_rows(&counts, options.folder, false);
 }
 
 static int ask_model(const struct task *t)

@@ -39,8 +39,11 @@ void clear_meter(struct meter *meter)
     meter->shown = false;
 }
 
-int report_failed_rows(const struct bv_eval_counts *c, const char *folder)
+int report_rows(const struct bv_eval_counts *c, const char *folder, bool quiet)
 {
+    if (c->warned && !quiet)
+        (void)fprintf(stderr, "biovl: %llu images have warnings: see %s/warnings.csv\n",
+                      (unsigned long long)c->warned, folder);
     if (!c->failed)
         return EXIT_OK;
     (void)fprintf(stderr, "biovl: %llu of %llu rows failed: see %s/errors.csv\n",

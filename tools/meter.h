@@ -20,7 +20,8 @@ typedef void meter_show(void *meter, const struct bv_eval_counts *counts);
 meter_show *begin_meter(struct meter *meter);
 void clear_meter(struct meter *meter);
 
-// Says how many rows failed, where any did; the exit code.
-int report_failed_rows(const struct bv_eval_counts *counts, const char *folder);
+// Says how many rows failed and, unless quiet, how many images have warnings, where any do; the
+// exit code.
+int report_rows(const struct bv_eval_counts *counts, const char *folder, bool quiet);
 
 #endif

@@ -18,6 +18,7 @@ struct bv_eval_counts {
     uint64_t done;    // of them
     uint64_t failed;  // of those done
     uint64_t resumed; // of those done, by an earlier process
+    uint64_t warned;  // images evaluated that have warnings
 };
 
 // Zero or NULL is the default of every field but data (for bv_eval_run) and folder.
@@ -65,9 +66,9 @@ BV_API enum bv_status bv_eval_run_match(struct bv_engine *engine, const char *la
                                         const struct bv_eval_options *options,
                                         struct bv_eval_counts *counts);
 
-// Joins the journals of all shards in folder and writes predictions.csv, errors.csv, metrics.json,
-// metrics.csv, thresholds.json and report.html. BV_ERR_ARG when a shard or row is missing, or data
-// (default: the file evaluated) has changed.
+// Joins the journals of all shards in folder and writes predictions.csv, errors.csv, warnings.csv,
+// metrics.json, metrics.csv, thresholds.json and report.html. BV_ERR_ARG when a shard or row is
+// missing, or data (default: the file evaluated) has changed.
 BV_API enum bv_status bv_eval_finish(struct bv_context *context,
                                      const struct bv_eval_options *options,
                                      struct bv_eval_counts *counts);
@@ -107,8 +108,9 @@ BV_API enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, 
 BV_API enum bv_status bv_eval_has_column(struct bv_context *context, const char *data,
                                          const char *column, int *has);
 
-// The same tasks with a model. Writes predictions.csv, errors.csv and metrics.json, which *json
-// also holds, to folder; a row that fails is counted, is in errors.csv and in no metric.
+// The same tasks with a model. Writes predictions.csv, errors.csv, warnings.csv and metrics.json,
+// which *json also holds, to folder; a row that fails is counted, is in errors.csv and in no
+// metric.
 struct bv_eval_task_options {
     const char *data, *folder;
     const char *root, *path_column; // as in bv_eval_options

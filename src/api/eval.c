@@ -16,17 +16,16 @@ static json_t *describe(const struct bv_engine *engine, const struct bv_labels *
                         const char *score_kind)
 {
     const struct bv_model *m = bv_session_model(engine->session);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s*, s:s*}", "name",
-                     m->name, "sha256", m->digest, "preset", bv_recipe_intensity(m->recipe),
-                     "device", bv_engine_device(engine), "precision", bv_engine_precision(engine),
-                     "prompts", "set", labels->set, "sha256", labels->digest, "score_kind",
-                     score_kind, "version", BIOVL_VERSION, "notice", bv_model_notice(m), "fallback",
-                     bv_engine_fallback(engine));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s}, s:s, s:s, s:s*}", "name", m->name,
+                     "sha256", m->digest, "preset", bv_recipe_intensity(m->recipe), "device",
+                     bv_engine_device(engine), "precision", bv_engine_precision(engine), "prompts",
+                     "set", labels->set, "sha256", labels->digest, "score_kind", score_kind,
+                     "version", BIOVL_VERSION, "notice", bv_model_notice(m));
 }
 
 static struct bv_eval_counts public_counts(const struct bv_evaluation_counts *c)
 {
-    return (struct bv_eval_counts){c->rows, c->done, c->failed, c->resumed};
+    return (struct bv_eval_counts){c->rows, c->done, c->failed, c->resumed, c->warned};
 }
 
 static void forward(void *arg, const struct bv_evaluation_counts *counts)

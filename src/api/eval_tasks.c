@@ -23,10 +23,9 @@ static enum bv_status encode_texts(void *arg, const char *const *texts, size_t n
 static json_t *describe(const struct bv_engine *engine)
 {
     const struct bv_model *m = bv_session_model(engine->session);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*}", "name", m->name, "sha256", m->digest,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", m->name, "sha256", m->digest,
                      "preset", bv_recipe_intensity(m->recipe), "device", bv_engine_device(engine),
-                     "precision", bv_engine_precision(engine), "version", BIOVL_VERSION, "fallback",
-                     bv_engine_fallback(engine));
+                     "precision", bv_engine_precision(engine), "version", BIOVL_VERSION);
 }
 
 enum bv_status bv_eval_retrieval(struct bv_engine *engine,
@@ -56,6 +55,8 @@ enum bv_status bv_eval_retrieval(struct bv_engine *engine,
     bv_model_scorer_free(&scorer);
     BV_TRY(status);
     (void)json_object_set_new(result, "model", describe(engine));
+    if (bv_engine_fallback(engine))
+        (void)json_object_set_new(result, "fallback", json_string(bv_engine_fallback(engine)));
     return bv_json_text(result, json, err);
 }
 
@@ -94,7 +95,7 @@ enum bv_status bv_eval_has_column(struct bv_context *context, const char *data, 
 static void forward(void *arg, const struct bv_evaluation_counts *c)
 {
     const struct bv_eval_task_options *o = arg;
-    struct bv_eval_counts own = {c->rows, c->done, c->failed, c->resumed};
+    struct bv_eval_counts own = {c->rows, c->done, c->failed, c->resumed, c->warned};
     o->progress(o->progress_arg, &own);
 }
 
@@ -123,7 +124,8 @@ static enum bv_status deliver(enum bv_status status, const struct bv_evaluation_
 {
     BV_TRY(status);
     BV_TRY(bv_json_text(result, json, err));
-    *counts = (struct bv_eval_counts){made->rows, made->done, made->failed, made->resumed};
+    *counts =
+        (struct bv_eval_counts){made->rows, made->done, made->failed, made->resumed, made->warned};
     return BV_OK;
 }
 

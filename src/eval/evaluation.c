@@ -18,6 +18,7 @@ static enum bv_status note_row(void *arg, const struct bv_journal_record *record
     struct running *running = arg;
     running->counts.done++;
     running->counts.failed += record->reason != NULL;
+    running->counts.warned += !record->reason && record->warnings;
     return bv_journal_put(&running->journal, record, err);
 }
 
@@ -42,6 +43,7 @@ static enum bv_status count_resumed(struct running *running, const char *path, u
         bool found = false;
         status = bv_journal_next(&reader, &record, &found, err);
         running->counts.failed += status == BV_OK && found && record.reason;
+        running->counts.warned += status == BV_OK && found && !record.reason && record.warnings;
     }
     bv_journal_reader_close(&reader);
     running->counts.done = running->counts.resumed = n_done;

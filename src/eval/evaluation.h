@@ -13,6 +13,7 @@ struct bv_evaluation_counts {
     uint64_t done;    // of them
     uint64_t failed;  // of those done
     uint64_t resumed; // of those done, by an earlier process
+    uint64_t warned;  // of those evaluated, have warnings
 };
 
 struct bv_evaluation_run {

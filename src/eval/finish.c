@@ -9,9 +9,11 @@
 #include "eval/row_file.h"
 #include "eval/score_table.h"
 
-// The two tables that have a line per row, written while the rows are joined.
+// The tables that have lines per row, written while the rows are joined.
 struct row_files {
-    struct bv_row_file predictions, errors;
+    struct bv_row_file predictions, errors, warnings;
+    struct bv_warning_counts warned;
+    struct bv_devices devices;
     size_t n_labels;
     uint64_t n_duplicates;
 };
@@ -21,7 +23,6 @@ static enum bv_status write_row(void *arg, const struct bv_labelled_row *row,
 {
     struct row_files *files = arg;
     struct bv_csv_writer *predictions = &files->predictions.csv;
-    (void)err; // a write that fails is found when the file is committed
     bv_csv_put(predictions, row->path);
     for (size_t l = 0; l < files->n_labels; l++) {
         if (record->reason)
@@ -33,8 +34,11 @@ static enum bv_status write_row(void *arg, const struct bv_labelled_row *row,
     if (record->reason) {
         bv_errors_put(&files->errors, row->line, row->path, record->reason, record->message);
         files->n_duplicates += strcmp(record->reason, "duplicate_row") == 0;
+        return BV_OK;
     }
-    return BV_OK;
+    bv_warnings_put(&files->warnings, row->line, row->path, record->warnings);
+    bv_warning_counts_add(&files->warned, record->warnings);
+    return bv_devices_add(&files->devices, record->moved, err);
 }
 
 static enum bv_status open_row_files(struct row_files *files, const char *folder,
@@ -52,6 +56,7 @@ static enum bv_status open_row_files(struct row_files *files, const char *folder
                                                columns, n_labels + 1, err);
     free(columns);
     BV_TRY(status);
+    BV_TRY(bv_warnings_create(&files->warnings, folder, err));
     return bv_errors_create(&files->errors, folder, err);
 }
 
@@ -83,7 +88,7 @@ static enum bv_status write_results(const struct bv_results *results, const char
 // What is made between the joined table and the files.
 struct work {
     const struct bv_evaluation_finish *finish;
-    json_t *setup, *thresholds, *calibration;
+    json_t *setup, *thresholds, *calibration, *devices;
     struct bv_score_table table;
     struct bv_level_result levels[3 + BV_MAX_STRATA];
     size_t n_levels, n_labels;
@@ -154,7 +159,7 @@ static enum bv_status evaluate_level(struct work *w, enum bv_unit unit, uint8_t 
     return BV_OK;
 }
 
-static enum bv_status evaluate(struct work *w, uint64_t n_duplicates, struct bv_error *err)
+static enum bv_status evaluate(struct work *w, const struct row_files *files, struct bv_error *err)
 {
     const struct bv_evaluation_finish *f = w->finish;
     find_truths(w);
@@ -171,7 +176,9 @@ static enum bv_status evaluate(struct work *w, uint64_t n_duplicates, struct bv_
                                  .n_rows = w->table.n_rows + w->table.n_failed,
                                  .n_evaluated = w->table.n_rows,
                                  .n_failed = w->table.n_failed,
-                                 .n_duplicates = n_duplicates,
+                                 .n_duplicates = files->n_duplicates,
+                                 .warnings = &files->warned,
+                                 .devices = w->devices,
                                  .n_bootstrap = f->n_bootstrap,
                                  .mean = f->mean,
                                  .thresholds = w->thresholds,
@@ -190,7 +197,11 @@ static enum bv_status finish_work(struct work *w, struct row_files *files, struc
         bv_score_table_join(&w->table, f->folder, w->setup, f->data_path, write_row, files, err));
     BV_TRY(bv_row_file_commit(&files->predictions, err));
     BV_TRY(bv_row_file_commit(&files->errors, err));
-    return evaluate(w, files->n_duplicates, err);
+    BV_TRY(bv_row_file_commit(&files->warnings, err));
+    w->devices = bv_devices_json(&files->devices, json_object_get(w->setup, "model"));
+    if (!w->devices)
+        return bv_fail_nomem(err, "the devices");
+    return evaluate(w, files, err);
 }
 
 static void release(struct work *w)
@@ -204,6 +215,7 @@ static void release(struct work *w)
     json_decref(w->thresholds);
     json_decref(w->calibration);
     json_decref(w->setup);
+    json_decref(w->devices);
     free(w->labels);
     free(w->has_truth);
     free(w->values);
@@ -217,10 +229,13 @@ enum bv_status bv_evaluation_finish(const struct bv_evaluation_finish *finish,
     enum bv_status status = finish_work(&work, &files, err);
     bv_row_file_discard(&files.predictions);
     bv_row_file_discard(&files.errors);
+    bv_row_file_discard(&files.warnings);
+    bv_devices_free(&files.devices);
     if (status == BV_OK)
         *counts = (struct bv_evaluation_counts){.rows = work.table.n_rows + work.table.n_failed,
                                                 .done = work.table.n_rows + work.table.n_failed,
-                                                .failed = work.table.n_failed};
+                                                .failed = work.table.n_failed,
+                                                .warned = files.warned.images};
     release(&work);
     return status;
 }

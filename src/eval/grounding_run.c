@@ -176,12 +176,13 @@ static enum bv_status read_rows(struct run *run, struct bv_error *err)
 // ---- The maps ----
 
 // Patch embeddings of the region's image, unless they are at hand.
-static enum bv_status take_image(struct run *run, const char *path, struct bv_error *err)
+static enum bv_status take_image(struct run *run, const struct region *region, struct bv_error *err)
 {
     struct bv_prepared prepared = {.width = 0};
     struct bv_output_shape shape = {0}, text = {0};
     bool is_new = false;
-    BV_TRY(bv_task_image(&run->task, run->dataset, run->session, path, &prepared, &is_new, err));
+    BV_TRY(bv_task_image(&run->task, run->dataset, region->places->line, region->path, &prepared,
+                         &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
     const struct bv_pixels *p = &prepared.pixels;
@@ -247,11 +248,13 @@ static bool touches(const struct bv_box *box, int width, int height)
 
 // ---- Region by region ----
 
-static void fail_region(struct run *run, const struct region *region, const char *reason,
-                        const char *message)
+// All rows of a region are done, or failed for reason.
+static enum bv_status end_region(struct run *run, const struct region *region, const char *reason,
+                                 const char *message, struct bv_error *err)
 {
     for (const struct place *p = region->places; p; p = p->next)
-        bv_task_row(&run->task, p->line, region->path, reason, message);
+        BV_TRY(bv_task_row(&run->task, p->line, region->path, reason, message, err));
+    return BV_OK;
 }
 
 static void write_region(struct run *run, const struct region *region, const struct bv_grounding *g)
@@ -267,8 +270,6 @@ static void write_region(struct run *run, const struct region *region, const str
     bv_csv_put_number(csv, g->mean_iou);
     bv_csv_put_integer(csv, g->hit);
     bv_csv_end(csv);
-    for (const struct place *p = region->places; p; p = p->next)
-        bv_task_row(&run->task, p->line, region->path, NULL, NULL);
 }
 
 static enum bv_status do_region(struct run *run, const struct region *region, struct bv_error *err)
@@ -276,21 +277,16 @@ static enum bv_status do_region(struct run *run, const struct region *region, st
     struct bv_grounding g = {0};
     float *map = NULL;
     size_t n = 0;
-    if (region->reason) {
-        fail_region(run, region, region->reason, region->message);
-        return BV_OK;
-    }
-    BV_TRY(take_image(run, region->path, err));
-    if (*run->task.failure.reason) {
-        fail_region(run, region, run->task.failure.reason, run->task.failure.message);
-        return BV_OK;
-    }
+    if (region->reason)
+        return end_region(run, region, region->reason, region->message, err);
+    BV_TRY(take_image(run, region, err));
+    if (*run->task.failure.reason)
+        return end_region(run, region, run->task.failure.reason, run->task.failure.message, err);
     for (const struct place *p = region->places; p; p = p->next) {
         run->boxes[n++] = p->box;
-        if (!touches(&p->box, run->image.width, run->image.height)) {
-            fail_region(run, region, "bad_box", "a box of this phrase lies outside the image");
-            return BV_OK;
-        }
+        if (!touches(&p->box, run->image.width, run->image.height))
+            return end_region(run, region, "bad_box", "a box of this phrase lies outside the image",
+                              err);
     }
     BV_TRY(make_map(run, region->text, &map, err));
     enum bv_status status = bv_grounding_evaluate(map, (size_t)run->image.height,
@@ -298,6 +294,7 @@ static enum bv_status do_region(struct run *run, const struct region *region, st
     free(map);
     BV_TRY(status);
     write_region(run, region, &g);
+    BV_TRY(end_region(run, region, NULL, NULL, err));
     return bv_grounding_sums_add(&run->sums, &g, region->category, err);
 }
 
@@ -324,7 +321,8 @@ static enum bv_status do_all(struct run *run, json_t **metrics, struct bv_error 
     BV_TRY(check_model(run, err));
     BV_TRY(bv_labelled_open(&run->dataset, &o->data, err));
     BV_TRY(read_rows(run, err));
-    BV_TRY(bv_task_open(&run->task, o, columns, sizeof columns / sizeof *columns, err));
+    BV_TRY(
+        bv_task_open(&run->task, o, run->session, columns, sizeof columns / sizeof *columns, err));
     for (size_t i = 0; i < run->n_regions; i++)
         BV_TRY(do_region(run, &run->regions[i], err));
     return finish(run, metrics, err);

@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "eval/setup.h"
+#include "eval/warnings.h"
 #include "table/number.h"
 
 enum { CRC_CHARS = 9 }; // a tab and eight digits
@@ -111,8 +113,12 @@ static bool parse_record(struct bv_journal_reader *r, struct bv_journal_record *
         if (!score || (!record->reason && !bv_number_parse(score, &r->scores[i])))
             return false;
     }
+    const char *warnings = next_field(&at), *moved = next_field(&at);
     record->message = next_field(&at);
-    return record->message && !at;
+    if (!record->message || at || !bv_warnings_parse(warnings, &record->warnings))
+        return false;
+    record->moved = *moved ? moved : NULL;
+    return true;
 }
 
 enum bv_status bv_journal_next(struct bv_journal_reader *r, struct bv_journal_record *record,
@@ -163,19 +169,6 @@ static enum bv_status append_crc(struct bv_journal_writer *w, size_t start, stru
     return BV_OK;
 }
 
-// Which member differs first; the setups are known to differ.
-static const char *difference(const json_t *a, const json_t *b)
-{
-    const char *key = NULL;
-    json_t *value = NULL;
-    json_object_foreach((json_t *)(uintptr_t)a, key, value)
-    {
-        if (!json_equal(value, json_object_get(b, key)))
-            return key;
-    }
-    return "fields";
-}
-
 // How many bytes of an existing journal to keep, and how many rows they hold.
 static enum bv_status measure(const char *path, const json_t *setup, uint64_t block,
                               uint64_t *n_done, long *keep, struct bv_error *err)
@@ -185,10 +178,12 @@ static enum bv_status measure(const char *path, const json_t *setup, uint64_t bl
     bool found = true;
     BV_TRY(bv_journal_read(&reader, path, err));
     enum bv_status status = BV_OK;
-    if (!json_equal(reader.setup, setup))
-        status = bv_fail(err, BV_ERR_ARG,
-                         "%s: cannot resume, the %s of this run are not those of the journal", path,
-                         difference(setup, reader.setup));
+    if (!json_equal(reader.setup, setup)) {
+        char text[256];
+        status =
+            bv_fail(err, BV_ERR_ARG, "%s: cannot resume, this run differs from the journal's: %s",
+                    path, bv_setup_difference(setup, reader.setup, text));
+    }
     uint64_t n = 0;
     *keep = reader.intact;
     *n_done = 0;
@@ -282,7 +277,7 @@ enum bv_status bv_journal_write(struct bv_journal_writer *writer, const char *pa
 enum bv_status bv_journal_put(struct bv_journal_writer *w, const struct bv_journal_record *record,
                               struct bv_error *err)
 {
-    char text[BV_NUMBER_CHARS];
+    char text[BV_NUMBER_CHARS], warnings[BV_WARNINGS_CHARS];
     size_t start = w->used;
     (void)snprintf(text, sizeof text, "%" PRIu64, record->index);
     BV_TRY(append(w, text, err));
@@ -293,6 +288,11 @@ enum bv_status bv_journal_put(struct bv_journal_writer *w, const struct bv_journ
         BV_TRY(append_separator(w, err));
         BV_TRY(append(w, text, err));
     }
+    bv_warnings_format(record->warnings, warnings);
+    BV_TRY(append_separator(w, err));
+    BV_TRY(append(w, warnings, err));
+    BV_TRY(append_separator(w, err));
+    BV_TRY(append(w, record->moved ? record->moved : "", err));
     BV_TRY(append_separator(w, err));
     BV_TRY(append(w, record->reason ? record->message : "", err));
     return append_crc(w, start, err);

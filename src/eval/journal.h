@@ -2,9 +2,10 @@
 // any time and go on.
 //
 // A line holds, separated by tabs: the row's number, why it failed ("ok" when it did not), the
-// scores as the shortest digits that read back the same, the error's sentence, and the CRC-32 of
-// all that. The first line holds the run's setup (JSON) and its CRC-32. A torn last line fails its
-// check and is dropped.
+// scores as the shortest digits that read back the same, the image's warnings, the device that took
+// over from the one in the setup (devices.h; empty where none did), the error's sentence, and the
+// CRC-32 of all that. The first line holds the run's setup (JSON) and its CRC-32. A torn last line
+// fails its check and is dropped.
 #ifndef BV_EVAL_JOURNAL_H
 #define BV_EVAL_JOURNAL_H
 
@@ -20,6 +21,8 @@ struct bv_journal_record {
     const char *reason;   // NULL: evaluated
     const char *message;  // "" without reason
     const double *scores; // [n_labels]; of a failed row undefined
+    uint32_t warnings;    // of the image (warnings.h)
+    const char *moved;    // NULL, or what took over from the device of the setup (devices.h)
 };
 
 // Reads a journal's intact part.

@@ -16,6 +16,7 @@ struct bv_match_scorer {
     const struct bv_tokens **list; // [n_texts]
     float *logits;                 // [n_texts][width]
     size_t width;                  // of the output; known with the first image
+    char moved[BV_MOVED_CHARS];
 };
 
 static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *prepared,
@@ -81,6 +82,12 @@ static enum bv_status score(void *arg, const struct bv_pixels *const *images, si
     return BV_OK;
 }
 
+static const char *moved(void *arg)
+{
+    struct bv_match_scorer *m = arg;
+    return bv_device_moved(m->session, m->moved);
+}
+
 static enum bv_status tokenize(struct bv_match_scorer *m, struct bv_error *err)
 {
     const struct bv_model *model = bv_session_model(m->session);
@@ -139,8 +146,8 @@ enum bv_status bv_match_scorer_create(struct bv_match_scorer **match, struct bv_
         bv_match_scorer_destroy(&m);
         return status;
     }
-    *scorer =
-        (struct bv_scorer){.arg = m, .n_labels = labels->n, .prepare = prepare, .score = score};
+    *scorer = (struct bv_scorer){
+        .arg = m, .n_labels = labels->n, .prepare = prepare, .score = score, .moved = moved};
     *match = m;
     return BV_OK;
 }

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/warnings.h"
+#include "image/gate.h"
+
 enum bv_status bv_scorer_prepare(const struct bv_session *session, const char *path,
                                  struct bv_prepared *prepared, struct bv_error *err)
 {
@@ -10,7 +13,10 @@ enum bv_status bv_scorer_prepare(const struct bv_session *session, const char *p
     BV_TRY(bv_image_open(path, NULL, &image, err));
     const struct bv_recipe *recipe = bv_session_model(session)->recipe;
     struct bv_prepared made = {.width = image->width, .height = image->height};
-    enum bv_status status = bv_recipe_run(recipe, image, &made.pixels, err);
+    enum bv_status status = bv_gate(image, recipe, err);
+    if (status == BV_OK)
+        status = bv_recipe_run(recipe, image, &made.pixels, err);
+    made.warnings = bv_warnings_of(image);
     if (status == BV_OK)
         *prepared = made;
     bv_image_free(&image);
@@ -90,10 +96,16 @@ static enum bv_status score(void *arg, const struct bv_pixels *const *images, si
     return BV_OK;
 }
 
+static const char *moved(void *arg)
+{
+    struct bv_model_scorer *m = arg;
+    return bv_device_moved(m->session, m->moved);
+}
+
 void bv_model_scorer_init(struct bv_model_scorer *model, struct bv_scorer *scorer)
 {
     *scorer = (struct bv_scorer){
-        .arg = model, .n_labels = model->dim, .prepare = prepare, .score = score};
+        .arg = model, .n_labels = model->dim, .prepare = prepare, .score = score, .moved = moved};
     if (model->classifier)
         scorer->n_labels = bv_classifier_labels(model->classifier)->n;
 }

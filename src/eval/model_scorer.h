@@ -2,6 +2,7 @@
 #ifndef BV_EVAL_MODEL_SCORER_H
 #define BV_EVAL_MODEL_SCORER_H
 
+#include "eval/devices.h"
 #include "eval/pipeline.h"
 #include "score/classifier.h"
 
@@ -16,6 +17,7 @@ struct bv_model_scorer {
     size_t dim;                             // of embeddings
     float *pixels, *embeddings, *regions;   // grown as needed
     size_t room_pixels, room_embeddings, room_regions;
+    char moved[BV_MOVED_CHARS];
 };
 
 // Zero-initialise all but session, classifier and dim. *scorer points to *model.

@@ -14,7 +14,8 @@ struct slot {
     struct bv_prepared image;
     const char *reason; // NULL: pixels are there
     char message[512];
-    bool scored; // in the block at hand
+    bool scored;       // in the block at hand
+    const char *moved; // the device that scored it, where that is not the first
 };
 
 struct block {
@@ -183,7 +184,9 @@ static enum bv_status score_alike(struct run *run, struct block *block, size_t f
         run->scored[n++] = slot;
     }
     BV_TRY(scorer->score(scorer->arg, run->images, n, batch, err));
+    const char *moved = scorer->moved ? scorer->moved(scorer->arg) : NULL;
     for (size_t i = 0; i < n; i++) {
+        run->scored[i]->moved = moved;
         double *to = run->scores + (size_t)(run->scored[i] - block->slots) * L;
         memcpy(to, batch + i * L, L * sizeof *to);
         for (size_t l = 0; l < L; l++)
@@ -203,8 +206,12 @@ static enum bv_status score_block(struct run *run, struct block *block, double *
             BV_TRY(score_alike(run, block, i, batch, err));
     for (size_t i = 0; i < block->n_filled; i++) {
         const struct slot *slot = &block->slots[i];
-        struct bv_journal_record record = {slot->index, slot->reason, slot->message,
-                                           run->scores + i * p->scorer->n_labels};
+        struct bv_journal_record record = {.index = slot->index,
+                                           .reason = slot->reason,
+                                           .message = slot->message,
+                                           .scores = run->scores + i * p->scorer->n_labels,
+                                           .warnings = slot->image.warnings,
+                                           .moved = slot->moved};
         BV_TRY(p->row(p->arg, &record, err));
     }
     return p->block_end(p->arg, err);

@@ -15,6 +15,7 @@
 struct bv_prepared {
     struct bv_pixels pixels; // as the encoder reads them
     int width, height;       // of the image
+    uint32_t warnings;       // of the image (eval/warnings.h)
 };
 
 // How an image becomes scores. Both calls leave the sentence of a failure in err.
@@ -28,6 +29,9 @@ struct bv_scorer {
     // evaluation.
     enum bv_status (*score)(void *arg, const struct bv_pixels *const *images, size_t n,
                             double *scores, struct bv_error *err);
+    // What took over from the device that scored at first (eval/devices.h), asked after each call
+    // of score; NULL: nothing did. The text lives as long as the scorer. May be NULL.
+    const char *(*moved)(void *arg);
 };
 
 struct bv_pipeline {

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 
+#include "eval/devices.h"
 #include "eval/level.h"
+#include "eval/warnings.h"
 
 struct bv_results {
     const json_t *setup;
@@ -12,6 +14,8 @@ struct bv_results {
     size_t n_levels;
     uint64_t n_rows, n_evaluated, n_failed, n_duplicates;
     size_t n_bootstrap;
+    const struct bv_warning_counts *warnings;
+    const json_t *devices;     // of bv_devices_json()
     bool mean;                 // groups by the mean of their images
     const json_t *thresholds;  // as loaded; NULL: none were applied
     const json_t *calibration; // likewise

@@ -55,6 +55,25 @@ static void put_fact(FILE *f, const char *name, const char *value)
     (void)fputs("</dd>", f);
 }
 
+// One line where one device did all, else each with its share.
+static void put_devices(FILE *f, const struct bv_results *r)
+{
+    char text[1200];
+    size_t n = json_array_size(r->devices);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *device = json_array_get(r->devices, i);
+        const char *why = bv_json_string(device, "fallback", NULL);
+        int used =
+            snprintf(text, sizeof text, "%.100s (%.20s)", bv_json_string(device, "device", ""),
+                     bv_json_string(device, "precision", ""));
+        if (n > 1 || why)
+            (void)snprintf(text + used, sizeof text - (size_t)used, ": %lld images%s%.800s",
+                           (long long)bv_json_integer(device, "images", 0),
+                           why ? ", because: " : "", why ? why : "");
+        put_fact(f, "Device", text);
+    }
+}
+
 static void put_facts(FILE *f, const struct bv_results *r)
 {
     const json_t *data = json_object_get(r->setup, "data");
@@ -71,12 +90,27 @@ static void put_facts(FILE *f, const struct bv_results *r)
     put_fact(f, "Intensity preset", bv_json_string(model, "preset", ""));
     put_fact(f, "Prompt set", bv_json_string(prompts, "set", ""));
     put_fact(f, "Score", bv_json_string(model, "score_kind", ""));
-    put_fact(f, "Device", bv_json_string(model, "device", ""));
-    put_fact(f, "Precision", bv_json_string(model, "precision", ""));
+    put_devices(f, r);
     put_fact(f, "Uncertain labels", bv_json_string(r->setup, "uncertain", ""));
     put_fact(f, "Blank labels", bv_json_string(r->setup, "blank", ""));
     put_fact(f, "biovl", bv_json_string(model, "version", ""));
     (void)fputs("</dl>", f);
+}
+
+static void put_warnings(FILE *f, const struct bv_results *r)
+{
+    const struct bv_warning_counts *w = r->warnings;
+    if (!w->images)
+        return;
+    (void)fprintf(f,
+                  "<div class=\"notice\"><p>%llu of the images evaluated have warnings "
+                  "(warnings.csv):</p><table>",
+                  (unsigned long long)w->images);
+    for (unsigned i = 0; i < BV_REASON_COUNT; i++)
+        if (w->by_reason[i])
+            (void)fprintf(f, "<tr><td>%s</td><td>%llu</td></tr>", bv_reason_name((enum bv_reason)i),
+                          (unsigned long long)w->by_reason[i]);
+    (void)fputs("</table></div>", f);
 }
 
 static void put_summary(FILE *f, const struct bv_results *r)
@@ -94,6 +128,10 @@ static void put_summary(FILE *f, const struct bv_results *r)
     (void)fputs(".</p>", f);
     if (r->n_failed)
         (void)fputs("<p class=\"notice\">Failed rows are in errors.csv and in no metric.</p>", f);
+    put_warnings(f, r);
+    if (json_array_size(r->devices) > 1)
+        (void)fputs("<p class=\"notice\">The device changed during the run; see Device below.</p>",
+                    f);
     const char *notice = bv_json_string(json_object_get(r->setup, "model"), "notice", NULL);
     if (notice) {
         (void)fputs("<p class=\"notice\">", f);

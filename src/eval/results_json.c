@@ -164,6 +164,8 @@ enum bv_status bv_results_json(const struct bv_results *r, json_t **metrics, str
     set(object, "evaluated", integer(r->n_evaluated));
     set(object, "failed", integer(r->n_failed));
     set(object, "duplicates", integer(r->n_duplicates));
+    set(object, "devices", json_incref((json_t *)(uintptr_t)r->devices));
+    set(object, "warnings", bv_warning_counts_json(r->warnings));
     set(object, "bootstrap_replicates", integer(r->n_bootstrap));
     set(object, "aggregate", json_string(r->mean ? "mean" : "max"));
     set(object, "thresholds", r->thresholds ? fitted(r->thresholds) : json_null());

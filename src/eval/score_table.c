@@ -94,6 +94,7 @@ static uint64_t shards_of(const json_t *setup)
 static enum bv_status open_journals(struct join *join, const char *folder, const json_t *setup,
                                     struct bv_error *err)
 {
+    char text[256];
     join->journals = calloc(join->n_shards, sizeof *join->journals);
     if (!join->journals)
         return bv_fail_nomem(err, "the journals");
@@ -102,8 +103,9 @@ static enum bv_status open_journals(struct join *join, const char *folder, const
             return bv_fail_prefix(err, "shard %" PRIu64 " of %" PRIu64 " is not there",
                                   i ? i : join->n_shards, join->n_shards);
         if (!json_equal(join->journals[i].setup, setup))
-            return bv_fail(err, BV_ERR_ARG, "%s: the shards are of different runs",
-                           join->journals[i].path);
+            return bv_fail(err, BV_ERR_ARG, "%s: the shards are of different runs: %s",
+                           join->journals[i].path,
+                           bv_setup_difference(join->journals[i].setup, setup, text));
     }
     return BV_OK;
 }

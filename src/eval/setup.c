@@ -1,10 +1,13 @@
 #include "eval/setup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/sha256.h"
+
+enum { JOURNAL_VERSION = 2 }; // of the lines' fields
 
 static const char *const uncertain_names[] = {"ignore", "zero", "one", "policy"};
 
@@ -34,13 +37,14 @@ enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options 
     BV_TRY(bv_setup_digest(o->path, digest, err));
     BV_TRY(bv_labelled_count(o, &rows, err));
     json_t *made = json_pack(
-        "{s:{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, s:I}",
-        "data", "path", o->path, "sha256", digest, "rows", (json_int_t)rows, "root", o->root,
-        "path_column", o->path_column, "patient_column", o->patient_column, "study_column",
-        o->study_column, "stratum_column", o->stratum_column, "list_column", o->list_column,
-        "where", strings(o->where, o->n_where), "labels", strings(o->labels, o->n_labels),
-        "uncertain", uncertain_names[o->uncertain], "blank", o->blank_is_zero ? "zero" : "ignore",
-        "model", model, "block", (json_int_t)block);
+        "{s:i, s:{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, "
+        "s:I}",
+        "journal", JOURNAL_VERSION, "data", "path", o->path, "sha256", digest, "rows",
+        (json_int_t)rows, "root", o->root, "path_column", o->path_column, "patient_column",
+        o->patient_column, "study_column", o->study_column, "stratum_column", o->stratum_column,
+        "list_column", o->list_column, "where", strings(o->where, o->n_where), "labels",
+        strings(o->labels, o->n_labels), "uncertain", uncertain_names[o->uncertain], "blank",
+        o->blank_is_zero ? "zero" : "ignore", "model", model, "block", (json_int_t)block);
     if (!made)
         return bv_fail(err, BV_ERR_ARG, "%s: a name or path is not UTF-8", o->path);
     *setup = made;
@@ -80,6 +84,41 @@ enum bv_status bv_setup_dataset(const json_t *setup, const char *data_path, stru
         return bv_fail_nomem(err, "a data set");
     *options = made;
     return BV_OK;
+}
+
+// Describes the first member of ours that theirs has not, or not like that.
+static bool find_difference(const json_t *ours, const json_t *theirs, const char *prefix,
+                            char text[256])
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    char name[128];
+    json_object_foreach((json_t *)(uintptr_t)ours, key, value)
+    {
+        const json_t *other = json_object_get(theirs, key);
+        if (json_equal(value, other))
+            continue;
+        (void)snprintf(name, sizeof name, "%.60s%.60s", prefix, key);
+        if (json_is_string(value) && json_is_string(other))
+            (void)snprintf(text, 256, "%s is \"%.50s\", there \"%.50s\"", name,
+                           json_string_value(value), json_string_value(other));
+        else
+            (void)snprintf(text, 256, "%s", name);
+        if (json_is_object(value) && json_is_object(other)) {
+            (void)snprintf(name, sizeof name, "%.60s%.60s.", prefix, key);
+            (void)(find_difference(value, other, name, text) ||
+                   find_difference(other, value, name, text));
+        }
+        return true;
+    }
+    return false;
+}
+
+const char *bv_setup_difference(const json_t *ours, const json_t *theirs, char text[256])
+{
+    text[0] = 0;
+    (void)(find_difference(ours, theirs, "", text) || find_difference(theirs, ours, "", text));
+    return text;
 }
 
 enum bv_status bv_setup_check_data(const json_t *setup, const char *data_path, struct bv_error *err)

@@ -1,5 +1,5 @@
 // setup.h: what a run depends on, as the JSON object that begins its journal and goes into its
-// results: {"data", "labels", "uncertain", "blank", "model", "shard", "block"}.
+// results: {"journal", "data", "labels", "uncertain", "blank", "model", "shards", "block"}.
 #ifndef BV_EVAL_SETUP_H
 #define BV_EVAL_SETUP_H
 
@@ -20,6 +20,10 @@ enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options 
 // setup. data_path NULL: the setup's.
 enum bv_status bv_setup_dataset(const json_t *setup, const char *data_path, struct bv_arena *arena,
                                 struct bv_labelled_options *options, struct bv_error *err);
+
+// What differs first between two setups that are not equal, for messages: "model.device is \"cpu\",
+// there \"vulkan\"". The result points to text.
+const char *bv_setup_difference(const json_t *ours, const json_t *theirs, char text[256]);
 
 // BV_ERR_ARG unless the file has the setup's digest.
 enum bv_status bv_setup_check_data(const json_t *setup, const char *data_path,

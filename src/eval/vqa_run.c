@@ -80,11 +80,12 @@ static enum bv_status name_answers(struct run *run, struct bv_error *err)
 }
 
 // Encodes the image of a row unless it is the one at hand.
-static enum bv_status take_image(struct run *run, const char *path, struct bv_error *err)
+static enum bv_status take_image(struct run *run, const struct bv_labelled_row *row,
+                                 struct bv_error *err)
 {
     struct bv_prepared prepared = {.width = 0};
     bool is_new = false;
-    BV_TRY(bv_task_image(&run->task, run->dataset, run->session, path, &prepared, &is_new, err));
+    BV_TRY(bv_task_image(&run->task, run->dataset, row->line, row->path, &prepared, &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
     const struct bv_pixels *p = &prepared.pixels;
@@ -120,7 +121,7 @@ static enum bv_status ask(struct run *run, const struct bv_labelled_row *row, bo
     bv_csv_put_number(csv, run->scores[best]);
     bv_csv_put(csv, bv_vqa_same(run->answers[best], answer) ? "1" : "0");
     bv_csv_end(csv);
-    bv_task_row(&run->task, row->line, row->path, NULL, NULL);
+    BV_TRY(bv_task_row(&run->task, row->line, row->path, NULL, NULL, err));
     return bv_vqa_results_add(&run->results, run->answers[best], answer, closed,
                               run->by < 0 ? NULL : row->fields[run->by], err);
 }
@@ -153,14 +154,13 @@ static enum bv_status do_row(struct run *run, const struct bv_labelled_row *row,
     bool closed = false;
     const char *reason = check_row(run, row, &closed, &message);
     if (!reason) {
-        BV_TRY(take_image(run, row->path, err));
+        BV_TRY(take_image(run, row, err));
         if (!*run->task.failure.reason)
             return ask(run, row, closed, err);
         reason = run->task.failure.reason;
         message = run->task.failure.message;
     }
-    bv_task_row(&run->task, row->line, row->path, reason, message);
-    return BV_OK;
+    return bv_task_row(&run->task, row->line, row->path, reason, message, err);
 }
 
 static enum bv_status finish(struct run *run, json_t **metrics, struct bv_error *err)
@@ -194,7 +194,8 @@ static enum bv_status do_all(struct run *run, json_t **metrics, struct bv_error 
     BV_TRY(check_model(run, err));
     BV_TRY(bv_labelled_open(&run->dataset, &o->data, err));
     BV_TRY(find_columns(run, err));
-    BV_TRY(bv_task_open(&run->task, o, columns, sizeof columns / sizeof *columns, err));
+    BV_TRY(
+        bv_task_open(&run->task, o, run->session, columns, sizeof columns / sizeof *columns, err));
     for (;;) {
         BV_TRY(bv_labelled_next(run->dataset, &row, err));
         if (!row)

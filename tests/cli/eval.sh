@@ -20,7 +20,7 @@ run() { "$biovl" eval "$@" --labels "$work/labels.txt" --no-bootstrap; }
 
 # All files, and only them; predictions repeat the paths as given and the labels as columns.
 expect 0 run "$work/data.csv" -o "$work/a"
-[ "$(ls "$work/a" | tr '\n' ' ')" = "errors.csv journal.tsv metrics.csv metrics.json predictions.csv report.html thresholds.json " ] ||
+[ "$(ls "$work/a" | tr '\n' ' ')" = "errors.csv journal.tsv metrics.csv metrics.json predictions.csv report.html thresholds.json warnings.csv " ] ||
     fail "files: $(ls -A "$work/a")"
 [ "$(head -1 "$work/a/predictions.csv")" = path,Edema,Pneumonia ] || fail "header of predictions"
 [ "$(wc -l <"$work/a/predictions.csv")" -eq 13 ] || fail "rows of predictions"
@@ -45,12 +45,14 @@ cp -r "$work/a" "$work/before"
 expect 0 run "$work/data.csv" -o "$work/a" --resume
 diff -r "$work/before" "$work/a" >/dev/null || fail "resuming a finished run changed it"
 expect 2 run "$work/data.csv" -o "$work/a" --resume --uncertain one
-says 'uncertain'
+says 'differs from the journal.s: uncertain is "one", there "ignore"'
+expect 2 run "$work/data.csv" -o "$work/a" --resume --precision bf16
+says 'model.precision is "bf16", there "'
 
 # Shards, numbered from 1 or from 0.
 for i in 1 2 0; do expect 0 run "$work/data.csv" -o "$work/s" --shard $i/3; done
 expect 0 "$biovl" eval merge "$work/s" --no-bootstrap
-for f in predictions.csv metrics.json report.html; do
+for f in predictions.csv warnings.csv metrics.json report.html; do
     cmp "$work/a/$f" "$work/s/$f" || fail "merged $f differs"
 done
 expect 2 run "$work/data.csv" -o "$work/t" --shard 4/3
@@ -90,6 +92,27 @@ expect 3 run "$work/absent.csv" -o "$work/d"
 expect 2 run "$work/data.csv" -o "$work/d" --uncertain maybe
 expect 2 run "$work/data.csv"
 [ ! -e "$work/d/metrics.json" ] || fail "results without an evaluation"
+
+# Warnings are listed by image and counted, also when the run is resumed; nothing of the patient is.
+if command -v dcmodify >/dev/null; then
+    cp "$sample" "$work/lateral.dcm"
+    dcmodify -nb -i '(0018,5101)=LL' -i '(0010,0010)=SENTINEL^JANE' "$work/lateral.dcm" || fail "dcmodify"
+    printf 'path,Edema\nimages/0.dcm,1\nlateral.dcm,0\nnone.dcm,0\n' >"$work/warned.csv"
+    expect 1 run "$work/warned.csv" -o "$work/w"
+    says '[12] images have warnings: see .*/w/warnings.csv'
+    grep -q '^3,lateral.dcm,lateral_view$' "$work/w/warnings.csv" || fail "$(cat "$work/w/warnings.csv")"
+    grep -q '"lateral_view": 1' "$work/w/metrics.json" || fail "warnings are not counted"
+    grep -q '<td>lateral_view</td><td>1</td>' "$work/w/report.html" || fail "no warning in the report"
+    grep -rq SENTINEL "$work/w" && fail "a patient's name is in the results"
+    cp -r "$work/w" "$work/w_before"
+    expect 1 run "$work/warned.csv" -o "$work/w" --resume
+    diff -r "$work/w_before" "$work/w" >/dev/null || fail "resuming changed the warnings"
+fi
+python3 - "$work/a/metrics.json" <<'EOF' || fail "devices"
+import json, sys
+devices = json.load(open(sys.argv[1]))["devices"]
+sys.exit(len(devices) != 1 or devices[0]["images"] != 12)
+EOF
 
 # Thresholds and calibrations of other data; never of the same data unawares.
 expect 0 run "$work/data.csv" -o "$work/f" --fit-thresholds "$work/val.csv" --rule f1

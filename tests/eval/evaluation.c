@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "checkpoint/temporary.h"
 #include "eval/evaluation.h"
+#include "image/image.h"
 #include "support/check.h"
 
 enum { ROWS = 203, LABELS = 3 };
@@ -29,6 +30,7 @@ static double mix(const char *path, unsigned salt)
 
 struct fake {
     long delay_ns;
+    int calls, moves_after; // calls of score, and after how many the device is lost; 0: never
 };
 
 static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *image,
@@ -44,6 +46,8 @@ static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *i
     (void)nanosleep(&pause, NULL);
     BV_TRY(bv_pixels_create(&image->pixels, mix(name, 8) < 0.2 ? 2 : 1, 1, LABELS, BV_SAMPLE_F32,
                             err));
+    image->warnings = (uint32_t)(mix(name, 10) < 0.2) << BV_REASON_LATERAL_VIEW |
+                      (uint32_t)(mix(name, 11) < 0.1) << BV_REASON_SMALL;
     for (unsigned l = 0; l < LABELS; l++)
         ((float *)image->pixels.data)[l] = (float)mix(name, l);
     return BV_OK;
@@ -52,14 +56,22 @@ static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *i
 static enum bv_status score(void *arg, const struct bv_pixels *const *images, size_t n,
                             double *scores, struct bv_error *err)
 {
-    (void)arg;
+    struct fake *fake = arg;
     (void)err;
+    fake->calls++;
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(images[i]->width, images[0]->width);
         for (size_t l = 0; l < LABELS; l++)
             scores[i * LABELS + l] = (double)((const float *)images[i]->data)[l];
     }
     return BV_OK;
+}
+
+static const char *moved(void *arg)
+{
+    const struct fake *fake = arg;
+    return fake->moves_after && fake->calls > fake->moves_after ? "cpu|f32|the device\twas lost"
+                                                                : NULL;
 }
 
 // 203 rows: some files are bad, one is listed twice, one label is no number.
@@ -90,14 +102,17 @@ struct settings {
     bool resume;
     long delay_ns;
     int n_workers;
+    int moves_after;
+    const char *device;
 };
 
 static enum bv_status run(const struct settings *s, struct bv_evaluation_counts *counts,
                           struct bv_error *err)
 {
-    struct fake fake = {s->delay_ns};
-    struct bv_scorer scorer = {&fake, LABELS, prepare, score};
-    json_t *model = json_pack("{s:s, s:s}", "name", "fake", "score_kind", "pair_softmax");
+    struct fake fake = {.delay_ns = s->delay_ns, .moves_after = s->moves_after};
+    struct bv_scorer scorer = {&fake, LABELS, prepare, score, moved};
+    json_t *model = json_pack("{s:s, s:s, s:s, s:s}", "name", "fake", "score_kind", "pair_softmax",
+                              "device", s->device ? s->device : "vulkan:fake", "precision", "f16");
     struct bv_evaluation_run run = {.data = {.path = s->data, .labels = labels, .n_labels = LABELS},
                                     .folder = s->folder,
                                     .model = model,
@@ -149,8 +164,9 @@ static void equal_files(const char *a, const char *b)
     bv_mapping_close(&y);
 }
 
-static const char *const results[] = {"predictions.csv", "errors.csv",      "metrics.json",
-                                      "metrics.csv",     "thresholds.json", "report.html"};
+static const char *const results[] = {"predictions.csv", "errors.csv",  "warnings.csv",
+                                      "metrics.json",    "metrics.csv", "thresholds.json",
+                                      "report.html"};
 
 static void equal_results(const char *a, const char *b)
 {
@@ -204,6 +220,116 @@ static void test_fates(void **state)
     free(errors);
 }
 
+// Warnings of the images evaluated: a line each, and counted by reason.
+static void test_warnings(void **state)
+{
+    const char *folder = temporary_path(state, "out");
+    uint64_t lateral = 0, small = 0, any = 0;
+    char *warnings = NULL, *errors = NULL;
+    size_t size = 0;
+    struct bv_error err = {0};
+    run_whole(write_data(state, "data.csv", 0), folder);
+    assert_ok(bv_read_all(in(folder, "warnings.csv"), 1 << 20, &warnings, &size, &err), err);
+    assert_ok(bv_read_all(in(folder, "errors.csv"), 1 << 20, &errors, &size, &err), err);
+    assert_int_equal(strncmp(warnings, "line,path,reason\n", 17), 0);
+    for (int i = 0; i < ROWS; i++) {
+        char image[32], line[64];
+        (void)snprintf(image, sizeof image, "x%03d.png", i);
+        (void)snprintf(line, sizeof line, "%d,%s,", i + 2, image);
+        if (i % 50 == 7 || i == 100 || strstr(errors, line))
+            continue; // bad, or not evaluated
+        bool is_lateral = mix(image, 10) < 0.2, is_small = mix(image, 11) < 0.1;
+        lateral += is_lateral;
+        small += is_small;
+        any += is_lateral || is_small;
+        (void)snprintf(line, sizeof line, "\n%d,%s,lateral_view\n", i + 2, image);
+        assert_int_equal(strstr(warnings, line) != NULL, is_lateral);
+        (void)snprintf(line, sizeof line, "\n%d,%s,small\n", i + 2, image);
+        assert_int_equal(strstr(warnings, line) != NULL, is_small);
+    }
+    json_t *metrics = load(folder, "metrics.json");
+    const json_t *w = json_object_get(metrics, "warnings"),
+                 *by_reason = json_object_get(w, "by_reason");
+    assert_true(lateral > 10 && small > 5 && any < lateral + small);
+    assert_int_equal(bv_json_integer(w, "images", 0), any);
+    assert_int_equal(bv_json_integer(by_reason, "lateral_view", 0), lateral);
+    assert_int_equal(bv_json_integer(by_reason, "small", 0), small);
+    assert_int_equal(json_object_size(by_reason), 2);
+    json_decref(metrics);
+    free(warnings);
+    free(errors);
+}
+
+static void write_bytes(const char *path, const char *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    (void)fclose(f);
+}
+
+static void expect_devices(const char *folder, int64_t own, int64_t other)
+{
+    finish(folder, NULL);
+    json_t *metrics = load(folder, "metrics.json");
+    const json_t *devices = json_object_get(metrics, "devices");
+    const json_t *first = json_array_get(devices, 0), *second = json_array_get(devices, 1);
+    assert_int_equal(json_array_size(devices), 2);
+    assert_string_equal(bv_json_string(first, "device", ""), "vulkan:fake");
+    assert_string_equal(bv_json_string(first, "precision", ""), "f16");
+    assert_null(json_object_get(first, "fallback"));
+    assert_int_equal(bv_json_integer(first, "images", -1), own);
+    assert_string_equal(bv_json_string(second, "device", ""), "cpu");
+    assert_string_equal(bv_json_string(second, "precision", ""), "f32");
+    assert_string_equal(bv_json_string(second, "fallback", ""), "the device was lost");
+    assert_int_equal(bv_json_integer(second, "images", -1), other);
+    json_decref(metrics);
+    char *report = NULL;
+    size_t size = 0;
+    struct bv_error err = {0};
+    assert_ok(bv_read_all(in(folder, "report.html"), 1 << 24, &report, &size, &err), err);
+    assert_non_null(strstr(report, "images, because: the device was lost"));
+    free(report);
+}
+
+// A device lost in mid-run is in the results, also when the run is resumed on a healthy one.
+static void test_lost_device(void **state)
+{
+    struct settings s = {.data = write_data(state, "data.csv", 0),
+                         .folder = temporary_path(state, "out"),
+                         .moves_after = 9};
+    struct bv_evaluation_counts counts;
+    struct bv_error err = {0};
+    assert_ok(run(&s, &counts, &err), err);
+    char *journal = NULL;
+    size_t size = 0, own = 0, other = 0, n = 0, cut = 0;
+    assert_ok(bv_read_all(in(s.folder, "journal.tsv"), 1 << 24, &journal, &size, &err), err);
+    for (char *line = strchr(journal, '\n') + 1; *line; line = strchr(line, '\n') + 1) {
+        const char *end = strchr(line, '\n'), *reason = strchr(line, '\t') + 1;
+        const char *found = strstr(line, "\tcpu|f32|the device was lost\t");
+        if (strncmp(reason, "ok\t", 3) == 0)
+            *(found && found < end ? &other : &own) += 1;
+        if (++n == 96) // twelve blocks
+            cut = (size_t)(end + 1 - journal);
+    }
+    assert_true(own > 20 && other > 20 && own + other == ROWS - 6);
+    expect_devices(s.folder, (int64_t)own, (int64_t)other);
+    write_bytes(in(s.folder, "journal.tsv"), journal, cut);
+    free(journal);
+    s.resume = true;
+    s.moves_after = 0;
+    assert_ok(run(&s, &counts, &err), err);
+    assert_int_equal(counts.resumed, 96);
+    json_t *metrics = NULL;
+    finish(s.folder, NULL);
+    metrics = load(s.folder, "metrics.json");
+    const json_t *devices = json_object_get(metrics, "devices");
+    int64_t now = bv_json_integer(json_array_get(devices, 1), "images", 0);
+    json_decref(metrics);
+    assert_true(now > 0 && now < (int64_t)other);
+    expect_devices(s.folder, ROWS - 6 - now, now);
+}
+
 // Threads change nothing.
 static void test_workers(void **state)
 {
@@ -251,14 +377,6 @@ static void test_kill(void **state)
     assert_true(n_killed > 0);
     finish(killed, NULL);
     equal_results(whole, killed);
-}
-
-static void write_bytes(const char *path, const char *bytes, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    (void)fclose(f);
 }
 
 // A journal cut at any byte goes on from its last whole block.
@@ -328,7 +446,11 @@ static void test_refusals(void **state)
     expect_refusal(&s, "--resume");
     s.resume = true;
     (void)write_data(state, "data.csv", 1);
-    expect_refusal(&s, "the data of this run are not those of the journal");
+    expect_refusal(&s, "data.sha256 is ");
+    (void)write_data(state, "data.csv", 0);
+    s.device = "cpu";
+    expect_refusal(&s, "model.device is \"cpu\", there \"vulkan:fake\"");
+    (void)write_data(state, "data.csv", 1);
     struct bv_evaluation_finish f = {.folder = s.folder};
     struct bv_evaluation_counts counts;
     struct bv_error err = {0};
@@ -375,8 +497,9 @@ static void test_fitted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_fates),  TEST(test_workers),  TEST(test_kill),   TEST(test_torn_journal),
-        TEST(test_shards), TEST(test_refusals), TEST(test_fitted),
+        TEST(test_fates),   TEST(test_warnings), TEST(test_lost_device),
+        TEST(test_workers), TEST(test_kill),     TEST(test_torn_journal),
+        TEST(test_shards),  TEST(test_refusals), TEST(test_fitted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ static enum bv_status score(void *arg, const struct bv_pixels *const *images, si
 static enum bv_status evaluate(const char *data, const char *folder, struct bv_error *err)
 {
     static const char *const labels[] = {"Edema"};
-    static const struct bv_scorer scorer = {NULL, 1, prepare, score};
+    static const struct bv_scorer scorer = {.n_labels = 1, .prepare = prepare, .score = score};
     struct bv_evaluation_counts counts;
     json_t *model = json_pack("{s:s, s:s}", "name", "fake", "score_kind", "pair_softmax");
     struct bv_evaluation_run run = {.data = {.path = data, .labels = labels, .n_labels = 1},
