@@ -1,60 +1,19 @@
-// Exact search against FAISS IndexFlatIP in the same run, and the index file's own costs.
+// Exact search against FAISS IndexFlatIP in the same run.
 //
-//   search [ROWS] [DIMENSION] [THREADS] [FOLDER]
+//   search [ROWS] [DIMENSION] [THREADS]
 //
 // FAISS takes its threads from OMP_NUM_THREADS and OPENBLAS_NUM_THREADS: give all three the same
 // number (bench/search.sh does). Prints one JSON object per line. Vectors are seeded, Gaussian and
-// L2-normalised: no structure that would flatter the 8-bit scan's recall. With a FOLDER, an index
-// file is written there, opened and loaded as well.
-#include <math.h>
+// L2-normalised: no structure that would flatter the 8-bit scan's recall.
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/half.h"
+#include "bench/synthetic.h"
 #include "retrieval/faiss.h"
-#include "retrieval/store.h"
+#include "retrieval/vectors.h"
 
-enum { QUERIES = 64, K = 10, ROUNDS = 5, RECALL_QUERIES = 256, RERANK = 100, COMMIT_ROWS = 8192 };
-
-static double now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void must(enum bv_status status, const struct bv_error *err)
-{
-    if (status == BV_OK)
-        return;
-    (void)fprintf(stderr, "search: %s\n", err->text);
-    exit(1);
-}
-
-static uint64_t state = 1;
-
-// Marsaglia's xorshift*; sums of uniforms are Gaussian enough.
-static float uniform(void)
-{
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return (float)((state * 0x2545F4914F6CDD1DULL) >> 40) / 16777216.0f - 0.5f;
-}
-
-static void unit_vector(float *v, size_t n)
-{
-    float norm = 0.0f;
-    for (size_t i = 0; i < n; i++) {
-        v[i] = uniform() + uniform() + uniform() + uniform();
-        norm += v[i] * v[i];
-    }
-    for (size_t i = 0; i < n; i++)
-        v[i] /= sqrtf(norm);
-}
+enum { QUERIES = 64, K = 10, ROUNDS = 5, RECALL_QUERIES = 256, RERANK = 100 };
 
 static int by_value(const void *a, const void *b)
 {
@@ -81,21 +40,21 @@ static void release(struct bench *b, size_t n)
 static void run_flat(struct bench *b, size_t n)
 {
     struct bv_error err = {0};
-    must(bv_faiss_search(b->flat, b->queries, n, K, 0, b->rows, &err), &err);
+    bench_must(bv_faiss_search(b->flat, b->queries, n, K, 0, b->rows, &err), &err);
 }
 
 static void run_f16(struct bench *b, size_t n)
 {
     struct bv_error err = {0};
-    must(bv_vectors_search(&b->v, b->queries, n, K, NULL, b->pool, b->found, &err), &err);
+    bench_must(bv_vectors_search(&b->v, b->queries, n, K, NULL, b->pool, b->found, &err), &err);
     release(b, n);
 }
 
 static void run_i8(struct bench *b, size_t n)
 {
     struct bv_error err = {0};
-    must(bv_vectors_search_i8(&b->v, b->queries, n, K, RERANK, NULL, b->pool, b->found, &err),
-         &err);
+    bench_must(bv_vectors_search_i8(&b->v, b->queries, n, K, RERANK, NULL, b->pool, b->found, &err),
+               &err);
     release(b, n);
 }
 
@@ -106,9 +65,9 @@ static void measure(struct bench *b, const char *name, size_t n_queries,
     double ms[ROUNDS];
     run(b, n_queries);
     for (int i = 0; i < ROUNDS; i++) {
-        double start = now();
+        double start = bench_now();
         run(b, n_queries);
-        ms[i] = 1e3 * (now() - start);
+        ms[i] = 1e3 * (bench_now() - start);
     }
     qsort(ms, ROUNDS, sizeof *ms, by_value);
     if (run == run_flat)
@@ -125,10 +84,11 @@ static void measure_recall(struct bench *b)
     struct bv_error err = {0};
     static struct bv_candidates exact[RECALL_QUERIES];
     size_t hits = 0;
-    must(bv_vectors_search(&b->v, b->queries, RECALL_QUERIES, K, NULL, b->pool, exact, &err), &err);
-    must(bv_vectors_search_i8(&b->v, b->queries, RECALL_QUERIES, K, RERANK, NULL, b->pool, b->found,
-                              &err),
-         &err);
+    bench_must(bv_vectors_search(&b->v, b->queries, RECALL_QUERIES, K, NULL, b->pool, exact, &err),
+               &err);
+    bench_must(bv_vectors_search_i8(&b->v, b->queries, RECALL_QUERIES, K, RERANK, NULL, b->pool,
+                                    b->found, &err),
+               &err);
     for (size_t q = 0; q < RECALL_QUERIES; q++) {
         for (size_t i = 0; i < K; i++) {
             for (size_t j = 0; j < K; j++)
@@ -141,74 +101,31 @@ static void measure_recall(struct bench *b)
            (double)hits / (RECALL_QUERIES * K));
 }
 
-static void measure_store(const struct bench *b, const char *folder)
-{
-    struct bv_error err = {0};
-    char path[4096], id[32];
-    float *row = malloc(b->v.dimension * sizeof *row);
-    struct bv_store_info info = {.dimension = b->v.dimension,
-                                 .fingerprint = "bench",
-                                 .model = "bench",
-                                 .key_check = "",
-                                 .accelerator = "exact"};
-    (void)snprintf(path, sizeof path, "%s/bench.biovl", folder);
-    (void)unlink(path);
-    struct bv_store *store = NULL;
-    must(bv_store_create(path, &info, &err), &err);
-    must(bv_store_open(&store, path, true, &err), &err);
-    double start = now();
-    must(bv_store_begin(store, &err), &err);
-    for (size_t i = 0; i < b->v.n && row; i++) {
-        bv_f16_to_f32_array(b->v.rows + i * b->v.stride, row, b->v.dimension);
-        (void)snprintf(id, sizeof id, "%016zx%08x", i * 0x9e3779b97f4a7c15u, 0u);
-        struct bv_item item = {.id = id, .study = id, .kind = BV_KIND_IMAGE, .vector = row};
-        must(bv_store_add(store, &item, &err), &err);
-        if (i % COMMIT_ROWS == COMMIT_ROWS - 1) {
-            must(bv_store_commit(store, &err), &err);
-            must(bv_store_begin(store, &err), &err);
-        }
-    }
-    must(bv_store_commit(store, &err), &err);
-    printf("{\"store\":\"add\",\"rows_per_commit\":%d,\"rows_per_s\":%.0f}\n", COMMIT_ROWS,
-           (double)b->v.n / (now() - start));
-    bv_store_close(&store);
-    start = now();
-    must(bv_store_open(&store, path, false, &err), &err);
-    double opened = now();
-    struct bv_vectors loaded = {0};
-    must(bv_store_load(store, BV_KIND_IMAGE, b->pool, &loaded, &err), &err);
-    printf("{\"store\":\"open\",\"ms\":%.1f}\n{\"store\":\"load\",\"ms\":%.1f}\n",
-           1e3 * (opened - start), 1e3 * (now() - opened));
-    bv_vectors_free(&loaded);
-    bv_store_close(&store);
-    (void)unlink(path);
-    free(row);
-}
-
 int main(int argc, char **argv)
 {
     struct bv_error err = {0};
     struct bench b = {0};
     size_t n = argc > 1 ? (size_t)strtoull(argv[1], NULL, 10) : 1000000;
     size_t dimension = argc > 2 ? (size_t)strtoull(argv[2], NULL, 10) : 512;
-    must(bv_pool_create(&b.pool, argc > 3 ? atoi(argv[3]) : 1, &err), &err);
-    must(bv_vectors_create(&b.v, n, dimension, &err), &err);
+    bench_must(bv_pool_create(&b.pool, argc > 3 ? atoi(argv[3]) : 1, &err), &err);
+    bench_must(bv_vectors_create(&b.v, n, dimension, &err), &err);
     b.queries = malloc(RECALL_QUERIES * dimension * sizeof *b.queries);
     b.rows = malloc(sizeof *b.rows * QUERIES * K);
     if (!b.queries || !b.rows)
         return 1;
     for (size_t q = 0; q < RECALL_QUERIES; q++)
-        unit_vector(b.queries + q * dimension, dimension);
+        bench_unit_vector(b.queries + q * dimension, dimension);
     float *row = b.queries; // every row starts as a fresh vector; the queries are made again below
     for (size_t i = 0; i < n; i++) {
-        unit_vector(row, dimension);
+        bench_unit_vector(row, dimension);
         bv_f32_to_f16_array(row, b.v.rows + i * b.v.stride, dimension);
     }
-    unit_vector(row, dimension);
-    must(bv_faiss_build(&b.flat, "flat", &b.v, &err), &err);
-    double start = now();
-    must(bv_vectors_quantize(&b.v, b.pool, &err), &err);
-    printf("{\"quantize_ms\":%.0f,\"form\":\"%s\"}\n", 1e3 * (now() - start), bv_scan_best()->name);
+    bench_unit_vector(row, dimension);
+    bench_must(bv_faiss_build(&b.flat, "flat", &b.v, &err), &err);
+    double start = bench_now();
+    bench_must(bv_vectors_quantize(&b.v, b.pool, &err), &err);
+    printf("{\"quantize_ms\":%.0f,\"form\":\"%s\"}\n", 1e3 * (bench_now() - start),
+           bv_scan_best()->name);
     measure(&b, "faiss IndexFlatIP f32", 1, run_flat);
     measure(&b, "biovl f16", 1, run_f16);
     measure(&b, "biovl i8 + rerank", 1, run_i8);
@@ -217,8 +134,6 @@ int main(int argc, char **argv)
     measure(&b, "biovl i8 + rerank", QUERIES, run_i8);
     measure_recall(&b);
     bv_faiss_free(&b.flat);
-    if (argc > 4)
-        measure_store(&b, argv[4]);
     bv_vectors_free(&b.v);
     bv_pool_destroy(&b.pool);
     free(b.queries);

@@ -8,6 +8,7 @@
 #include "api/index.h"
 #include "base/half.h"
 #include "checkpoint/npy.h"
+#include "retrieval/vector_file.h"
 
 static enum bv_status key_path(struct bv_arena *arena, const char *index, const char *key_file,
                                const char **path, struct bv_error *err)
@@ -106,6 +107,14 @@ enum bv_status bv_index_need_key(struct bv_index *index, struct bv_error *err)
     return BV_OK;
 }
 
+void bv_index_settle(struct bv_index *index)
+{
+    struct bv_error ignored = {0};
+    for (int kind = 0; kind < BV_KINDS; kind++)
+        (void)bv_vector_file_load(index->store, (enum bv_kind)kind, BV_VECTOR_FILE_LEAST,
+                                  index->context->pool, NULL, NULL, &ignored);
+}
+
 enum bv_status bv_index_describe(struct bv_index *index, char **json)
 {
     struct bv_error *err = bv_begin(index->context);
@@ -142,23 +151,40 @@ static enum bv_status verify_faiss(struct bv_index *index, json_t *report, struc
     return BV_OK;
 }
 
+// How the copies of the vectors were, which are whole afterwards.
+static enum bv_status verify_vectors(struct bv_index *index, json_t *report, struct bv_error *err)
+{
+    for (int kind = 0; kind < BV_KINDS; kind++) {
+        struct bv_vectors v = {0};
+        const char *state = NULL;
+        BV_TRY(bv_vector_file_load(index->store, (enum bv_kind)kind, BV_VECTOR_FILE_LEAST,
+                                   index->context->pool, &v, &state, err));
+        bv_vectors_free(&v);
+        if (strcmp(state, "none") != 0)
+            (void)json_object_set_new(report, bv_kind_name((enum bv_kind)kind),
+                                      json_string(strcmp(state, "mapped") == 0 ? "ok" : state));
+    }
+    return BV_OK;
+}
+
 enum bv_status bv_index_verify(struct bv_index *index, char **json)
 {
     struct bv_error *err = bv_begin(index->context);
     struct bv_store_counts counts;
     BV_TRY(bv_store_verify(index->store, err));
     BV_TRY(bv_store_count(index->store, &counts, err));
-    json_t *faiss = json_object();
-    enum bv_status status = BV_OK;
-    if (strcmp(bv_store_info(index->store)->accelerator, "exact") != 0)
+    json_t *faiss = json_object(), *vectors = json_object();
+    enum bv_status status = verify_vectors(index, vectors, err);
+    if (status == BV_OK && strcmp(bv_store_info(index->store)->accelerator, "exact") != 0)
         status = verify_faiss(index, faiss, err);
     if (status != BV_OK) {
         json_decref(faiss);
+        json_decref(vectors);
         return status;
     }
-    return bv_json_text(json_pack("{s:I, s:s, s:o}", "items",
+    return bv_json_text(json_pack("{s:I, s:s, s:o, s:o}", "items",
                                   (json_int_t)(counts.items[0] + counts.items[1]), "file", "ok",
-                                  "faiss", faiss),
+                                  "vectors", vectors, "faiss", faiss),
                         json, err);
 }
 
@@ -209,6 +235,7 @@ enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
     bv_ingest_close(&ingest);
     if (status != BV_OK)
         return status;
+    bv_index_settle(index);
     return bv_json_text(json_pack("{s:I, s:I, s:I, s:I}", "images", (json_int_t)counts.images,
                                   "reports", (json_int_t)counts.reports, "skipped",
                                   (json_int_t)counts.skipped, "failed", (json_int_t)counts.failed),
@@ -219,7 +246,9 @@ enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *from, siz
 {
     struct bv_error *err = bv_begin(index->context);
     bv_searcher_close(&index->searcher);
-    return bv_store_merge(index->store, from->store, n_added, err);
+    BV_TRY(bv_store_merge(index->store, from->store, n_added, err));
+    bv_index_settle(index);
+    return BV_OK;
 }
 
 struct export_job {

@@ -20,4 +20,8 @@ struct bv_index {
 // Loads the site key once and checks that it is the index's.
 enum bv_status bv_index_need_key(struct bv_index *index, struct bv_error *err);
 
+// Brings the copies of the vectors beside the index up to date, so that the next search need not. A
+// failure is left to that search.
+void bv_index_settle(struct bv_index *index);
+
 #endif

@@ -105,5 +105,6 @@ enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
     if (bv_ingest_finish(sink.ingest, &counts, &second) != BV_OK && status == BV_OK)
         status = bv_fail(err, second.status, "%s", second.text);
     bv_ingest_close(&sink.ingest);
+    bv_index_settle(index);
     return status == BV_OK ? bv_json_text(bv_pull_counts(&counts, retries), json, err) : status;
 }

@@ -8,6 +8,7 @@
 #include "base/half.h"
 #include "base/json.h"
 #include "retrieval/crc32c.h"
+#include "retrieval/vector_file.h"
 
 enum { RECALL_QUERIES = 200, RECALL_AT = 10 };
 
@@ -148,7 +149,8 @@ enum bv_status bv_accelerate(struct bv_store *store, enum bv_kind kind, struct b
         BV_TRY(read_beside(store, &b, &faiss, &h, err));
     if (!faiss && b.n_rows > 0) {
         struct bv_vectors v = {0};
-        enum bv_status status = bv_store_load(store, kind, pool, &v, err);
+        enum bv_status status =
+            bv_vector_file_load(store, kind, BV_VECTOR_FILE_LEAST, pool, &v, NULL, err);
         if (status == BV_OK)
             status = bv_faiss_build(&faiss, b.type, &v, err);
         if (status == BV_OK)

@@ -15,10 +15,10 @@
 #include "score/rules.h"
 
 enum {
-    WAITING = 16,        // inputs decoded and encoded together
-    COMMIT_ITEMS = 4096, // a transaction ends after so many items,
-    COMMIT_SECONDS = 2,  // or after so long, whichever is first
-    NAME_ROOM = 1025,    // an id as it is stored
+    WAITING = 16,         // inputs decoded and encoded together
+    COMMIT_ITEMS = 32768, // a transaction ends after so many items,
+    COMMIT_SECONDS = 2,   // or after so long, whichever is first
+    NAME_ROOM = 1025,     // an id as it is stored
 };
 
 // An input on its way: names are final, pixels come from decode().

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "retrieval/vector_file.h"
 
 enum { MAX_K = 100000, RERANK_I8 = 10 }; // 8-bit hits scored exactly per hit wanted
 
@@ -49,7 +50,8 @@ static enum bv_status need_vectors(struct bv_searcher *s, enum bv_kind kind, str
 {
     if (s->loaded[kind])
         return BV_OK;
-    BV_TRY(bv_store_load(s->store, kind, s->pool, &s->vectors[kind], err));
+    BV_TRY(bv_vector_file_load(s->store, kind, BV_VECTOR_FILE_LEAST, s->pool, &s->vectors[kind],
+                               NULL, err));
     s->loaded[kind] = true;
     return BV_OK;
 }

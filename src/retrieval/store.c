@@ -55,6 +55,8 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
     [BV_SQL_THUMBNAIL] = "SELECT t.image FROM thumbnail t JOIN item i ON i.number = t.item"
                          " WHERE i.kind = ? AND i.row = ?",
     [BV_SQL_EACH] = ENTRY_SELECT " ORDER BY i.number",
+    [BV_SQL_CHECKSUM] = "SELECT checksum FROM item WHERE kind = ? AND row = ?",
+    [BV_SQL_VERSION] = "PRAGMA data_version",
     [BV_SQL_COUNT] = "SELECT count(*), coalesce(max(row) + 1, 0) FROM item WHERE kind = ?",
 };
 
@@ -286,6 +288,14 @@ static enum bv_status read_counts(struct bv_store *s, struct bv_error *err)
     return BV_OK;
 }
 
+// Ids are random: a transaction touches most pages of their indexes, 120 MB at a million items.
+// When those do not fit, SQLite writes and synchronises in the middle of it.
+static enum bv_status enlarge_cache(struct bv_store *s, struct bv_error *err)
+{
+    int code = sqlite3_exec(s->db, "PRAGMA cache_size=-524288", NULL, NULL, NULL);
+    return code == SQLITE_OK ? BV_OK : bv_store_fail(s->db, s->path, code, err);
+}
+
 enum bv_status bv_store_open(struct bv_store **out, const char *path, bool writable,
                              struct bv_error *err)
 {
@@ -295,6 +305,7 @@ enum bv_status bv_store_open(struct bv_store **out, const char *path, bool writa
     if (!s)
         return bv_fail_nomem(err, "an index");
     enum bv_status status = BV_OK;
+    s->version = -1; // unknown
     s->path = bv_arena_strdup(&s->arena, path);
     if (!s->path)
         status = bv_fail_nomem(err, "an index");
@@ -304,6 +315,8 @@ enum bv_status bv_store_open(struct bv_store **out, const char *path, bool writa
         status = bv_store_connect(&s->db, path, SQLITE_OPEN_READWRITE, err);
     if (status != BV_OK && !writable && s->path)
         status = bv_store_connect(&s->db, path, SQLITE_OPEN_READONLY, err);
+    if (status == BV_OK && writable)
+        status = enlarge_cache(s, err);
     if (status == BV_OK)
         status = read_info(s, err);
     if (status == BV_OK)
@@ -361,14 +374,31 @@ static void close_blobs(struct bv_store *s)
     }
 }
 
+// Another process may have added rows since the last transaction; then its commit shows in the
+// version that SQLite gives the data. Counting takes 50 ms at a million rows.
+static enum bv_status refresh_counts(struct bv_store *s, struct bv_error *err)
+{
+    sqlite3_stmt *statement;
+    BV_TRY(bv_store_statement(s, BV_SQL_VERSION, &statement, err));
+    int code = sqlite3_step(statement);
+    sqlite3_int64 version = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_reset(statement);
+    if (code != SQLITE_ROW)
+        return bv_store_fail(s->db, s->path, code, err);
+    if (version == s->version)
+        return BV_OK;
+    BV_TRY(read_counts(s, err));
+    s->version = version;
+    return BV_OK;
+}
+
 enum bv_status bv_store_begin(struct bv_store *s, struct bv_error *err)
 {
     sqlite3_stmt *begin;
     BV_TRY(bv_store_statement(s, BV_SQL_BEGIN, &begin, err));
     BV_TRY(bv_store_run(s, begin, err));
     s->in_transaction = true;
-    // Another process may have added rows since the last transaction.
-    enum bv_status status = read_counts(s, err);
+    enum bv_status status = refresh_counts(s, err);
     if (status != BV_OK)
         bv_store_rollback(s);
     return status;

@@ -128,8 +128,20 @@ enum bv_status bv_store_each(struct bv_store *store,
 enum bv_status bv_store_vector(struct bv_store *store, enum bv_kind kind, uint32_t row,
                                uint16_t *out, struct bv_error *err);
 
-// All vectors of a kind into memory, by as many connections as the pool has threads. The caller
-// frees *vectors.
+// The checksum of a row's item, as bv_store_verify() computes it again.
+enum bv_status bv_store_checksum(struct bv_store *store, enum bv_kind kind, uint32_t row,
+                                 uint32_t *checksum, struct bv_error *err);
+
+// The number of rows of a kind, those of an open transaction included.
+size_t bv_store_rows(const struct bv_store *store, enum bv_kind kind);
+
+// Rows [first, first + n) of a kind as the first n rows of vectors, which has room for them, by as
+// many connections as the pool has threads.
+enum bv_status bv_store_read(struct bv_store *store, enum bv_kind kind, size_t first, size_t n,
+                             struct bv_pool *pool, struct bv_vectors *vectors,
+                             struct bv_error *err);
+
+// All vectors of a kind into memory, likewise. The caller frees *vectors.
 enum bv_status bv_store_load(struct bv_store *store, enum bv_kind kind, struct bv_pool *pool,
                              struct bv_vectors *vectors, struct bv_error *err);
 

@@ -227,20 +227,62 @@ enum bv_status bv_store_vector(struct bv_store *s, enum bv_kind kind, uint32_t r
     return status;
 }
 
+enum bv_status bv_store_checksum(struct bv_store *s, enum bv_kind kind, uint32_t row,
+                                 uint32_t *checksum, struct bv_error *err)
+{
+    sqlite3_stmt *statement;
+    BV_TRY(bv_store_statement(s, BV_SQL_CHECKSUM, &statement, err));
+    (void)sqlite3_bind_int(statement, 1, (int)kind);
+    (void)sqlite3_bind_int64(statement, 2, row);
+    int code = sqlite3_step(statement);
+    enum bv_status status = BV_OK;
+    if (code == SQLITE_ROW)
+        *checksum = (uint32_t)sqlite3_column_int64(statement, 0);
+    else if (code == SQLITE_DONE)
+        status = bv_fail(err, BV_ERR_FORMAT, "%s: row %u is missing", s->path, row);
+    else
+        status = bv_store_fail(s->db, s->path, code, err);
+    (void)sqlite3_reset(statement);
+    return status;
+}
+
+size_t bv_store_rows(const struct bv_store *s, enum bv_kind kind)
+{
+    return s->n[kind];
+}
+
 struct load_job {
     const struct bv_store *s;
     enum bv_kind kind;
     struct bv_vectors *v;
-    size_t n_pages, n_parts;
+    size_t first, n; // rows of the index, which become rows 0 … n - 1 of v
+    size_t first_page, n_pages, n_parts;
     atomic_bool failed;
     struct bv_error *errors; // [n_parts]
 };
 
-static enum bv_status load_pages(struct load_job *job, size_t first, size_t end,
+// The rows of one page that the job wants. buffer is for rows that are padded in memory, else NULL.
+static enum bv_status load_page(const struct load_job *job, sqlite3 *db, sqlite3_blob **blob,
+                                size_t page, uint16_t *buffer, struct bv_error *err)
+{
+    const struct bv_store *s = job->s;
+    const struct bv_vectors *v = job->v;
+    size_t begin = page * s->page_rows, end = begin + s->page_rows;
+    begin = begin > job->first ? begin : job->first;
+    end = end < job->first + job->n ? end : job->first + job->n;
+    uint16_t *rows = v->rows + (begin - job->first) * v->stride;
+    BV_TRY(read_page(db, s, job->kind, page, begin - page * s->page_rows, end - begin, blob,
+                     buffer ? buffer : rows, err));
+    for (size_t i = 0; buffer && i < end - begin; i++)
+        memcpy(rows + i * v->stride, buffer + i * v->dimension, v->dimension * sizeof *buffer);
+    return BV_OK;
+}
+
+static enum bv_status load_pages(const struct load_job *job, size_t first, size_t end,
                                  struct bv_error *err)
 {
     const struct bv_store *s = job->s;
-    struct bv_vectors *v = job->v;
+    const struct bv_vectors *v = job->v;
     bool padded = v->stride != v->dimension;
     sqlite3 *db = NULL;
     sqlite3_blob *blob = NULL;
@@ -249,14 +291,8 @@ static enum bv_status load_pages(struct load_job *job, size_t first, size_t end,
     uint16_t *buffer = padded ? malloc(s->page_rows * v->dimension * sizeof *buffer) : NULL;
     if (padded && !buffer)
         status = bv_fail_nomem(err, "vectors");
-    for (size_t page = first; page < end && status == BV_OK && !job->failed; page++) {
-        size_t row = page * s->page_rows;
-        size_t n = v->n - row < s->page_rows ? v->n - row : s->page_rows;
-        uint16_t *rows = v->rows + row * v->stride;
-        status = read_page(db, s, job->kind, page, 0, n, &blob, padded ? buffer : rows, err);
-        for (size_t i = 0; padded && status == BV_OK && i < n; i++)
-            memcpy(rows + i * v->stride, buffer + i * v->dimension, v->dimension * sizeof *buffer);
-    }
+    for (size_t page = first; page < end && status == BV_OK && !job->failed; page++)
+        status = load_page(job, db, &blob, page, buffer, err);
     free(buffer);
     (void)sqlite3_blob_close(blob);
     (void)sqlite3_close(db);
@@ -266,10 +302,34 @@ static enum bv_status load_pages(struct load_job *job, size_t first, size_t end,
 static void load_part(void *arg, size_t part)
 {
     struct load_job *job = arg;
-    size_t first = job->n_pages * part / job->n_parts;
-    size_t end = job->n_pages * (part + 1) / job->n_parts;
+    size_t first = job->first_page + job->n_pages * part / job->n_parts;
+    size_t end = job->first_page + job->n_pages * (part + 1) / job->n_parts;
     if (first < end && load_pages(job, first, end, &job->errors[part]) != BV_OK)
         job->failed = true;
+}
+
+enum bv_status bv_store_read(struct bv_store *s, enum bv_kind kind, size_t first, size_t n,
+                             struct bv_pool *pool, struct bv_vectors *vectors, struct bv_error *err)
+{
+    struct load_job job = {.s = s,
+                           .kind = kind,
+                           .v = vectors,
+                           .first = first,
+                           .n = n,
+                           .first_page = first / s->page_rows,
+                           .n_parts = (size_t)bv_pool_threads(pool)};
+    job.n_pages = (first + n + s->page_rows - 1) / s->page_rows - job.first_page;
+    job.errors = calloc(job.n_parts, sizeof *job.errors);
+    if (!job.errors)
+        return bv_fail_nomem(err, "vectors");
+    enum bv_status status = BV_OK;
+    bv_pool_for(pool, job.n_parts, load_part, &job);
+    for (size_t i = 0; status == BV_OK && i < job.n_parts; i++) {
+        if (job.errors[i].status != BV_OK)
+            status = bv_fail(err, job.errors[i].status, "%s", job.errors[i].text);
+    }
+    free(job.errors);
+    return status;
 }
 
 enum bv_status bv_store_load(struct bv_store *s, enum bv_kind kind, struct bv_pool *pool,
@@ -277,20 +337,7 @@ enum bv_status bv_store_load(struct bv_store *s, enum bv_kind kind, struct bv_po
 {
     struct bv_vectors v = {0};
     BV_TRY(bv_vectors_create(&v, s->n[kind], s->info.dimension, err));
-    struct load_job job = {.s = s,
-                           .kind = kind,
-                           .v = &v,
-                           .n_pages = (v.n + s->page_rows - 1) / s->page_rows,
-                           .n_parts = (size_t)bv_pool_threads(pool)};
-    job.errors = calloc(job.n_parts, sizeof *job.errors);
-    enum bv_status status = job.errors ? BV_OK : bv_fail_nomem(err, "vectors");
-    if (status == BV_OK)
-        bv_pool_for(pool, job.n_parts, load_part, &job);
-    for (size_t i = 0; status == BV_OK && i < job.n_parts; i++) {
-        if (job.errors[i].status != BV_OK)
-            status = bv_fail(err, job.errors[i].status, "%s", job.errors[i].text);
-    }
-    free(job.errors);
+    enum bv_status status = bv_store_read(s, kind, 0, v.n, pool, &v, err);
     if (status == BV_OK)
         *vectors = v;
     else

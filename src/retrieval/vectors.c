@@ -38,12 +38,17 @@ static size_t round_up(size_t n, size_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
+size_t bv_vectors_stride(size_t dimension)
+{
+    return round_up(dimension, BV_SCAN_LANES);
+}
+
 enum bv_status bv_vectors_create(struct bv_vectors *v, size_t n, size_t dimension,
                                  struct bv_error *err)
 {
     if (dimension == 0 || dimension > 65536 || n > UINT32_MAX)
         return bv_fail(err, BV_ERR_LIMIT, "%zu vectors of %zu dimensions", n, dimension);
-    size_t stride = round_up(dimension, BV_SCAN_LANES), elements, bytes;
+    size_t stride = bv_vectors_stride(dimension), elements, bytes;
     if (!bv_mul_size(n, stride, &elements) || !bv_mul_size(elements, sizeof(uint16_t), &bytes))
         return bv_fail_nomem(err, "vectors");
     uint16_t *rows = alloc_rows(bytes);
@@ -59,7 +64,10 @@ enum bv_status bv_vectors_create(struct bv_vectors *v, size_t n, size_t dimensio
 
 void bv_vectors_free(struct bv_vectors *v)
 {
-    free(v->rows);
+    if (v->mapped)
+        (void)munmap(v->rows, v->mapped);
+    else
+        free(v->rows);
     free(v->codes);
     free(v->scales);
     memset(v, 0, sizeof *v);

@@ -10,6 +10,7 @@ struct bv_vectors {
     size_t n, dimension;
     size_t stride;  // elements from row to row, dimension padded to BV_SCAN_LANES
     uint16_t *rows; // [n][stride] f16
+    size_t mapped;  // bytes of rows that are a file's and must not be written; 0: our own memory
     // The 8-bit copy; NULL until bv_vectors_quantize().
     size_t code_stride;
     uint8_t *codes; // [n][code_stride], value + 128
@@ -19,6 +20,8 @@ struct bv_vectors {
 // Allocates n rows; their content is undefined but for the padding, which is zero. n < 2^32.
 enum bv_status bv_vectors_create(struct bv_vectors *v, size_t n, size_t dimension,
                                  struct bv_error *err);
+// Elements from row to row for a dimension.
+size_t bv_vectors_stride(size_t dimension);
 void bv_vectors_free(struct bv_vectors *v); // accepts a zeroed one
 
 // Makes the 8-bit copy: each row scaled so that its largest component is ±127.
