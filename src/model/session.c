@@ -1,5 +1,6 @@
 #include "model/session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,11 @@ const char *bv_session_device(const struct bv_session *s)
 const char *bv_session_precision(const struct bv_session *s)
 {
     return s->precision;
+}
+
+const struct bv_backend *bv_session_backend(const struct bv_session *s)
+{
+    return s->backend;
 }
 
 const char *bv_session_fallback(const struct bv_session *s)
@@ -209,6 +215,22 @@ static bool is_device_failure(enum bv_status status)
     return status == BV_ERR_DEVICE || status == BV_ERR_DEVICE_LOST || status == BV_ERR_OOM_DEVICE;
 }
 
+// Activations beyond f16 reach the outputs as infinities and what follows from them: an error,
+// never a result.
+static enum bv_status check_range(const struct bv_session *s, const struct bv_program *p,
+                                  float *const *outputs, struct bv_error *err)
+{
+    if (strcmp(s->precision, "f16") != 0)
+        return BV_OK;
+    for (int i = 0; i < p->graph->n_outputs; i++)
+        for (int64_t k = 0, n = bv_elements(p->graph->outputs[i]); outputs[i] && k < n; k++)
+            if (!isfinite(outputs[i][k]))
+                return bv_fail(err, BV_ERR_LIMIT,
+                               "values of model \"%s\" are beyond f16: use --precision f32",
+                               s->model->name);
+    return BV_OK;
+}
+
 // One attempt on the present backend.
 static enum bv_status run_once(struct bv_session *s, const struct bv_tower_key *key,
                                const void *const *inputs, const struct bv_wanted *wanted,
@@ -218,7 +240,8 @@ static enum bv_status run_once(struct bv_session *s, const struct bv_tower_key *
     float *outputs[BV_MAX_GRAPH_OUTPUTS];
     BV_TRY(program_for(s, key, &p, err));
     BV_TRY(arrange(s, p, wanted, n_wanted, outputs, err));
-    return bv_program_run(p, inputs, outputs, err);
+    BV_TRY(bv_program_run(p, inputs, outputs, err));
+    return check_range(s, p, outputs, err);
 }
 
 enum bv_status bv_session_run(struct bv_session *s, const struct bv_tower_key *key,

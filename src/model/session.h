@@ -21,6 +21,7 @@ void bv_session_close(struct bv_session **session); // accepts NULL
 const struct bv_model *bv_session_model(const struct bv_session *session);
 const char *bv_session_device(const struct bv_session *session);    // "cpu", "vulkan:…"
 const char *bv_session_precision(const struct bv_session *session); // "f32", …
+const struct bv_backend *bv_session_backend(const struct bv_session *session); // the present one
 // Why the work moved to the CPU under device "auto"; NULL when it did not.
 const char *bv_session_fallback(const struct bv_session *session);
 

@@ -320,6 +320,13 @@ static struct bv_conv2d_args conv2d_args(const struct bv_node *node, uint32_t ti
     return args;
 }
 
+// Weights that multiply pixels stay f32: pixels are far from zero on average, so that what rounding
+// takes from a weight shifts its channel everywhere.
+static bool may_halve(const struct bv_tensor *x)
+{
+    return x->role != BV_ROLE_INPUT || x->dim[3] > 4;
+}
+
 enum bv_status bv_vk_encode_conv2d(struct bv_vk_recorder *r, const struct bv_node *node,
                                    struct bv_error *err)
 {
@@ -343,7 +350,7 @@ enum bv_status bv_vk_encode_conv2d(struct bv_vk_recorder *r, const struct bv_nod
     }
     struct bv_vk_job job = {.node = node, .n_operands = 5, .output = 4, .units = images};
     BV_TRY(bv_vk_operand(r, x, true, per_in, &job.operand[0], err));
-    BV_TRY(bv_vk_operand(r, w, true, 0, &job.operand[1], err));
+    BV_TRY(bv_vk_operand(r, w, may_halve(x), 0, &job.operand[1], err));
     BV_TRY(bv_vk_operand(r, node->in[2], false, 0, &job.operand[2], err));
     BV_TRY(bv_vk_operand(r, node->in[3], false, per_out, &job.operand[3], err));
     BV_TRY(bv_vk_operand(r, out, false, per_out, &job.operand[4], err));

@@ -1,13 +1,24 @@
 #include "vulkan/program.h"
 
+// Whether a convolution adds t to its sums.
+static bool joins_stream(const struct bv_graph *graph, const struct bv_tensor *t)
+{
+    for (const struct bv_node *node = graph->first; node; node = node->next)
+        if (node->op == BV_OP_conv2d && node->in[3] && bv_storage_of(node->in[3]) == t)
+            return true;
+    return false;
+}
+
 // Whether the result of a node may be f16. The sums along a transformer's residual stream grow with
-// depth and stay f32; so do embeddings, pooled results and scores, which are small.
-static bool stored_half(const struct bv_node *node)
+// depth and stay f32; so do embeddings, pooled results and scores, which are small. Those of a
+// residual network are multiplied directly, which matrix units can do in f16 only.
+static bool stored_half(const struct bv_graph *graph, const struct bv_node *node, bool matrix)
 {
     switch (node->op) {
     case BV_OP_linear:
         return !node->in[3];
     case BV_OP_conv2d:
+        return matrix || (!node->in[3] && !joins_stream(graph, node->out));
     case BV_OP_attention:
     case BV_OP_layer_norm:
     case BV_OP_batch_norm:
@@ -25,11 +36,11 @@ static bool stored_half(const struct bv_node *node)
     }
 }
 
-void bv_vk_choose_storage(struct bv_graph *graph)
+void bv_vk_choose_storage(struct bv_graph *graph, bool matrix)
 {
     for (struct bv_node *node = graph->first; node; node = node->next) {
         struct bv_tensor *out = node->out;
-        if (out->is_output || !stored_half(node))
+        if (out->is_output || !stored_half(graph, node, matrix))
             continue;
         for (int i = 0; i < graph->n_tensors; i++)
             if (bv_storage_of(graph->tensors[i]) == out)

@@ -9,8 +9,9 @@
 // What a comparison may differ by; limits of the device and precision at hand (bench.c).
 enum quantity {
     EMBEDDING, // cosine, and difference after both are scaled to the golden's length
-    SCORE,     // difference, relative to the larger of 1 and the largest golden value
-    MAP,       // likewise, local maps
+    SCORE, // difference, relative to the larger of 1 and the largest golden value; below f32 also
+           // to what cosines are multiplied with
+    MAP,   // likewise, local maps
     PIXELS,
 };
 
@@ -26,9 +27,9 @@ struct bench {
     char model_path[512];
     struct bv_model *model;
     struct bv_session *session;
+    double scale; // of scores that are scaled cosines; else 1
     double worst_cosine, largest_score, largest_map, largest_pixel;
     int n_compared, n_failed;
-    char worst_what[128];
 };
 
 // Opens GOLDEN.json and GOLDEN.npz below the root.

@@ -123,6 +123,7 @@ static void check_similarities(struct bench *b, const char *const *images, int n
     const struct npy *golden = bench_array(b, "%s", array);
     size_t m = json_array_size(sentences);
     assert_int_equal(golden->n, (size_t)n * m);
+    b->scale = scale;
     for (int i = 0; i < n; i++) {
         struct bv_output_shape shape = {0};
         float *image = bench_image(b, images[i], "global", &shape);
