@@ -60,6 +60,16 @@ const char *model_path(const char *option)
     return NULL;
 }
 
+static void warn_of_fallback(struct opened *opened)
+{
+    if (opened->warned || !bv_engine_fallback(opened->engine))
+        return;
+    clear_progress();
+    (void)fprintf(stderr, "biovl: warning: running on the CPU: %s\n",
+                  bv_engine_fallback(opened->engine));
+    opened->warned = true;
+}
+
 enum bv_status open_model(struct opened *opened, const struct model_options *options,
                           bool want_engine)
 {
@@ -80,14 +90,15 @@ enum bv_status open_model(struct opened *opened, const struct model_options *opt
                                 &opened->engine);
     if (status != BV_OK)
         (void)report_failure(opened->context, status);
-    else if (want_engine && bv_engine_fallback(opened->engine))
-        (void)fprintf(stderr, "biovl: warning: running on the CPU: %s\n",
-                      bv_engine_fallback(opened->engine));
+    else if (want_engine)
+        warn_of_fallback(opened);
     return status;
 }
 
 void close_model(struct opened *opened)
 {
+    if (opened->engine)
+        warn_of_fallback(opened);
     bv_engine_close(&opened->engine);
     bv_model_close(&opened->model);
     bv_context_close(&opened->context);

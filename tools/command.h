@@ -40,11 +40,13 @@ struct opened {
     struct bv_context *context;
     struct bv_model *model;
     struct bv_engine *engine;
+    bool warned; // of the CPU doing what a GPU should have done
 };
 
 // Opens what the options name; without engine when want_engine is false. Failures are printed.
 enum bv_status open_model(struct opened *opened, const struct model_options *options,
                           bool want_engine);
+// Also warns when the CPU took over after the opening.
 void close_model(struct opened *opened);
 
 // The path of the model to use: the option, $BIOVL_MODEL, or the default model of the installed or

@@ -89,7 +89,6 @@ static enum bv_status run_and_finish(const struct eval *e, struct job *job,
     struct meter meter;
     struct bv_eval_options own = *options;
     enum bv_status status = BV_OK;
-    const char *fallback = bv_engine_fallback(job->opened.engine);
     own.progress = begin_meter(&meter);
     own.progress_arg = &meter;
     if (job->zero_shot)
@@ -98,11 +97,13 @@ static enum bv_status run_and_finish(const struct eval *e, struct job *job,
         status = bv_eval_run_match(job->opened.engine, job->labels, job->labels_size, e->labels,
                                    job->templates, &own, counts);
     clear_meter(&meter);
-    if (!fallback && bv_engine_fallback(job->opened.engine))
+    if (!job->opened.warned && bv_engine_fallback(job->opened.engine)) {
         (void)fprintf(stderr,
                       "biovl: warning: some images were scored on the CPU (\"devices\" in the "
                       "results): %s\n",
                       bv_engine_fallback(job->opened.engine));
+        job->opened.warned = true;
+    }
     if (status == BV_OK && own.n_shards <= 1) {
         own.data = NULL; // where it was
         status = bv_eval_finish(job->opened.context, &own, counts);

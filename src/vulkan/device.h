@@ -24,6 +24,7 @@ struct bv_vk_switches {
     uint64_t max_range, max_groups, shared_bytes; // lower a limit of the device; 0: leave it
     uint64_t submit_mflop;                        // most work of a submission; 0: by device
     uint64_t timeout_ms;                          // of the watchdog on fences
+    uint64_t lose; // which submission of a program finds the device lost; 0: none
 };
 
 // An instance of Vulkan: what listing devices needs.
@@ -75,6 +76,7 @@ struct bv_vk {
     struct bv_vk_weight_arena weight_arena;
     bool subgroup_control; // required subgroup sizes may be asked for
     bool lost, hung;       // failed; hung: without an end in sight
+    uint64_t n_submitted;  // submissions of programs so far
     bool timing;
 };
 

@@ -27,6 +27,7 @@ static void read_switches(struct bv_vk_switches *s)
     s->max_groups = number("BIOVL_VK_MAX_GROUPS", 0);
     s->shared_bytes = number("BIOVL_VK_SHARED", 0);
     s->submit_mflop = number("BIOVL_VK_SUBMIT_MFLOP", 0);
+    s->lose = number("BIOVL_VK_LOSE", 0);
     s->timeout_ms = number("BIOVL_VK_TIMEOUT_MS", 120000);
     const char *path = getenv("BIOVL_VK_PATH"), *fragment = getenv("BIOVL_VK_FRAGMENT");
     for (int i = BV_VK_PATH_AUTO; path && i <= BV_VK_PATH_EMU; i++)

@@ -25,6 +25,10 @@ static enum bv_status submit(struct bv_vk_program *p, const struct bv_vk_submiss
 {
     struct bv_vk *vk = p->vk;
     const struct bv_vk_api *api = &vk->instance.api;
+    if (vk->instance.switches.lose == ++vk->n_submitted) {
+        (void)api->DeviceWaitIdle(vk->device); // of a device that is truly lost, nothing runs on
+        return bv_vk_check(vk, VK_ERROR_DEVICE_LOST, "submitting (as BIOVL_VK_LOSE asks)", err);
+    }
     VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
                          .commandBufferCount = 1,
                          .pCommandBuffers = &s->commands};
