@@ -16,6 +16,7 @@ static const struct {
     {"preprocess", "exactly the pixels that an image encoder sees", run_preprocess},
     {"tokenize", "token ids of texts", run_tokenize},
     {"convert", "a published checkpoint into a model file", run_convert},
+    {"quantize", "which layers of a model stay above 8 bits", run_quantize},
     {"info", "a model file, the known systems, the devices", run_info},
     {"bench", "how long encoders take on a device", run_bench},
     {"eval", "metrics of a model on a labelled CSV file", run_eval},

@@ -81,6 +81,7 @@ int run_embed(int argc, char **argv);
 int run_preprocess(int argc, char **argv);
 int run_tokenize(int argc, char **argv);
 int run_convert(int argc, char **argv);
+int run_quantize(int argc, char **argv);
 int run_info(int argc, char **argv);
 int run_eval(int argc, char **argv);
 int run_eval_task(int argc, char **argv); // retrieval, grounding, vqa: argv[0]

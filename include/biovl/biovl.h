@@ -85,6 +85,19 @@ struct bv_convert_options {
 BV_API enum bv_status bv_convert(struct bv_context *context, const char *source, const char *path,
                                  const struct bv_convert_options *options, char **json);
 
+// Writes a copy of a model file that says which layers stay above 8 bits in precision "int8": as
+// few as embeddings of the given images (files) and texts need for a cosine of at least `cosine`
+// (0: 0.997) with those in f32.
+struct bv_quantize_options {
+    const char *const *images, *const *texts;
+    size_t n_images, n_texts;
+    double cosine;
+};
+// *json receives {"layers", "kept", "cosine"}; may be NULL. BV_ERR_MODEL when the cosine is out of
+// reach, BV_ERR_UNSUPPORTED where the processor has no int8.
+BV_API enum bv_status bv_quantize(struct bv_context *context, const char *source, const char *path,
+                                  const struct bv_quantize_options *options, char **json);
+
 // Recomputes the digest and the golden vectors of a model file on a device and in a precision.
 // *json: {"digest": "ok", "checks": [{"device","precision","cosine","difference","pass"}, …]}.
 // BV_ERR_MODEL when something does not match (*json is still written).

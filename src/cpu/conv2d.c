@@ -72,7 +72,8 @@ enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, enum bv_cpu_for
 }
 
 // Zeros for one tap, then: the padded image and the panels of a weight that the graph computes, or
-// the image in words with a scale for each of its pixels and, at last, of the results.
+// the image in words (of two channels where an int8 weight is kept) with a scale for each of its
+// pixels and, at last, of the results.
 size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
 {
     (void)n_threads;
@@ -81,8 +82,7 @@ size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format form
     if (x->dtype == BV_BF16)
         return (size_t)x->dim[3];
     if (format != BV_CPU_F32)
-        return (size_t)(x->dim[3] + bv_rows(x) + bv_elements(x) / bv_cpu_channels_per_word(format) +
-                        bv_rows(node->out));
+        return (size_t)(x->dim[3] + bv_rows(x) + bv_elements(x) / 2 + bv_rows(node->out));
     size_t panels = node->in[1]->role == BV_ROLE_WEIGHT ? 0 : panels_size(node);
     return (size_t)x->dim[3] + image_size(node) + panels;
 }

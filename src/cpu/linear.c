@@ -20,7 +20,8 @@ enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, enum bv_cpu_for
                                  prepared, err);
 }
 
-// The rows in words and their scales; a weight that the graph computes is packed at each run.
+// The rows in words, of two channels where an int8 weight is kept, and their scales; a weight that
+// the graph computes is packed at each run.
 size_t bv_cpu_linear_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
 {
     (void)n_threads;
@@ -31,7 +32,7 @@ size_t bv_cpu_linear_scratch(const struct bv_node *node, enum bv_cpu_format form
     format = bv_cpu_linear_format(node, format);
     return format == BV_CPU_F32 || node->in[0]->dtype == BV_BF16
                ? 0
-               : (size_t)(rows * (w->dim[1] / bv_cpu_channels_per_word(format) + 1));
+               : (size_t)(rows * (w->dim[1] / 2 + 1));
 }
 
 void bv_cpu_linear(const struct bv_kernel_args *a)

@@ -121,6 +121,8 @@ enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t gro
     *prepared = NULL;
     if (weight->role != BV_ROLE_WEIGHT)
         return BV_OK;
+    if (format == BV_CPU_INT8 && bv_weights_kept(weights, weight->name))
+        format = BV_CPU_BF16;
     char key[1800];
     (void)snprintf(key, sizeof key, "panels of %d, format %d, %lld groups: %s", bv_cpu_isa()->panel,
                    (int)format, (long long)groups, weight->name);

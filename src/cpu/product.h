@@ -52,7 +52,8 @@ struct bv_cpu_panels {
     _Alignas(64) float words[];
 };
 
-// Packs a weight [groups · N, K] once per store and format. *prepared is a struct bv_cpu_panels, or
+// Packs a weight [groups · N, K] once per store and format; BV_CPU_INT8 becomes BV_CPU_BF16 for one
+// that is kept (bv_weights_kept). *prepared is a struct bv_cpu_panels, or
 // NULL when the tensor is computed by the graph.
 enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups,
                                      enum bv_cpu_format format, struct bv_weights *weights,

@@ -32,6 +32,8 @@ struct bv_weights {
     pthread_mutex_t mutex; // guards everything below
     struct derived *derived;
     size_t n_derived, derived_room, derived_bytes;
+    const char **kept;
+    size_t n_kept, kept_room;
 };
 
 static uint64_t hash_name(const char *name)
@@ -60,6 +62,7 @@ void bv_weights_destroy(struct bv_weights **out)
     for (size_t i = 0; i < w->n_derived; i++)
         free(w->derived[i].data);
     free(w->derived);
+    free(w->kept);
     free(w->items);
     free(w->names.slots);
     bv_arena_free(&w->arena);
@@ -193,6 +196,50 @@ const void *bv_weights_derived(struct bv_weights *w, const char *key)
     const void *data = found ? found->data : NULL;
     pthread_mutex_unlock(&w->mutex);
     return data;
+}
+
+static enum bv_status add_kept(struct bv_weights *w, const char *name, struct bv_error *err)
+{
+    if (w->n_kept == 65536)
+        return bv_fail(err, BV_ERR_LIMIT, "more than 65536 layers are kept");
+    if (w->n_kept == w->kept_room) {
+        size_t room = w->kept_room ? 2 * w->kept_room : 64;
+        const char **kept = realloc(w->kept, room * sizeof *kept);
+        if (!kept)
+            return bv_fail_nomem(err, "the weight store");
+        w->kept = kept;
+        w->kept_room = room;
+    }
+    const char *copy = bv_arena_strdup(&w->arena, name);
+    if (!copy)
+        return bv_fail_nomem(err, "the weight store");
+    w->kept[w->n_kept++] = copy;
+    return BV_OK;
+}
+
+enum bv_status bv_weights_keep(struct bv_weights *w, const char *name, struct bv_error *err)
+{
+    pthread_mutex_lock(&w->mutex);
+    enum bv_status status = add_kept(w, name, err);
+    pthread_mutex_unlock(&w->mutex);
+    return status;
+}
+
+void bv_weights_keep_none(struct bv_weights *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    w->n_kept = 0;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+bool bv_weights_kept(struct bv_weights *w, const char *name)
+{
+    pthread_mutex_lock(&w->mutex);
+    bool found = false;
+    for (size_t i = 0; i < w->n_kept && !found; i++)
+        found = strcmp(w->kept[i], name) == 0;
+    pthread_mutex_unlock(&w->mutex);
+    return found;
 }
 
 void bv_weights_read(struct bv_weights *w, const struct bv_tensor *t, float *out)

@@ -57,6 +57,12 @@ struct bv_recipe {
 // Writes the elements of a weight as f32 to out: converted, or by its recipe.
 void bv_weights_read(struct bv_weights *weights, const struct bv_tensor *tensor, float *out);
 
+// Weights, by their names (those of computed ones too), whose layers a backend of 8 bits leaves at
+// more. Chosen before programs are compiled. BV_ERR_LIMIT beyond 65,536.
+enum bv_status bv_weights_keep(struct bv_weights *weights, const char *name, struct bv_error *err);
+void bv_weights_keep_none(struct bv_weights *weights);
+bool bv_weights_kept(struct bv_weights *weights, const char *name);
+
 // The data derived under a key so far, or NULL.
 const void *bv_weights_derived(struct bv_weights *weights, const char *key);
 

@@ -7,6 +7,7 @@
 #include "base/sha256.h"
 #include "model/fuse.h"
 #include "model/output.h"
+#include "model/quantize.h"
 #include "text/encoder.h"
 #include "vision/vision.h"
 
@@ -134,6 +135,10 @@ static enum bv_status load(struct bv_model *m, const char *path, struct bv_error
     BV_TRY(bv_json_parse(&m->card, card, card_size, "system card", err));
     m->digest = bv_safetensors_metadata(&m->file, BV_META_DIGEST, NULL);
     BV_TRY(fill_weights(m, err));
+    size_t int8_size = 0;
+    const char *int8 = bv_safetensors_metadata(&m->file, BV_META_INT8, &int8_size);
+    if (int8)
+        BV_TRY(bv_quantize_read(m->weights, int8, int8_size, err));
     const char *vocab = bv_safetensors_metadata(&m->file, BV_META_VOCAB, &vocab_size);
     const json_t *tokenizer = json_object_get(m->card, "tokenizer");
     if (bv_model_has_text(m) || tokenizer) {

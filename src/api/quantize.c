@@ -1,0 +1,87 @@
+// bv_quantize: calibration inputs from files, the choice of layers, the new file.
+#include "model/quantize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/context.h"
+
+struct inputs {
+    struct bv_pixels *images;
+    struct bv_tokens *texts;
+    size_t n_images, n_texts;
+};
+
+static enum bv_status read_image(const struct bv_model *model, const char *path,
+                                 struct bv_pixels *pixels, struct bv_error *err)
+{
+    struct bv_image *image = NULL;
+    BV_TRY(bv_image_open(path, NULL, &image, err));
+    enum bv_status status = bv_recipe_run(model->recipe, image, pixels, err);
+    bv_image_free(&image);
+    return status;
+}
+
+static enum bv_status read_inputs(const struct bv_model *model, const struct bv_quantize_options *o,
+                                  struct inputs *in, struct bv_error *err)
+{
+    if (o->n_images > 0)
+        BV_TRY(bv_check_embeds(model, "image", "images", err));
+    if (o->n_texts > 0)
+        BV_TRY(bv_check_embeds(model, "text", "texts", err));
+    if ((o->n_images > 0 && !bv_model_has_image(model)) ||
+        (o->n_texts > 0 && !bv_model_has_text(model)))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no %s encoder", model->name,
+                       bv_model_has_image(model) ? "text" : "image");
+    in->images = calloc(o->n_images + 1, sizeof *in->images);
+    in->texts = calloc(o->n_texts + 1, sizeof *in->texts);
+    if (!in->images || !in->texts)
+        return bv_fail_nomem(err, "calibration inputs");
+    for (; in->n_images < o->n_images; in->n_images++)
+        BV_TRY(read_image(model, o->images[in->n_images], &in->images[in->n_images], err));
+    for (; in->n_texts < o->n_texts; in->n_texts++) {
+        const char *text = o->texts[in->n_texts];
+        BV_TRY(bv_tokenizer_encode(model->tokenizer, text, strlen(text), &in->texts[in->n_texts],
+                                   err));
+    }
+    return BV_OK;
+}
+
+static void free_inputs(struct inputs *in)
+{
+    for (size_t i = 0; i < in->n_images; i++)
+        bv_pixels_free(&in->images[i]);
+    for (size_t i = 0; i < in->n_texts; i++)
+        bv_tokens_free(&in->texts[i]);
+    free(in->images);
+    free(in->texts);
+}
+
+enum bv_status bv_quantize(struct bv_context *context, const char *source, const char *path,
+                           const struct bv_quantize_options *options, char **json)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_model *model = NULL;
+    struct inputs in = {0};
+    struct bv_quantization result = {0};
+    char *value = NULL;
+    if (options->n_images + options->n_texts == 0)
+        return bv_fail(err, BV_ERR_ARG, "no images and no texts to calibrate with");
+    BV_TRY(bv_model_load(&model, source, err));
+    enum bv_status status = read_inputs(model, options, &in, err);
+    const struct bv_calibration calibration = {in.images, in.n_images, in.texts, in.n_texts};
+    if (status == BV_OK)
+        status =
+            bv_quantize_choose(model, &calibration, options->cosine > 0 ? options->cosine : 0.997,
+                               context->pool, &value, &result, err);
+    if (status == BV_OK)
+        status = bv_quantize_write(model, path, value, err);
+    free(value);
+    free_inputs(&in);
+    bv_model_unload(&model);
+    if (status != BV_OK || !json)
+        return status;
+    return bv_json_text(json_pack("{s:i, s:i, s:f}", "layers", result.n_layers, "kept",
+                                  result.n_kept, "cosine", result.cosine),
+                        json, err);
+}
