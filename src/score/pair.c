@@ -49,7 +49,7 @@ const char *bv_pair_kind(const struct bv_model *model, const char *head)
         return sigmoid ? "answer_sigmoid" : "answer_softmax";
     if (strcmp(head, "diagnose") == 0)
         return sigmoid ? "diagnosis_sigmoid" : "diagnosis_softmax";
-    return "match_softmax";
+    return sigmoid ? "match_sigmoid" : "match_softmax";
 }
 
 static enum bv_status require(const struct bv_model *m, const char *head, const char **output,

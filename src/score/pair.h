@@ -1,7 +1,8 @@
 // pair.h: what a fusion encoder says of an image and a text: scores from its heads.
 //
 // Heads are named in card.fusion:
-//   "match":    {"output", "index"}: softmax of the output's logits at index (of one logit: σ)
+//   "match":    {"output", "index"}: softmax of the output's logits at index; of a single logit σ,
+//               then "activation" says "sigmoid"
 //   "answer":   {"output", "activation": "sigmoid"|"softmax", "answers": [...]}
 //   "diagnose": {"output", "labels": [...], "activation"}
 //   "segment":  {"output", "threshold"}

@@ -632,8 +632,8 @@ static bool open_lvit(struct bench *b)
     const char *checkpoint = bench_string(b, "checkpoint");
     FILE *file = fopen(path_in(b->root, "%s", checkpoint), "rb");
     if (!file) {
-        (void)printf("skipped: %s is not there (its authors' code fixes its widths, so that only "
-                     "outputs are recorded)\n",
+        (void)printf("skipped: %s is not there, only its outputs (fusion.published.lvit compares "
+                     "with the authors' module)\n",
                      checkpoint);
         return false;
     }

@@ -3,11 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/json.h"
-#include "checkpoint/safetensors_writer.h"
-#include "model/import.h"
+#include "fusion/files.h"
 #include "score/pair.h"
 #include "support/check.h"
 
@@ -139,45 +137,6 @@ static void berthop(struct layout *l, const char *name)
     linear(l, "logit_fc.3", 14, 2 * WIDTH);
 }
 
-// ---- Files ----
-
-struct files {
-    char folder[64], checkpoint[96], vocabulary[96], model[96];
-};
-
-static void files_make(struct files *f)
-{
-    (void)snprintf(f->folder, sizeof f->folder, "/tmp/biovl-fusion-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    (void)snprintf(f->checkpoint, sizeof f->checkpoint, "%s/c.safetensors", f->folder);
-    (void)snprintf(f->vocabulary, sizeof f->vocabulary, "%s/vocab.txt", f->folder);
-    (void)snprintf(f->model, sizeof f->model, "%s/m.safetensors", f->folder);
-    FILE *file = fopen(f->vocabulary, "w");
-    assert_non_null(file);
-    (void)fprintf(file, "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n");
-    for (int i = 5; i < VOCABULARY; i++)
-        (void)fprintf(file, "w%d\n", i);
-    (void)fclose(file);
-}
-
-static void files_remove(const struct files *f)
-{
-    (void)unlink(f->checkpoint);
-    (void)unlink(f->vocabulary);
-    (void)unlink(f->model);
-    (void)rmdir(f->folder);
-}
-
-static enum bv_status convert(const struct files *f, struct layout *l, size_t n, const char *system,
-                              struct bv_error *err)
-{
-    static const char *const set[] = {"fusion.heads=4"};
-    struct bv_import_options options = {
-        .system = system, .vocabulary = f->vocabulary, .set = set, .n_set = 1, .keep_dtype = true};
-    assert_ok(bv_safetensors_write(f->checkpoint, l->specs, n, NULL, NULL, NULL, err), *err);
-    return bv_import(f->checkpoint, f->model, &options, NULL, err);
-}
-
 static void make_image(struct bv_session *s, struct bv_fusion_image *image)
 {
     static float values[64 * 64 * 3];
@@ -241,6 +200,7 @@ static void check_diagnosis(struct bv_session *s, const struct bv_fusion_image *
 static void test_systems(void **state)
 {
     (void)state;
+    static const char *const set[] = {"fusion.heads=4"};
     for (size_t i = 0; i < sizeof systems / sizeof *systems; i++) {
         struct layout *l = calloc(1, sizeof *l);
         struct bv_error err = {0};
@@ -250,9 +210,10 @@ static void test_systems(void **state)
         struct bv_session_options options = {.device = "cpu"};
         struct bv_fusion_image image = {0};
         assert_non_null(l);
-        files_make(&files);
+        files_make(&files, VOCABULARY);
         systems[i].make(l, systems[i].name);
-        assert_ok(convert(&files, l, l->n, NULL, &err), err); // recognised by its tensors
+        // Recognised by its tensors.
+        assert_ok(files_convert(&files, l->specs, l->n, NULL, set, 1, &err), err);
         assert_ok(bv_model_load(&model, files.model, &err), err);
         assert_string_equal(model->name, systems[i].name);
         assert_true(bv_pair_can(model, systems[i].head));
@@ -266,7 +227,8 @@ static void test_systems(void **state)
         bv_session_close(&session);
         bv_model_unload(&model);
         // Without the last layer (its bias alone would be optional): missed by name.
-        assert_int_equal(convert(&files, l, l->n - 2, systems[i].name, &err), BV_ERR_MODEL);
+        assert_int_equal(files_convert(&files, l->specs, l->n - 2, systems[i].name, set, 1, &err),
+                         BV_ERR_MODEL);
         for (size_t k = 0; k < l->n; k++)
             free((void *)(uintptr_t)l->specs[k].data);
         files_remove(&files);

@@ -18,29 +18,12 @@ struct shape {
 
 #include "vision/expected.inc"
 
-static bool ends_with(const char *name, const char *end)
-{
-    size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 static void add_weight(struct bv_weights *weights, const struct shape *s, float *data)
 {
     struct bv_weight w = {.name = s->name, .rank = s->rank, .data = data};
-    int64_t n = 1, rows = s->rank > 1 ? s->dim[0] : 1;
     for (int i = 0; i < s->rank; i++)
-        n *= w.dim[i] = s->dim[i];
-    float mean = 0, spread = 0.4f;
-    if (ends_with(s->name, "running_var")) {
-        mean = 1;
-        spread = 0.5f;
-    } else if (s->rank == 1 && ends_with(s->name, "weight")) {
-        mean = 1;
-        spread = 0.3f;
-    } else if (s->rank > 1) {
-        spread = (float)(1.5 / sqrt((double)(n / rows)));
-    }
-    fixed_values(s->name, mean, spread, n, data);
+        w.dim[i] = s->dim[i];
+    fixed_weight(s->name, s->rank, s->dim, data);
     struct bv_error err = {0};
     assert_ok(bv_weights_add(weights, &w, &err), err);
 }
