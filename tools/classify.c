@@ -115,7 +115,7 @@ struct classifier {
 
 struct prompt_texts {
     char *labels, *templates;
-    size_t labels_size, templates_size;
+    size_t labels_size;
 };
 
 static int open_classifier(struct classifier *k, const struct classify *c, const char *model,
@@ -128,7 +128,10 @@ static int open_classifier(struct classifier *k, const struct classify *c, const
         return (int)exit_code_of(status);
     status = bv_zero_shot_open(k->o.engine, texts->labels, texts->labels_size, c->labels,
                                texts->templates, &k->z);
-    return status == BV_OK ? EXIT_OK : (int)report_failure(k->o.context, status);
+    if (status != BV_OK)
+        return (int)report_failure(k->o.context, status);
+    bv_engine_rest(k->o.engine);
+    return EXIT_OK;
 }
 
 static void close_classifier(struct classifier *k)
@@ -178,7 +181,7 @@ static int run(const struct classify *c, const struct strings *images)
     struct prompt_texts texts = {.labels = read_text(c->labels, &texts.labels_size)};
     int code = EXIT_INPUT;
     if (texts.labels && c->templates)
-        texts.templates = read_text(c->templates, &texts.templates_size);
+        texts.templates = read_templates(c->templates);
     if (texts.labels && (!c->templates || texts.templates))
         code = classify_with(c, &texts, images);
     free(texts.templates);
@@ -192,8 +195,8 @@ int run_classify(int argc, char **argv)
     const struct option options[] = {
         {"--labels|-l", OPTION_STRING, &c.labels, "FILE",
          "one label per line; label = prompt | prompt; # comments"},
-        {"--templates", OPTION_STRING, &c.templates, "FILE",
-         "prompt set (JSON) instead of the model's own"},
+        {"--templates", OPTION_STRING, &c.templates, "SET",
+         "prompt set instead of the model's own: a name of biovl info --prompts, or a JSON file"},
         {"--prior", OPTION_STRING, &c.prior, "IMAGE",
          "an earlier image of the same patient, for models that take one (BioViL-T)"},
         {"--ensemble", OPTION_LIST, &c.ensemble, "MODEL...",

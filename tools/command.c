@@ -113,6 +113,13 @@ enum exit_code report_failure(const struct bv_context *context, enum bv_status s
 
 static const size_t max_text_bytes = (size_t)256 << 20;
 
+char *read_templates(const char *name)
+{
+    size_t size = 0;
+    bool file = strcmp(name, "-") == 0 || strchr(name, '/') || access(name, F_OK) == 0;
+    return file ? read_text(name, &size) : strdup(name);
+}
+
 char *read_text(const char *path, size_t *size)
 {
     FILE *stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");

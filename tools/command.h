@@ -59,6 +59,10 @@ enum exit_code report_failure(const struct bv_context *context, enum bv_status s
 // Reads a whole text file, "-" is stdin; NULL after printing why not. The caller frees.
 char *read_text(const char *path, size_t *size);
 
+// What --templates names: the text of the file of that name, or, where there is none, the name
+// itself, which may be that of a prompt set that ships. As read_text().
+char *read_templates(const char *name);
+
 // Splits text in place into its non-empty lines (line ends removed, one trailing \r too).
 bool split_lines(char *text, size_t size, struct strings *lines);
 

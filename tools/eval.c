@@ -147,10 +147,9 @@ static int evaluate(struct eval *e, struct job *job)
 // EXIT_OK, or the code after the reason was printed.
 static int open_job(const struct eval *e, struct job *job)
 {
-    size_t templates_size = 0;
     job->labels = read_text(e->labels, &job->labels_size);
     if (job->labels && e->templates)
-        job->templates = read_text(e->templates, &templates_size);
+        job->templates = read_templates(e->templates);
     if (!job->labels || (e->templates && !job->templates))
         return EXIT_INPUT;
     enum bv_status status = open_model(&job->opened, &e->model, true);
@@ -162,6 +161,7 @@ static int open_job(const struct eval *e, struct job *job)
                                job->templates, &job->zero_shot);
     if (status != BV_OK)
         return (int)report_failure(job->opened.context, status);
+    bv_engine_rest(job->opened.engine); // images do not need the text encoder
     if (bv_zero_shot_warning(job->zero_shot))
         (void)fprintf(stderr, "biovl: warning: %s\n", bv_zero_shot_warning(job->zero_shot));
     return EXIT_OK;
@@ -248,8 +248,8 @@ static int run_data(int argc, char **argv)
         {"--labels|-l", OPTION_STRING, &e.labels, "FILE",
          "one label per line; label = prompt | prompt; # comments"},
         {"--output|-o", OPTION_STRING, &o->folder, "DIR", "folder for everything that is written"},
-        {"--templates", OPTION_STRING, &e.templates, "FILE",
-         "prompt set (JSON) instead of the model's own"},
+        {"--templates", OPTION_STRING, &e.templates, "SET",
+         "prompt set instead of the model's own: a name of biovl info --prompts, or a JSON file"},
         {"--match", OPTION_FLAG, &e.match, NULL, "score by a fusion encoder's image-text matching"},
         {"--path-col", OPTION_STRING, &o->path_column, "NAME", "column of the image paths"},
         {"--patient-col", OPTION_STRING, &o->patient_column, "NAME", "column of the patients"},

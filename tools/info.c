@@ -38,6 +38,15 @@ static void print_systems(const json_t *systems)
                json_string_value(json_object_get(card, "source")));
 }
 
+static void print_prompts(const json_t *sets)
+{
+    size_t i;
+    const json_t *set;
+    json_array_foreach(sets, i, set)
+        printf("%-22s %s\n", json_string_value(json_object_get(set, "name")),
+               json_string_value(json_object_get(set, "description")));
+}
+
 static void print_devices(const json_t *devices)
 {
     size_t i;
@@ -68,18 +77,24 @@ static void show(char *json, bool as_json, void (*print)(const json_t *))
     bv_free(json);
 }
 
-static int run(const struct model_options *model, bool devices, bool systems, bool as_json)
+struct wanted {
+    bool devices, systems, prompts, as_json;
+};
+
+static int run(const struct model_options *model, const struct wanted *w)
 {
     struct opened o = {0};
     char *json = NULL;
     enum bv_status status = BV_OK;
     int code = EXIT_OK;
-    if (devices || systems) {
+    if (w->devices || w->systems || w->prompts) {
         status = bv_context_open(&o.context, model->threads);
-        if (status == BV_OK && systems && (status = bv_systems(o.context, &json)) == BV_OK)
-            show(json, as_json, print_systems);
-        if (status == BV_OK && devices && (status = bv_devices(o.context, &json)) == BV_OK)
-            show(json, as_json, print_devices);
+        if (status == BV_OK && w->systems && (status = bv_systems(o.context, &json)) == BV_OK)
+            show(json, w->as_json, print_systems);
+        if (status == BV_OK && w->prompts && (status = bv_prompt_sets(o.context, &json)) == BV_OK)
+            show(json, w->as_json, print_prompts);
+        if (status == BV_OK && w->devices && (status = bv_devices(o.context, &json)) == BV_OK)
+            show(json, w->as_json, print_devices);
         code = (int)exit_code_of(status);
         if (status != BV_OK)
             (void)report_failure(o.context, status);
@@ -87,7 +102,7 @@ static int run(const struct model_options *model, bool devices, bool systems, bo
         status = open_model(&o, model, false);
         code = (int)exit_code_of(status);
         if (status == BV_OK && bv_model_describe(o.context, o.model, &json) == BV_OK)
-            show(json, as_json, print_model);
+            show(json, w->as_json, print_model);
     }
     close_model(&o);
     return code;
@@ -97,14 +112,16 @@ int run_info(int argc, char **argv)
 {
     struct model_options model = {0};
     struct strings files = {0};
-    bool devices = false, systems = false, as_json = false;
+    struct wanted w = {.devices = false};
     const struct option options[] = {
-        {"--devices", OPTION_FLAG, &devices, NULL, "the processors and GPUs of this machine"},
-        {"--systems", OPTION_FLAG, &systems, NULL, "the published systems that convert"},
-        {"--json", OPTION_FLAG, &as_json, NULL, "everything, as JSON"},
+        {"--devices", OPTION_FLAG, &w.devices, NULL, "the processors and GPUs of this machine"},
+        {"--systems", OPTION_FLAG, &w.systems, NULL, "the published systems that convert"},
+        {"--prompts", OPTION_FLAG, &w.prompts, NULL,
+         "the prompt sets that --templates takes by name"},
+        {"--json", OPTION_FLAG, &w.as_json, NULL, "everything, as JSON"},
         MODEL_OPTIONS(&model),
     };
-    const struct usage usage = {"info", "[MODEL] [--devices] [--systems] [--json]",
+    const struct usage usage = {"info", "[MODEL] [--devices] [--systems] [--prompts] [--json]",
                                 "Describes a model file, or what this build and machine can do.",
                                 options, sizeof options / sizeof *options};
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &files);
@@ -114,7 +131,7 @@ int run_info(int argc, char **argv)
     } else if (parsed == PARSE_OK) {
         if (files.n)
             model.model = files.items[0];
-        code = run(&model, devices, systems, as_json);
+        code = run(&model, &w);
     }
     free_strings(&files);
     return code;

@@ -107,6 +107,9 @@ BV_API enum bv_status bv_verify(struct bv_context *context, const char *path, co
 // The known systems, as a JSON array of {"name", "title", "paper", "source", …}.
 BV_API enum bv_status bv_systems(struct bv_context *context, char **json);
 
+// The prompt sets that ship, as a JSON array of {"name", "description", …}.
+BV_API enum bv_status bv_prompt_sets(struct bv_context *context, char **json);
+
 // The devices of this machine, as a JSON array.
 BV_API enum bv_status bv_devices(struct bv_context *context, char **json);
 
@@ -119,6 +122,10 @@ BV_API enum bv_status bv_engine_open(struct bv_context *context, const struct bv
                                      const char *device, const char *precision,
                                      struct bv_engine **engine);
 BV_API void bv_engine_close(struct bv_engine **engine);
+
+// Gives back the memory that the engine works in and its packed weights; the next call makes anew
+// what it needs. After bv_zero_shot_open(), that of the text encoder, which images do not need.
+BV_API void bv_engine_rest(struct bv_engine *engine);
 
 BV_API const char *bv_engine_device(const struct bv_engine *engine);    // "cpu", …
 BV_API const char *bv_engine_precision(const struct bv_engine *engine); // "f32", …
@@ -169,7 +176,8 @@ BV_API enum bv_status bv_tokenize(struct bv_context *context, const struct bv_mo
 
 // Reads labels (the text of a labels file: one label per line, "label = prompt | prompt", #
 // comments) and embeds their prompts once. name stands for the file in messages. templates (may be
-// NULL) is the JSON text of a prompt set that replaces the model's own.
+// NULL) replaces the model's own prompt set: the name of one that ships (bv_prompt_sets()), or
+// JSON.
 BV_API enum bv_status bv_zero_shot_open(struct bv_engine *engine, const char *labels,
                                         size_t n_bytes, const char *name, const char *templates,
                                         struct bv_zero_shot **zero_shot);

@@ -32,6 +32,11 @@ void bv_engine_close(struct bv_engine **engine)
     *engine = NULL;
 }
 
+void bv_engine_rest(struct bv_engine *engine)
+{
+    bv_session_rest(engine->session);
+}
+
 const char *bv_engine_device(const struct bv_engine *engine)
 {
     return bv_session_device(engine->session);

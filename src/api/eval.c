@@ -8,6 +8,7 @@
 #include "eval/evaluation.h"
 #include "eval/match_scorer.h"
 #include "eval/model_scorer.h"
+#include "model/card.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 4096, MAX_WORKERS = 256, DEFAULT_REPLICATES = 1000 };
 
@@ -136,7 +137,7 @@ enum bv_status bv_eval_run_match(struct bv_engine *engine, const char *labels_te
     if (templates) {
         json_decref(prompts);
         prompts = NULL;
-        status = bv_json_parse(&prompts, templates, strlen(templates), "templates", err);
+        status = bv_prompts_load(&prompts, templates, err);
     }
     if (status == BV_OK)
         status = bv_labels_parse(&labels, labels_text, n_bytes, name, prompts, err);

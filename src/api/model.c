@@ -177,6 +177,14 @@ enum bv_status bv_systems(struct bv_context *context, char **json)
     return bv_json_text(list, json, err);
 }
 
+enum bv_status bv_prompt_sets(struct bv_context *context, char **json)
+{
+    struct bv_error *err = bv_begin(context);
+    json_t *list = NULL;
+    BV_TRY(bv_prompts_list(&list, err));
+    return bv_json_text(list, json, err);
+}
+
 enum bv_status bv_devices(struct bv_context *context, char **json)
 {
     struct bv_error *err = bv_begin(context);

@@ -5,6 +5,7 @@
 
 #include "api/result.h"
 #include "image/gate.h"
+#include "model/card.h"
 
 static void note_negations(struct bv_zero_shot *z)
 {
@@ -36,7 +37,7 @@ enum bv_status bv_zero_shot_open(struct bv_engine *engine, const char *labels, s
     z->engine = engine;
     enum bv_status status = BV_OK;
     if (templates)
-        status = bv_json_parse(&z->prompt_set, templates, strlen(templates), "templates", err);
+        status = bv_prompts_load(&z->prompt_set, templates, err);
     else
         z->prompt_set = json_incref(json_object_get(model->card, "prompts"));
     if (status == BV_OK)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/kernels.h"
+#include "cpu/product.h"
 
 struct cpu {
     struct bv_backend base;
@@ -144,6 +145,11 @@ static void destroy(struct bv_backend *backend)
     free(backend);
 }
 
+static void forget(struct bv_backend *backend)
+{
+    bv_weights_forget(((struct cpu *)backend)->weights, bv_cpu_panels_key);
+}
+
 static const char *describe(const struct bv_backend *backend)
 {
     return ((const struct cpu *)backend)->reference ? "reference" : "cpu";
@@ -153,8 +159,13 @@ static enum bv_status create(struct bv_backend **backend, struct bv_weights *wei
                              struct bv_pool *pool, bool reference, enum bv_cpu_format format,
                              struct bv_error *err)
 {
-    static const struct bv_backend_ops ops = {compile, run,      destroy_program,
-                                              destroy, describe, .computes_weights = true};
+    static const struct bv_backend_ops ops = {.compile = compile,
+                                              .run = run,
+                                              .destroy_program = destroy_program,
+                                              .destroy = destroy,
+                                              .describe = describe,
+                                              .forget = forget,
+                                              .computes_weights = true};
     struct cpu *cpu = calloc(1, sizeof *cpu);
     if (!cpu)
         return bv_fail_nomem(err, "the CPU backend");

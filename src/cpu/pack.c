@@ -6,6 +6,8 @@
 
 #include "cpu/product.h"
 
+const char bv_cpu_panels_key[] = "panels of ";
+
 size_t bv_cpu_packed_size(enum bv_cpu_format format, int64_t N, int64_t K)
 {
     int64_t panel = bv_cpu_isa()->panel;
@@ -124,8 +126,8 @@ enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t gro
     if (format == BV_CPU_INT8 && bv_weights_kept(weights, weight->name))
         format = BV_CPU_BF16;
     char key[1800];
-    (void)snprintf(key, sizeof key, "panels of %d, format %d, %lld groups: %s", bv_cpu_isa()->panel,
-                   (int)format, (long long)groups, weight->name);
+    (void)snprintf(key, sizeof key, "%s%d, format %d, %lld groups: %s", bv_cpu_panels_key,
+                   bv_cpu_isa()->panel, (int)format, (long long)groups, weight->name);
     const void *found = bv_weights_derived(weights, key);
     if (found) {
         *prepared = found;

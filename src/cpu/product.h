@@ -39,6 +39,8 @@ void bv_cpu_point_matrix(const void *source, int64_t first, int64_t n, const flo
 
 // Words of N rows of K weights in panels: [⌈N/panel⌉][K words][panel], for BV_CPU_INT8 with two
 // more rows of each panel.
+extern const char bv_cpu_panels_key[]; // what the keys of prepared panels begin with
+
 size_t bv_cpu_packed_size(enum bv_cpu_format format, int64_t N, int64_t K);
 
 // Packs row-major f32 w [N,K] as BV_CPU_F32.

@@ -19,6 +19,8 @@ struct bv_backend_ops {
     void (*destroy)(struct bv_backend *backend);
     // "cpu", "vulkan:NVIDIA H200"; valid as long as the backend.
     const char *(*describe)(const struct bv_backend *backend);
+    // Frees what programs were made of, once there are none; NULL: keeps it.
+    void (*forget)(struct bv_backend *backend);
     // compile reads weights only through bv_weights_f32() and bv_weights_read(); otherwise those
     // that rewrites compute are made beforehand, and their tensors have data.
     bool computes_weights;

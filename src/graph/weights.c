@@ -12,8 +12,9 @@
 #include "base/checked.h"
 
 struct derived {
-    const char *key;
+    char *key;
     void *data;
+    size_t bytes;
 };
 
 // Open addressing over indices into a growing array; slot value 0 is empty, else index + 1.
@@ -34,7 +35,14 @@ struct bv_weights {
     size_t n_derived, derived_room, derived_bytes;
     const char **kept;
     size_t n_kept, kept_room;
+    int n_holders;
 };
+
+static void free_derived(struct derived *d)
+{
+    free(d->key);
+    free(d->data);
+}
 
 static uint64_t hash_name(const char *name)
 {
@@ -60,7 +68,7 @@ void bv_weights_destroy(struct bv_weights **out)
     if (!w)
         return;
     for (size_t i = 0; i < w->n_derived; i++)
-        free(w->derived[i].data);
+        free_derived(&w->derived[i]);
     free(w->derived);
     free(w->kept);
     free(w->items);
@@ -160,15 +168,16 @@ static enum bv_status make_derived(struct bv_weights *w, const char *key, size_t
     }
     size_t rounded = 0;
     void *memory = NULL;
-    const char *name = bv_arena_strdup(&w->arena, key);
+    char *name = strdup(key);
     if (bv_add_size(size, 63, &rounded))
         memory = aligned_alloc(64, rounded ? rounded / 64 * 64 : 64);
     if (!name || !memory) {
+        free(name);
         free(memory);
         return bv_fail_nomem(err, key);
     }
     make(arg, memory);
-    w->derived[w->n_derived++] = (struct derived){name, memory};
+    w->derived[w->n_derived++] = (struct derived){name, memory, size};
     w->derived_bytes += size;
     *data = memory;
     return BV_OK;
@@ -240,6 +249,37 @@ bool bv_weights_kept(struct bv_weights *w, const char *name)
         found = strcmp(w->kept[i], name) == 0;
     pthread_mutex_unlock(&w->mutex);
     return found;
+}
+
+void bv_weights_hold(struct bv_weights *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    w->n_holders++;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+void bv_weights_unhold(struct bv_weights *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    w->n_holders--;
+    pthread_mutex_unlock(&w->mutex);
+}
+
+void bv_weights_forget(struct bv_weights *w, const char *key_start)
+{
+    pthread_mutex_lock(&w->mutex);
+    size_t kept = 0;
+    for (size_t i = 0; i < w->n_derived; i++) {
+        struct derived d = w->derived[i];
+        if (w->n_holders <= 1 && strncmp(d.key, key_start, strlen(key_start)) == 0) {
+            w->derived_bytes -= d.bytes;
+            free_derived(&d);
+        } else {
+            w->derived[kept++] = d;
+        }
+    }
+    w->n_derived = kept;
+    pthread_mutex_unlock(&w->mutex);
 }
 
 void bv_weights_read(struct bv_weights *w, const struct bv_tensor *t, float *out)

@@ -74,6 +74,14 @@ void bv_weights_set_mapping(struct bv_weights *weights, const void *start, size_
 // slow, not wrong. Does nothing for weights that are not mapped.
 void bv_weights_let_go(struct bv_weights *weights, const struct bv_tensor *tensor);
 
+// Sessions say that they hold derived data, and that they no longer do.
+void bv_weights_hold(struct bv_weights *weights);
+void bv_weights_unhold(struct bv_weights *weights);
+
+// Frees the derived data whose keys begin so, unless more than one session holds derived data. The
+// caller is that session and uses none of it any more; it is derived again when wanted.
+void bv_weights_forget(struct bv_weights *weights, const char *key_start);
+
 // Total bytes of derived data, for memory reports.
 size_t bv_weights_derived_bytes(const struct bv_weights *weights);
 

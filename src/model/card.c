@@ -55,6 +55,30 @@ const char *bv_card_name(size_t index)
     return "";
 }
 
+static const char prompt_folder[] = "prompts/";
+
+// The name of a prompt set, or NULL where the asset is something else.
+static const char *prompts_name(const struct bv_asset *asset, char name[64])
+{
+    size_t head = sizeof prompt_folder - 1, n = strlen(asset->path);
+    if (strncmp(asset->path, prompt_folder, head) != 0 || n < head + 5 || n - head - 5 >= 64)
+        return NULL;
+    (void)snprintf(name, 64, "%.*s", (int)(n - head - 5), asset->path + head);
+    return name;
+}
+
+static enum bv_status load_prompts(json_t **set, const char *name, struct bv_error *err)
+{
+    json_t *value = NULL;
+    BV_TRY(load_asset(&value, prompt_folder, name, err));
+    if (json_object_set_new(value, "name", json_string(name)) != 0) {
+        json_decref(value);
+        return bv_fail_nomem(err, "a prompt set");
+    }
+    *set = value;
+    return BV_OK;
+}
+
 // Replaces a string member by the shared document it names.
 static enum bv_status resolve(json_t *card, const char *key, const char *kind, struct bv_error *err)
 {
@@ -62,9 +86,8 @@ static enum bv_status resolve(json_t *card, const char *key, const char *kind, s
     if (!name)
         return BV_OK;
     json_t *value = NULL;
-    BV_TRY(load_asset(&value, kind, name, err));
-    if (strcmp(key, "prompts") == 0) // outputs name the prompt set that they used
-        (void)json_object_set_new(value, "name", json_string(name));
+    bool prompts = strcmp(key, "prompts") == 0; // outputs name the prompt set that they used
+    BV_TRY(prompts ? load_prompts(&value, name, err) : load_asset(&value, kind, name, err));
     if (json_object_set_new(card, key, value) != 0)
         return bv_fail_nomem(err, "a system card");
     return BV_OK;
@@ -93,6 +116,40 @@ enum bv_status bv_card_load(json_t **out, const char *name, struct bv_error *err
         return status;
     }
     *out = card;
+    return BV_OK;
+}
+
+enum bv_status bv_prompts_load(json_t **set, const char *text, struct bv_error *err)
+{
+    char list[1024] = "", name[64];
+    size_t used = 0;
+    if (text[strspn(text, " \t\r\n")] == '{')
+        return bv_json_parse(set, text, strlen(text), "templates", err);
+    if (strlen(text) < sizeof name && load_prompts(set, text, NULL) == BV_OK)
+        return BV_OK;
+    for (size_t i = 0; i < bv_n_assets; i++)
+        if (prompts_name(&bv_assets[i], name) && used + strlen(name) + 3 < sizeof list)
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", name);
+    return bv_fail(err, BV_ERR_ARG,
+                   "templates: neither a JSON object nor the name of a prompt set (%s)", list);
+}
+
+enum bv_status bv_prompts_list(json_t **out, struct bv_error *err)
+{
+    char name[64];
+    json_t *list = json_array(), *set = NULL;
+    for (size_t i = 0; i < bv_n_assets; i++) {
+        if (!prompts_name(&bv_assets[i], name))
+            continue;
+        enum bv_status status = load_prompts(&set, name, err);
+        if (status != BV_OK) {
+            json_decref(list);
+            return status;
+        }
+        (void)json_array_append_new(list, set);
+    }
+    *out = list;
     return BV_OK;
 }
 

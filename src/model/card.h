@@ -18,6 +18,13 @@ enum bv_status bv_card_load(json_t **card, const char *name, struct bv_error *er
 // Replaces references to shared parts, as bv_card_load() does: after a field was set to a name.
 enum bv_status bv_card_resolve(json_t *card, struct bv_error *err);
 
+// A prompt set: by name, one of assets/prompts; otherwise text is JSON, the set itself. An unknown
+// name is BV_ERR_ARG and lists the known ones.
+enum bv_status bv_prompts_load(json_t **set, const char *text, struct bv_error *err);
+
+// The prompt sets of assets/prompts with their names: an array.
+enum bv_status bv_prompts_list(json_t **list, struct bv_error *err);
+
 // Loads the compiled-in tensor rules of one checkpoint family.
 enum bv_status bv_rules_load(json_t **rules, const char *name, struct bv_error *err);
 

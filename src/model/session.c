@@ -30,12 +30,24 @@ struct bv_session {
     struct bv_error fallback; // why, once it has happened
 };
 
-static void drop_backend(struct bv_session *s)
+static void drop_programs(struct bv_session *s)
 {
     for (int i = 0; i < s->n_programs; i++)
         bv_program_destroy(&s->programs[i].program);
     s->n_programs = 0;
+}
+
+static void drop_backend(struct bv_session *s)
+{
+    drop_programs(s);
     bv_backend_destroy(&s->backend);
+}
+
+void bv_session_rest(struct bv_session *s)
+{
+    drop_programs(s);
+    if (s->backend && s->backend->ops->forget)
+        s->backend->ops->forget(s->backend);
 }
 
 enum bv_status bv_session_open(struct bv_session **out, const struct bv_model *model,
@@ -46,6 +58,7 @@ enum bv_status bv_session_open(struct bv_session **out, const struct bv_model *m
         return bv_fail_nomem(err, "a session");
     s->model = model;
     s->pool = options->pool;
+    bv_weights_hold(model->weights);
     s->precision = options->precision ? options->precision : "auto";
     const char *device = options->device ? options->device : "auto";
     s->may_fall_back = strcmp(device, "auto") == 0;
@@ -64,6 +77,7 @@ void bv_session_close(struct bv_session **out)
     if (!s)
         return;
     drop_backend(s);
+    bv_weights_unhold(s->model->weights);
     free(s);
     *out = NULL;
 }

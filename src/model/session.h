@@ -18,6 +18,10 @@ enum bv_status bv_session_open(struct bv_session **session, const struct bv_mode
                                const struct bv_session_options *options, struct bv_error *err);
 void bv_session_close(struct bv_session **session); // accepts NULL
 
+// Gives back the memory of the compiled programs and of the weights packed for them; the next call
+// makes anew what it needs. Packed weights that other sessions of the model may use stay.
+void bv_session_rest(struct bv_session *session);
+
 const struct bv_model *bv_session_model(const struct bv_session *session);
 const char *bv_session_device(const struct bv_session *session);    // "cpu", "vulkan:…"
 const char *bv_session_precision(const struct bv_session *session); // "f32", …

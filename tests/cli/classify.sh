@@ -28,6 +28,19 @@ cp "$work/out" "$work/one"
 expect 0 "$biovl" classify "$sample" --labels "$labels" --json --threads 3
 cmp -s "$work/one" "$work/out" || fail "scores depend on the number of threads"
 
+# Prompt sets by name and from a file; a name that is neither tells those that are.
+expect 0 "$biovl" classify "$sample" --labels "$labels" --json --templates plain-v1
+prints '"prompts":\{"set":"plain-v1"'
+printf '{"name": "mine", "positive": ["signs of {}"], "negative": ["no signs of {}"]}' >"$work/mine.json"
+expect 0 "$biovl" classify "$sample" --labels "$labels" --json --templates "$work/mine.json"
+prints '"prompts":\{"set":"mine"'
+expect 2 "$biovl" classify "$sample" --labels "$labels" --templates no-such-set
+says 'medclip-chexpert-full'
+expect 0 "$biovl" info --prompts
+for set in medclip-chexpert-full gloria-chexpert-full medclip-rsna-full medclip-covid-full; do
+    prints "^$set +[A-Z]"
+done
+
 # Labels from stdin, with prompts of their own.
 printf 'Effusion = pleural effusion | fluid in the pleural space ! clear pleural spaces\n' |
     "$biovl" classify "$sample" --labels - >"$work/out" 2>"$work/err" || fail "labels on stdin"

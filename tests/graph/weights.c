@@ -85,6 +85,31 @@ static void test_derive_once(void **state)
     bv_weights_destroy(&s.weights);
 }
 
+static void test_forget(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_weights *weights = NULL;
+    const void *data = NULL;
+    int key = 1;
+    assert_ok(bv_weights_create(&weights, &err), err);
+    bv_weights_hold(weights);
+    assert_ok(bv_weights_derive(weights, "panels a", 400, make, &key, &data, &err), err);
+    assert_ok(bv_weights_derive(weights, "other a", 400, make, &key, &data, &err), err);
+    bv_weights_hold(weights); // a second session may use them
+    bv_weights_forget(weights, "panels");
+    assert_int_equal(bv_weights_derived_bytes(weights), 800);
+    bv_weights_unhold(weights);
+    bv_weights_forget(weights, "panels");
+    assert_int_equal(bv_weights_derived_bytes(weights), 400);
+    assert_null(bv_weights_derived(weights, "panels a"));
+    assert_ptr_equal(bv_weights_derived(weights, "other a"), data);
+    assert_ok(bv_weights_derive(weights, "panels a", 400, make, &key, &data, &err), err);
+    assert_int_equal(((const int *)data)[99], 100);
+    bv_weights_unhold(weights);
+    bv_weights_destroy(&weights);
+}
+
 static void test_f32(void **state)
 {
     (void)state;
@@ -175,9 +200,8 @@ static void test_let_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_derive_once),
-        cmocka_unit_test(test_f32),
+        cmocka_unit_test(test_find),   cmocka_unit_test(test_derive_once),
+        cmocka_unit_test(test_forget), cmocka_unit_test(test_f32),
         cmocka_unit_test(test_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
