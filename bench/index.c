@@ -4,10 +4,13 @@
 //
 // Prints one JSON object per line. Ids are keyed hashes as real ones are: 32 random hexadecimal
 // digits, one study each. Vectors are made outside the time that is measured.
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "bench/bench.h"
 #include "bench/synthetic.h"
 #include "retrieval/store.h"
 #include "retrieval/vector_file.h"

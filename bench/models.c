@@ -4,16 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench/bench.h"
 #include "cpu/cpu.h"
 #include "measure/arch.h"
 
 static double now(clockid_t clock)
 {
-    struct timespec t;
-    (void)clock_gettime(clock, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+    return 1e3 * bench_seconds(clock);
 }
 
 struct run {

@@ -9,17 +9,12 @@
 #include <stdlib.h>
 
 #include "base/half.h"
+#include "bench/bench.h"
 #include "bench/synthetic.h"
 #include "retrieval/faiss.h"
 #include "retrieval/vectors.h"
 
 enum { QUERIES = 64, K = 10, ROUNDS = 5, RECALL_QUERIES = 256, RERANK = 100 };
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 struct bench {
     struct bv_vectors v;
@@ -69,13 +64,13 @@ static void measure(struct bench *b, const char *name, size_t n_queries,
         run(b, n_queries);
         ms[i] = 1e3 * (bench_now() - start);
     }
-    qsort(ms, ROUNDS, sizeof *ms, by_value);
+    double median = bench_median(ms, ROUNDS);
     if (run == run_flat)
-        b->flat_ms = ms[ROUNDS / 2];
+        b->flat_ms = median;
     printf("{\"search\":\"%s\",\"rows\":%zu,\"dimension\":%zu,\"threads\":%d,\"queries\":%zu,"
            "\"ms\":%.2f,\"min\":%.2f,\"max\":%.2f,\"of_faiss\":%.3f}\n",
-           name, b->v.n, b->v.dimension, bv_pool_threads(b->pool), n_queries, ms[ROUNDS / 2], ms[0],
-           ms[ROUNDS - 1], ms[ROUNDS / 2] / b->flat_ms);
+           name, b->v.n, b->v.dimension, bv_pool_threads(b->pool), n_queries, median, ms[0],
+           ms[ROUNDS - 1], median / b->flat_ms);
     (void)fflush(stdout);
 }
 

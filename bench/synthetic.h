@@ -1,29 +1,10 @@
-// synthetic.h: what the benchmarks of search share: a clock, made-up vectors, giving up.
+// synthetic.h: made-up vectors for the benchmarks of search.
 #ifndef BV_BENCH_SYNTHETIC_H
 #define BV_BENCH_SYNTHETIC_H
 
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-#include "base/status.h"
-
-static inline double bench_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static inline void bench_must(enum bv_status status, const struct bv_error *err)
-{
-    if (status == BV_OK)
-        return;
-    (void)fprintf(stderr, "%s\n", err->text);
-    exit(1);
-}
 
 // Marsaglia's xorshift*; sums of uniforms are Gaussian enough.
 static inline float bench_uniform(void)

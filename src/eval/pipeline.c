@@ -98,8 +98,8 @@ static struct slot *take_slot(struct run *run, struct block **block)
     if (run->stopping || run->at_end)
         return NULL;
     enum bv_status status = next_row(run, &row);
-    if (status == BV_OK && row)
-        status = bv_labelled_resolve(run->pipeline->dataset, row->path, &path, &run->err);
+    if (status == BV_OK && row && !(path = strdup(row->path)))
+        status = bv_fail_nomem(&run->err, "a path");
     if (status != BV_OK || !row) {
         end_rows(run, status);
         return NULL;
@@ -114,21 +114,30 @@ static struct slot *take_slot(struct run *run, struct block **block)
     return slot;
 }
 
+// Finds and prepares the image of a slot, outside the lock. BV_ERR_NOMEM, or the slot tells.
+static enum bv_status prepare(const struct bv_pipeline *p, struct slot *slot, struct bv_error *err)
+{
+    char *file = NULL;
+    BV_TRY(bv_labelled_resolve(p->dataset, slot->path, &file, err));
+    enum bv_status status = p->scorer->prepare(p->scorer->arg, file, &slot->image, err);
+    free(file);
+    if (status != BV_OK)
+        fail_slot(slot, status, NULL, err->text);
+    return status == BV_ERR_NOMEM ? status : BV_OK;
+}
+
 static void *work(void *arg)
 {
     struct run *run = arg;
-    const struct bv_scorer *scorer = run->pipeline->scorer;
     struct block *block = NULL;
     (void)pthread_mutex_lock(&run->mutex);
     for (struct slot *slot; (slot = take_slot(run, &block)) != NULL;) {
         if (!slot->reason) {
             struct bv_error err = {0};
             (void)pthread_mutex_unlock(&run->mutex);
-            enum bv_status status = scorer->prepare(scorer->arg, slot->path, &slot->image, &err);
-            if (status != BV_OK)
-                fail_slot(slot, status, NULL, err.text);
+            enum bv_status status = prepare(run->pipeline, slot, &err);
             (void)pthread_mutex_lock(&run->mutex);
-            if (status == BV_ERR_NOMEM)
+            if (status != BV_OK)
                 give_up(run, &err);
         }
         block->n_prepared++;
@@ -153,14 +162,12 @@ static struct block *wait_block(struct run *run)
     return block;
 }
 
-static void empty_block(struct block *block)
+static void free_images(struct block *block)
 {
     for (size_t i = 0; i < block->n_filled; i++) {
         free(block->slots[i].path);
         bv_pixels_free(&block->slots[i].image.pixels);
     }
-    block->n_filled = block->n_prepared = 0;
-    block->closed = false;
 }
 
 static bool same_size(const struct bv_pixels *a, const struct bv_pixels *b)
@@ -227,8 +234,10 @@ static enum bv_status consume(struct run *run, struct bv_error *err)
         return bv_fail_nomem(err, "a batch of scores");
     while (status == BV_OK && (block = wait_block(run)) != NULL) {
         status = score_block(run, block, batch, err);
+        free_images(block); // the block is this thread's until it counts as emptied
         (void)pthread_mutex_lock(&run->mutex);
-        empty_block(block);
+        block->n_filled = block->n_prepared = 0;
+        block->closed = false;
         run->emptied++;
         (void)pthread_cond_broadcast(&run->room);
         (void)pthread_mutex_unlock(&run->mutex);
@@ -256,7 +265,7 @@ static void release(struct run *run)
 {
     for (int i = 0; i < BLOCKS; i++) {
         if (run->blocks[i].slots)
-            empty_block(&run->blocks[i]);
+            free_images(&run->blocks[i]);
         free(run->blocks[i].slots);
     }
     free(run->scores);
