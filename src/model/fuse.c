@@ -449,6 +449,17 @@ static enum bv_status fuse_batch(struct bv_session *s, const struct bv_fusion_im
     return status;
 }
 
+// How many of n texts, sorted by length, make the next batch: those that are padded alike, since
+// every token of padding is read by all image tokens.
+static size_t batch_size(const struct bv_model *m, const struct bv_by_length *order, size_t n)
+{
+    const int64_t T = length_in(m, order[0].n_tokens);
+    size_t B = 1;
+    while (B < n && B < BV_BATCH_TEXTS && length_in(m, order[B].n_tokens) == T)
+        B++;
+    return B;
+}
+
 enum bv_status bv_session_fuse(struct bv_session *s, const struct bv_fusion_image *image,
                                const struct bv_tokens *const *texts, size_t n, const char *output,
                                float *out, struct bv_error *err)
@@ -465,8 +476,8 @@ enum bv_status bv_session_fuse(struct bv_session *s, const struct bv_fusion_imag
         return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", output);
     BV_TRY(bv_order_by_length(texts, n, &order, err));
     enum bv_status status = BV_OK;
-    for (size_t first = 0; status == BV_OK && first < n; first += BV_BATCH_TEXTS) {
-        size_t B = n - first < BV_BATCH_TEXTS ? n - first : BV_BATCH_TEXTS;
+    for (size_t first = 0, B; status == BV_OK && first < n; first += B) {
+        B = batch_size(m, order + first, n - first);
         status = fuse_batch(s, image, texts, order + first, B, output, shape.dim[0], out, err);
     }
     free(order);
