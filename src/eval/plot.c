@@ -32,12 +32,22 @@ static double y_of(double value)
     return TOP + SIDE * (1 - value);
 }
 
-static void begin(FILE *stream, const char *title, const char *x_title, const char *y_title)
+// What a diagram shows, for those who hear it and on hovering; label may be NULL.
+static void name_diagram(FILE *stream, const char *title, const char *label)
 {
-    (void)fprintf(stream,
-                  "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">"
-                  "<rect class=\"frame\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>",
-                  WIDTH, HEIGHT, title, LEFT, TOP, SIDE, SIDE);
+    (void)fprintf(stream, " role=\"img\"><title>%s%s", title, label ? " of " : "");
+    if (label)
+        bv_put_html(stream, label);
+    (void)fputs("</title>", stream);
+}
+
+static void begin(FILE *stream, const char *title, const char *label, const char *x_title,
+                  const char *y_title)
+{
+    (void)fprintf(stream, "<svg viewBox=\"0 0 %d %d\"", WIDTH, HEIGHT);
+    name_diagram(stream, title, label);
+    (void)fprintf(stream, "<rect class=\"frame\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>",
+                  LEFT, TOP, SIDE, SIDE);
     for (int i = 0; i <= 4; i++) {
         double at = i / 4.0;
         (void)fprintf(stream,
@@ -70,13 +80,13 @@ static size_t stride_of(size_t n)
     return n > MAX_POINTS ? (n + MAX_POINTS - 1) / MAX_POINTS : 1;
 }
 
-enum bv_status bv_plot_roc(FILE *stream, const struct bv_ranked *ranked, double auroc,
-                           struct bv_error *err)
+enum bv_status bv_plot_roc(FILE *stream, const char *label, const struct bv_ranked *ranked,
+                           double auroc, struct bv_error *err)
 {
     struct bv_curve_point *points = NULL;
     size_t n = 0;
     BV_TRY(bv_curve_points(ranked->items, ranked->n, true, &points, &n, err));
-    begin(stream, "ROC curve", "1 − specificity", "sensitivity");
+    begin(stream, "ROC curve", label, "1 − specificity", "sensitivity");
     (void)fprintf(stream, "<path class=\"chance\" d=\"M%d %dL%d %d\"/>", LEFT, TOP + SIDE,
                   LEFT + SIDE, TOP);
     if (!isnan(auroc)) {
@@ -93,13 +103,13 @@ enum bv_status bv_plot_roc(FILE *stream, const struct bv_ranked *ranked, double 
     return BV_OK;
 }
 
-enum bv_status bv_plot_pr(FILE *stream, const struct bv_ranked *ranked, double average_precision,
-                          struct bv_error *err)
+enum bv_status bv_plot_pr(FILE *stream, const char *label, const struct bv_ranked *ranked,
+                          double average_precision, struct bv_error *err)
 {
     struct bv_curve_point *points = NULL;
     size_t n = 0;
     BV_TRY(bv_curve_points(ranked->items, ranked->n, false, &points, &n, err));
-    begin(stream, "precision-recall curve", "recall", "precision");
+    begin(stream, "precision-recall curve", label, "recall", "precision");
     if (!isnan(average_precision)) {
         double P = (double)points[n - 1].tp, prevalence = P / (P + (double)points[n - 1].fp);
         size_t stride = stride_of(n);
@@ -138,10 +148,10 @@ static void plot_bins(FILE *stream, const struct bv_reliability *r, const char *
     }
 }
 
-void bv_plot_reliability(FILE *stream, const struct bv_reliability *before,
+void bv_plot_reliability(FILE *stream, const char *label, const struct bv_reliability *before,
                          const struct bv_reliability *after)
 {
-    begin(stream, "reliability diagram", "mean score", "fraction positive");
+    begin(stream, "reliability diagram", label, "mean score", "fraction positive");
     (void)fprintf(stream, "<path class=\"chance\" d=\"M%d %dL%d %d\"/>", LEFT, TOP + SIDE,
                   LEFT + SIDE, TOP);
     plot_bins(stream, before, "curve");
@@ -150,14 +160,32 @@ void bv_plot_reliability(FILE *stream, const struct bv_reliability *before,
     end(stream, after ? "calibrated ECE" : "ECE", after ? after->ece : before->ece);
 }
 
+// A label as far as there is room for it, the rest in the title.
+static void put_name(FILE *stream, const char *label, double x, double y)
+{
+    enum { MAX_CHARS = 26 };
+    size_t end = 0, chars = 0;
+    for (; label[end]; end++) // bytes that begin a character
+        if (((unsigned char)label[end] & 0xc0) != 0x80 && ++chars > MAX_CHARS)
+            break;
+    char shown[4 * MAX_CHARS + 4];
+    (void)snprintf(shown, sizeof shown, "%.*s", (int)end, label);
+    (void)fprintf(stream, "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">", x, y);
+    bv_put_html(stream, shown);
+    if (label[end]) {
+        (void)fputs("…<title>", stream);
+        bv_put_html(stream, label);
+        (void)fputs("</title>", stream);
+    }
+    (void)fputs("</text>", stream);
+}
+
 void bv_plot_forest(FILE *stream, const struct bv_level_result *level)
 {
-    enum { ROW = 22, NAMES = 150, SPAN = 250, FULL = NAMES + SPAN + 20 };
+    enum { ROW = 22, NAMES = 190, SPAN = 250, FULL = NAMES + SPAN + 20 };
     int height = ROW * (int)level->n_labels + 26;
-    (void)fprintf(stream,
-                  "<svg class=\"wide\" viewBox=\"0 0 %d %d\" role=\"img\" "
-                  "aria-label=\"AUROC of every class\">",
-                  FULL, height);
+    (void)fprintf(stream, "<svg class=\"wide\" viewBox=\"0 0 %d %d\"", FULL, height);
+    name_diagram(stream, "AUROC of every class with its 95 % interval", NULL);
     for (int i = 0; i <= 4; i++) {
         double x = NAMES + SPAN * i / 4.0;
         (void)fprintf(stream,
@@ -168,9 +196,7 @@ void bv_plot_forest(FILE *stream, const struct bv_level_result *level)
     for (size_t l = 0; l < level->n_labels; l++) {
         const struct bv_class_result *c = &level->classes[l];
         double y = 15 + ROW * (double)l;
-        (void)fprintf(stream, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", NAMES - 8, y + 3);
-        bv_put_html(stream, c->label);
-        (void)fputs("</text>", stream);
+        put_name(stream, c->label, NAMES - 8, y + 3);
         if (isnan(c->metrics.auroc)) {
             (void)fprintf(stream, "<text x=\"%d\" y=\"%.1f\">NA</text>", NAMES + 4, y + 3);
             continue;

@@ -7,13 +7,13 @@
 #include "eval/level.h"
 
 // The ROC and the precision-recall curve of one class, with at most 400 points each.
-enum bv_status bv_plot_roc(FILE *stream, const struct bv_ranked *ranked, double auroc,
-                           struct bv_error *err);
-enum bv_status bv_plot_pr(FILE *stream, const struct bv_ranked *ranked, double average_precision,
-                          struct bv_error *err);
+enum bv_status bv_plot_roc(FILE *stream, const char *label, const struct bv_ranked *ranked,
+                           double auroc, struct bv_error *err);
+enum bv_status bv_plot_pr(FILE *stream, const char *label, const struct bv_ranked *ranked,
+                          double average_precision, struct bv_error *err);
 
 // The fraction of positives over the mean score of each bin; after may be NULL (not calibrated).
-void bv_plot_reliability(FILE *stream, const struct bv_reliability *before,
+void bv_plot_reliability(FILE *stream, const char *label, const struct bv_reliability *before,
                          const struct bv_reliability *after);
 
 // The AUROC of every class with its DeLong interval, one row each.

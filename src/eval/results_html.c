@@ -17,12 +17,16 @@ static const char style[] =
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;"
     "font-size:.875rem}th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);"
     "text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left;"
-    "position:sticky;left:0;background:var(--paper)}dl{display:grid;"
+    "position:sticky;left:0;background:var(--paper);white-space:normal;overflow-wrap:break-word;"
+    "max-width:11rem}th[scope=row]{font-weight:inherit}dl{display:grid;"
     "grid-template-columns:max-content 1fr;gap:.15rem 1rem;font-size:.875rem;margin:.5rem 0}"
     "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}.plots{display:grid;"
     "grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.5rem}svg{width:100%;"
     "max-width:22rem;height:auto}svg.wide{max-width:40rem}svg text{font:10px system-ui,sans-serif;"
-    "fill:var(--soft)}svg .caption{font-weight:600;fill:var(--ink);font-size:11px}"
+    "fill:var(--soft)}svg "
+    ".caption{font-weight:600;fill:var(--ink);font-size:11px;paint-order:stroke;"
+    "stroke:var(--paper);stroke-width:4px}@media(max-width:30rem){svg.wide text{font-size:12.5px}}"
+    "h1,h2,h3,p{overflow-wrap:anywhere}.scroll:focus-visible{outline:2px solid var(--mark)}"
     "svg .frame{fill:none;stroke:var(--line)}svg "
     ".grid{stroke:var(--line);stroke-width:.5;fill:none}"
     "svg .chance{stroke:var(--soft);stroke-dasharray:3 3;fill:none}"
@@ -31,6 +35,23 @@ static const char style[] =
     "svg path.after{stroke:var(--after);stroke-width:1.5;fill:none}"
     "svg circle.after{fill:var(--after)}.notice{border-left:4px solid var(--after);"
     "padding:.3rem .8rem;margin:.8rem 0}";
+
+// Begins a table with its column names up to NULL. One that is wider than the page can be scrolled,
+// by the keyboard too.
+static void begin_table(FILE *f, const char *const *columns)
+{
+    (void)fputs("<div class=\"scroll\" tabindex=\"0\"><table><tr>", f);
+    for (; *columns; columns++)
+        (void)fprintf(f, "<th scope=\"col\">%s</th>", *columns);
+    (void)fputs("</tr>", f);
+}
+
+static void begin_row(FILE *f, const char *name)
+{
+    (void)fputs("<tr><th scope=\"row\">", f);
+    bv_put_html(f, name);
+    (void)fputs("</th>", f);
+}
 
 static void put_number(FILE *f, double value)
 {
@@ -108,8 +129,8 @@ static void put_warnings(FILE *f, const struct bv_results *r)
                   (unsigned long long)w->images);
     for (unsigned i = 0; i < BV_REASON_COUNT; i++)
         if (w->by_reason[i])
-            (void)fprintf(f, "<tr><td>%s</td><td>%llu</td></tr>", bv_reason_name((enum bv_reason)i),
-                          (unsigned long long)w->by_reason[i]);
+            (void)fprintf(f, "<tr><th scope=\"row\">%s</th><td>%llu</td></tr>",
+                          bv_reason_name((enum bv_reason)i), (unsigned long long)w->by_reason[i]);
     (void)fputs("</table></div>", f);
 }
 
@@ -143,13 +164,12 @@ static void put_summary(FILE *f, const struct bv_results *r)
 static void put_class_row(FILE *f, const char *name, const struct bv_class_result *c,
                           const struct bv_metrics *m, const struct bv_interval *auroc)
 {
-    (void)fputs("<tr><td>", f);
-    bv_put_html(f, name);
+    begin_row(f, name);
     if (c)
-        (void)fprintf(f, "</td><td>%llu</td><td>%llu</td>", (unsigned long long)c->n,
+        (void)fprintf(f, "<td>%llu</td><td>%llu</td>", (unsigned long long)c->n,
                       (unsigned long long)c->positives);
     else
-        (void)fputs("</td><td></td><td></td>", f);
+        (void)fputs("<td></td><td></td>", f);
     put_number(f, m->auroc);
     if (auroc)
         put_interval(f, auroc);
@@ -164,10 +184,10 @@ static void put_class_row(FILE *f, const char *name, const struct bv_class_resul
 
 static void put_class_table(FILE *f, const struct bv_level_result *l)
 {
-    (void)fputs("<div class=\"scroll\"><table><tr><th>Class</th><th>n</th><th>positive</th>"
-                "<th>AUROC</th><th>95 % (DeLong)</th><th>AP</th><th>PR trapezoid</th>"
-                "<th>Brier</th><th>ECE</th></tr>",
-                f);
+    static const char *const columns[] = {"Class",         "n",  "positive",     "AUROC",
+                                          "95 % (DeLong)", "AP", "PR trapezoid", "Brier",
+                                          "ECE",           NULL};
+    begin_table(f, columns);
     for (size_t i = 0; i < l->n_labels; i++)
         put_class_row(f, l->classes[i].label, &l->classes[i], &l->classes[i].metrics,
                       &l->classes[i].delong);
@@ -189,19 +209,17 @@ static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_l
     bool by_patient = false;
     for (size_t i = 0; i < l->n_labels; i++)
         by_patient = by_patient || !isnan(l->classes[i].by_patient.mean);
+    const char *const columns[] = {
+        "Class", "DeLong", "CheXzero", "percentile", by_patient ? "patients" : NULL, NULL};
     (void)fprintf(f,
                   "<h3>95 %% intervals of the AUROC</h3><p class=\"soft\">%zu bootstrap "
                   "replicates; CheXzero: elements at 2.5 %% and 97.5 %% of the sorted replicates; "
-                  "percentile: the same replicates, interpolated%s.</p>"
-                  "<div class=\"scroll\"><table><tr><th>Class</th><th>DeLong</th>"
-                  "<th>CheXzero</th><th>percentile</th>%s</tr>",
-                  r->n_bootstrap, by_patient ? "; patients: whole patients resampled" : "",
-                  by_patient ? "<th>patients</th>" : "");
+                  "percentile: the same replicates, interpolated%s.</p>",
+                  r->n_bootstrap, by_patient ? "; patients: whole patients resampled" : "");
+    begin_table(f, columns);
     for (size_t i = 0; i < l->n_labels; i++) {
         const struct bv_class_result *c = &l->classes[i];
-        (void)fputs("<tr><td>", f);
-        bv_put_html(f, c->label);
-        (void)fputs("</td>", f);
+        begin_row(f, c->label);
         put_interval(f, &c->delong);
         put_interval(f, &c->chexzero);
         put_interval(f, &c->percentile);
@@ -214,6 +232,9 @@ static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_l
 
 static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_level_result *l)
 {
+    static const char *const columns[] = {"Class",     "threshold", "sensitivity", "specificity",
+                                          "precision", "NPV",       "accuracy",    "balanced",
+                                          "F1",        "MCC",       NULL};
     const json_t *fitted = json_object_get(r->thresholds, "fitted_on");
     (void)fputs("<h3>Decisions</h3><p class=\"soft\">", f);
     if (r->thresholds) {
@@ -226,10 +247,7 @@ static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_l
         (void)fputs("No fitted thresholds were applied: probabilities are cut at 0.5, other scores "
                     "are not cut.</p>",
                     f);
-    (void)fputs("<div class=\"scroll\"><table><tr><th>Class</th><th>threshold</th>"
-                "<th>sensitivity</th><th>specificity</th><th>precision</th><th>NPV</th>"
-                "<th>accuracy</th><th>balanced</th><th>F1</th><th>MCC</th></tr>",
-                f);
+    begin_table(f, columns);
     for (size_t i = 0; i < l->n_labels; i++) {
         const struct bv_class_result *c = &l->classes[i];
         const double values[] = {c->threshold,
@@ -241,9 +259,7 @@ static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_l
                                  c->metrics.balanced_accuracy,
                                  c->metrics.f1,
                                  c->metrics.mcc};
-        (void)fputs("<tr><td>", f);
-        bv_put_html(f, c->label);
-        (void)fputs("</td>", f);
+        begin_row(f, c->label);
         for (size_t v = 0; v < sizeof values / sizeof *values; v++)
             put_number(f, values[v]);
         (void)fputs("</tr>", f);
@@ -253,13 +269,13 @@ static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_l
 
 static void put_points(FILE *f, const struct bv_class_result *c)
 {
-    (void)fputs("<div class=\"scroll\"><table><tr><th>Point</th><th>threshold</th>"
-                "<th>sensitivity</th><th>specificity</th><th>F1</th><th>MCC</th></tr>",
-                f);
+    static const char *const columns[] = {"Point", "threshold", "sensitivity", "specificity",
+                                          "F1",    "MCC",       NULL};
+    begin_table(f, columns);
     for (size_t i = 0; i < BV_POINT_COUNT; i++) {
         const struct bv_point *p = &c->points[i];
         bool is_there = !isnan(p->threshold.value);
-        (void)fprintf(f, "<tr><td>%s</td>", bv_point_rules[i]);
+        begin_row(f, bv_point_rules[i]);
         put_number(f, p->threshold.value);
         put_number(f, is_there ? bv_sensitivity(&p->confusion) : NAN);
         put_number(f, is_there ? bv_specificity(&p->confusion) : NAN);
@@ -282,10 +298,10 @@ static enum bv_status put_class(FILE *f, const struct bv_class_result *c,
         return BV_OK;
     }
     (void)fputs("<div class=\"plots\">", f);
-    BV_TRY(bv_plot_roc(f, ranked, c->metrics.auroc, err));
-    BV_TRY(bv_plot_pr(f, ranked, c->metrics.average_precision, err));
+    BV_TRY(bv_plot_roc(f, c->label, ranked, c->metrics.auroc, err));
+    BV_TRY(bv_plot_pr(f, c->label, ranked, c->metrics.average_precision, err));
     if (c->is_probability)
-        bv_plot_reliability(f, &c->reliability, c->is_calibrated ? &c->calibrated : NULL);
+        bv_plot_reliability(f, c->label, &c->reliability, c->is_calibrated ? &c->calibrated : NULL);
     (void)fputs("</div>", f);
     put_points(f, c);
     return BV_OK;

@@ -27,6 +27,7 @@ expect 0 run "$work/data.csv" -o "$work/a"
 grep -q '^images/7.dcm,0\.[0-9]*,0\.[0-9]*$' "$work/a/predictions.csv" || fail "a row of predictions"
 grep -q '"auroc": 0.5,' "$work/a/metrics.json" || fail "equal images give an AUROC of one half"
 grep -qE 'src=|href=|<script|https?:' "$work/a/report.html" && fail "the report loads something"
+grep -q 'role="img"><title>ROC curve of Edema</title>' "$work/a/report.html" || fail "a diagram without a name"
 
 # The same scores as classify's.
 expect 0 "$biovl" classify "$sample" --labels "$work/labels.txt" --json
@@ -102,7 +103,7 @@ if command -v dcmodify >/dev/null; then
     says '[12] images have warnings: see .*/w/warnings.csv'
     grep -q '^3,lateral.dcm,lateral_view$' "$work/w/warnings.csv" || fail "$(cat "$work/w/warnings.csv")"
     grep -q '"lateral_view": 1' "$work/w/metrics.json" || fail "warnings are not counted"
-    grep -q '<td>lateral_view</td><td>1</td>' "$work/w/report.html" || fail "no warning in the report"
+    grep -q '<th scope="row">lateral_view</th><td>1</td>' "$work/w/report.html" || fail "no warning in the report"
     grep -rq SENTINEL "$work/w" && fail "a patient's name is in the results"
     cp -r "$work/w" "$work/w_before"
     expect 1 run "$work/warned.csv" -o "$work/w" --resume
