@@ -1,6 +1,7 @@
 // Times a Vulkan device: gpu PRECISION SECONDS [small]. Matrix products, convolutions and
-// memory-bound ops by GPU timestamps, then whole encoders by the wall clock; one JSON line each.
-// bench/gpu.sh runs it beside PyTorch. "small" cuts the sizes to what a software device can do.
+// memory-bound ops and whole encoders by GPU timestamps, the encoders also by the wall clock; one
+// JSON line each. bench/gpu.sh runs it beside PyTorch. "small" cuts the sizes to what a software
+// device can do.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,47 +183,97 @@ static enum bv_status conv(struct bench *b, int64_t batch, int64_t side, int64_t
     return time_op(b, "conv2d", shape, "conv2d", 0, err);
 }
 
-// An op that reads and writes every element once: softmax, and the copy that bounds it (permute
-// would be strided: a scale by one is the plainest copy).
-static enum bv_status memory_bound(struct bench *b, bool copy, int64_t rows, int64_t C,
+// An op that reads and writes every element once: softmax, layer norm, and the copy that bounds
+// them (permute would be strided: a scale by one is the plainest copy).
+enum memory_op { COPY, SOFTMAX, LAYER_NORM };
+
+static enum bv_status memory_bound(struct bench *b, enum memory_op kind, int64_t rows, int64_t C,
                                    struct bv_error *err)
 {
+    static const char *const items[] = {"copy", "softmax", "layer_norm"};
+    static const char *const ops[] = {"scale", "softmax", "layer_norm"};
     char shape[64];
     struct bv_graph *g = NULL;
     (void)snprintf(shape, sizeof shape, "%lldx%lld", (long long)rows, (long long)C);
     BV_TRY(open_bench(b, true, err));
+    if (kind == LAYER_NORM) {
+        BV_TRY(add_weight(b, 1, (int64_t[]){C}, err));
+        struct bv_weight bias = {
+            .name = "op.bias", .dtype = BV_F32, .rank = 1, .dim = {C}, .data = b->memory};
+        BV_TRY(bv_weights_add(b->weights, &bias, err));
+    }
     BV_TRY(bv_graph_create(&g, b->weights, err));
     struct bv_tensor *x = bv_graph_input(g, "x", BV_F32, 2, (int64_t[]){rows, C});
-    small_output(g, copy ? bv_scale(g, x, 1, 0) : bv_softmax(g, x, 1));
+    small_output(g, kind == COPY      ? bv_scale(g, x, 1, 0)
+                    : kind == SOFTMAX ? bv_softmax(g, x, 1)
+                                      : bv_layer_norm(g, x, 1e-5F, "op"));
     BV_TRY(compile(b, g, 0, err));
-    return time_op(b, copy ? "copy" : "softmax", shape, copy ? "scale" : "softmax",
-                   8.0 * (double)(rows * C), err);
+    // Stored as the precision says: a norm's result is f16 there.
+    double out_bytes = kind == LAYER_NORM && b->precision == BV_VK_F16 ? 2 : 4;
+    return time_op(b, items[kind], shape, ops[kind], (4 + out_bytes) * (double)(rows * C), err);
+}
+
+// Median seconds of the GPU's work, and of the whole run with copies in and out.
+static enum bv_status time_run(struct bench *b, double *gpu, double *wall, int *n_runs,
+                               struct bv_error *err)
+{
+    double on_gpu[max_runs], whole[max_runs], end = 0;
+    int n = 0;
+    for (int warm = 0; warm < 3; warm++)
+        BV_TRY(run(b, err));
+    end = now() + b->seconds;
+    while (n < max_runs && (n < 5 || now() < end)) {
+        const struct bv_vk_timing *timings = NULL;
+        int n_nodes = 0;
+        double start = now();
+        BV_TRY(run(b, err));
+        whole[n] = now() - start;
+        on_gpu[n] = 0;
+        BV_TRY(bv_vk_timings(b->program, &timings, &n_nodes, err));
+        for (int i = 0; i < n_nodes; i++)
+            on_gpu[n] += timings[i].seconds;
+        n++;
+    }
+    qsort(on_gpu, (size_t)n, sizeof *on_gpu, ascending);
+    qsort(whole, (size_t)n, sizeof *whole, ascending);
+    *gpu = on_gpu[n / 2];
+    *wall = whole[n / 2];
+    *n_runs = n;
+    return BV_OK;
 }
 
 static enum bv_status arch(struct bench *b, const char *name, int batch, int tokens,
                            struct bv_error *err)
 {
-    double samples[max_runs], end = 0;
+    double gpu = 0, wall = 0;
     struct bv_graph *g = NULL;
     int n = 0;
-    BV_TRY(open_bench(b, false, err));
+    BV_TRY(open_bench(b, true, err));
     BV_TRY(bv_arch_weights(name, b->weights, err));
     BV_TRY(bv_graph_create(&g, b->weights, err));
     bv_arch_build(name, g, batch, tokens);
     BV_TRY(compile(b, g, tokens, err));
-    for (int warm = 0; warm < 3; warm++)
-        BV_TRY(run(b, err));
-    end = now() + b->seconds;
-    while (n < max_runs && (n < 5 || now() < end)) {
-        double start = now();
-        BV_TRY(run(b, err));
-        samples[n++] = now() - start;
-    }
-    qsort(samples, (size_t)n, sizeof *samples, ascending);
+    BV_TRY(time_run(b, &gpu, &wall, &n, err));
     printf("{\"item\":\"%s\",\"shape\":\"batch %d\",\"precision\":\"%s\",\"runs\":%d,"
-           "\"ms\":%.4f,\"p10\":%.4f,\"p90\":%.4f,\"items_per_s\":%.1f}\n",
-           name, batch, precision_name(b), n, samples[n / 2] * 1e3, samples[n / 10] * 1e3,
-           samples[n * 9 / 10] * 1e3, batch / samples[n / 2]);
+           "\"ms\":%.4f,\"wall_ms\":%.4f,\"items_per_s\":%.1f}\n",
+           name, batch, precision_name(b), n, gpu * 1e3, wall * 1e3, batch / wall);
+    (void)fflush(stdout);
+    return BV_OK;
+}
+
+// The device, and the path its matrix products take at this precision.
+static enum bv_status show_device(struct bench *b, struct bv_error *err)
+{
+    struct bv_vk_matrix_shape f = {0};
+    BV_TRY(open_bench(b, false, err));
+    const struct bv_vk_device_info *d = bv_vk_device(b->backend);
+    const char *path = bv_vk_matrix_path(b->backend, &f);
+    char fragment[40] = "";
+    if (f.m)
+        (void)snprintf(fragment, sizeof fragment, "%ux%ux%u", f.m, f.n, f.k);
+    printf("{\"item\":\"device\",\"precision\":\"%s\",\"name\":\"%s\",\"driver\":\"%s\","
+           "\"path\":\"%s\",\"fragment\":\"%s\"}\n",
+           precision_name(b), d->name, d->driver, path, fragment);
     (void)fflush(stdout);
     return BV_OK;
 }
@@ -250,6 +301,8 @@ int main(int argc, char **argv)
                                 {197, 3072, 768},   {64 * 128, 768, 3072}, {128, 768, 768}};
     const int64_t small_gemms[][3] = {{256, 256, 256}, {50, 96, 64}};
     size_t n_gemms = small ? 2 : 6;
+    if (finish(&b, "device", show_device(&b, &err), &err))
+        return 1;
     for (size_t i = 0; i < n_gemms; i++) {
         const int64_t *s = small ? small_gemms[i] : gemms[i];
         failures += finish(&b, "gemm", gemm(&b, s[0], s[1], s[2], &err), &err);
@@ -259,9 +312,10 @@ int main(int argc, char **argv)
     failures += finish(&b, "conv2d", conv(&b, batch, 56 / scale, 64, 64, 3, 1, &err), &err);
     failures +=
         finish(&b, "conv2d", conv(&b, batch, 14, 256 / scale, 256 / scale, 3, 1, &err), &err);
-    failures += finish(&b, "copy", memory_bound(&b, true, small ? 256 : 65536, 1024, &err), &err);
-    failures +=
-        finish(&b, "softmax", memory_bound(&b, false, small ? 256 : 65536, 1024, &err), &err);
+    const int64_t rows = small ? 256 : 65536;
+    failures += finish(&b, "copy", memory_bound(&b, COPY, rows, 1024, &err), &err);
+    failures += finish(&b, "softmax", memory_bound(&b, SOFTMAX, rows, 1024, &err), &err);
+    failures += finish(&b, "layer_norm", memory_bound(&b, LAYER_NORM, rows, 1024, &err), &err);
     static const char *const archs[] = {"resnet50", "vit-b16", "swin-t", "bert-base"};
     for (size_t i = 0; i < (small ? 1 : 4); i++)
         for (int k = 0; k < (small ? 1 : 2); k++)

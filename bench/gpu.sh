@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Measures the Vulkan backend on a GPU beside PyTorch.
+# Measures the Vulkan backend on a GPU beside PyTorch, in under eight minutes.
 #
-#   bench/gpu.sh pack FILE.tar.gz   build, and put the program, its libraries, the loader and this
-#                                   script into a tarball (x86-64)
+#   bench/gpu.sh pack FILE.tar.gz   build, and put the program, its libraries, the loader and these
+#                                   scripts into a tarball (x86-64)
 #   bench/gpu.sh run [FOLDER]       on the machine with the GPU, in the unpacked tarball: measure,
-#                                   write FOLDER/*.jsonl (default: results) and print the ratios
+#                                   write FOLDER (default: results) with FOLDER/RESULTS.md
+#   bench/gpu.sh report FOLDER      write a folder's section into bench/RESULTS.md
 #
 # BIOVL_GLSLANG: the GLSL compiler for pack; without one that knows GL_KHR_cooperative_matrix the
-# NVIDIA form of the matrix shaders is packed alone. BIOVL_BENCH_SECONDS: of each row (1).
-# BIOVL_BENCH_SMALL=1: sizes for a software device, to try the script itself.
+# NVIDIA form of the matrix shaders is packed alone. BIOVL_BENCH_SECONDS: of each row (0.7).
+# BIOVL_BENCH_LIMIT: seconds for all of run (450); what does not fit is left out, f32 first.
+# BIOVL_BENCH_SMALL=1: sizes for a software device, to try the script itself. PYTHON: the one that
+# has PyTorch (python3).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -23,7 +26,8 @@ pack() {
     }
     mkdir -p "$stage/biovl-gpu/lib"
     find "$build" -name bench_gpu -type f -exec cp {} "$stage/biovl-gpu/" \;
-    cp "$here/gpu.sh" "$here/gpu_torch.py" "$stage/biovl-gpu/"
+    cp "$here"/gpu.sh "$here"/gpu_torch.py "$here"/gpu_report.py "$here"/results.py \
+        "$stage/biovl-gpu/"
     # Everything but the C library itself, and the loader, which is opened at run time.
     ldd "$stage/biovl-gpu/bench_gpu" | awk '/=> \// {print $3}' |
         grep -vE '/(libc|libm|libdl|libpthread|librt|ld-linux[^/]*)\.so' |
@@ -31,17 +35,25 @@ pack() {
     cp -L "$(ldconfig -p | awk '/libvulkan.so.1 .*x86-64/ {print $NF; exit}')" \
         "$stage/biovl-gpu/lib/libvulkan.so.1"
     git -C "$root" rev-parse HEAD >"$stage/biovl-gpu/commit" 2>/dev/null || true
+    mkdir -p "$(dirname "$out")"
     tar -C "$stage" -czf "$out" biovl-gpu
     rm -rf "$build" "$stage"
     echo "$out: $(du -h "$out" | cut -f1)"
 }
 
-# Containers often have the driver but no ICD file that points the loader at it.
+# Containers often have the driver but no ICD file where the loader looks.
 find_driver() {
+    local file library
     [ -n "${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}" ] && return
-    compgen -G '/usr/share/vulkan/icd.d/nvidia*.json' >/dev/null && return
-    compgen -G '/etc/vulkan/icd.d/nvidia*.json' >/dev/null && return
-    local library
+    [ -n "${BIOVL_BENCH_SMALL:-}" ] && return
+    for file in /usr/share/vulkan/icd.d/nvidia*.json /etc/vulkan/icd.d/nvidia*.json; do
+        [ -e "$file" ] && return
+    done
+    for file in /usr/local/nvidia/share/vulkan/icd.d/nvidia*.json; do
+        [ -e "$file" ] || continue
+        export VK_DRIVER_FILES=$file VK_ICD_FILENAMES=$file
+        return
+    done
     for library in libGLX_nvidia.so.0 libEGL_nvidia.so.0; do
         ldconfig -p | grep -q "$library" || continue
         printf '{"file_format_version":"1.0.0","ICD":{"library_path":"%s","api_version":"1.3.0"}}\n' \
@@ -51,50 +63,55 @@ find_driver() {
     done
 }
 
+# stage NAME COMMAND…: its output in NAME.jsonl, its messages in NAME.log, within what time is left.
+stage() {
+    local name=$1 left=$((end - SECONDS)) code=0
+    shift
+    if [ "$left" -lt 10 ]; then
+        echo "$name: left out, no time" >&2
+        return 1
+    fi
+    timeout "$left" "$@" >"$out/$name.jsonl" 2>"$out/$name.log" || code=$?
+    [ "$code" -eq 0 ] || echo "$name: exit code $code, see $out/$name.log" >&2
+    return "$code"
+}
+
 run() {
-    local out=${1:-results} seconds=${BIOVL_BENCH_SECONDS:-1} small=${BIOVL_BENCH_SMALL:+small}
+    local seconds=${BIOVL_BENCH_SECONDS:-0.7} small=${BIOVL_BENCH_SMALL:+small} failed=0 sampler=
+    # Ours alone sees the packed libraries: PyTorch brings its own.
+    local ours=(env LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" "$here/bench_gpu")
+    local theirs=("${PYTHON:-python3}" "$here/gpu_torch.py")
+    end=$((SECONDS + ${BIOVL_BENCH_LIMIT:-450}))
+    out=${1:-results}
     mkdir -p "$out"
     out=$(cd "$out" && pwd)
     find_driver "$out"
-    export LD_LIBRARY_PATH=$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-    { date -u +%FT%TZ; cat "$here/commit" 2>/dev/null || true; uname -srm
-      nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,clocks.max.sm --format=csv \
+    { date -u +%FT%TZ; echo "commit $(cat "$here/commit" 2>/dev/null || echo unknown)"; uname -srm
+      nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,clocks.max.mem --format=csv,noheader \
           2>/dev/null || echo "no nvidia-smi"; } >"$out/machine.txt"
-    local failed=0 precision
-    for precision in f16 f32; do
-        "$here/bench_gpu" "$precision" "$seconds" $small >"$out/biovl-$precision.jsonl" || failed=1
-    done
-    python3 "$here/gpu_torch.py" "$seconds" >"$out/torch.jsonl" 2>"$out/torch.log" ||
-        echo "PyTorch did not run; see $out/torch.log" >&2
-    compare "$out"
+    if command -v nvidia-smi >/dev/null; then
+        nvidia-smi --query-gpu=clocks.sm,clocks.mem,power.draw --format=csv,noheader,nounits -l 2 \
+            >"$out/clocks.csv" 2>/dev/null &
+        sampler=$!
+    fi
+    stage biovl-f16 "${ours[@]}" f16 "$seconds" $small || failed=1
+    stage torch-f16 "${theirs[@]}" "$seconds" f16,bf16 $small || failed=1
+    report "$out" "$out/RESULTS.md" >/dev/null # in case the rest is cut off
+    stage biovl-f32 "${ours[@]}" f32 "$seconds" $small || failed=1
+    stage torch-f32 "${theirs[@]}" "$seconds" f32 $small || failed=1
+    [ -z "$sampler" ] || kill "$sampler"
+    report "$out" "$out/RESULTS.md"
+    echo "$SECONDS s in all"
     return $failed
 }
 
-compare() {
-    python3 - "$1" <<'PY'
-import glob, json, sys
-def rows(pattern):
-    for name in sorted(glob.glob(sys.argv[1] + pattern)):
-        for line in open(name):
-            yield json.loads(line)
-torch = {(r["item"], r["shape"], r["precision"], r["mode"]): r["ms"]
-         for r in rows("/torch*.jsonl") if "ms" in r}
-print("| item | shape | precision | kernel | biovl ms | TFLOP/s | GB/s | torch eager ms | torch graph ms |")
-print("|---|---|---|---|---|---|---|---|---|")
-for r in rows("/biovl-*.jsonl"):
-    if "ms" not in r:
-        print(f"| {r['item']} | failed: {r['error']} | {r['precision']} | | | | | | |")
-        continue
-    def beside(mode):
-        ms = torch.get((r["item"], r["shape"], r["precision"], mode))
-        return f"{ms:.4f} ({ms / r['ms']:.2f}×)" if ms else ""
-    print(f"| {r['item']} | {r['shape']} | {r['precision']} | {r.get('kernel', '')} | {r['ms']:.4f} "
-          f"| {r.get('tflops', 0):.2f} | {r.get('gbps', 0):.0f} | {beside('eager')} | {beside('graph')} |")
-PY
+report() {
+    "${PYTHON:-python3}" "$here/gpu_report.py" "$1" "$2"
 }
 
 case ${1:-} in
 pack) pack "$(realpath -m "${2:?usage: bench/gpu.sh pack FILE.tar.gz}")" ;;
 run) run "${2:-}" ;;
-*) sed -n '2,13p' "$0" >&2; exit 2 ;;
+report) report "${2:?usage: bench/gpu.sh report FOLDER}" "$here/RESULTS.md" ;;
+*) sed -n '2,17p' "$0" >&2; exit 2 ;;
 esac

@@ -1,10 +1,12 @@
-"""Times biovl and its peers in turn, in one run, and writes bench/RESULTS.md. See vs_peers.sh.
+"""Times biovl and its peers in turn, in one run, and writes their section of bench/RESULTS.md. See
+vs_peers.sh.
 
 All engines run the same architectures on inputs of the same shapes, with random weights: biovl its
 own (`biovl bench`), the peers those of the torch modules below. That biovl computes what PyTorch
 computes is what the conformance tests check.
 """
 import argparse
+import io
 import json
 import math
 import os
@@ -17,6 +19,8 @@ import numpy as np
 import onnxruntime as ort
 import torch
 import torchvision
+
+from results import replace_section
 
 try:
     import openvino
@@ -209,35 +213,36 @@ def write_results(rows, names):
     versions = f"onnxruntime {ort.__version__}, torch {torch.__version__}"
     if openvino:
         versions += f", openvino {openvino.__version__.split('-')[0]}"
-    with open("bench/RESULTS.md", "w", encoding="utf-8") as f:
-        f.write("# biovl beside its peers\n\n"
-                f"Written by `bench/vs_peers.sh` on {time.strftime('%Y-%m-%d')}. Processor: "
-                f"{processor()}, {os.cpu_count()} cores. {versions}.\n\n"
-                "Milliseconds per image or text, the best of the rounds, engines in turn within "
-                "each round. One thread: processor time; more: wall time. biovl's columns give in "
-                "brackets how many times as fast it is as the fastest peer of the same precision "
-                "(int8: of ONNX Runtime's) and, for bf16 and int8, as ONNX Runtime in f32. Random "
-                "weights; that results agree with PyTorch is what the conformance tests check.\n\n")
-        f.write("| arch | threads | batch | tokens | " + " | ".join(names) + " |\n")
-        f.write("|---" * (4 + len(names)) + "|\n")
-        for (arch, threads, batch, tokens), best in rows:
-            cells = []
-            for name in names:
-                if name not in best:
-                    cells.append("-")
-                    continue
-                text = f"{best[name]:.1f}"
-                engine, precision = name.split()
-                peers = [v for k, v in best.items()
-                         if k.split()[1] == precision and k.split()[0] != "biovl"]
-                if engine == "biovl" and peers:
-                    text += f" ({min(peers) / best[name]:.2f}×"
-                    if precision != "f32":
-                        text += f", {best['onnxruntime f32'] / best[name]:.1f}× f32"
-                    text += ")"
-                cells.append(text)
-            f.write(f"| {arch} | {threads} | {batch} | {tokens or ''} | " + " | ".join(cells)
-                    + " |\n")
+    f = io.StringIO()
+    f.write("# biovl beside its peers\n\n"
+            f"Written by `bench/vs_peers.sh` on {time.strftime('%Y-%m-%d')}. Processor: "
+            f"{processor()}, {os.cpu_count()} cores. {versions}.\n\n"
+            "Milliseconds per image or text, the best of the rounds, engines in turn within "
+            "each round. One thread: processor time; more: wall time. biovl's columns give in "
+            "brackets how many times as fast it is as the fastest peer of the same precision "
+            "(int8: of ONNX Runtime's) and, for bf16 and int8, as ONNX Runtime in f32. Random "
+            "weights; that results agree with PyTorch is what the conformance tests check.\n\n")
+    f.write("| arch | threads | batch | tokens | " + " | ".join(names) + " |\n")
+    f.write("|---" * (4 + len(names)) + "|\n")
+    for (arch, threads, batch, tokens), best in rows:
+        cells = []
+        for name in names:
+            if name not in best:
+                cells.append("-")
+                continue
+            text = f"{best[name]:.1f}"
+            engine, precision = name.split()
+            peers = [v for k, v in best.items()
+                     if k.split()[1] == precision and k.split()[0] != "biovl"]
+            if engine == "biovl" and peers:
+                text += f" ({min(peers) / best[name]:.2f}×"
+                if precision != "f32":
+                    text += f", {best['onnxruntime f32'] / best[name]:.1f}× f32"
+                text += ")"
+            cells.append(text)
+        f.write(f"| {arch} | {threads} | {batch} | {tokens or ''} | " + " | ".join(cells)
+                + " |\n")
+    replace_section("bench/RESULTS.md", "peers", f.getvalue())
 
 
 def numbers(text):

@@ -35,6 +35,13 @@ const struct bv_vk_device_info *bv_vk_device(const struct bv_backend *backend)
     return NULL;
 }
 
+const char *bv_vk_matrix_path(const struct bv_backend *backend, struct bv_vk_matrix_shape *fragment)
+{
+    (void)backend;
+    (void)fragment;
+    return NULL;
+}
+
 int bv_vk_validation_messages(const struct bv_backend *backend, const char **first)
 {
     (void)backend;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "vulkan/pipeline.h"
 #include "vulkan/program.h"
 
 bool bv_vk_built(void)
@@ -92,6 +93,13 @@ enum bv_status bv_vk_create(struct bv_backend **backend, struct bv_weights *weig
 const struct bv_vk_device_info *bv_vk_device(const struct bv_backend *backend)
 {
     return &((const struct bv_vk *)backend)->info;
+}
+
+const char *bv_vk_matrix_path(const struct bv_backend *backend, struct bv_vk_matrix_shape *fragment)
+{
+    const struct bv_vk *vk = (const struct bv_vk *)backend;
+    *fragment = vk->fragment;
+    return bv_vk_path_name(vk->path);
 }
 
 int bv_vk_validation_messages(const struct bv_backend *backend, const char **first)

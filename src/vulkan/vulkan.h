@@ -72,6 +72,11 @@ enum bv_status bv_vk_create(struct bv_backend **backend, struct bv_weights *weig
 // The device of a backend made by bv_vk_create(); borrowed.
 const struct bv_vk_device_info *bv_vk_device(const struct bv_backend *backend);
 
+// How it multiplies matrices: "scalar", "khr", "nv" or "emu", the last three with fragments of the
+// shape that *fragment receives (zero for scalar).
+const char *bv_vk_matrix_path(const struct bv_backend *backend,
+                              struct bv_vk_matrix_shape *fragment);
+
 // Validation messages since the backend was created (BIOVL_VK_VALIDATE=1), for tests; -1 when the
 // validation layer is not active. *first is the text of the first one (borrowed).
 int bv_vk_validation_messages(const struct bv_backend *backend, const char **first);
