@@ -1,6 +1,14 @@
 #include "base/sha256.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+// Tests compile this file without them as well.
+#if defined(__x86_64__) && !defined(BV_SHA256_PLAIN)
+#define HAS_SHA_INSTRUCTIONS
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 static const uint32_t round_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -17,7 +25,7 @@ static uint32_t rotate(uint32_t x, unsigned n)
     return x >> n | x << (32 - n);
 }
 
-static void compress(uint32_t state[8], const unsigned char block[64])
+static void compress_block(uint32_t state[8], const unsigned char block[64])
 {
     uint32_t w[64];
     for (int i = 0; i < 16; i++)
@@ -28,21 +36,93 @@ static void compress(uint32_t state[8], const unsigned char block[64])
         uint32_t s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
-    uint32_t v[8];
-    memcpy(v, state, sizeof v);
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (int i = 0; i < 64; i++) {
-        uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-        uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t t1 = v[7] + s1 + choice + round_constants[i] + w[i];
-        uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof v[0]);
-        v[4] += t1;
-        v[0] = t1 + s0 + majority;
+        uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+        uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + round_constants[i] + w[i];
+        uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+        uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
+        h = g;
+        g = f;
+        f = e;
+        e = d + t1;
+        d = c;
+        c = b;
+        b = a;
+        a = t1 + t2;
     }
+    const uint32_t sums[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; i++)
-        state[i] += v[i];
+        state[i] += sums[i];
 }
+
+static void compress_plain(uint32_t state[8], const unsigned char *blocks, size_t n)
+{
+    for (; n > 0; n--, blocks += 64)
+        compress_block(state, blocks);
+}
+
+#ifdef HAS_SHA_INSTRUCTIONS
+// The same with the processor's SHA instructions: two registers hold A B E F and C D G H, and one
+// instruction makes two rounds.
+__attribute__((target("sha,sse4.1"))) static void
+compress_sha(uint32_t state[8], const unsigned char *blocks, size_t n)
+{
+    const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    __m128i dcba = _mm_loadu_si128((const __m128i *)(const void *)state);
+    __m128i hgfe = _mm_loadu_si128((const __m128i *)(const void *)(state + 4));
+    __m128i cdab = _mm_shuffle_epi32(dcba, 0xb1), efgh = _mm_shuffle_epi32(hgfe, 0x1b);
+    __m128i abef = _mm_alignr_epi8(cdab, efgh, 8), cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
+    for (; n > 0; n--, blocks += 64) {
+        __m128i w[4], old_abef = abef, old_cdgh = cdgh;
+        for (int i = 0; i < 16; i++) { // four rounds each; w[i % 4] holds their words
+            __m128i *now = &w[i % 4], *last = &w[(i + 3) % 4], *before = &w[(i + 2) % 4];
+            if (i < 4)
+                *now = _mm_shuffle_epi8(
+                    _mm_loadu_si128((const __m128i *)(const void *)(blocks + 16 * i)), swap);
+            else
+                *now =
+                    _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(*now, w[(i + 1) % 4]),
+                                                       _mm_alignr_epi8(*last, *before, 4)),
+                                         *last);
+            __m128i sum = _mm_add_epi32(
+                *now, _mm_loadu_si128((const __m128i *)(const void *)(round_constants + 4 * i)));
+            cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sum);
+            abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
+        }
+        abef = _mm_add_epi32(abef, old_abef);
+        cdgh = _mm_add_epi32(cdgh, old_cdgh);
+    }
+    __m128i feba = _mm_shuffle_epi32(abef, 0x1b), dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+    _mm_storeu_si128((__m128i *)(void *)state, _mm_blend_epi16(feba, dchg, 0xf0));
+    _mm_storeu_si128((__m128i *)(void *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+
+static bool has_sha(void)
+{
+    unsigned a, b, c, d, features;
+    if (!__get_cpuid(1, &a, &b, &features, &d) || !(features >> 19 & 1)) // SSE4.1
+        return false;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1);
+}
+
+static void compress(uint32_t state[8], const unsigned char *blocks, size_t n)
+{
+    static _Atomic int known; // 0: not asked yet, 1: no, 2: yes
+    if (known == 0)
+        known = has_sha() ? 2 : 1;
+    if (known == 2)
+        compress_sha(state, blocks, n);
+    else
+        compress_plain(state, blocks, n);
+}
+#else
+static void compress(uint32_t state[8], const unsigned char *blocks, size_t n)
+{
+    compress_plain(state, blocks, n);
+}
+#endif
 
 void bv_sha256_init(struct bv_sha256 *sha)
 {
@@ -62,12 +142,13 @@ void bv_sha256_update(struct bv_sha256 *sha, const void *data, size_t size)
         memcpy(sha->block + have, p, take);
         if (have + take < 64)
             return;
-        compress(sha->state, sha->block);
+        compress(sha->state, sha->block, 1);
         p += take;
         size -= take;
     }
-    for (; size >= 64; p += 64, size -= 64)
-        compress(sha->state, p);
+    compress(sha->state, p, size / 64);
+    p += size / 64 * 64;
+    size %= 64;
     if (size)
         memcpy(sha->block, p, size);
 }

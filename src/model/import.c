@@ -455,6 +455,29 @@ static enum bv_status write_model(struct import *im, const char *path, struct bv
     return status;
 }
 
+// A checkpoint that does not fit the system it was given as: says whose its tensors are.
+static enum bv_status name_system(const struct import *im, enum bv_status status,
+                                  struct bv_error *err)
+{
+    json_t *own = NULL;
+    if (status != BV_ERR_MODEL || !im->options->system ||
+        bv_recognise(im->checkpoint, &own, NULL) != BV_OK)
+        return status;
+    const char *name = bv_json_string(own, "name", ""), *given = im->options->system;
+    if (strcmp(name, bv_json_string(im->card, "name", "")) != 0)
+        (void)bv_fail_prefix(err, "not a checkpoint of system %.60s but of %s", given, name);
+    json_decref(own);
+    return status;
+}
+
+static enum bv_status stage(struct import *im, struct bv_error *err)
+{
+    BV_TRY(bv_rules_create(&im->rules, im->card, err));
+    BV_TRY(bv_stage(&im->staging, im->checkpoint, im->rules, json_object_get(im->card, "half"),
+                    im->options->dtype, im->options->keep_dtype, err));
+    return check_model(im, err);
+}
+
 static enum bv_status run(struct import *im, const char *source, const char *path,
                           struct bv_error *err)
 {
@@ -463,10 +486,7 @@ static enum bv_status run(struct import *im, const char *source, const char *pat
     BV_TRY(bv_checkpoint_open(&im->checkpoint, source, err));
     BV_TRY(choose_card(im, err));
     BV_TRY(add_beside(im, err));
-    BV_TRY(bv_rules_create(&im->rules, im->card, err));
-    BV_TRY(bv_stage(&im->staging, im->checkpoint, im->rules, json_object_get(im->card, "half"),
-                    im->options->dtype, im->options->keep_dtype, err));
-    BV_TRY(check_model(im, err));
+    BV_TRY(name_system(im, stage(im, err), err));
     strip_card(im->card);
     return write_model(im, path, err);
 }
