@@ -22,7 +22,8 @@ TEXTS = [
     "word " * 300,
 ]
 # The largest difference of an element, the smallest cosine; measured
-# on the CPU: f32 1.6e-7 and 1 - 1.2e-7, bf16 1.2e-3 and 1 - 2.9e-5, int8 1.4e-2 and 1 - 4e-3.
+# on the CPU: f32 1.6e-7 and 1 - 1.2e-7, bf16 1.2e-3 and 1 - 3e-5, int8 1.4e-2 and 1 - 4e-3; on Vulkan
+# (llvmpipe): f32 1.7e-7 and 1, f16 1.9e-4 and 1 - 5e-7.
 LIMITS = {"f32": (1e-5, 0.999999), "f16": (1e-2, 0.9999), "bf16": (5e-2, 0.999),
           "int8": (2e-1, 0.995)}
 
