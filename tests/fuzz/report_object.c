@@ -1,0 +1,31 @@
+// Structured reports and encapsulated documents: any bytes as a DICOM object on its way into an
+// index.
+#include "target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "retrieval/dicom_text.h"
+#include "retrieval/record.h"
+#include "retrieval/report.h"
+#include "retrieval/scrub.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct bv_arena arena = {0};
+    struct bv_error err = {0};
+    struct bv_record record = {0};
+    const char *text = NULL;
+    if (bv_record_from_dicom(&record, data, size, "fuzz", &arena, &err) == BV_OK) {
+        if (!record.id || record.n_identifiers > BV_RECORD_IDENTIFIERS)
+            abort();
+        if (record.report &&
+            bv_scrub(&arena, record.report, record.identifiers, record.n_identifiers))
+            (void)bv_report_essence(&arena, record.report);
+        json_decref(record.metadata);
+    }
+    (void)bv_dicom_text(data, size, true, "fuzz", &arena, &text, &err);
+    bv_arena_free(&arena);
+    return 0;
+}
