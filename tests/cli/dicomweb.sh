@@ -95,6 +95,32 @@ says 'credentials'
 expect 3 "$biovl" pacs find dicomweb://127.0.0.1:$http_port/elsewhere $auth
 expect 2 "$biovl" pacs find dicomweb://lab:labpw@127.0.0.1/ $auth
 stop_orthanc
+
+# Over TLS with a certificate of its own: trusted when it is named, for its own name only. The server
+# hands out files, which lie where the questions point.
+if command -v openssl >/dev/null; then
+    mkdir -p web/dicom-web/studies/1.2.3
+    echo '[{"0020000D":{"vr":"UI","Value":["1.2.3"]}}]' >'web/dicom-web/studies?limit=200&offset=0'
+    echo '[{"0020000E":{"vr":"UI","Value":["1.2.4"]},"00080018":{"vr":"UI","Value":["1.2.5"]}}]' \
+        >'web/dicom-web/studies/1.2.3/instances?limit=200&offset=0'
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout tls.key -out tls.crt -days 2 \
+        -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 2>/dev/null || fail "openssl req"
+    (cd web && exec openssl s_server -accept $http_port -cert ../tls.crt -key ../tls.key -WWW -quiet \
+        >/dev/null 2>&1) &
+    orthanc_pid=$!
+    secure=dicomwebs://127.0.0.1:$http_port/dicom-web
+    for _ in $(seq 50); do
+        "$biovl" pacs find $secure --ca-file tls.crt --tries 1 >/dev/null 2>&1 && break
+        sleep 0.1
+    done
+    expect 0 "$biovl" pacs find $secure --ca-file tls.crt
+    prints '"study":"1.2.3","instances":1'
+    expect 3 "$biovl" pacs find $secure
+    says '[Cc]ertificate'
+    expect 3 "$biovl" pacs find dicomwebs://localhost:$http_port/dicom-web --ca-file tls.crt
+    expect 3 "$biovl" pacs find $secure --ca-file nowhere.crt
+    stop_orthanc
+fi
 expect 3 "$biovl" index add i.biovl $url $auth --tries 2
 cat out err >>all
 says 'several times'

@@ -12,8 +12,12 @@
 
 #include "pacs/archive.h"
 
+enum { MAX_ANSWER = 1 << 16 };
+
 static int listening = -1, port;
-static const uint8_t *answer;
+// Copied, for a client may leave before the server has said everything.
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint8_t answer[MAX_ANSWER];
 static size_t answer_size;
 
 static void say(int fd, const void *bytes, size_t n)
@@ -27,10 +31,11 @@ static void say(int fd, const void *bytes, size_t n)
     }
 }
 
-// One request after the other; answer is set while none is under way.
+// One request after the other.
 static void *serve(void *arg)
 {
     (void)arg;
+    static uint8_t mine[MAX_ANSWER];
     static const char *const types[] = {"application/dicom+json",
                                         "multipart/related; type=\"application/dicom\"; boundary=b",
                                         "application/json", "multipart/related; boundary="};
@@ -40,12 +45,16 @@ static void *serve(void *arg)
         if (fd < 0)
             return NULL;
         if (recv(fd, request, sizeof request, 0) > 0) {
+            (void)pthread_mutex_lock(&lock);
+            size_t size = answer_size;
+            memcpy(mine, answer, size);
+            (void)pthread_mutex_unlock(&lock);
             int n = snprintf(head, sizeof head,
                              "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                              "Connection: close\r\n\r\n",
-                             types[answer[0] & 3], answer_size - 1);
+                             types[mine[0] & 3], size - 1);
             say(fd, head, (size_t)n);
-            say(fd, answer + 1, answer_size - 1);
+            say(fd, mine + 1, size - 1);
         }
         (void)close(fd);
     }
@@ -97,12 +106,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t n;
     uint64_t next;
     bool done;
-    if (size == 0)
+    if (size == 0 || size > MAX_ANSWER)
         return 0;
     if (listening < 0)
         start_server();
-    answer = data;
+    (void)pthread_mutex_lock(&lock);
+    memcpy(answer, data, size);
     answer_size = size;
+    (void)pthread_mutex_unlock(&lock);
     (void)snprintf(url, sizeof url, "dicomweb://127.0.0.1:%d/root/dicom-web", port);
     if (bv_archive_open(&archive, url, &options, &err) != BV_OK)
         abort();
