@@ -31,7 +31,7 @@ struct model_options {
     {"--model|-m", OPTION_STRING, &(o)->model, "FILE",                                             \
      "model file (default: $BIOVL_MODEL, then the one that ships)"},                               \
     {"--device", OPTION_STRING, &(o)->device, "DEVICE", "auto, cpu, vulkan, vulkan:1, vulkan:NAME"}, \
-    {"--precision", OPTION_STRING, &(o)->precision, "P", "auto, f32, f16, bf16, int8"},            \
+    {"--precision", OPTION_STRING, &(o)->precision, "P", "auto, f32; GPU: f16; CPU: bf16, int8"},  \
     {"--threads", OPTION_INTEGER, &(o)->threads, "N", "processor threads (default: all)"}
 // clang-format on
 

@@ -274,7 +274,8 @@ static int run_data(int argc, char **argv)
          "model file (default: $BIOVL_MODEL, then the one that ships)"},
         {"--device", OPTION_STRING, &e.model.device, "DEVICE",
          "auto, cpu, vulkan, vulkan:1, vulkan:NAME"},
-        {"--precision", OPTION_STRING, &e.model.precision, "P", "auto, f32, f16, bf16, …"},
+        {"--precision", OPTION_STRING, &e.model.precision, "P",
+         "auto, f32; GPU: f16; CPU: bf16, int8"},
         {"--quiet|-q", OPTION_FLAG, &e.quiet, NULL, "only errors and warnings"},
     };
     const struct usage usage = {

@@ -207,6 +207,10 @@ enum bv_status bv_devices(struct bv_context *context, char **json)
                 (json_int_t)d->max_buffer_range, "shared_bytes", (int)d->shared_bytes,
                 "subgroup_size", (int)d->subgroup_size, "f16_storage", d->f16_storage,
                 "matrix_cores", d->matrix_khr || d->matrix_nv);
+            json_t *offered = d->usable ? json_pack("[s]", "f32") : json_array();
+            if (d->usable && d->f16_storage)
+                (void)json_array_append_new(offered, json_string("f16"));
+            (void)json_object_set_new(value, "precisions", offered);
             if (!d->usable)
                 (void)json_object_set_new(value, "why_not", json_string(d->why_not));
             (void)json_array_append_new(list, value);

@@ -74,5 +74,10 @@ enum bv_status bv_device_open(struct bv_backend **backend, struct bv_weights *we
                        device);
     if (bv_vk_built() && gpu_may_exist() && open_vulkan(backend, &w, "vulkan", fallback) == BV_OK)
         return BV_OK;
-    return open_cpu(backend, &w, err);
+    enum bv_status status = open_cpu(backend, &w, err);
+    if (status != BV_OK && fallback->text[0] && err) { // also what the GPU would have been for
+        struct bv_error cpu = *err;
+        return bv_fail(err, status, "%s; and no GPU: %s", cpu.text, fallback->text);
+    }
+    return status;
 }

@@ -41,6 +41,10 @@ fails 'no driver' VK_ICD_FILENAMES=/nowhere/icd.json
 for n in 1 2 3; do # at the labels' texts, and at the image
     fails 'was lost while submitting' BIOVL_VK_LOSE=$n
 done
+# A precision that the CPU has not: no results in another one, and both reasons.
+expect 3 env BIOVL_VK_LOADER=/nowhere/libvulkan.so "$biovl" classify "$sample" --labels "$labels" \
+    --device auto --precision f16
+says 'f16 is not available on this processor.*no GPU: .*/nowhere'
 # Without an accident: the GPU, and nothing to say.
 expect 0 score --device auto
 prints '"device":"vulkan:'
