@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/large.h"
 #include "cpu/kernels.h"
 #include "cpu/product.h"
 
@@ -95,7 +96,7 @@ static enum bv_status compile(struct bv_backend *backend, struct bv_graph *graph
     enum bv_status status = bv_plan_make(&p->base.plan, graph, alignment, err);
     if (status == BV_OK) {
         p->steps = calloc((size_t)graph->n_nodes + 1, sizeof *p->steps);
-        p->arena = aligned_alloc(alignment, p->base.plan.arena_bytes + alignment);
+        p->arena = bv_alloc_large(p->base.plan.arena_bytes);
         if (!p->steps || !p->arena)
             status = bv_fail(err, BV_ERR_NOMEM, "out of memory for %zu bytes of activations",
                              p->base.plan.arena_bytes);
@@ -103,7 +104,7 @@ static enum bv_status compile(struct bv_backend *backend, struct bv_graph *graph
     if (status == BV_OK)
         status = make_steps(cpu, p, &scratch, err);
     if (status == BV_OK && scratch > 0) {
-        p->scratch = aligned_alloc(alignment, (scratch * sizeof(float) + 63) / 64 * 64);
+        p->scratch = bv_alloc_large(scratch * sizeof(float));
         if (!p->scratch)
             status = bv_fail_nomem(err, "scratch memory");
         for (int i = 0; i < graph->n_nodes; i++)

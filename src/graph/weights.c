@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/checked.h"
+#include "base/large.h"
 
 struct derived {
     char *key;
@@ -166,11 +166,8 @@ static enum bv_status make_derived(struct bv_weights *w, const char *key, size_t
         w->derived = list;
         w->derived_room = room;
     }
-    size_t rounded = 0;
-    void *memory = NULL;
     char *name = strdup(key);
-    if (bv_add_size(size, 63, &rounded))
-        memory = aligned_alloc(64, rounded ? rounded / 64 * 64 : 64);
+    void *memory = bv_alloc_large(size);
     if (!name || !memory) {
         free(name);
         free(memory);

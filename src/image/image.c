@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/large.h"
 #include "image/decode.h"
 #include "image/sniff.h"
 
@@ -110,7 +111,7 @@ enum bv_status bv_decode_alloc(struct bv_image *image, struct bv_error *err)
     if (!bv_mul_size((size_t)image->width, (size_t)image->height, &n) ||
         !bv_mul_size(n, (size_t)image->channels * bv_sample_size(image->sample), &n))
         return bv_fail(err, BV_ERR_LIMIT, "the image's size overflows");
-    image->pixels = malloc(n);
+    image->pixels = bv_alloc_large(n);
     return image->pixels ? BV_OK : bv_fail_nomem(err, "pixels");
 }
 

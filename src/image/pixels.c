@@ -2,13 +2,16 @@
 
 #include <stdlib.h>
 
+#include "base/large.h"
+
 enum bv_status bv_pixels_create(struct bv_pixels *pixels, int width, int height, int channels,
                                 enum bv_sample sample, struct bv_error *err)
 {
     if (width < 1 || height < 1 || channels < 1 || (int64_t)width * height > INT32_MAX / channels)
         return bv_fail(err, BV_ERR_LIMIT, "an image of %d × %d × %d samples", width, height,
                        channels);
-    void *data = malloc((size_t)width * (size_t)height * (size_t)channels * bv_sample_size(sample));
+    void *data =
+        bv_alloc_large((size_t)width * (size_t)height * (size_t)channels * bv_sample_size(sample));
     if (!data)
         return bv_fail_nomem(err, "pixels");
     *pixels = (struct bv_pixels){width, height, channels, sample, data};

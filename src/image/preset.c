@@ -130,6 +130,32 @@ static void put(struct bv_pixels *out, size_t i, double v)
         ((float *)out->data)[i] = (float)v;
 }
 
+#define LOOK_UP(stored, made)                                                                      \
+    for (size_t i = 0; i < n; i++)                                                                 \
+    ((made *)out->data)[i] = ((const made *)table->data)[((const stored *)image->pixels)[i] - low]
+#define LOOK_UP_FROM(stored)                                                                       \
+    do {                                                                                           \
+        if (size == 1)                                                                             \
+            LOOK_UP(stored, uint8_t);                                                              \
+        else if (size == 2)                                                                        \
+            LOOK_UP(stored, uint16_t);                                                             \
+        else                                                                                       \
+            LOOK_UP(stored, float);                                                                \
+    } while (0)
+
+// out[i] = table[pixel i - low], a loop for each pair of types.
+static void look_up(const struct bv_image *image, int32_t low, const struct bv_pixels *table,
+                    struct bv_pixels *out)
+{
+    size_t n = bv_pixels_samples(out), size = bv_sample_size(out->sample);
+    if (image->sample == BV_SAMPLE_U8)
+        LOOK_UP_FROM(uint8_t);
+    else if (image->sample == BV_SAMPLE_U16)
+        LOOK_UP_FROM(uint16_t);
+    else
+        LOOK_UP_FROM(int16_t);
+}
+
 // 16-bit data takes few values and has many pixels: each value is mapped once.
 static enum bv_status map_pixels(const struct mapping *m, struct bv_pixels *out,
                                  struct bv_error *err)
@@ -145,20 +171,7 @@ static enum bv_status map_pixels(const struct mapping *m, struct bv_pixels *out,
     BV_TRY(bv_pixels_create(&table, (int)n_values, 1, 1, out->sample, err));
     for (size_t v = 0; v < n_values; v++)
         put(&table, v, map_value(m, m->low + (double)v));
-    int32_t low = (int32_t)m->low;
-    size_t size = bv_sample_size(out->sample);
-    for (size_t i = 0; i < n; i++) {
-        int32_t stored = m->image->sample == BV_SAMPLE_U8    ? ((uint8_t *)m->image->pixels)[i]
-                         : m->image->sample == BV_SAMPLE_U16 ? ((uint16_t *)m->image->pixels)[i]
-                                                             : ((int16_t *)m->image->pixels)[i];
-        size_t v = (size_t)(stored - low);
-        if (size == 1)
-            ((uint8_t *)out->data)[i] = ((uint8_t *)table.data)[v];
-        else if (size == 2)
-            ((uint16_t *)out->data)[i] = ((uint16_t *)table.data)[v];
-        else
-            ((float *)out->data)[i] = ((float *)table.data)[v];
-    }
+    look_up(m->image, (int32_t)m->low, &table, out);
     bv_pixels_free(&table);
     return BV_OK;
 }

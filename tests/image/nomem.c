@@ -1,5 +1,6 @@
 // Running out of memory at any allocation of the layer's own is an error that leaves nothing
-// behind: the n-th allocation fails, for every n. Link with --wrap for malloc, calloc and realloc.
+// behind: the n-th allocation fails, for every n. Link with --wrap for them.
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,8 @@
 #include "support/check.h"
 
 void *__real_malloc(size_t size);
+int __real_posix_memalign(void **memory, size_t alignment, size_t size);
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
 void *__wrap_malloc(size_t size);
@@ -23,6 +26,11 @@ static long until_failure = -1; // allocations left; negative: never
 static bool fails(void)
 {
     return until_failure >= 0 && until_failure-- == 0;
+}
+
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    return fails() ? ENOMEM : __real_posix_memalign(memory, alignment, size);
 }
 
 void *__wrap_malloc(size_t size)
