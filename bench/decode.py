@@ -13,6 +13,8 @@ import pydicom
 from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian
 
+from results import replace_section
+
 WIDTH, HEIGHT, SIDE = 2500, 3056, 224
 RECIPE = {"channels": 1, "intensity": "biovil", "steps": [
     {"op": "resize", "like": "pillow", "filter": "bilinear", "width": SIDE, "height": SIDE},
@@ -80,17 +82,17 @@ def main():
     rows = [compare(name, path, program, recipe, out, repeats) for name, path in files.items()]
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         processor = next(x for x in f if x.startswith("model name")).split(":", 1)[1].strip()
-    with open("bench/DECODE.md", "w", encoding="utf-8") as f:
-        f.write("# Decoding beside pydicom and Pillow\n\n"
-                f"Written by `bench/decode.sh` on {time.strftime('%Y-%m-%d')}. Processor: "
-                f"{processor}. pydicom {pydicom.__version__}, Pillow {PIL.__version__}, numpy "
-                f"{np.__version__}.\n\n"
-                "Milliseconds of processor time on one thread from a synthetic DICOM file of "
-                f"{WIDTH}×{HEIGHT} pixels of 16 bits to {SIDE}×{SIDE} normalised floats (range to "
-                "8 bits, bilinear as Pillow does it), the best of the repeats. biovl's in brackets: "
-                "decoding + preprocessing.\n\n"
-                "| file | biovl | pydicom + Pillow | ratio | largest difference |\n"
-                "|---|---|---|---|---|\n" + "\n".join(rows) + "\n")
+    replace_section(
+        "bench/RESULTS.md", "decode",
+        "# Decoding beside pydicom and Pillow\n\n"
+        f"Written by `bench/decode.sh` on {time.strftime('%Y-%m-%d')}. Processor: {processor}. "
+        f"pydicom {pydicom.__version__}, Pillow {PIL.__version__}, numpy {np.__version__}.\n\n"
+        "Milliseconds of processor time on one thread from a synthetic DICOM file of "
+        f"{WIDTH}×{HEIGHT} pixels of 16 bits to {SIDE}×{SIDE} normalised floats (range to 8 bits, "
+        "bilinear as Pillow does it), the best of the repeats. biovl's in brackets: decoding + "
+        "preprocessing.\n\n"
+        "| file | biovl | pydicom + Pillow | ratio | largest difference |\n"
+        "|---|---|---|---|---|\n" + "\n".join(rows) + "\n")
     print("\n".join(rows))
 
 

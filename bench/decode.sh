@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Times decoding and preprocessing of a full-size radiograph (2500×3056, 16 bit, uncompressed and
-# JPEG lossless) beside pydicom with Pillow, on this machine, and writes bench/DECODE.md.
+# JPEG lossless) beside pydicom with Pillow, on this machine, and writes that section of
+# bench/RESULTS.md.
 #
 #     bench/decode.sh [REPEATS]
 #
