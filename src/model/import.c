@@ -79,6 +79,26 @@ static void take_accents(const struct import *im, json_t *tokenizer)
     json_decref(config);
 }
 
+// How sentence-transformers pools, where a folder is one of its models. What is none of ours is
+// passed on, to be refused by name.
+static void take_pooling(const struct import *im, json_t *text)
+{
+    static const char *const modes[][2] = {{"pooling_mode_cls_token", "cls"},
+                                           {"pooling_mode_mean_tokens", "mean"},
+                                           {"pooling_mode_max_tokens", "max"},
+                                           {"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len"},
+                                           {"pooling_mode_weightedmean_tokens", "weightedmean"},
+                                           {"pooling_mode_lasttoken", "lasttoken"}};
+    json_t *config = read_beside(im, "1_Pooling/config.json");
+    const char *pooling = bv_json_string(config, "pooling_mode", NULL);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (bv_json_boolean(config, modes[i][0], false))
+            pooling = pooling ? "several at once" : modes[i][1];
+    if (pooling && text)
+        (void)json_object_set_new(text, "pooling", json_string(pooling));
+    json_decref(config);
+}
+
 // What Hugging Face's files beside the weights tell and tensors do not.
 static void take_config(struct import *im)
 {
@@ -99,6 +119,7 @@ static void take_config(struct import *im)
     copy_members(im, "tokenizer_config.json", tokenizer, 3, own);
     copy_members(im, "sentence_bert_config.json", sentence, 1, own);
     take_accents(im, own);
+    take_pooling(im, tower);
 }
 
 // "pooling" of a bare text encoder stands for its one output.

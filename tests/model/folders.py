@@ -181,12 +181,35 @@ def check(biovl, name, family, container, form, elsewhere=False):
     return good
 
 
+def check_sentence_transformer(biovl, family):
+    """A folder of sentence-transformers says how it pools; what biovl does not do is refused."""
+    values.norms = {n: len(s) == 1 and n.endswith("weight") for n, s, _ in family["shapes"]}
+    with tempfile.TemporaryDirectory() as work:
+        folder = os.path.join(work, "model")
+        os.makedirs(os.path.join(folder, "1_Pooling"))
+        write_weights(folder, "safetensors", family["shapes"])
+        write_text(folder, "config.json", family["config"])
+        write_vocabulary(folder, "usual", False)
+        write_text(folder, "1_Pooling/config.json",
+                   {"word_embedding_dimension": 16, "pooling_mode_cls_token": True,
+                    "pooling_mode_mean_tokens": False})
+        ours = embed(biovl, work, folder, "No small effusions", [])
+        worst = max(abs(a - b) for a, b in zip(ours, family["cls"]))
+        write_text(folder, "1_Pooling/config.json", {"pooling_mode_max_tokens": True})
+        refused = subprocess.run([biovl, "convert", folder, "-o", os.path.join(work, "out")],
+                                 capture_output=True, text=True)
+        good = worst <= LIMIT and refused.returncode != 0 and '"max"' in refused.stderr
+    print(f"sentence-transformers: {worst:.2g}{'' if good else '  WRONG ' + refused.stderr}")
+    return good
+
+
 def main():
     biovl, families = sys.argv[1], read_families(sys.argv[2])
     good = True
     for name, family in families.items():
         good &= check(biovl, name, family, "safetensors", "usual")
         good &= check(biovl, name, family, "bin", "tokenizer.json")
+    good &= check_sentence_transformer(biovl, families["bert"])
     good &= check(biovl, "albert", families["albert"], "safetensors", "spiece.model")
     for container in ("shards", "bin-shards"):
         good &= check(biovl, "bert", families["bert"], container, "usual")
