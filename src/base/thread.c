@@ -10,7 +10,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -45,28 +44,6 @@ enum { SPIN_NS = 50 * 1000, YIELD_NS = 200 * 1000 };
 static size_t share_start(const struct bv_pool *pool, size_t n, size_t t)
 {
     return n * t / (size_t)pool->n_threads;
-}
-
-// The processors that a cgroup (v2) CPU limit leaves, rounded up; 0 when there is no limit.
-static int cgroup_limit(void)
-{
-    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
-    if (!f)
-        return 0;
-    long long quota = 0, period = 0;
-    int fields = fscanf(f, "%lld %lld", &quota, &period); // "max 100000" reads no field
-    (void)fclose(f);
-    return fields == 2 && quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
-}
-
-int bv_processor_count(void)
-{
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    int limit = cgroup_limit();
-    if (limit > 0 && limit < n)
-        n = limit;
-    return n > 0 ? n : 1;
 }
 
 static void relax(void)

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "base/file.h"
 #include "base/half.h"
 #include "base/json.h"
+#include "base/processors.h"
 #include "base/sha256.h"
 #include "base/thread.h"
 #include "base/utf8.h"
@@ -149,6 +151,50 @@ static void test_threads(void **state)
     }
 }
 
+static void write_text(const char *folder, const char *name, const char *text)
+{
+    char path[300];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+// Limits of the own group and of those around it, in both versions.
+static void test_cgroup_limits(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/biovl-cgroup-XXXXXX", slice[64], job[80], v1[64], old[80], command[64];
+    assert_non_null(mkdtemp(root));
+    (void)snprintf(slice, sizeof slice, "%s/slice", root);
+    (void)snprintf(job, sizeof job, "%s/job", slice);
+    (void)snprintf(v1, sizeof v1, "%s/cpu", root);
+    (void)snprintf(old, sizeof old, "%s/old", v1);
+    const char *const folders[] = {slice, job, v1, old};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(mkdir(folders[i], 0700), 0);
+    assert_int_equal(bv_cgroup_processors(root, "0::/slice/job\n"), 0);
+    write_text(job, "cpu.max", "max 100000\n");
+    assert_int_equal(bv_cgroup_processors(root, "0::/slice/job\n"), 0);
+    write_text(slice, "cpu.max", "350000 100000\n");
+    assert_int_equal(bv_cgroup_processors(root, "0::/slice/job\n"), 4);
+    write_text(job, "cpu.max", "50000 100000\n");
+    assert_int_equal(bv_cgroup_processors(root, "0::/slice/job\n"), 1);
+    assert_int_equal(bv_cgroup_processors(root, "0::/slice\n"), 4);
+    assert_int_equal(bv_cgroup_processors(root, "0::/\n"), 0);
+    write_text(root, "cpu.max", "200000 100000\n");
+    assert_int_equal(bv_cgroup_processors(root, "0::/\n"), 2);
+    write_text(old, "cpu.cfs_quota_us", "-1\n");
+    write_text(old, "cpu.cfs_period_us", "100000\n");
+    assert_int_equal(bv_cgroup_processors(root, "7:memory:/x\n4:cpu,cpuacct:/old\n"), 0);
+    write_text(old, "cpu.cfs_quota_us", "250000\n");
+    assert_int_equal(bv_cgroup_processors(root, "7:memory:/x\n4:cpu,cpuacct:/old\n"), 3);
+    assert_int_equal(bv_cgroup_processors(root, "no colons\n\n:::\n0::"), 2);
+    (void)snprintf(command, sizeof command, "rm -r %s", root);
+    assert_int_equal(system(command), 0);
+}
+
 struct uneven {
     atomic_llong sum;
     size_t slow; // this item, counted from 1
@@ -218,10 +264,11 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),    cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_utf8),    cmocka_unit_test(test_files),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_loops_in_a_row),
-        cmocka_unit_test(test_arena),   cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_half),          cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_utf8),          cmocka_unit_test(test_files),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_loops_in_a_row),
+        cmocka_unit_test(test_cgroup_limits), cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
