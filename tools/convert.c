@@ -13,7 +13,8 @@ int run_convert(int argc, char **argv)
     const struct option options[] = {
         {"--output|-o", OPTION_STRING, &output, "FILE", "the model file to write"},
         {"--system", OPTION_STRING, &o.system, "NAME", "system card (default: recognise)"},
-        {"--vocab", OPTION_STRING, &o.vocabulary, "FILE", "vocabulary, when not beside the source"},
+        {"--vocab", OPTION_STRING, &o.vocabulary, "FILE",
+         "vocabulary (or a folder with it) when not beside the source"},
         {"--set", OPTION_LIST, &overrides, "KEY=VALUE", "override card fields, text.heads=4"},
         {"--dtype", OPTION_STRING, &o.dtype, "TYPE", "f32, f16, bf16 (default: as in the source)"},
         {"--threads", OPTION_INTEGER, &threads, "N", "processor threads (default: all)"},

@@ -155,14 +155,49 @@ static void test_systems(void **state)
         float global[64];
         assert_true(c->image.n <= 64);
         check_image(session, c, global);
+        bv_session_rest(session); // what it made is made again
+        check_image(session, c, global);
         if (c->text)
             check_text(session, model, c);
+        bv_session_rest(session);
         if (c->text)
             check_score(session, model, c, global);
         bv_session_close(&session);
         bv_model_unload(&model);
     }
     (void)printf("largest difference %.2g\n", largest);
+}
+
+// A session that rests leaves alone what another session of the model works with.
+static void test_rest_beside_another(void **state)
+{
+    struct bv_error err = {0};
+    const struct system_case *c = &systems[0];
+    const char *out = temporary_path(state, "out.safetensors");
+    const char *file =
+        folder_weights(state, "weights.safetensors", c->shapes, c->n_shapes, VALUES_SCALED, NULL);
+    struct bv_import_options options = {.dtype = BV_F32};
+    struct bv_model *model = NULL;
+    struct bv_session *sessions[2] = {NULL, NULL};
+    struct bv_session_options cpu = {"cpu", "f32", NULL};
+    float global[64];
+    assert_ok(bv_import(file, out, &options, NULL, &err), err);
+    assert_ok(bv_model_load(&model, out, &err), err);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(bv_session_open(&sessions[i], model, &cpu, &err), err);
+        check_image(sessions[i], c, global);
+    }
+    size_t derived = bv_weights_derived_bytes(model->weights);
+    bv_session_rest(sessions[0]);
+    assert_int_equal(bv_weights_derived_bytes(model->weights), derived);
+    check_image(sessions[1], c, global);
+    bv_session_close(&sessions[1]);
+    bv_session_rest(sessions[0]); // alone now
+    assert_true(bv_weights_derived_bytes(model->weights) < derived / 2);
+    check_image(sessions[0], c, global);
+    assert_int_equal(bv_weights_derived_bytes(model->weights), derived);
+    bv_session_close(&sessions[0]);
+    bv_model_unload(&model);
 }
 
 // What the cards do with an image before the encoder, against Pillow and torchvision.
@@ -215,6 +250,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_systems, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_rest_beside_another, temporary_folder,
+                                        temporary_folder_remove),
         cmocka_unit_test(test_recipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
