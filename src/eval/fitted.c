@@ -186,11 +186,14 @@ enum bv_status bv_calibration_json(json_t **calibration, const json_t *setup,
     return status;
 }
 
+// NaN where an element is no number.
 static double *numbers(const json_t *array, size_t n)
 {
     double *values = malloc(n * sizeof *values + 1);
-    for (size_t i = 0; values && i < n; i++)
-        values[i] = json_number_value(json_array_get(array, i));
+    for (size_t i = 0; values && i < n; i++) {
+        const json_t *one = json_array_get(array, i);
+        values[i] = json_is_number(one) ? json_number_value(one) : NAN;
+    }
     return values;
 }
 
@@ -198,7 +201,7 @@ static double *numbers(const json_t *array, size_t n)
 static bool ascends(const double *values, size_t n, bool strictly)
 {
     for (size_t i = 1; i < n; i++)
-        if (strictly ? values[i] <= values[i - 1] : values[i] < values[i - 1])
+        if (!(strictly ? values[i] > values[i - 1] : values[i] >= values[i - 1]))
             return false;
     return true;
 }
@@ -215,7 +218,7 @@ static enum bv_status read_label(const json_t *one, struct bv_calibration *c, st
         if (!c->x || !c->y)
             return bv_fail_nomem(err, "a calibration");
         if (!c->n || json_array_size(y) != c->n || !ascends(c->x, c->n, true) ||
-            !ascends(c->y, c->n, false))
+            !ascends(c->y, c->n, false) || isnan(c->x[0]) || !(c->y[0] >= 0 && c->y[c->n - 1] <= 1))
             return bv_fail(err, BV_ERR_FORMAT, "a damaged isotonic calibration");
     } else if (isnan(c->a) || isnan(c->b))
         return bv_fail(err, BV_ERR_FORMAT, "a calibration without its numbers");

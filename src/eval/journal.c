@@ -13,7 +13,8 @@
 #include "eval/warnings.h"
 #include "table/number.h"
 
-enum { CRC_CHARS = 9 }; // a tab and eight digits
+enum { CRC_CHARS = 9 };       // a tab and eight digits
+enum { MAX_LINE = 64 << 20 }; // longer ones are damage
 
 static uint32_t crc_of(const char *text, size_t n)
 {
@@ -25,22 +26,40 @@ static enum bv_status fail_io(const char *path, struct bv_error *err)
     return bv_fail(err, BV_ERR_IO, "%s: %s", path, strerror(errno));
 }
 
+// Reads up to a line's end, the file's, or MAX_LINE bytes.
+static enum bv_status take_line(struct bv_journal_reader *r, size_t *n, struct bv_error *err)
+{
+    int c = 0;
+    for (*n = 0; c != '\n' && *n < MAX_LINE && (c = getc_unlocked(r->stream)) != EOF;) {
+        if (*n + 1 >= r->room) {
+            size_t room = 2 * r->room + 256;
+            char *larger = realloc(r->line, room);
+            if (!larger)
+                return bv_fail_nomem(err, "a journal");
+            r->line = larger;
+            r->room = room;
+        }
+        r->line[(*n)++] = (char)c;
+        r->line[*n] = 0;
+    }
+    return ferror(r->stream) ? fail_io(r->path, err) : BV_OK;
+}
+
 // Reads one line and checks and cuts off its sum; *intact is false at the end or at damage.
 static enum bv_status read_line(struct bv_journal_reader *r, bool *intact, struct bv_error *err)
 {
-    ssize_t n = getline(&r->line, &r->room, r->stream);
+    size_t n = 0;
     *intact = false;
-    if (n < 0 && ferror(r->stream))
-        return fail_io(r->path, err);
+    BV_TRY(take_line(r, &n, err));
     if (n < CRC_CHARS + 2 || r->line[n - 1] != '\n' || r->line[n - 1 - CRC_CHARS] != '\t')
         return BV_OK;
-    size_t used = (size_t)n - 1 - CRC_CHARS;
+    size_t used = n - 1 - CRC_CHARS;
     char *end = NULL;
     unsigned long crc = strtoul(r->line + used + 1, &end, 16);
-    if (end != r->line + n - 1 || crc != crc_of(r->line, used) || strlen(r->line) != (size_t)n)
+    if (end != r->line + n - 1 || crc != crc_of(r->line, used) || strlen(r->line) != n)
         return BV_OK;
     r->line[used] = 0;
-    r->intact += n;
+    r->intact += (long)n;
     *intact = true;
     return BV_OK;
 }

@@ -55,15 +55,25 @@ static bool same_label(const char *a, size_t n, const char *b)
     return i == n && !b[i];
 }
 
-static int find_label_column(const struct bv_csv_row *header, const char *label)
+// The column of this very name, else the one that is the same label; *column is -1 where there is
+// none. Two of them would leave it to chance which truths count.
+static enum bv_status find_label_column(const struct bv_labelled *d, const char *label, int *column,
+                                        struct bv_error *err)
 {
-    for (size_t i = 0; i < header->n; i++)
-        if (strcmp(header->fields[i], label) == 0)
-            return (int)i;
-    for (size_t i = 0; i < header->n; i++)
-        if (same_label(header->fields[i], strlen(header->fields[i]), label))
-            return (int)i;
-    return -1;
+    const struct bv_csv_row *header = bv_csv_header(d->csv);
+    BV_TRY(bv_csv_find(d->csv, label, column, err));
+    if (*column >= 0)
+        return BV_OK;
+    for (size_t i = 0; i < header->n; i++) {
+        const char *name = header->fields[i];
+        if (!same_label(name, strlen(name), label))
+            continue;
+        if (*column >= 0)
+            return bv_fail(err, BV_ERR_FORMAT, "%s: columns \"%.60s\" and \"%.60s\" are one label",
+                           d->options.path, header->fields[*column], name);
+        *column = (int)i;
+    }
+    return BV_OK;
 }
 
 // A column that the user named must be there.
@@ -90,11 +100,15 @@ static enum bv_status find_usual(const struct bv_labelled *d, const char *named,
         return find_named(d, named, column, err);
     for (; *usual; usual++) {
         for (size_t i = 0; i < header->n; i++) {
-            if (strcasecmp(header->fields[i], *usual) == 0) {
-                *column = (int)i;
-                return BV_OK;
-            }
+            if (strcasecmp(header->fields[i], *usual) != 0)
+                continue;
+            if (*column >= 0)
+                return bv_fail(err, BV_ERR_FORMAT, "%s: two columns are named \"%s\"",
+                               d->options.path, *usual);
+            *column = (int)i;
         }
+        if (*column >= 0)
+            return BV_OK;
     }
     return BV_OK;
 }
@@ -131,8 +145,11 @@ static enum bv_status find_columns(struct bv_labelled *d, struct bv_error *err)
         BV_TRY(find_named(d, o->stratum_column, &d->stratum, err));
     if (o->list_column)
         BV_TRY(find_named(d, o->list_column, &d->list, err));
-    for (size_t i = 0; i < o->n_labels; i++)
-        d->columns[i] = d->list < 0 ? find_label_column(bv_csv_header(d->csv), o->labels[i]) : -1;
+    for (size_t i = 0; i < o->n_labels; i++) {
+        d->columns[i] = -1;
+        if (d->list < 0)
+            BV_TRY(find_label_column(d, o->labels[i], &d->columns[i], err));
+    }
     return find_conditions(d, err);
 }
 

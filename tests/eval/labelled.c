@@ -151,6 +151,59 @@ static void test_has_label(void **state)
     bv_labelled_close(&data);
 }
 
+// Which of two columns counts is not left to chance.
+static void test_twins(void **state)
+{
+    static const struct {
+        const char *header, *words;
+    } cases[] = {{"path,Edema,Edema\n", "\"Edema\""},
+                 {"path,edema,EDEMA\n", "columns \"edema\" and \"EDEMA\" are one label"},
+                 {"path,Path,Edema\n", "two columns are named \"path\""},
+                 {"path,Edema,patient,Patient\n", "two columns are named \"patient\""},
+                 {"path,Edema,edema,Mass,Mass\n", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bv_labelled_options o = options_for(write_file(state, cases[i].header));
+        struct bv_labelled *data = NULL;
+        struct bv_error err = {0};
+        enum bv_status status = bv_labelled_open(&data, &o, &err);
+        assert_int_equal(status, cases[i].words ? BV_ERR_FORMAT : BV_OK);
+        if (cases[i].words && !strstr(err.text, cases[i].words))
+            fail_msg("said \"%s\", not \"%s\"", err.text, cases[i].words);
+        bv_labelled_close(&data);
+    }
+}
+
+// A million rows, every thousandth a duplicate.
+static void test_million(void **state)
+{
+    enum { MILLION = 1000000 };
+    const char *path = temporary_path(state, "data.csv");
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    (void)fputs("\xef\xbb\xbfpath,Edema\r\n", f);
+    for (int i = 0; i < MILLION; i++)
+        (void)fprintf(f, "\"folder/image %d.png\",%d\r\n", i % 1000 ? i : 0, i % 2);
+    assert_int_equal(fclose(f), 0);
+    struct bv_labelled_options o = options_for(path);
+    struct bv_labelled *data = NULL;
+    const struct bv_labelled_row *row = NULL;
+    struct bv_error err = {0};
+    uint64_t n = 0, duplicates = 0, positives = 0;
+    assert_ok(bv_labelled_count(&o, &n, &err), err);
+    assert_int_equal(n, MILLION);
+    assert_ok(bv_labelled_open(&data, &o, &err), err);
+    for (;;) {
+        assert_ok(bv_labelled_next(data, &row, &err), err);
+        if (!row)
+            break;
+        duplicates += row->reason != NULL;
+        positives += row->truth[0] == BV_TRUTH_POSITIVE;
+    }
+    assert_int_equal(duplicates, MILLION / 1000 - 1);
+    assert_int_equal(positives, MILLION / 2);
+    bv_labelled_close(&data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +214,8 @@ int main(void)
                                         temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_columns, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_has_label, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_twins, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_million, temporary_folder, temporary_folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
