@@ -8,6 +8,9 @@
 // conv2d or linear followed by batch_norm: the norm moves into the weights.
 void bv_rewrite_fold_batch_norm(struct bv_graph *g);
 
+// A slice of tokens: taken before the ops that treat each token by itself, not after.
+void bv_rewrite_push_slices(struct bv_graph *g);
+
 // Attention inputs that are slices of one fused projection: read in place by channel offset.
 void bv_rewrite_fold_slices(struct bv_graph *g);
 

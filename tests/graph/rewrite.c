@@ -327,15 +327,78 @@ static void residual_block(struct bv_graph *g)
 }
 
 // A post-norm transformer layer as BERT has it.
-static void bert_layer(struct bv_graph *g)
+static struct bv_tensor *bert_states(struct bv_graph *g)
 {
     struct bv_tensor *x = bv_add(g, tokens(g, "x"), tokens(g, "types"));
     x = bv_layer_norm(g, x, 1e-12f, "ln");
     struct bv_tensor *y = bv_linear(g, attend(g, x, x), "o");
     x = bv_layer_norm(g, bv_add(g, y, x), 1e-12f, "ln");
     y = bv_activate(g, bv_linear(g, x, "f"), BV_ACT_GELU);
-    x = bv_layer_norm(g, bv_add(g, bv_linear(g, y, "o"), x), 1e-12f, "ln");
+    return bv_layer_norm(g, bv_add(g, bv_linear(g, y, "o"), x), 1e-12f, "ln");
+}
+
+static void bert_layer(struct bv_graph *g)
+{
+    (void)bv_graph_output(g, bert_states(g), "y");
+}
+
+static void bert_first(struct bv_graph *g)
+{
+    struct bv_tensor *x = bv_slice(g, bert_states(g), 1, 0, 1);
+    x = bv_reshape(g, x, 2, (int64_t[]){2, 8});
+    (void)bv_graph_output(g, bv_linear(g, x, "q"), "y");
+}
+
+// Another reader takes all tokens: nothing moves.
+static void first_and_all(struct bv_graph *g)
+{
+    struct bv_tensor *x = bert_states(g);
+    (void)bv_graph_output(g, bv_slice(g, x, 1, 0, 1), "y");
+    (void)bv_graph_output(g, x, "all");
+}
+
+// Different tokens of one tensor, a row added to all tokens, and an op that mixes tokens.
+static void two_slices(struct bv_graph *g)
+{
+    struct bv_tensor *x = bv_linear(g, tokens(g, "x"), "q");
+    struct bv_tensor *parts[] = {bv_slice(g, x, 1, 0, 2), bv_slice(g, x, 1, 3, 1)};
+    (void)bv_graph_output(g, bv_concat(g, 2, parts, 1), "y");
+}
+
+static void broadcast_row(struct bv_graph *g)
+{
+    struct bv_tensor *row = bv_graph_input(g, "row", BV_F32, DIM(1, 1, 8));
+    struct bv_tensor *x = bv_scale(g, bv_add(g, tokens(g, "x"), row), 0.5f, 1);
+    x = bv_slice(g, bv_mul(g, x, tokens(g, "y")), 1, 2, 2);
     (void)bv_graph_output(g, x, "y");
+}
+
+static void causal_first(struct bv_graph *g)
+{
+    struct bv_attention_params causal = heads;
+    causal.causal = true;
+    struct bv_tensor *x = tokens(g, "x");
+    x = bv_attention(g, x, x, x, NULL, NULL, &causal);
+    (void)bv_graph_output(g, bv_slice(g, x, 1, 3, 2), "y");
+}
+
+static void test_push_slices(void **state)
+{
+    (void)state;
+    check_rewrite(bert_first, bv_rewrite_push_slices, 17); // two slices for one: query, residual
+    check_rewrite(first_and_all, bv_rewrite_push_slices, 15);
+    check_rewrite(two_slices, bv_rewrite_push_slices, 4);
+    check_rewrite(broadcast_row, bv_rewrite_push_slices, 5);
+    check_rewrite(causal_first, bv_rewrite_push_slices, 2);
+    check_rewrite(bert_first, bv_rewrite_all, 12);
+    struct bv_graph *g = new_graph();
+    bert_first(g);
+    bv_rewrite_push_slices(g);
+    int whole = 0; // linear layers over all tokens: key and value
+    for (const struct bv_node *n = g->first; n; n = n->next)
+        whole += n->op == BV_OP_linear && bv_rows(n->out) == 10;
+    assert_int_equal(whole, 2);
+    bv_graph_destroy(&g);
 }
 
 // Activations of a dense layer: the norm stands before its convolution, and is read alone.
@@ -366,10 +429,15 @@ static void test_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fold_batch_norm), cmocka_unit_test(test_fold_slices),
-        cmocka_unit_test(test_fuse_qkv),        cmocka_unit_test(test_fuse_residual),
-        cmocka_unit_test(test_fuse_activation), cmocka_unit_test(test_reshaped_output_is_kept),
-        cmocka_unit_test(test_fuse_add_norm),   cmocka_unit_test(test_all),
+        cmocka_unit_test(test_fold_batch_norm),
+        cmocka_unit_test(test_fold_slices),
+        cmocka_unit_test(test_fuse_qkv),
+        cmocka_unit_test(test_fuse_residual),
+        cmocka_unit_test(test_fuse_activation),
+        cmocka_unit_test(test_reshaped_output_is_kept),
+        cmocka_unit_test(test_fuse_add_norm),
+        cmocka_unit_test(test_push_slices),
+        cmocka_unit_test(test_all),
     };
     return cmocka_run_group_tests(tests, make_weights, free_weights);
 }
