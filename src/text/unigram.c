@@ -230,6 +230,8 @@ static enum bv_status reserve(void **block, size_t *capacity, size_t n, size_t s
 static enum bv_status put(struct bv_unigram_buffers *b, const char *text, size_t n,
                           struct bv_error *err)
 {
+    if (n == 0)
+        return BV_OK;
     if (b->n + n > max_normalized)
         return bv_fail(err, BV_ERR_LIMIT, "a text of more than %zu bytes once normalised",
                        max_normalized);
