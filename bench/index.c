@@ -1,9 +1,10 @@
 // An index file of many made-up vectors: adding, opening, the first and further exact searches.
 //
-//   index FOLDER [ROWS] [DIMENSION] [THREADS]
+//   index FOLDER [ROWS] [DIMENSION] [THREADS] [sorted]
 //
 // Prints one JSON object per line. Ids are keyed hashes as real ones are: 32 random hexadecimal
-// digits, one study each. Vectors are made outside the time that is measured.
+// digits, one study each; "sorted" gives ascending ones, which are added without searching for
+// their place. Vectors are made outside the time that is measured.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@ static long peak_mib(void)
 }
 
 // One transaction of rows [first, end); returns the seconds it took.
-static double add_rows(struct bv_store *store, const float *rows, size_t first, size_t end)
+static double add_rows(struct bv_store *store, const float *rows, size_t first, size_t end,
+                       bool sorted)
 {
     struct bv_error err = {0};
     size_t dimension = bv_store_info(store)->dimension;
@@ -34,8 +36,9 @@ static double add_rows(struct bv_store *store, const float *rows, size_t first, 
     for (size_t i = first; i < end; i++) {
         char id[40];
         uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u;
-        x = (x ^ x >> 31) * 0xbf58476d1ce4e5b9u;
-        (void)snprintf(id, sizeof id, "%016llx%016llx", (unsigned long long)(x ^ x >> 29),
+        x = sorted ? i << 32 : (x ^ x >> 31) * 0xbf58476d1ce4e5b9u;
+        (void)snprintf(id, sizeof id, "%016llx%016llx",
+                       (unsigned long long)(sorted ? x : x ^ x >> 29),
                        (unsigned long long)(x * 0x94d049bb133111ebu));
         struct bv_item item = {
             .id = id, .study = id, .kind = BV_KIND_IMAGE, .vector = rows + (i - first) * dimension};
@@ -45,7 +48,7 @@ static double add_rows(struct bv_store *store, const float *rows, size_t first, 
     return bench_now() - start;
 }
 
-static void fill(const char *path, size_t n, size_t dimension)
+static void fill(const char *path, size_t n, size_t dimension, bool sorted)
 {
     struct bv_error err = {0};
     struct bv_store *store = NULL;
@@ -64,7 +67,7 @@ static void fill(const char *path, size_t n, size_t dimension)
         size_t end = first + COMMIT_ROWS < n ? first + COMMIT_ROWS : n;
         for (size_t i = first; i < end; i++)
             bench_unit_vector(rows + (i - first) * dimension, dimension);
-        double took = add_rows(store, rows, first, end);
+        double took = add_rows(store, rows, first, end, sorted);
         seconds += took;
         part += took;
         if (end - told >= n / 5 || end == n) {
@@ -130,7 +133,7 @@ int main(int argc, char **argv)
     if (!query)
         return 1;
     bench_unit_vector(query, dimension);
-    fill(path, n, dimension);
+    fill(path, n, dimension, argc > 5);
     ask(path, pool, query); // makes the file of vectors
     ask(path, pool, query);
     (void)unlink(path);

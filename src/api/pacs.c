@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "api/pull.h"
+#include "image/dicom_dataset.h"
+#include "image/dicom_stream.h"
 
 int bv_pacs_is_url(const char *text)
 {
@@ -54,6 +56,20 @@ enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_opt
     return status;
 }
 
+enum bv_status bv_pacs_check(const uint8_t *bytes, size_t size, struct bv_error *err)
+{
+    struct bv_dataset *dataset = NULL;
+    char syntax[65] = "";
+    size_t start;
+    if (!bv_dicom_meta((struct bv_bytes){bytes, size}, syntax, &start))
+        return bv_fail(err, BV_ERR_FORMAT, "not a DICOM file with a preamble");
+    if (strcmp(syntax, "1.2.840.10008.1.2.1.99") == 0)
+        return BV_OK;
+    BV_TRY(bv_dataset_open((struct bv_bytes){bytes, size}, false, &dataset, err));
+    bv_dataset_close(&dataset);
+    return BV_OK;
+}
+
 enum bv_status bv_pacs_send(struct bv_context *context, const struct bv_pacs_options *options,
                             const char *path)
 {
@@ -61,8 +77,8 @@ enum bv_status bv_pacs_send(struct bv_context *context, const struct bv_pacs_opt
     struct bv_archive *archive = NULL;
     struct bv_mapping file = {0};
     enum bv_status status = bv_mapping_open(&file, path, (size_t)1 << 30, err);
-    if (status == BV_OK && (file.size < 132 || memcmp(file.data + 128, "DICM", 4) != 0))
-        status = bv_fail(err, BV_ERR_FORMAT, "%s: not a DICOM file with a preamble", path);
+    if (status == BV_OK && bv_pacs_check(file.data, file.size, err) != BV_OK)
+        status = bv_fail_prefix(err, "%s", path);
     if (status == BV_OK)
         status = bv_pacs_open(&archive, options, err);
     if (status == BV_OK && bv_archive_store(archive, file.data, file.size, err) != BV_OK)

@@ -36,6 +36,10 @@ struct bv_pull {
 enum bv_status bv_pacs_open(struct bv_archive **archive, const struct bv_pacs_options *options,
                             struct bv_error *err);
 
+// Whether bytes are a DICOM file whose lengths lie within it, which DCMTK itself would not ask; a
+// deflated one is taken at its word. BV_ERR_FORMAT says why not.
+enum bv_status bv_pacs_check(const uint8_t *bytes, size_t size, struct bv_error *err);
+
 // The UIDs of the studies in a window; free(*uids).
 enum bv_status bv_pacs_studies(struct bv_archive *archive, const struct bv_archive_window *window,
                                char (**uids)[BV_UID_SIZE], size_t *n, struct bv_error *err);

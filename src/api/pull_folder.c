@@ -7,8 +7,6 @@
 
 #include "api/pull.h"
 #include "base/write_file.h"
-#include "image/dicom_dataset.h"
-#include "image/dicom_stream.h"
 
 enum { MAX_NOTES = 1 << 20 };
 
@@ -47,30 +45,14 @@ static void sink_fail(void *self, const char *name, enum bv_status status, const
         s->failed(s->arg, name, status, text);
 }
 
-// Whether the bytes are a whole DICOM file; a deflated one is taken at its word.
-static enum bv_status check(const uint8_t *bytes, size_t size, const char *name,
-                            struct bv_error *err)
-{
-    struct bv_dataset *dataset = NULL;
-    char syntax[65] = "";
-    size_t start;
-    if (!bv_dicom_meta((struct bv_bytes){bytes, size}, syntax, &start))
-        return bv_fail(err, BV_ERR_FORMAT, "object %s: not a DICOM file", name);
-    if (strcmp(syntax, "1.2.840.10008.1.2.1.99") == 0)
-        return BV_OK;
-    if (bv_dataset_open((struct bv_bytes){bytes, size}, false, &dataset, err) != BV_OK)
-        return bv_fail_prefix(err, "object %s", name);
-    bv_dataset_close(&dataset);
-    return BV_OK;
-}
-
 static enum bv_status sink_put(void *self, const uint8_t *bytes, size_t size, const char *name,
                                struct bv_error *err)
 {
     struct folder_sink *s = self;
     struct bv_error why = {0};
     char path[4096];
-    if (check(bytes, size, name, &why) != BV_OK) {
+    if (bv_pacs_check(bytes, size, &why) != BV_OK) {
+        (void)bv_fail_prefix(&why, "object %s", name);
         sink_fail(s, name, why.status, why.text);
         return BV_OK;
     }

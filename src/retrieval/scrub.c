@@ -254,9 +254,10 @@ char *bv_scrub(struct bv_arena *arena, const char *text, const char *const *iden
         if (!end)
             end = text + size;
         bool keep = !is_header(line, (size_t)(end - line));
+        const char *removal = line; // where the last one ended: a word may follow without a gap
         for (const char *p = line; keep && p < end;) {
             size_t left = (size_t)(end - p), match = 0;
-            if (p == line || !is_word(p[-1])) {
+            if (p == removal || !is_word(p[-1])) {
                 match = match_date(p, left);
                 if (!match)
                     match = match_time(p, left);
@@ -273,6 +274,7 @@ char *bv_scrub(struct bv_arena *arena, const char *text, const char *const *iden
                 memcpy(out + used, removed, sizeof removed - 1);
                 used += sizeof removed - 1;
                 p += match;
+                removal = p;
                 continue;
             }
             bool blank = isspace((unsigned char)*p) != 0;

@@ -3,9 +3,8 @@
 #include "target.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/utf8.h"
+#include "image/dicom_dataset.h"
 #include "retrieval/dicom_text.h"
 #include "retrieval/record.h"
 #include "retrieval/report.h"
@@ -25,7 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             (void)bv_report_essence(&arena, record.report);
         json_decref(record.metadata);
     }
-    (void)bv_dicom_text(data, size, true, "fuzz", &arena, &text, &err);
+    // A data set alone, as deflated ones come to be.
+    struct bv_dataset *bare = NULL;
+    if (bv_dataset_open((struct bv_bytes){data, size}, true, &bare, &err) == BV_OK) {
+        bv_dataset_close(&bare);
+        (void)bv_dicom_text(data, size, true, "fuzz", &arena, &text, &err);
+    }
     bv_arena_free(&arena);
     return 0;
 }

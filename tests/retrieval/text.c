@@ -42,6 +42,9 @@ static void test_scrub(void **state)
             fail_msg("\"%s\" is missing in: %s", kept[i], clean);
     }
     assert_string_equal(bv_scrub(&arena, "", NULL, 0), "");
+    // What follows a removal without a gap is looked at, too.
+    assert_string_equal(bv_scrub(&arena, "at 10:30Doe on 2024-01-01Doe", identifiers, 3),
+                        "at [removed][removed] on [removed][removed]");
     bv_arena_free(&arena);
 }
 
