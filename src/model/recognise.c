@@ -8,6 +8,7 @@
 #include "model/rules.h"
 
 static const size_t max_config_bytes = 1 << 20;
+static const char config_name[] = "config.json";
 
 static bool any_tensor(const struct bv_checkpoint *c, const char *pattern)
 {
@@ -40,8 +41,8 @@ static json_t *read_config(const struct bv_checkpoint *c)
     char *text = NULL;
     size_t size = 0;
     json_t *config = NULL;
-    if (bv_checkpoint_has_file(c, "config.json") &&
-        bv_checkpoint_read_file(c, "config.json", max_config_bytes, &text, &size, NULL) == BV_OK)
+    if (bv_checkpoint_has_file(c, config_name) &&
+        bv_checkpoint_read_file(c, config_name, max_config_bytes, &text, &size, NULL) == BV_OK)
         (void)bv_json_parse(&config, text, size, "config.json", NULL);
     free(text);
     return config;
@@ -77,39 +78,47 @@ static bool files_fit(const struct bv_checkpoint *c, const json_t *files)
     return true;
 }
 
-// {"tensor": [64, 1, null, null]}: null stands for any size.
-static bool shapes_fit(const struct bv_checkpoint *c, const json_t *shapes)
+static bool has_shape(const struct bv_checkpoint *c, const char *name, const json_t *shape)
 {
+    const struct bv_checkpoint_tensor *t = bv_checkpoint_find(c, name);
+    if (!t || (size_t)t->n_dims != json_array_size(shape))
+        return false;
+    for (int d = 0; d < t->n_dims; d++) {
+        const json_t *size = json_array_get(shape, (size_t)d);
+        if (json_is_integer(size) && json_integer_value(size) != t->shape[d])
+            return false;
+    }
+    return true;
+}
+
+// How many fit of {"tensor": [64, 1, null, null]}: null stands for any size.
+static size_t count_shapes(const struct bv_checkpoint *c, const json_t *shapes)
+{
+    size_t n = 0;
     const char *name;
     json_t *shape;
     json_object_foreach((json_t *)(uintptr_t)shapes, name, shape)
     {
-        const struct bv_checkpoint_tensor *t = bv_checkpoint_find(c, name);
-        if (!t || (size_t)t->n_dims != json_array_size(shape))
-            return false;
-        for (int d = 0; d < t->n_dims; d++) {
-            const json_t *size = json_array_get(shape, (size_t)d);
-            if (json_is_integer(size) && json_integer_value(size) != t->shape[d])
-                return false;
-        }
+        n += has_shape(c, name, shape);
     }
-    return true;
+    return n;
 }
 
 bool bv_recognise_fits(const struct bv_checkpoint *c, const json_t *card)
 {
     const json_t *spec = json_object_get(card, "recognise");
-    const json_t *all = json_object_get(spec, "all");
+    const json_t *all = json_object_get(spec, "all"), *shapes = json_object_get(spec, "shapes");
     return json_array_size(all) > 0 && count_matches(c, all) == json_array_size(all) &&
            count_matches(c, json_object_get(spec, "none")) == 0 &&
-           shapes_fit(c, json_object_get(spec, "shapes")) &&
+           count_shapes(c, shapes) == json_object_size(shapes) &&
+           count_shapes(c, json_object_get(spec, "not_shapes")) == 0 &&
            files_fit(c, json_object_get(spec, "beside")) &&
            config_fits(c, json_object_get(spec, "config"));
 }
 
 static enum bv_status fail_unknown(const struct bv_checkpoint *c, struct bv_error *err)
 {
-    char nearest[160] = "";
+    char nearest[240] = "";
     size_t best = 0;
     for (size_t i = 0; i < bv_card_count(); i++) {
         json_t *card = NULL;
@@ -117,11 +126,16 @@ static enum bv_status fail_unknown(const struct bv_checkpoint *c, struct bv_erro
             continue;
         const json_t *spec = json_object_get(card, "recognise");
         size_t n = count_matches(c, json_object_get(spec, "all"));
-        if (n > best) {
+        // Of equals, one that lacks its configuration alone.
+        if (n > best || (n == best && n > 0 && json_object_get(spec, "config") &&
+                         n == json_array_size(json_object_get(spec, "all")))) {
             best = n;
-            (void)snprintf(nearest, sizeof nearest, "; nearest is %s with %zu of its %zu tensors",
+            bool by_config =
+                json_object_get(spec, "config") && !bv_checkpoint_has_file(c, config_name);
+            (void)snprintf(nearest, sizeof nearest, "; nearest is %s with %zu of its %zu tensors%s",
                            bv_json_string(card, "name", "?"), n,
-                           json_array_size(json_object_get(spec, "all")));
+                           json_array_size(json_object_get(spec, "all")),
+                           by_config ? ", but its config.json is not beside it" : "");
         }
         json_decref(card);
     }

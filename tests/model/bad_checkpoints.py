@@ -110,10 +110,26 @@ def check(biovl, family, container, case):
     return good
 
 
+def check_roberta(biovl, family):
+    """RoBERTa's tensors are named as BERT's: without config.json they are nobody's, not BERT's."""
+    folder = Folder(family, "safetensors")
+    folder.save()
+    os.remove(os.path.join(folder.path, "config.json"))
+    folders.write_vocabulary(folder.path, "usual", True)
+    done = subprocess.run([biovl, "convert", folder.path, "-o", os.path.join(folder.path, "out")],
+                          capture_output=True, text=True)
+    good = done.returncode == BAD_INPUT and "roberta" in done.stderr and "config.json" in done.stderr
+    if not good:
+        print(f"RoBERTa without config.json: exit code {done.returncode}, says {done.stderr.strip()}")
+    return good
+
+
 def main():
-    biovl, family = sys.argv[1], folders.read_families(sys.argv[2])["bert"]
+    biovl, families = sys.argv[1], folders.read_families(sys.argv[2])
+    family = families["bert"]
     results = [check(biovl, family, container, case)
                for container in ("safetensors", "bin") for case in CASES]
+    results.append(check_roberta(biovl, families["roberta"]))
     print(f"{sum(results)} of {len(results)}")
     return 0 if all(results) else 1
 

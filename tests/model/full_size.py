@@ -38,11 +38,11 @@ SYSTEMS = {
 }
 LARGE = "bert-1.6GB"   # a Hugging Face folder of a BERT encoder with 400 million parameters
 CLASSIFIED = ("biomedclip", "chexzero")
-SECONDS = 20           # to convert up to 1.6 GB; measured: 7.3
+SECONDS = 20           # to convert up to 1.6 GB; measured: 8.0
 FIRST = 1.0            # seconds to the first embedding, of models up to 800 MB; measured: 0.48
 MEMORY = 2             # to convert: times the file's size, beyond a floor for small files
 FLOOR = 300 << 20
-CLASSIFY = (1.5, 100 << 20)  # to classify: times the model file's size, and beyond; measured: 461 of 566 MB
+CLASSIFY = (1.5, 100 << 20)  # to classify: times the model file's size, and beyond; measured: 460 of 561 MB
 
 
 def read_keys(path):
