@@ -62,13 +62,13 @@ static size_t panels_size(const struct bv_node *n)
 }
 
 enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                     struct bv_weights *weights, const void **prepared,
-                                     struct bv_error *err)
+                                     struct bv_weights *weights, struct bv_pool *pool,
+                                     const void **prepared, struct bv_error *err)
 {
     if (bv_cpu_conv2d_too_many_taps(node)) // the reference reads the weight itself
         return BV_OK;
     return bv_cpu_prepare_panels(node->in[1], node->params.conv2d.groups,
-                                 bv_cpu_conv2d_format(node, format), weights, prepared, err);
+                                 bv_cpu_conv2d_format(node, format), weights, pool, prepared, err);
 }
 
 // Zeros for one tap, then: the padded image and the panels of a weight that the graph computes, or

@@ -69,7 +69,8 @@ static enum bv_status make_steps(struct cpu *cpu, struct cpu_program *p, size_t 
         s->run = kernel.run;
         s->args = (struct bv_kernel_args){.node = node, .pool = cpu->pool};
         if (kernel.prepare)
-            BV_TRY(kernel.prepare(node, cpu->format, cpu->weights, &s->args.prepared, err));
+            BV_TRY(
+                kernel.prepare(node, cpu->format, cpu->weights, cpu->pool, &s->args.prepared, err));
         for (int k = 0; k < BV_MAX_INPUTS; k++)
             BV_TRY(resolve_input(cpu, p, s, k, err));
         s->args.out = p->arena + p->base.plan.offset[node->out->id];

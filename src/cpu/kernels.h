@@ -14,8 +14,8 @@ struct bv_cpu_kernel {
     size_t (*scratch)(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
     // What to make of the weights beforehand (args->prepared); NULL: nothing.
     enum bv_status (*prepare)(const struct bv_node *node, enum bv_cpu_format format,
-                              struct bv_weights *weights, const void **prepared,
-                              struct bv_error *err);
+                              struct bv_weights *weights, struct bv_pool *pool,
+                              const void **prepared, struct bv_error *err);
 };
 
 // The fast kernel of a node, or the reference.
@@ -43,13 +43,13 @@ size_t bv_cpu_matmul_scratch(const struct bv_node *node, enum bv_cpu_format form
 size_t bv_cpu_attention_scratch(const struct bv_node *node, enum bv_cpu_format format,
                                 int n_threads);
 enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                     struct bv_weights *weights, const void **prepared,
-                                     struct bv_error *err);
+                                     struct bv_weights *weights, struct bv_pool *pool,
+                                     const void **prepared, struct bv_error *err);
 enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                     struct bv_weights *weights, const void **prepared,
-                                     struct bv_error *err);
+                                     struct bv_weights *weights, struct bv_pool *pool,
+                                     const void **prepared, struct bv_error *err);
 enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                         struct bv_weights *weights, const void **prepared,
-                                         struct bv_error *err);
+                                         struct bv_weights *weights, struct bv_pool *pool,
+                                         const void **prepared, struct bv_error *err);
 
 #endif

@@ -13,10 +13,10 @@ enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_for
 }
 
 enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                     struct bv_weights *weights, const void **prepared,
-                                     struct bv_error *err)
+                                     struct bv_weights *weights, struct bv_pool *pool,
+                                     const void **prepared, struct bv_error *err)
 {
-    return bv_cpu_prepare_panels(node->in[1], 1, bv_cpu_linear_format(node, format), weights,
+    return bv_cpu_prepare_panels(node->in[1], 1, bv_cpu_linear_format(node, format), weights, pool,
                                  prepared, err);
 }
 

@@ -1,9 +1,9 @@
 // Weights to panels, activations to words.
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/large.h"
 #include "cpu/product.h"
 
 const char bv_cpu_panels_key[] = "panels of ";
@@ -15,79 +15,84 @@ size_t bv_cpu_packed_size(enum bv_cpu_format format, int64_t N, int64_t K)
     return (size_t)((N + panel - 1) / panel * panel * rows);
 }
 
-// N rows of `words` words each to panels of `rows` rows.
-static void pack_words(const float *w, int64_t N, int64_t words, int64_t rows, float *panels)
+void bv_cpu_pack(const float *w, int64_t N, int64_t K, float *panels)
 {
     const struct bv_cpu_isa *isa = bv_cpu_isa();
     const float *row[64];
-    for (int64_t n = 0; n < N; n += isa->panel, panels += isa->panel * rows) {
+    for (int64_t n = 0; n < N; n += isa->panel, panels += isa->panel * K) {
         int columns = N - n < isa->panel ? (int)(N - n) : isa->panel;
         for (int j = 0; j < columns; j++)
-            row[j] = w + (n + j) * words;
-        isa->pack(row, columns, words, panels);
+            row[j] = w + (n + j) * K;
+        isa->pack(row, columns, K, panels);
     }
 }
 
-void bv_cpu_pack(const float *w, int64_t N, int64_t K, float *panels)
-{
-    pack_words(w, N, K, K, panels);
-}
-
+// Panels are packed by tasks, each with room for a panel's rows as words.
 struct packing {
+    const struct bv_cpu_isa *isa;
     enum bv_cpu_format format;
-    const float *w;   // [groups · N, K] f32
-    float *converted; // room for as many rows in the format's words
-    int64_t groups, N, K;
+    const float *w; // [groups · N, K] f32
+    int64_t groups, N, K, words;
+    int64_t panels, tasks; // panels of all groups
+    float *room;
+    struct bv_pool *pool;
+    struct bv_cpu_panels *to;
 };
 
-// A row of weights as four signed bytes a word: w = scale · byte. Returns 128 Σ bytes.
-static int32_t quantize_row(const float *w, int64_t K, float scale, float *words)
+// A row of weights as four signed bytes a word: w = scale · byte. Returns -128 Σ bytes.
+static int32_t quantize_row(const struct packing *p, const float *w, float scale, float *words)
 {
     int32_t sum = 0;
-    float inverse = scale > 0 ? 1 / scale : 0;
-    signed char *to = (signed char *)words;
-    for (int64_t k = 0; k < K; k++) {
-        int q = (int)lrintf(w[k] * inverse);
-        to[k] = (signed char)(q > 127 ? 127 : q < -127 ? -127 : q);
+    unsigned char *to = (unsigned char *)words;
+    p->isa->to_bytes(w, scale, p->K, words); // byte + 128
+    for (int64_t k = 0; k < p->K; k++) {
         sum += to[k];
+        to[k] ^= 128;
     }
-    return 128 * sum;
+    return -128 * (sum - 128 * (int32_t)p->K);
 }
 
-static void pack_bytes(const struct packing *p, const float *w, float *panels)
+static void pack_panel(const struct packing *p, int64_t index, float *room)
 {
-    const struct bv_cpu_isa *isa = bv_cpu_isa();
-    int64_t words = p->K / 4, rows = words + 2;
-    for (int64_t n = 0; n < p->N; n++) {
-        float *after = panels + (n / isa->panel * rows + words) * isa->panel + n % isa->panel;
-        float scale = isa->magnitude(w + n * p->K, p->K) / 127;
-        int32_t correction = -quantize_row(w + n * p->K, p->K, scale, p->converted + n * words);
-        after[0] = scale;
-        memcpy(after + isa->panel, &correction, sizeof correction);
+    int64_t panel = p->isa->panel, each = p->panels / p->groups, n = index % each * panel;
+    const float *w = p->w + (index / each * p->N + n) * p->K, *row[64];
+    int64_t rows = p->words + (p->format == BV_CPU_INT8 ? 2 : 0);
+    float *to = p->to->words + index * panel * rows, *scale = to + p->words * panel;
+    int32_t correction[64] = {0};
+    int columns = p->N - n < panel ? (int)(p->N - n) : (int)panel;
+    if (p->format == BV_CPU_INT8) // columns that do not exist: scale and correction 0
+        memset(scale, 0, (size_t)(2 * panel) * sizeof *scale);
+    for (int j = 0; j < columns; j++) {
+        const float *x = w + j * p->K;
+        float *words = room + j * p->words;
+        row[j] = p->format == BV_CPU_F32 ? x : words;
+        if (p->format == BV_CPU_BF16) {
+            p->isa->to_bf16(x, p->K, words);
+        } else if (p->format == BV_CPU_INT8) {
+            scale[j] = p->isa->magnitude(x, p->K) / 127;
+            correction[j] = quantize_row(p, x, scale[j], words);
+        }
     }
-    pack_words(p->converted, p->N, words, rows, panels);
+    p->isa->pack(row, columns, p->words, to);
+    if (p->format == BV_CPU_INT8)
+        memcpy(scale + panel, correction, (size_t)panel * sizeof *correction);
+}
+
+static void pack_task(void *arg, size_t task)
+{
+    const struct packing *p = arg;
+    int64_t i = (int64_t)task;
+    for (int64_t k = p->panels * i / p->tasks; k < p->panels * (i + 1) / p->tasks; k++)
+        pack_panel(p, k, p->room + i * p->isa->panel * p->words);
 }
 
 static void pack_groups(void *arg, void *memory)
 {
-    const struct packing *p = arg;
-    struct bv_cpu_panels *panels = memory;
-    panels->format = p->format;
-    panels->group_size = bv_cpu_packed_size(p->format, p->N, p->K);
-    if (p->format == BV_CPU_INT8) // columns that do not exist: scale and correction 0
-        memset(panels->words, 0, (size_t)p->groups * panels->group_size * sizeof(float));
-    for (int64_t g = 0; g < p->groups; g++) {
-        const float *w = p->w + g * p->N * p->K;
-        float *to = panels->words + (size_t)g * panels->group_size;
-        if (p->format == BV_CPU_INT8) {
-            pack_bytes(p, w, to);
-        } else if (p->format == BV_CPU_BF16) {
-            bv_cpu_isa()->to_bf16(w, p->N * p->K, p->converted);
-            pack_words(p->converted, p->N, p->K / 2, p->K / 2, to);
-        } else {
-            bv_cpu_pack(w, p->N, p->K, to);
-        }
-    }
+    struct packing *p = arg;
+    p->to = memory;
+    p->to->format = p->format;
+    p->to->group_size = bv_cpu_packed_size(p->format, p->N, p->K);
+    bv_pool_for(p->pool, (size_t)p->tasks, pack_task, p);
 }
 
 static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *weight,
@@ -98,13 +103,13 @@ static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *wei
     enum bv_status status = BV_OK;
     p->w = weight->data;
     if (weight->recipe || weight->dtype != BV_F32 || (uintptr_t)weight->data % sizeof(float)) {
-        p->w = copy = malloc((size_t)bv_elements(weight) * sizeof *copy);
+        p->w = copy = bv_alloc_large((size_t)bv_elements(weight) * sizeof *copy);
         if (copy)
             bv_weights_read(weights, weight, copy);
     }
     if (p->format != BV_CPU_F32)
-        p->converted = malloc((size_t)(p->N * p->K) * sizeof *p->converted / 2);
-    if (!p->w || (p->format != BV_CPU_F32 && !p->converted))
+        p->room = malloc((size_t)(p->tasks * p->isa->panel * p->words) * sizeof *p->room);
+    if (!p->w || (p->format != BV_CPU_F32 && !p->room))
         status = bv_fail_nomem(err, weight->name);
     size_t words = (size_t)p->groups * bv_cpu_packed_size(p->format, p->N, p->K);
     if (status == BV_OK)
@@ -112,13 +117,14 @@ static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *wei
             bv_weights_derive(weights, key, sizeof(struct bv_cpu_panels) + words * sizeof(float),
                               pack_groups, p, prepared, err);
     free(copy);
-    free(p->converted);
+    free(p->room);
     return status;
 }
 
 enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups,
                                      enum bv_cpu_format format, struct bv_weights *weights,
-                                     const void **prepared, struct bv_error *err)
+                                     struct bv_pool *pool, const void **prepared,
+                                     struct bv_error *err)
 {
     *prepared = NULL;
     if (weight->role != BV_ROLE_WEIGHT)
@@ -133,8 +139,14 @@ enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t gro
         *prepared = found;
         return BV_OK;
     }
-    struct packing p = {.format = format, .groups = groups, .N = weight->dim[0] / groups};
+    struct packing p = {.isa = bv_cpu_isa(), .format = format, .groups = groups, .pool = pool};
+    p.N = weight->dim[0] / groups;
     p.K = bv_elements(weight) / weight->dim[0];
+    p.words = p.K / bv_cpu_channels_per_word(format);
+    p.panels = groups * ((p.N + p.isa->panel - 1) / p.isa->panel);
+    p.tasks = bv_pool_threads(pool) == 1 ? 1 : 4 * bv_pool_threads(pool);
+    if (p.tasks > p.panels)
+        p.tasks = p.panels;
     enum bv_status status = pack_weight(&p, weight, key, weights, prepared, err);
     bv_weights_let_go(weights, weight);
     return status;

@@ -141,10 +141,11 @@ static void make_factors(void *arg, void *memory)
 }
 
 enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                         struct bv_weights *weights, const void **prepared,
-                                         struct bv_error *err)
+                                         struct bv_weights *weights, struct bv_pool *pool,
+                                         const void **prepared, struct bv_error *err)
 {
     (void)format;
+    (void)pool;
     struct norm n = {.eps = node->params.batch_norm.eps, .C = bv_last_dim(node->out)};
     const float **data[] = {&n.mean, &n.variance, &n.gamma, &n.beta};
     for (int i = 0; i < 4; i++) {

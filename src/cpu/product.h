@@ -59,7 +59,8 @@ struct bv_cpu_panels {
 // NULL when the tensor is computed by the graph.
 enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups,
                                      enum bv_cpu_format format, struct bv_weights *weights,
-                                     const void **prepared, struct bv_error *err);
+                                     struct bv_pool *pool, const void **prepared,
+                                     struct bv_error *err);
 
 // The words of x [rows, channels] in a format, written to out; with BV_CPU_INT8 `share` rows at a
 // time get one scale, written to scale[0 … rows-1].
