@@ -97,13 +97,19 @@ def weights_of(module, rename):
 
 def convert(biovl, arch, module, folder):
     rename, card = ARCHS[arch]
-    os.makedirs(folder, exist_ok=True)
     tower = "text." if "text" in card else "image."
-    card = {"name": f"peer-{arch}", "title": arch, "paper": "", "source": "", "license": "",
-            "weights": "", "recognise": {"all": []}, "tensors": [["net.{rest}", tower + "{rest}"]],
+    weights = {tower + k: v for k, v in weights_of(module, rename).items()}
+    return convert_weights(biovl, f"peer-{arch}", card, weights, folder)
+
+
+def convert_weights(biovl, name, card, weights, folder):
+    """A model file of these weights, under biovl's own names."""
+    os.makedirs(folder, exist_ok=True)
+    card = {"name": name, "title": name, "paper": "", "source": "", "license": "",
+            "weights": "", "recognise": {"all": []}, "tensors": [["net.{rest}", "{rest}"]],
             "scoring": {"rule": "cosine"}, **card}
     source, path = f"{folder}/weights.pt", f"{folder}/model.safetensors"
-    torch.save({"net." + k: v for k, v in weights_of(module, rename).items()}, source)
+    torch.save({"net." + k: v for k, v in weights.items()}, source)
     with open(f"{folder}/card.json", "w", encoding="utf-8") as f:
         json.dump(card, f)
     letters = [chr(c) for c in range(33, 127)]

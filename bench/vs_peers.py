@@ -21,6 +21,7 @@ import torch
 import torchvision
 
 import agreement
+import startup
 from results import replace_section
 
 try:
@@ -286,6 +287,17 @@ def write_results(rows, names, agreed):
     replace_section("bench/RESULTS.md", "peers", f.getvalue())
 
 
+def measure_startup(threads, rounds):
+    torch.manual_seed(0)
+    folder = f"{MODELS}/startup"
+    model = startup.make_model(BIOVL, make_module("resnet50"), make_module("bert-base"), folder)
+    peers = {f"onnxruntime {p}": (make("resnet50", 1, 0), make("bert-base", 1, 32))
+             for p, make in (("f32", onnx_file), ("int8", int8_file))}
+    text = startup.table(startup.measure(BIOVL, model, folder, peers, threads, rounds))
+    replace_section("bench/RESULTS.md", "startup", text)
+    print(text, flush=True)
+
+
 def numbers(text):
     return [int(x) for x in text.split(",")]
 
@@ -297,13 +309,17 @@ def main():
     parser.add_argument("--archs", default="resnet50,vit-b16,vit-b32,swin-t,bert-base")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--startup", action="store_true", help="measure that and stop")
     parser.add_argument("--agreement", action="store_true", help="check that and stop")
     a = parser.parse_args()
     warnings.filterwarnings("ignore")
     names = ["biovl f32", "onnxruntime f32", "openvino f32", "torch f32", "biovl bf16",
              "openvino bf16", "torch bf16", "biovl int8", "onnxruntime int8"]
-    agreed = check_agreement(a.archs.split(","))
+    agreed = {} if a.startup else check_agreement(a.archs.split(","))
     if a.agreement:
+        return
+    measure_startup(a.threads, 3 * a.rounds)
+    if a.startup:
         return
     rows = []
     for threads in a.threads:

@@ -2,6 +2,7 @@
 # Times biovl beside ONNX Runtime, OpenVINO and PyTorch on this machine and writes bench/RESULTS.md.
 #
 #     bench/vs_peers.sh [--threads 1,2] [--batch 1,8] [--archs resnet50,…] [--rounds 3]
+#                       [--agreement | --startup]
 #
 # The peers come as Python packages into build/peers (or the environment in $BIOVL_PEERS, made by
 # `python3 -m venv`); biovl is built into build/release first.
