@@ -5,7 +5,8 @@
 // length, causally, or to Swin's shifted windows, whose tokens are found by index.
 // q, k, v: channels offset + h·D … of rows of ldq, ldk, ldv elements; out [B,T,heads·D].
 // Grid: one workgroup per (sequence or window, head, block of Q_ROWS queries), blocks fastest.
-// Threads: THREADS. Shared memory: 4 · ((Q_ROWS + KEYS) · (D + 3) + Q_ROWS · (KEYS + 3)) bytes.
+// Threads: at least Q_ROWS · LANES. Shared memory: 4 · ((Q_ROWS + KEYS) · (D + 3) +
+// Q_ROWS · (KEYS + 3 + 2 LANES)) bytes.
 #include "lib/types.glsl"
 
 layout(constant_id = 2) const uint D = 64; // channels of a head
@@ -16,10 +17,15 @@ layout(constant_id = 6) const bool HAS_LENGTHS = false;
 layout(constant_id = 7) const bool CAUSAL = false;
 layout(constant_id = 8) const bool WINDOWED = false;
 layout(constant_id = 9) const uint PER_THREAD = 16; // ceil(Q_ROWS · D / threads)
+layout(constant_id = 10) const uint LANES = 8;      // threads that share the softmax of a query
+layout(constant_id = 11) const bool VECTOR = false; // D, offsets and row strides are multiples of 4
 
 BV_INPUT(0, q)
 BV_INPUT(1, k)
 BV_INPUT(2, v)
+BV_INPUT4(0, q)
+BV_INPUT4(1, k)
+BV_INPUT4(2, v)
 BV_INPUT(3, bias)
 BV_INDICES(4, lengths)
 BV_OUTPUT(5, out)
@@ -35,6 +41,7 @@ shared float queries[Q_ROWS * (D + 1)];
 shared float keys[KEYS * (D + 1)]; // then the values of the same tokens
 shared float scores[Q_ROWS * (KEYS + 1)];
 shared float row_scale[Q_ROWS], row_sum[Q_ROWS];
+shared float lane_largest[Q_ROWS * LANES], lane_sum[Q_ROWS * LANES];
 // Where the tokens of the block and of the tile of keys lie, and their regions: found once, as the
 // divisions of a window cost more than the products of a head.
 shared uint query_token[Q_ROWS], key_token[KEYS];
@@ -64,6 +71,27 @@ int region(uint i)
            band(window_x * p.window + i % p.window, p.grid_w);
 }
 
+// The rows of a head to shared memory: row i begins at element place(i) where SEEN(i), else it is 0.
+#define LOAD_ROWS(to, count, SEEN, place, operand)                                                 \
+    if (VECTOR) {                                                                                  \
+        for (uint e = t; e < (count) * (D / 4); e += threads) {                                    \
+            uint i = e / (D / 4), d = e % (D / 4) * 4;                                             \
+            vec4 x = SEEN(i) ? load4_##operand((place(i) + d) / 4u) : vec4(0.0);                   \
+            [[unroll]] for (uint c = 0; c < 4; c++)                                                \
+                to[i * (D + 1) + d + c] = x[c];                                                    \
+        }                                                                                          \
+    } else {                                                                                       \
+        for (uint e = t; e < (count) * D; e += threads) {                                          \
+            uint i = e / D, d = e % D;                                                             \
+            to[i * (D + 1) + d] = SEEN(i) ? load_##operand(place(i) + d) : 0.0;                    \
+        }                                                                                          \
+    }
+#define QUERY_SEEN(i) (q0 + i < p.tq)
+#define QUERY_PLACE(i) (query_token[i] * p.ldq + p.q_offset + head * D)
+#define KEY_SEEN(i) (k0 + i < last_key)
+#define KEY_PLACE(i) (key_token[i] * p.ldk + p.k_offset + head * D)
+#define VALUE_PLACE(i) (key_token[i] * p.ldv + p.v_offset + head * D)
+
 void main()
 {
     uint group = group_index();
@@ -87,15 +115,11 @@ void main()
         query_region[t] = WINDOWED ? region(q0 + t) : 0;
     }
     barrier();
-    for (uint e = t; e < Q_ROWS * D; e += threads) {
-        uint i = e / D, d = e % D;
-        queries[i * (D + 1) + d] =
-            q0 + i < p.tq ? load_q(query_token[i] * p.ldq + p.q_offset + head * D + d) : 0.0;
-    }
+    LOAD_ROWS(queries, Q_ROWS, QUERY_SEEN, QUERY_PLACE, q)
     float acc[PER_THREAD];
     [[unroll]] for (uint e = 0; e < PER_THREAD; e++)
         acc[e] = 0.0;
-    float largest = MASKED, total = 0.0; // of query t, for t < Q_ROWS
+    float largest = MASKED, total = 0.0; // of query t / LANES
 
     for (uint k0 = 0; k0 < last_key; k0 += KEYS) {
         if (t < KEYS) {
@@ -103,12 +127,7 @@ void main()
             key_region[t] = WINDOWED ? region(k0 + t) : 0;
         }
         barrier();
-        for (uint e = t; e < KEYS * D; e += threads) {
-            uint j = e / D, d = e % D;
-            keys[j * (D + 1) + d] =
-                k0 + j < last_key ? load_k(key_token[j] * p.ldk + p.k_offset + head * D + d)
-                                  : 0.0;
-        }
+        LOAD_ROWS(keys, KEYS, KEY_SEEN, KEY_PLACE, k)
         barrier();
         for (uint e = t; e < Q_ROWS * KEYS; e += threads) {
             uint i = e / KEYS, j = e % KEYS, row = q0 + i, column = k0 + j;
@@ -127,27 +146,36 @@ void main()
             scores[i * (KEYS + 1) + j] = s;
         }
         barrier();
-        if (t < Q_ROWS) {
+        // Every lane of a query comes to the same largest score and total.
+        uint row = t / LANES, lane = t % LANES;
+        if (t < Q_ROWS * LANES) {
+            float mine = MASKED;
+            for (uint j = lane; j < KEYS; j += LANES)
+                mine = max(mine, scores[row * (KEYS + 1) + j]);
+            lane_largest[t] = mine;
+        }
+        barrier();
+        if (t < Q_ROWS * LANES) {
             float before = largest, sum = 0.0;
-            for (uint j = 0; j < KEYS; j++)
-                largest = max(largest, scores[t * (KEYS + 1) + j]);
-            for (uint j = 0; j < KEYS; j++) {
-                float s = scores[t * (KEYS + 1) + j];
+            for (uint n = 0; n < LANES; n++)
+                largest = max(largest, lane_largest[row * LANES + n]);
+            for (uint j = lane; j < KEYS; j += LANES) {
+                float s = scores[row * (KEYS + 1) + j];
                 float weight = s <= MASKED ? 0.0 : exp(s - largest);
-                scores[t * (KEYS + 1) + j] = weight;
+                scores[row * (KEYS + 1) + j] = weight;
                 sum += weight;
             }
             float keep = before <= MASKED ? 0.0 : exp(before - largest);
-            total = total * keep + sum;
-            row_scale[t] = keep;
+            total *= keep;
+            lane_sum[t] = sum;
+            if (lane == 0)
+                row_scale[row] = keep;
         }
-        for (uint e = t; e < KEYS * D; e += threads) {
-            uint j = e / D, d = e % D;
-            keys[j * (D + 1) + d] =
-                k0 + j < last_key ? load_v(key_token[j] * p.ldv + p.v_offset + head * D + d)
-                                  : 0.0;
-        }
+        LOAD_ROWS(keys, KEYS, KEY_SEEN, VALUE_PLACE, v)
         barrier();
+        if (t < Q_ROWS * LANES)
+            for (uint n = 0; n < LANES; n++)
+                total += lane_sum[t / LANES * LANES + n];
         [[unroll]] for (uint n = 0; n < PER_THREAD; n++) {
             uint e = t + n * threads;
             if (e < Q_ROWS * D) {
@@ -160,8 +188,8 @@ void main()
         }
         barrier();
     }
-    if (t < Q_ROWS)
-        row_sum[t] = total;
+    if (t < Q_ROWS * LANES && t % LANES == 0)
+        row_sum[t / LANES] = total;
     barrier();
     [[unroll]] for (uint n = 0; n < PER_THREAD; n++) {
         uint e = t + n * threads, i = e / D, d = e % D;

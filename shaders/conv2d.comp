@@ -14,6 +14,8 @@ const bool RHS_ROWS = true;
 
 BV_INPUT(0, x)
 BV_INPUT(1, weight)
+BV_INPUT4(0, x)
+BV_INPUT4(1, weight)
 BV_INPUT(2, bias)
 BV_INPUT(3, residual)
 BV_OUTPUT(4, out)
@@ -25,6 +27,8 @@ layout(push_constant) uniform push
 
 float lhs(uint i, uint k);
 float rhs(uint j, uint k);
+vec4 lhs4(uint i, uint k);
+vec4 rhs4(uint j, uint k);
 void slab(uint k);
 #include "lib/tile.glsl"
 
@@ -44,17 +48,39 @@ void slab(uint k)
     at_x = int(tap % p.kw) * p.dilation_w;
 }
 
-float lhs(uint i, uint k)
+// The element of x for row i and the current k; OUTSIDE in the padding and beyond the ends.
+const uint OUTSIDE = 0xffffffffu;
+uint place(uint i, uint k)
 {
     int y = row_y[i] + at_y, x = row_x[i] + at_x;
     if (k >= p.k || row0 + i >= p.m || uint(y) >= p.h || uint(x) >= p.w)
-        return 0.0;
-    return load_x(row_image[i] + (uint(y) * p.w + uint(x)) * p.channels + at_c);
+        return OUTSIDE;
+    return row_image[i] + (uint(y) * p.w + uint(x)) * p.channels + at_c;
+}
+
+float lhs(uint i, uint k)
+{
+    uint at = place(i, k);
+    return at != OUTSIDE ? load_x(at) : 0.0;
+}
+
+// Four channels of one kernel position: channels are a multiple of four.
+vec4 lhs4(uint i, uint k)
+{
+    uint at = place(i, k);
+    return at != OUTSIDE ? load4_x(at / 4u) : vec4(0.0);
 }
 
 float rhs(uint j, uint k)
 {
     return column0 + j < p.n && k < p.k ? load_weight((group_output + column0 + j) * p.k + k) : 0.0;
+}
+
+vec4 rhs4(uint j, uint k)
+{
+    return column0 + j < p.n && k < p.k
+               ? load4_weight(((group_output + column0 + j) * p.k + k) / 4u)
+               : vec4(0.0);
 }
 
 void finish(uint i, uint j, float sum)

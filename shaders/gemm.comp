@@ -13,6 +13,8 @@ layout(constant_id = 10) const uint ACTIVATION = 0;
 
 BV_INPUT(0, a)
 BV_INPUT(1, b)
+BV_INPUT4(0, a)
+BV_INPUT4(1, b)
 BV_INPUT(2, bias)
 BV_INPUT(3, residual)
 BV_OUTPUT(4, out)
@@ -38,6 +40,17 @@ float rhs(uint j, uint k)
     if (column0 + j >= p.n || k >= p.k)
         return 0.0;
     return load_b(b_base + (RHS_ROWS ? (column0 + j) * p.ldb + k : k * p.ldb + column0 + j));
+}
+
+vec4 lhs4(uint i, uint k)
+{
+    return row0 + i < p.m && k < p.k ? load4_a((a_base + (row0 + i) * p.lda + k) / 4u) : vec4(0.0);
+}
+
+vec4 rhs4(uint j, uint k)
+{
+    return column0 + j < p.n && k < p.k ? load4_b((b_base + (column0 + j) * p.ldb + k) / 4u)
+                                        : vec4(0.0);
 }
 
 #include "lib/tile.glsl"

@@ -69,6 +69,27 @@ float16_t to_half(float x)
         int name[];                                                                                \
     };
 
+// An operand of BV_INPUT once more, in fours: load4_name(i) gives its elements 4 i … 4 i + 3.
+#if BV_HALF
+#define BV_INPUT4(slot, name)                                                                      \
+    BV_VIEW(slot, readonly, vec4, name##_32x4)                                                     \
+    BV_VIEW(slot, readonly, uvec2, name##_16x4)                                                    \
+    vec4 load4_##name(uint i)                                                                      \
+    {                                                                                              \
+        if ((HALF_MASK >> slot & 1u) == 0u)                                                        \
+            return name##_32x4.value[i];                                                           \
+        uvec2 halves = name##_16x4.value[i];                                                       \
+        return vec4(unpackHalf2x16(halves.x), unpackHalf2x16(halves.y));                           \
+    }
+#else
+#define BV_INPUT4(slot, name)                                                                      \
+    BV_VIEW(slot, readonly, vec4, name##_32x4)                                                     \
+    vec4 load4_##name(uint i)                                                                      \
+    {                                                                                              \
+        return name##_32x4.value[i];                                                               \
+    }
+#endif
+
 // Grids are one-dimensional in meaning; the host folds them into three where a device's limit asks
 // for it, and the groups beyond n_groups return.
 uint group_index()

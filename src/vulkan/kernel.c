@@ -127,9 +127,19 @@ static enum bv_status encode_l2_normalize(struct bv_vk_recorder *r, const struct
 }
 
 // Shared memory of attention.comp.
-static uint32_t attention_bytes(uint32_t d, uint32_t q_rows, uint32_t keys)
+static uint32_t attention_bytes(uint32_t d, uint32_t q_rows, uint32_t keys, uint32_t lanes)
 {
-    return 4 * ((q_rows + keys) * (d + 3) + q_rows * (keys + 3));
+    return 4 * ((q_rows + keys) * (d + 3) + q_rows * (keys + 3 + 2 * lanes));
+}
+
+// Whether the rows of every head begin at a multiple of four elements.
+static bool attention_in_fours(const struct bv_attention_params *p, const struct bv_node *node)
+{
+    bool aligned = p->head_dim % 4 == 0 && p->q_offset % 4 == 0 && p->k_offset % 4 == 0 &&
+                   p->v_offset % 4 == 0;
+    for (int i = 0; i < 3; i++)
+        aligned = aligned && node->in[i]->dim[2] % 4 == 0;
+    return aligned;
 }
 
 static enum bv_status encode_attention(struct bv_vk_recorder *r, const struct bv_node *node,
@@ -140,13 +150,14 @@ static enum bv_status encode_attention(struct bv_vk_recorder *r, const struct bv
                            *bias = node->in[3];
     const uint32_t threads = 128, d = (uint32_t)p->head_dim;
     uint32_t q_rows = 16, keys = 32;
-    while (attention_bytes(d, q_rows, keys) > r->vk->shared_bytes && keys > 4) {
+    const uint32_t lanes = threads / q_rows; // that share the softmax of a query
+    while (attention_bytes(d, q_rows, keys, lanes) > r->vk->shared_bytes && q_rows > 4) {
         if (keys >= q_rows)
             keys /= 2;
         else
             q_rows /= 2;
     }
-    if (attention_bytes(d, q_rows, keys) > r->vk->shared_bytes)
+    if (attention_bytes(d, q_rows, keys, lanes) > r->vk->shared_bytes)
         return bv_fail(err, BV_ERR_LIMIT,
                        "%s has too little shared memory for heads of %u channels", r->vk->info.name,
                        d);
@@ -160,7 +171,8 @@ static enum bv_status encode_attention(struct bv_vk_recorder *r, const struct bv
     struct bv_vk_job job = {.node = node,
                             .kernel = KERNEL("attention", threads, d, q_rows, keys, bias != NULL,
                                              node->in[4] != NULL, p->causal, p->window > 0,
-                                             (q_rows * d + threads - 1) / threads),
+                                             (q_rows * d + threads - 1) / threads, lanes,
+                                             attention_in_fours(p, node)),
                             .n_operands = 6,
                             .output = 5,
                             .units = batch,

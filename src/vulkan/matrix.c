@@ -48,14 +48,21 @@ static enum bv_status choose_tile(const struct bv_vk *vk, uint64_t M, uint64_t N
                    vk->info.name);
 }
 
+// What a product's epilogue does.
+struct epilogue {
+    bool bias, residual;
+    enum bv_activation activation;
+};
+
+// vector: rows of both operands are multiples of four elements.
 static struct bv_vk_kernel tiled_kernel(const char *shader, const struct tile *t, bool rhs_rows,
-                                        bool bias, bool residual, enum bv_activation activation)
+                                        bool vector, struct epilogue e)
 {
     return (struct bv_vk_kernel){
         .shader = shader,
-        .n_constants = 11,
-        .constant = {0, tile_threads(t), t->m, t->n, t->k, t->thread_m, t->thread_n, rhs_rows, bias,
-                     residual, (uint32_t)activation},
+        .n_constants = 12,
+        .constant = {0, tile_threads(t), t->m, t->n, t->k, t->thread_m, t->thread_n, rhs_rows,
+                     e.bias, e.residual, (uint32_t)e.activation, vector},
     };
 }
 
@@ -103,15 +110,15 @@ static const struct matrix_tile *choose_matrix_tile(const struct bv_vk *vk, uint
 }
 
 static struct bv_vk_kernel matrix_kernel(const struct bv_vk *vk, const char *shader,
-                                         const struct matrix_tile *t, bool vector, bool bias,
-                                         bool residual, enum bv_activation activation)
+                                         const struct matrix_tile *t, bool vector,
+                                         struct epilogue e)
 {
     return (struct bv_vk_kernel){
         .shader = shader,
         .matrix = true,
         .n_constants = 15,
         .constant = {0, matrix_subgroups(t) * vk->subgroup, t->m, t->n, matrix_tile_k, t->warp_m,
-                     t->warp_n, vector, bias, residual, (uint32_t)activation, vk->fragment.m,
+                     t->warp_n, vector, e.bias, e.residual, (uint32_t)e.activation, vk->fragment.m,
                      vk->fragment.n, vk->fragment.k, vk->subgroup},
         .subgroup_size = vk->path == BV_VK_PATH_EMU ? 0 : vk->subgroup,
     };
@@ -133,13 +140,13 @@ static enum bv_status emit_columns(struct bv_vk_recorder *r, const struct produc
 {
     const struct tile *t = NULL;
     BV_TRY(choose_tile(r->vk, p->M, n, &t, err));
-    job->kernel = tiled_kernel("gemm", t, p->rhs_rows, p->bias, p->residual, p->activation);
+    struct epilogue e = {p->bias, p->residual, p->activation};
+    job->kernel = tiled_kernel("gemm", t, p->rhs_rows, p->K % 4 == 0, e);
     uint32_t tile_m = t->m, tile_n = t->n;
     const struct matrix_tile *wide = choose_matrix_tile(r->vk, p->M, n);
     if (wide && p->rhs_rows && p->K % 8 == 0 && job->operand[0].region.half &&
         job->operand[1].region.half) {
-        job->kernel =
-            matrix_kernel(r->vk, "gemm_matrix", wide, true, p->bias, p->residual, p->activation);
+        job->kernel = matrix_kernel(r->vk, "gemm_matrix", wide, true, e);
         tile_m = wide->m;
         tile_n = wide->n;
     }
@@ -231,12 +238,13 @@ static enum bv_status encode_batched(struct bv_vk_recorder *r, const struct bv_n
     BV_TRY(bv_vk_operand(r, node->out, false, M * N, &job.operand[4], err));
     const struct tile *t = NULL;
     BV_TRY(choose_tile(r->vk, M, N, &t, err));
-    job.kernel = tiled_kernel("gemm", t, rhs_rows, false, false, BV_ACT_NONE);
+    const struct epilogue none = {.activation = BV_ACT_NONE};
+    job.kernel = tiled_kernel("gemm", t, rhs_rows, K % 4 == 0, none);
     uint32_t tile_m = t->m, tile_n = t->n;
     const struct matrix_tile *wide = choose_matrix_tile(r->vk, M, N);
     if (wide && rhs_rows && K % 8 == 0 && job.operand[0].region.half &&
         job.operand[1].region.half) {
-        job.kernel = matrix_kernel(r->vk, "gemm_matrix", wide, true, false, false, BV_ACT_NONE);
+        job.kernel = matrix_kernel(r->vk, "gemm_matrix", wide, true, none);
         tile_m = wide->m;
         tile_n = wide->n;
     }
@@ -356,14 +364,14 @@ enum bv_status bv_vk_encode_conv2d(struct bv_vk_recorder *r, const struct bv_nod
     BV_TRY(bv_vk_operand(r, out, false, per_out, &job.operand[4], err));
     const struct tile *t = NULL;
     BV_TRY(choose_tile(r->vk, (uint64_t)bv_rows(out), (uint64_t)(w->dim[0] / c->groups), &t, err));
-    job.kernel = tiled_kernel("conv2d", t, true, node->in[2], node->in[3], c->activation);
+    struct epilogue e = {node->in[2], node->in[3], c->activation};
+    job.kernel = tiled_kernel("conv2d", t, true, w->dim[3] % 4 == 0, e);
     uint32_t tile_m = t->m, tile_n = t->n;
     const struct matrix_tile *wide =
         choose_matrix_tile(r->vk, (uint64_t)bv_rows(out), (uint64_t)(w->dim[0] / c->groups));
     if (wide && job.operand[1].region.half) {
         bool vector = w->dim[3] % 8 == 0 && job.operand[0].region.half;
-        job.kernel = matrix_kernel(r->vk, "conv2d_matrix", wide, vector, node->in[2], node->in[3],
-                                   c->activation);
+        job.kernel = matrix_kernel(r->vk, "conv2d_matrix", wide, vector, e);
         tile_m = wide->m;
         tile_n = wide->n;
     }
