@@ -219,6 +219,8 @@ static enum bv_status web_fetch(void *self, const struct bv_archive_instance *on
                          answer.code);
     if (status == BV_OK)
         status = bv_multipart_first(answer.body, answer.size, answer.content_type, &part, &n, err);
+    if (status == BV_OK && n == 0)
+        status = bv_fail(err, BV_ERR_FORMAT, "the archive's answer is empty");
     if (status != BV_OK) {
         free(answer.body);
         return status;

@@ -56,8 +56,7 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
                          " WHERE i.kind = ? AND i.row = ?",
     [BV_SQL_EACH] = ENTRY_SELECT " ORDER BY i.number",
     [BV_SQL_CHECKSUM] = "SELECT checksum FROM item WHERE kind = ? AND row = ?",
-    [BV_SQL_VERSION] = "PRAGMA data_version",
-    [BV_SQL_COUNT] = "SELECT count(*), coalesce(max(row) + 1, 0) FROM item WHERE kind = ?",
+    [BV_SQL_COUNT] = "SELECT coalesce(max(row) + 1, 0) FROM item WHERE kind = ?",
 };
 
 const char *bv_kind_name(enum bv_kind kind)
@@ -267,7 +266,7 @@ static enum bv_status read_info(struct bv_store *s, struct bv_error *err)
     return BV_OK;
 }
 
-// Rows are numbered without holes: their count is the next number.
+// Rows are numbered without holes, which bv_store_verify() checks: the next number is their count.
 static enum bv_status read_counts(struct bv_store *s, struct bv_error *err)
 {
     for (int kind = 0; kind < BV_KINDS; kind++) {
@@ -275,13 +274,12 @@ static enum bv_status read_counts(struct bv_store *s, struct bv_error *err)
         BV_TRY(bv_store_statement(s, BV_SQL_COUNT, &statement, err));
         (void)sqlite3_bind_int(statement, 1, kind);
         int code = sqlite3_step(statement);
+        sqlite3_int64 n = sqlite3_column_int64(statement, 0);
+        (void)sqlite3_reset(statement);
         if (code != SQLITE_ROW)
             return bv_store_fail(s->db, s->path, code, err);
-        sqlite3_int64 n = sqlite3_column_int64(statement, 0);
-        bool dense = n == sqlite3_column_int64(statement, 1);
-        (void)sqlite3_reset(statement);
-        if (!dense || n < 0 || n > UINT32_MAX)
-            return bv_fail(err, BV_ERR_FORMAT, "%s: the numbering of its %ss has holes", s->path,
+        if (n < 0 || n > UINT32_MAX)
+            return bv_fail(err, BV_ERR_FORMAT, "%s: the numbering of its %ss is damaged", s->path,
                            bv_kind_name((enum bv_kind)kind));
         s->n[kind] = (size_t)n;
     }
@@ -305,7 +303,6 @@ enum bv_status bv_store_open(struct bv_store **out, const char *path, bool writa
     if (!s)
         return bv_fail_nomem(err, "an index");
     enum bv_status status = BV_OK;
-    s->version = -1; // unknown
     s->path = bv_arena_strdup(&s->arena, path);
     if (!s->path)
         status = bv_fail_nomem(err, "an index");
@@ -374,31 +371,14 @@ static void close_blobs(struct bv_store *s)
     }
 }
 
-// Another process may have added rows since the last transaction; then its commit shows in the
-// version that SQLite gives the data. Counting takes 50 ms at a million rows.
-static enum bv_status refresh_counts(struct bv_store *s, struct bv_error *err)
-{
-    sqlite3_stmt *statement;
-    BV_TRY(bv_store_statement(s, BV_SQL_VERSION, &statement, err));
-    int code = sqlite3_step(statement);
-    sqlite3_int64 version = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_reset(statement);
-    if (code != SQLITE_ROW)
-        return bv_store_fail(s->db, s->path, code, err);
-    if (version == s->version)
-        return BV_OK;
-    BV_TRY(read_counts(s, err));
-    s->version = version;
-    return BV_OK;
-}
-
 enum bv_status bv_store_begin(struct bv_store *s, struct bv_error *err)
 {
     sqlite3_stmt *begin;
     BV_TRY(bv_store_statement(s, BV_SQL_BEGIN, &begin, err));
     BV_TRY(bv_store_run(s, begin, err));
     s->in_transaction = true;
-    enum bv_status status = refresh_counts(s, err);
+    // Another process may have added rows since the last transaction.
+    enum bv_status status = read_counts(s, err);
     if (status != BV_OK)
         bv_store_rollback(s);
     return status;

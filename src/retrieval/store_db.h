@@ -32,7 +32,6 @@ enum bv_statement {
     BV_SQL_THUMBNAIL,
     BV_SQL_EACH,
     BV_SQL_CHECKSUM,
-    BV_SQL_VERSION,
     BV_SQL_COUNT,
     BV_SQL_STATEMENTS,
 };
@@ -46,7 +45,6 @@ struct bv_store {
     size_t page_rows;
     size_t n[BV_KINDS]; // rows, those of the open transaction included
     bool in_transaction;
-    sqlite3_int64 version; // SQLite's data_version when n was read
     // The vector page being written, one per kind; closed before a commit.
     sqlite3_blob *blob[BV_KINDS];
     size_t blob_page[BV_KINDS];

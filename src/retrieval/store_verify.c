@@ -35,11 +35,34 @@ static enum bv_status check_text_index(struct bv_store *s, struct bv_error *err)
     return bv_fail(err, BV_ERR_FORMAT, "%s: the full-text index does not fit the reports", s->path);
 }
 
-// Each item with its vector and thumbnail against the checksum made when it was added.
+// The item at hand of the query in check_items(), its vector and thumbnail against the checksum
+// made when it was added; row is the number that it must have.
+static enum bv_status check_item(struct bv_store *s, sqlite3_stmt *item, sqlite3_int64 row,
+                                 uint16_t *vector, struct bv_error *err)
+{
+    size_t bytes = s->info.dimension * sizeof *vector;
+    enum bv_kind kind = sqlite3_column_int(item, 0) == 0 ? BV_KIND_IMAGE : BV_KIND_REPORT;
+    const char *id = (const char *)sqlite3_column_text(item, 3);
+    const char *metadata = (const char *)sqlite3_column_text(item, 4);
+    const void *thumbnail = sqlite3_column_blob(item, 5);
+    size_t thumbnail_bytes = (size_t)sqlite3_column_bytes(item, 5);
+    if (!id || !metadata)
+        return bv_fail_nomem(err, "an item");
+    if (sqlite3_column_int64(item, 1) != row)
+        return bv_fail(err, BV_ERR_FORMAT, "%s: the numbering of its %ss has holes", s->path,
+                       bv_kind_name(kind));
+    BV_TRY(bv_store_vector(s, kind, (uint32_t)row, vector, err));
+    uint32_t checksum = bv_store_item_checksum(bv_crc32c(0, vector, bytes), id, metadata, thumbnail,
+                                               thumbnail_bytes);
+    return checksum == (uint32_t)sqlite3_column_int64(item, 2)
+               ? BV_OK
+               : bv_fail(err, BV_ERR_FORMAT, "%s: %s %lld (from 0) is damaged", s->path,
+                         bv_kind_name(kind), row);
+}
+
 static enum bv_status check_items(struct bv_store *s, struct bv_error *err)
 {
-    size_t bytes = s->info.dimension * sizeof(uint16_t);
-    uint16_t *vector = malloc(bytes);
+    uint16_t *vector = malloc(s->info.dimension * sizeof *vector);
     sqlite3_stmt *statement = NULL;
     enum bv_status status = vector ? BV_OK : bv_fail_nomem(err, "a vector");
     int code = sqlite3_prepare_v2(s->db,
@@ -49,24 +72,10 @@ static enum bv_status check_items(struct bv_store *s, struct bv_error *err)
                                   -1, &statement, NULL);
     if (status == BV_OK && code != SQLITE_OK)
         status = bv_store_fail(s->db, s->path, code, err);
-    while (status == BV_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        enum bv_kind kind = sqlite3_column_int(statement, 0) == 0 ? BV_KIND_IMAGE : BV_KIND_REPORT;
-        const char *id = (const char *)sqlite3_column_text(statement, 3);
-        const char *metadata = (const char *)sqlite3_column_text(statement, 4);
-        const void *thumbnail = sqlite3_column_blob(statement, 5);
-        size_t thumbnail_bytes = (size_t)sqlite3_column_bytes(statement, 5);
-        if (!id || !metadata) {
-            status = bv_fail_nomem(err, "an item");
-            break;
-        }
+    sqlite3_int64 next[BV_KINDS] = {0};
+    while (status == BV_OK && (code = sqlite3_step(statement)) == SQLITE_ROW)
         status =
-            bv_store_vector(s, kind, (uint32_t)sqlite3_column_int64(statement, 1), vector, err);
-        if (status == BV_OK &&
-            bv_store_item_checksum(bv_crc32c(0, vector, bytes), id, metadata, thumbnail,
-                                   thumbnail_bytes) != (uint32_t)sqlite3_column_int64(statement, 2))
-            status = bv_fail(err, BV_ERR_FORMAT, "%s: %s %lld (from 0) is damaged", s->path,
-                             bv_kind_name(kind), sqlite3_column_int64(statement, 1));
-    }
+            check_item(s, statement, next[sqlite3_column_int(statement, 0) != 0]++, vector, err);
     if (status == BV_OK && code != SQLITE_DONE)
         status = bv_store_fail(s->db, s->path, code, err);
     (void)sqlite3_finalize(statement);

@@ -19,16 +19,17 @@ static const char object[] = "not really DICOM, but bytes \r\n--b with a line li
 
 // What the server does with one connection.
 enum deed {
-    ANSWER,       // the object, properly
-    DROP,         // closes without a word
-    CUT,          // half of what it announced
-    UNFINISHED,   // a whole HTTP answer whose part never ends
-    BUSY,         // 503
-    FORBIDDEN,    // 403
-    MISSING,      // 404
-    HANG,         // accepts and says nothing
-    FLOOD,        // more than is allowed
-    NOT_MULTIPART // the object alone
+    ANSWER,        // the object, properly
+    DROP,          // closes without a word
+    CUT,           // half of what it announced
+    UNFINISHED,    // a whole HTTP answer whose part never ends
+    BUSY,          // 503
+    FORBIDDEN,     // 403
+    MISSING,       // 404
+    HANG,          // accepts and says nothing
+    FLOOD,         // more than is allowed
+    NOT_MULTIPART, // the object alone
+    EMPTY          // an answer of no bytes
 };
 
 static void say(int fd, const char *text, size_t n)
@@ -86,6 +87,9 @@ static void serve(int fd, enum deed deed)
         break;
     case NOT_MULTIPART:
         say_answer(fd, "application/dicom", object, sizeof object - 1, sizeof object - 1);
+        break;
+    case EMPTY:
+        say_answer(fd, "application/dicom", "", 0, 0);
         break;
     default:
         say_answer(fd, type, body, (size_t)n, deed == CUT ? (size_t)n / 2 : (size_t)n);
@@ -182,9 +186,9 @@ static void test_lasting_trouble(void **state)
         enum bv_status status;
         size_t retries;
     } cases[] = {
-        {DROP, BV_ERR_IO, 2},           {CUT, BV_ERR_IO, 2},     {BUSY, BV_ERR_IO, 2},
-        {FORBIDDEN, BV_ERR_REFUSED, 0}, {MISSING, BV_ERR_IO, 0}, {UNFINISHED, BV_ERR_FORMAT, 0},
-        {HANG, BV_ERR_IO, 2},
+        {DROP, BV_ERR_IO, 2},           {CUT, BV_ERR_IO, 2},       {BUSY, BV_ERR_IO, 2},
+        {FORBIDDEN, BV_ERR_REFUSED, 0}, {MISSING, BV_ERR_IO, 0},   {UNFINISHED, BV_ERR_FORMAT, 0},
+        {HANG, BV_ERR_IO, 2},           {EMPTY, BV_ERR_FORMAT, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct outcome o = fetch_from(&cases[i].deed, 1);

@@ -1,4 +1,5 @@
 // The index file: what is added is read back, merged, selected; damage is found and named.
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -199,13 +200,32 @@ static void test_damage(void **state)
     free(bytes);
 }
 
+// A row that someone took out.
+static void test_hole(void **state)
+{
+    struct bv_error err = {0};
+    const char *path = temporary_path(state, "index");
+    struct bv_store *store = create(path);
+    sqlite3 *db = NULL;
+    add(store, 0, 30);
+    bv_store_close(&store);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DELETE FROM item WHERE number = 5", NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_ok(bv_store_open(&store, path, false, &err), err);
+    assert_int_equal(bv_store_verify(store, &err), BV_ERR_FORMAT);
+    assert_non_null(strstr(err.text, "has holes"));
+    bv_store_close(&store);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test)                                                                          \
     cmocka_unit_test_setup_teardown(test, temporary_folder, temporary_folder_remove)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_round_trip), WITH_FOLDER(test_refusals), WITH_FOLDER(test_reports),
-        WITH_FOLDER(test_merge),      WITH_FOLDER(test_damage),
+        WITH_FOLDER(test_merge),      WITH_FOLDER(test_damage),   WITH_FOLDER(test_hole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
