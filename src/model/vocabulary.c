@@ -8,6 +8,7 @@
 #include "base/file.h"
 
 static const size_t max_bytes = (size_t)64 << 20;
+static const char whole_name[] = "tokenizer.json"; // everything in one file
 
 struct blob {
     char *data;
@@ -31,6 +32,14 @@ static bool read_from(const struct place *place, const char *name, struct blob *
     return place->checkpoint && bv_checkpoint_has_file(place->checkpoint, name) &&
            bv_checkpoint_read_file(place->checkpoint, name, max_bytes, &blob->data, &blob->size,
                                    NULL) == BV_OK;
+}
+
+static bool is_there(const struct place *place, const char *name)
+{
+    struct blob blob = {0};
+    bool there = read_from(place, name, &blob);
+    free(blob.data);
+    return there;
 }
 
 static bool ends_in(const char *name, const char *suffix)
@@ -92,7 +101,7 @@ static enum bv_status create(struct bv_tokenizer **tokenizer, const json_t *card
                              const struct blob *vocabulary, const struct blob *merges,
                              struct bv_error *err)
 {
-    bool whole = ends_in(name, "tokenizer.json");
+    bool whole = ends_in(name, whole_name);
     json_t *own = whole ? overrides_of(card) : describe(card, name);
     enum bv_status status =
         whole ? bv_tokenizer_from_hf_json(tokenizer, vocabulary->data, vocabulary->size, own, err)
@@ -116,11 +125,13 @@ static enum bv_status try_name(const struct place *place, const char *name,
     char beside[4096];
     if (*found || !name || !read_from(place, name, &vocabulary))
         return BV_OK;
-    *found = true;
     name_merges(name, beside);
-    if (is_json(&vocabulary))
-        (void)read_from(place, beside, &merges);
-    enum bv_status status = create(tokenizer, card, name, &vocabulary, &merges, err);
+    bool pair = is_json(&vocabulary) && !ends_in(name, whole_name);
+    bool incomplete = pair && !read_from(place, beside, &merges);
+    *found = !(incomplete && is_there(place, whole_name)); // which may tell what is missing
+    enum bv_status status = BV_OK;
+    if (*found)
+        status = create(tokenizer, card, name, &vocabulary, &merges, err);
     if (status != BV_OK)
         (void)bv_fail_prefix(err, "%s", name);
     free(vocabulary.data);
@@ -140,7 +151,7 @@ static enum bv_status load_from(const struct place *place, struct bv_tokenizer *
         BV_TRY(try_name(place, json_string_value(name), tokenizer, card, found, err));
     for (i = 0; is_generic(card) && i < sizeof usual / sizeof *usual; i++)
         BV_TRY(try_name(place, usual[i], tokenizer, card, found, err));
-    return try_name(place, "tokenizer.json", tokenizer, card, found, err);
+    return try_name(place, whole_name, tokenizer, card, found, err);
 }
 
 static enum bv_status fail_missing(const json_t *card, struct bv_error *err)

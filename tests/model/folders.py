@@ -130,6 +130,7 @@ def write_vocabulary(folder, form, roberta):
     if form == "spiece.model":
         write_spiece(os.path.join(folder, form), SPIECES)
     elif form == "tokenizer.json":
+        write_text(folder, "vocab.json", {})  # some releases have it, without its merges
         write_text(folder, form, roberta_tokenizer_json() if roberta else bert_tokenizer_json())
     elif roberta:
         write_text(folder, "vocab.json", BYTES)
