@@ -84,7 +84,7 @@ enum bv_status bv_eval_has_column(struct bv_context *context, const char *data, 
     struct bv_error *err = bv_begin(context);
     struct bv_csv_reader *csv = NULL;
     int found = -1;
-    BV_TRY(bv_csv_open(&csv, data, ',', err));
+    BV_TRY(bv_csv_open(&csv, data, bv_csv_separator(data), err));
     enum bv_status status = bv_csv_find(csv, column, &found, err);
     bv_csv_close(&csv);
     BV_TRY(status);

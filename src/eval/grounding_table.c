@@ -145,7 +145,7 @@ enum bv_status bv_grounding_table(const char *path, const char *root, json_t **r
     }
     t->path = path;
     t->root = root;
-    enum bv_status status = bv_csv_open(&t->csv, path, ',', err);
+    enum bv_status status = bv_csv_open(&t->csv, path, bv_csv_separator(path), err);
     if (status == BV_OK)
         status = read_rows(t, err);
     bv_csv_close(&t->csv);

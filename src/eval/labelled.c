@@ -163,13 +163,11 @@ enum bv_status bv_labelled_open(struct bv_labelled **out, const struct bv_labell
     d->columns = calloc(options->n_labels + 1, sizeof *d->columns);
     d->truth = calloc(options->n_labels + 1, sizeof *d->truth);
     d->conditions = calloc(options->n_where + 1, sizeof *d->conditions);
-    const char *ending = strrchr(options->path, '.');
-    char separator = ending && strcasecmp(ending, ".tsv") == 0 ? '\t' : ',';
     enum bv_status status = BV_OK;
     if (!d->columns || !d->truth || !d->conditions)
         status = bv_fail_nomem(err, "a data set");
     if (status == BV_OK)
-        status = bv_csv_open(&d->csv, options->path, separator, err);
+        status = bv_csv_open(&d->csv, options->path, bv_csv_separator(options->path), err);
     if (status == BV_OK)
         status = find_columns(d, err);
     if (status != BV_OK)

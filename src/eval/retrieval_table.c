@@ -222,7 +222,8 @@ enum bv_status bv_retrieval_table(const struct bv_retrieval_options *options,
                                   struct bv_error *err)
 {
     struct pairs p = {.D = images->n_labels};
-    enum bv_status status = bv_csv_open(&p.csv, options->path, ',', err);
+    enum bv_status status =
+        bv_csv_open(&p.csv, options->path, bv_csv_separator(options->path), err);
     if (status == BV_OK)
         status = find_columns(&p, options, err);
     if (status == BV_OK)

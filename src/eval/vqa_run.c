@@ -1,7 +1,9 @@
 #include "eval/vqa_run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/sha256.h"
 #include "eval/vqa_results.h"
 #include "score/pair.h"
 
@@ -163,14 +165,37 @@ static enum bv_status do_row(struct run *run, const struct bv_labelled_row *row,
     return bv_task_row(&run->task, row->line, row->path, reason, message, err);
 }
 
+// The SHA-256 of the vocabulary, each answer ended by a line feed: of another order, the same
+// scores are other answers. hex is left empty where no image was usable.
+static enum bv_status digest_answers(const struct run *run, char hex[65], struct bv_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    hex[0] = 0;
+    if (!run->n_answers)
+        return BV_OK;
+    FILE *stream = open_memstream(&text, &size);
+    for (size_t i = 0; stream && i < run->n_answers; i++)
+        (void)fprintf(stream, "%s\n", run->answers[i]);
+    if (!stream || fclose(stream) != 0) {
+        free(text);
+        return bv_fail_nomem(err, "the answers");
+    }
+    bv_sha256_hex(text, size, hex);
+    free(text);
+    return BV_OK;
+}
+
 static enum bv_status finish(struct run *run, json_t **metrics, struct bv_error *err)
 {
     json_t *made = NULL;
+    char answers[65];
+    BV_TRY(digest_answers(run, answers, err));
     BV_TRY(bv_vqa_results_json(&run->results, &made, err));
     const char *kind = bv_pair_kind(bv_session_model(run->session), "answer");
     json_t *more =
-        json_pack("{s:s, s:I, s:I, s:I}", "score_kind", kind, "answers_named",
-                  (json_int_t)run->n_answers, "answers_outside_vocabulary",
+        json_pack("{s:s, s:s, s:I, s:I, s:I}", "score_kind", kind, "answers_sha256", answers,
+                  "answers_named", (json_int_t)run->n_answers, "answers_outside_vocabulary",
                   (json_int_t)run->n_outside, "questions_truncated", (json_int_t)run->n_truncated);
     enum bv_status status = BV_OK;
     if (!more || json_object_update(made, more) != 0)

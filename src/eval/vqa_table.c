@@ -58,7 +58,7 @@ enum bv_status bv_vqa_table(const char *path, const char *by, json_t **result, s
     struct bv_vqa_results *results = calloc(1, sizeof *results);
     if (!results)
         return bv_fail_nomem(err, "the results");
-    enum bv_status status = bv_csv_open(&csv, path, ',', err);
+    enum bv_status status = bv_csv_open(&csv, path, bv_csv_separator(path), err);
     if (status == BV_OK)
         status = add_rows(csv, path, by, results, err);
     if (status == BV_OK)

@@ -27,6 +27,9 @@ struct bv_csv_row {
 
 struct bv_csv_reader;
 
+// What separates the fields of a file of this name: a tab where it ends in .tsv, else a comma.
+char bv_csv_separator(const char *path);
+
 // Opens a file ("-" is stdin) and reads its header line. An empty file is BV_ERR_FORMAT. Messages
 // name path. The caller closes the reader.
 enum bv_status bv_csv_open(struct bv_csv_reader **reader, const char *path, char separator,

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 #include "table/csv.h"
@@ -237,6 +238,12 @@ enum bv_status bv_csv_open_stream(struct bv_csv_reader **out, FILE *stream, cons
 fail:
     bv_csv_close(&r);
     return status;
+}
+
+char bv_csv_separator(const char *path)
+{
+    const char *ending = strrchr(path, '.');
+    return ending && strcasecmp(ending, ".tsv") == 0 ? '\t' : ',';
 }
 
 enum bv_status bv_csv_open(struct bv_csv_reader **out, const char *path, char separator,

@@ -40,6 +40,8 @@ assert got["rows"] == 9 and got["failed"] == 6 and got["n_closed"] == 1 and got[
 assert got["closed"] == 1 and got["open"] == 0.5 and abs(got["overall"] - 2 / 3) < 1e-15
 assert got["by"]["place"]["open"] == 0.5 and got["by"]["presence"]["n_open"] == 0
 assert got["answers_outside_vocabulary"] == 1 and got["score_kind"].startswith("answer_")
+import hashlib
+assert got["answers_sha256"] == hashlib.sha256(open(sys.argv[1] + "/answers.txt", "rb").read()).hexdigest()
 assert len(got["model"]["sha256"]) == 64 and got["model"]["device"] == "cpu"
 EOF
 [ "$(cut -d, -f1-3 "$work/out.d/errors.csv" | tr '\n' ' ')" = "line,path,reason 5,none.dcm,io 6,none.dcm,io 7,a.dcm,no_question 8,a.dcm,no_answer 9,a.dcm,bad_type 10,a.dcm,missing_fields " ] ||

@@ -14,6 +14,9 @@ is closed 0.5
 is open 0.6666666666666666
 is overall 0.6
 is n_open 3
+tr , '\t' <"$work/vqa.csv" | sed 's/left lung\t Left lung/left lung\tLeft lung/' >"$work/vqa.tsv"
+expect 0 "$biovl" eval vqa "$work/vqa.tsv"
+is overall 0.6
 printf 'prediction,answer\nyes,no\n' >"$work/vqa.csv"
 expect 0 "$biovl" eval vqa "$work/vqa.csv"
 is closed 0.0
