@@ -14,5 +14,5 @@ if [ ! -x "$peers/bin/python" ]; then
     "$peers/bin/pip" install --quiet numpy onnx onnxruntime openvino torch torchvision
 fi
 cmake --preset release >/dev/null
-cmake --build --preset release --target biovl >/dev/null
+cmake --build --preset release --target biovl_command >/dev/null
 exec "$peers/bin/python" bench/vs_peers.py "$@"

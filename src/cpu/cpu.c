@@ -92,8 +92,8 @@ static enum bv_status compile(struct bv_backend *backend, struct bv_graph *graph
     p->base.backend = backend;
     p->base.graph = graph;
     size_t scratch = 0;
-    if (cpu->format == BV_CPU_BF16)
-        bv_cpu_choose_storage(graph);
+    if (cpu->format != BV_CPU_F32 && !cpu->reference)
+        bv_cpu_choose_storage(graph, cpu->format);
     enum bv_status status = bv_plan_make(&p->base.plan, graph, alignment, err);
     if (status == BV_OK) {
         p->steps = calloc((size_t)graph->n_nodes + 1, sizeof *p->steps);

@@ -21,9 +21,9 @@ struct bv_cpu_kernel {
 // The fast kernel of a node, or the reference.
 struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node);
 
-// For a graph that runs in bf16: gives some intermediates the type BV_BF16, which the kernels look
-// for. Before the plan is made.
-void bv_cpu_choose_storage(struct bv_graph *g);
+// For a graph whose products run in BV_CPU_BF16 or BV_CPU_INT8: gives some intermediates the type
+// BV_BF16, which the kernels look for. Before the plan is made.
+void bv_cpu_choose_storage(struct bv_graph *g, enum bv_cpu_format format);
 
 // What the operands of a node become when `wanted` is the backend's format.
 enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_format wanted);

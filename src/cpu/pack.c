@@ -166,13 +166,18 @@ static void row_range(const struct conversion *c, size_t i, int64_t *first, int6
     *last = c->rows * ((int64_t)i + 1) / c->pieces;
 }
 
+static float row_scale(const struct conversion *c, int64_t r)
+{
+    return bv_cpu_isa()->magnitude(c->x + r * c->channels, c->channels) / 127;
+}
+
 static void measure_piece(void *arg, size_t i)
 {
     const struct conversion *c = arg;
     int64_t first, last;
     row_range(c, i, &first, &last);
     for (int64_t r = first; r < last; r++)
-        c->scale[r] = bv_cpu_isa()->magnitude(c->x + r * c->channels, c->channels) / 127;
+        c->scale[r] = row_scale(c, r);
 }
 
 static void convert_piece(void *arg, size_t i)
@@ -185,9 +190,12 @@ static void convert_piece(void *arg, size_t i)
         isa->to_bf16(c->x + first * c->channels, (last - first) * c->channels,
                      c->out + first * c->channels / 2);
     else
-        for (int64_t r = first; r < last; r++)
+        for (int64_t r = first; r < last; r++) {
+            if (c->share == 1) // now, while the row is in the cache
+                c->scale[r] = row_scale(c, r);
             isa->to_bytes(c->x + r * c->channels, c->scale[r], c->channels,
                           c->out + r * c->channels / 4);
+        }
 }
 
 void bv_cpu_convert_rows(struct bv_pool *pool, enum bv_cpu_format format, const float *x,
@@ -201,9 +209,9 @@ void bv_cpu_convert_rows(struct bv_pool *pool, enum bv_cpu_format format, const 
         c.pieces = worth;
     if (c.pieces > rows)
         c.pieces = rows;
-    if (format == BV_CPU_INT8) {
+    if (format == BV_CPU_INT8 && share > 1) {
         bv_pool_for(pool, (size_t)c.pieces, measure_piece, &c);
-        for (int64_t r = 0; share > 1 && r < rows; r += share) {
+        for (int64_t r = 0; r < rows; r += share) {
             float largest = 0;
             for (int64_t k = r; k < r + share; k++)
                 largest = scale[k] > largest ? scale[k] : largest;

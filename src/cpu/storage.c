@@ -1,6 +1,7 @@
 // Which intermediates stand in memory as bf16: those that a kernel can write so and all their
-// readers take so. What a transformer adds up (its residual stream) stays f32, and so do the inputs
-// of norms; a convolutional network's shortcuts do not, or nothing in it would be narrow.
+// readers take so; when products run in int8, those that go to attention alone. What a transformer
+// adds up (its residual stream) stays f32, and so do the inputs of norms; a convolutional network's
+// shortcuts do not, or nothing in it would be narrow.
 #include "cpu/kernels.h"
 
 static bool even_heads(const struct bv_attention_params *p)
@@ -27,8 +28,10 @@ static bool can_write(const struct bv_node *n)
     }
 }
 
-static bool can_read(const struct bv_node *n, int input)
+static bool can_read(const struct bv_node *n, int input, enum bv_cpu_format format)
 {
+    if (format != BV_CPU_BF16 && n->op != BV_OP_attention)
+        return false;
     switch (n->op) {
     case BV_OP_linear:
         return input == 0 && bv_cpu_linear_format(n, BV_CPU_BF16) == BV_CPU_BF16;
@@ -63,11 +66,12 @@ static bool widen(struct bv_tensor *t)
 }
 
 // What one node cannot do with its inputs and its result as they are: true when that changed any.
-static bool refuse(struct bv_node *n)
+static bool refuse(struct bv_node *n, enum bv_cpu_format format)
 {
     bool changed = false;
     for (int i = 0; i < BV_MAX_INPUTS; i++)
-        if (n->in[i] && bv_storage_of(n->in[i])->role == BV_ROLE_INTERMEDIATE && !can_read(n, i))
+        if (n->in[i] && bv_storage_of(n->in[i])->role == BV_ROLE_INTERMEDIATE &&
+            !can_read(n, i, format))
             changed |= widen(n->in[i]);
     if (n->op == BV_OP_attention && (is_wide(n->in[0]) || is_wide(n->in[1]) || is_wide(n->in[2])))
         for (int i = 0; i < 3; i++)
@@ -81,7 +85,7 @@ static bool can_be_narrow(const struct bv_tensor *t)
            bv_last_dim(t) % 2 == 0;
 }
 
-void bv_cpu_choose_storage(struct bv_graph *g)
+void bv_cpu_choose_storage(struct bv_graph *g, enum bv_cpu_format format)
 {
     for (struct bv_node *n = g->first; n; n = n->next)
         if (can_be_narrow(n->out) && can_write(n) && !n->out->is_output)
@@ -92,7 +96,7 @@ void bv_cpu_choose_storage(struct bv_graph *g)
     for (bool changed = true; changed;) {
         changed = false;
         for (struct bv_node *n = g->first; n; n = n->next)
-            changed |= refuse(n);
+            changed |= refuse(n, format);
     }
     for (int i = 0; i < g->n_tensors; i++)
         if (g->tensors[i]->alias_of)

@@ -100,4 +100,4 @@ static const struct op_case cases[] = {
 OP_TABLE(attention, cases,
          .f32 = {5e-11, 1e-4}, // measured 1.5e-11, 3.2e-5 (portable, AVX2, AVX-512: the worst)
          // measured 4.7e-4, 1.7e-1: rounded queries move scores of several hundred by one
-         .bf16 = {1.5e-3, 5e-1});
+         .bf16 = {1.5e-3, 5e-1}, .int8 = {1.5e-3, 5e-1}); // as bf16
