@@ -20,6 +20,10 @@ struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node)
         [BV_OP_permute] = {.run = bv_cpu_permute},
         [BV_OP_expand] = {.run = bv_cpu_expand},
         [BV_OP_patch_merge] = {.run = bv_cpu_patch_merge},
+        [BV_OP_concat] = {.run = bv_cpu_concat},
+        [BV_OP_slice] = {.run = bv_cpu_slice},
+        [BV_OP_gather] = {.run = bv_cpu_gather},
+        [BV_OP_embed] = {.run = bv_cpu_embed},
     };
     struct bv_cpu_kernel kernel = fast[node->op];
     if (!kernel.run)

@@ -1,4 +1,6 @@
-// permute, expand, patch_merge: elements moved in the longest runs there are.
+// permute, expand, patch_merge, concat, slice, gather, embed: elements moved in the longest runs
+// there are.
+// there are.
 #include <string.h>
 
 #include "cpu/kernels.h"
@@ -81,4 +83,85 @@ static void merge_pixels(const struct bv_kernel_args *a, int64_t first, int64_t 
 void bv_cpu_patch_merge(const struct bv_kernel_args *a)
 {
     bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), merge_pixels);
+}
+
+// Elements of x before and after an axis.
+static void around(const struct bv_tensor *x, int axis, int64_t *outer, int64_t *inner)
+{
+    *outer = *inner = 1;
+    for (int d = 0; d < x->rank; d++)
+        *(d < axis ? outer : inner) *= d == axis ? 1 : x->dim[d];
+}
+
+static void join(const struct bv_kernel_args *a, int64_t first, int64_t last)
+{
+    const struct bv_node *n = a->node;
+    int axis = n->params.concat.axis;
+    int64_t outer, inner;
+    around(n->out, axis, &outer, &inner);
+    for (int64_t o = first; o < last; o++) {
+        float *to = (float *)a->out + o * n->out->dim[axis] * inner;
+        for (int i = 0; i < BV_MAX_INPUTS && n->in[i]; i++) {
+            int64_t run = n->in[i]->dim[axis] * inner;
+            memcpy(to, (const float *)a->in[i] + o * run, (size_t)run * sizeof *to);
+            to += run;
+        }
+    }
+}
+
+void bv_cpu_concat(const struct bv_kernel_args *a)
+{
+    int64_t outer, inner;
+    around(a->node->out, a->node->params.concat.axis, &outer, &inner);
+    bv_cpu_in_pieces(a, outer, bv_elements(a->node->out) / outer, join);
+}
+
+static void cut(const struct bv_kernel_args *a, int64_t first, int64_t last)
+{
+    const struct bv_slice_params *p = &a->node->params.slice;
+    const struct bv_tensor *x = a->node->in[0];
+    int64_t outer, inner;
+    around(x, p->axis, &outer, &inner);
+    for (int64_t i = first; i < last; i++) {
+        int64_t row = i / p->count * x->dim[p->axis] + p->start + i % p->count * p->step;
+        memcpy((float *)a->out + i * inner, (const float *)a->in[0] + row * inner,
+               (size_t)inner * sizeof(float));
+    }
+}
+
+void bv_cpu_slice(const struct bv_kernel_args *a)
+{
+    int64_t outer, inner;
+    around(a->node->in[0], a->node->params.slice.axis, &outer, &inner);
+    bv_cpu_in_pieces(a, outer * a->node->params.slice.count, inner, cut);
+}
+
+static void pick_rows(const struct bv_kernel_args *a, int64_t first, int64_t last)
+{
+    const struct bv_tensor *x = a->node->in[0], *out = a->node->out;
+    for (int64_t i = first; i < last; i++) {
+        int64_t row = i / out->dim[1] * x->dim[1] + ((const int32_t *)a->in[1])[i];
+        memcpy((float *)a->out + i * x->dim[2], (const float *)a->in[0] + row * x->dim[2],
+               (size_t)x->dim[2] * sizeof(float));
+    }
+}
+
+void bv_cpu_gather(const struct bv_kernel_args *a)
+{
+    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), pick_rows);
+}
+
+static void look_up_rows(const struct bv_kernel_args *a, int64_t first, int64_t last)
+{
+    const struct bv_tensor *table = a->node->in[1];
+    size_t C = (size_t)table->dim[1], bytes = C * bv_dtype_size(table->dtype);
+    for (int64_t i = first; i < last; i++)
+        bv_dtype_to_f32(table->dtype,
+                        (const char *)a->in[1] + (size_t)((const int32_t *)a->in[0])[i] * bytes,
+                        (float *)a->out + (size_t)i * C, C);
+}
+
+void bv_cpu_embed(const struct bv_kernel_args *a)
+{
+    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), look_up_rows);
 }
