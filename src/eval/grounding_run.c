@@ -31,7 +31,6 @@ struct run {
     struct bv_session *session;
     const struct bv_text_encoder *texts;
     struct bv_task task;
-    struct bv_labelled *dataset;
     int text, category, box[4]; // columns
     struct bv_arena arena;
     struct bv_group_ids keys;
@@ -76,10 +75,10 @@ static enum bv_status find_columns(struct run *run, struct bv_error *err)
     static const char *const texts[] = {"text", "phrase", "label_text", NULL};
     static const char *const categories[] = {"category", "category_name", NULL};
     static const char *const sides[] = {"x", "y", "w", "h"};
-    BV_TRY(bv_labelled_usual(run->dataset, texts, true, &run->text, err));
-    BV_TRY(bv_labelled_usual(run->dataset, categories, false, &run->category, err));
+    BV_TRY(bv_labelled_usual(run->task.dataset, texts, true, &run->text, err));
+    BV_TRY(bv_labelled_usual(run->task.dataset, categories, false, &run->category, err));
     for (int i = 0; i < 4; i++)
-        BV_TRY(bv_labelled_column(run->dataset, sides[i], true, &run->box[i], err));
+        BV_TRY(bv_labelled_column(run->task.dataset, sides[i], true, &run->box[i], err));
     return BV_OK;
 }
 
@@ -166,7 +165,7 @@ static enum bv_status read_rows(struct run *run, struct bv_error *err)
     const struct bv_labelled_row *row = NULL;
     BV_TRY(find_columns(run, err));
     for (;;) {
-        BV_TRY(bv_labelled_next(run->dataset, &row, err));
+        BV_TRY(bv_labelled_next(run->task.dataset, &row, err));
         if (!row)
             return BV_OK;
         BV_TRY(add_row(run, row, err));
@@ -181,8 +180,7 @@ static enum bv_status take_image(struct run *run, const struct region *region, s
     struct bv_prepared prepared = {.width = 0};
     struct bv_output_shape shape = {0}, text = {0};
     bool is_new = false;
-    BV_TRY(bv_task_image(&run->task, run->dataset, region->places->line, region->path, &prepared,
-                         &is_new, err));
+    BV_TRY(bv_task_image(&run->task, region->places->line, region->path, &prepared, &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
     const struct bv_pixels *p = &prepared.pixels;
@@ -319,7 +317,7 @@ static enum bv_status do_all(struct run *run, json_t **metrics, struct bv_error 
                                           "cnr_absolute", "mean_iou", "pointing_hit"};
     const struct bv_task_options *o = &run->options->task;
     BV_TRY(check_model(run, err));
-    BV_TRY(bv_labelled_open(&run->dataset, &o->data, err));
+    BV_TRY(bv_labelled_open(&run->task.dataset, &o->data, err));
     BV_TRY(read_rows(run, err));
     BV_TRY(
         bv_task_open(&run->task, o, run->session, columns, sizeof columns / sizeof *columns, err));
@@ -343,7 +341,6 @@ enum bv_status bv_grounding_run(const struct bv_grounding_options *options,
     if (status == BV_OK)
         *counts = run->task.counts;
     bv_task_close(&run->task);
-    bv_labelled_close(&run->dataset);
     bv_group_ids_free(&run->keys);
     bv_arena_free(&run->arena);
     free(run->regions);

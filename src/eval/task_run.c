@@ -31,6 +31,7 @@ void bv_task_close(struct bv_task *task)
     bv_row_file_discard(&task->errors);
     bv_row_file_discard(&task->warnings);
     bv_devices_free(&task->devices);
+    bv_labelled_close(&task->dataset);
     free(task->path);
 }
 
@@ -68,9 +69,8 @@ enum bv_status bv_task_finish(struct bv_task *task, json_t *metrics, struct bv_e
     return bv_folder_write_json(o->folder, "metrics.json", metrics, err);
 }
 
-enum bv_status bv_task_image(struct bv_task *task, const struct bv_labelled *dataset, uint64_t line,
-                             const char *path, struct bv_prepared *prepared, bool *is_new,
-                             struct bv_error *err)
+enum bv_status bv_task_image(struct bv_task *task, uint64_t line, const char *path,
+                             struct bv_prepared *prepared, bool *is_new, struct bv_error *err)
 {
     char *file = NULL;
     struct bv_error why = {0};
@@ -82,7 +82,7 @@ enum bv_status bv_task_image(struct bv_task *task, const struct bv_labelled *dat
     task->path = strdup(path);
     if (!task->path)
         return bv_fail_nomem(err, "a path");
-    BV_TRY(bv_labelled_resolve(dataset, path, &file, err));
+    BV_TRY(bv_labelled_resolve(task->dataset, path, &file, err));
     enum bv_status status = bv_scorer_prepare(task->session, file, prepared, &why);
     free(file);
     if (status == BV_ERR_NOMEM) // says nothing of the image

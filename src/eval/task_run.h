@@ -19,6 +19,7 @@ struct bv_task_options {
 struct bv_task {
     const struct bv_task_options *options;
     const struct bv_session *session;
+    struct bv_labelled *dataset; // opened by the caller, before bv_task_open()
     struct bv_row_file predictions, errors, warnings;
     struct bv_warning_counts warned;
     struct bv_devices devices;
@@ -48,8 +49,7 @@ enum bv_status bv_task_finish(struct bv_task *task, json_t *metrics, struct bv_e
 // Decodes and preprocesses the image of a row (of line, for its warnings), unless it is that of the
 // row before (*is_new). One that cannot be read is no error: task->failure has the reason. The
 // caller frees what a new and usable image left in prepared.
-enum bv_status bv_task_image(struct bv_task *task, const struct bv_labelled *dataset, uint64_t line,
-                             const char *path, struct bv_prepared *prepared, bool *is_new,
-                             struct bv_error *err);
+enum bv_status bv_task_image(struct bv_task *task, uint64_t line, const char *path,
+                             struct bv_prepared *prepared, bool *is_new, struct bv_error *err);
 
 #endif

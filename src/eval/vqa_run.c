@@ -11,7 +11,6 @@ struct run {
     const struct bv_vqa_options *options;
     struct bv_session *session;
     struct bv_task task;
-    struct bv_labelled *dataset;
     int question, answer, type, by; // columns; the latter two may be -1
     struct bv_fusion_image image;   // at hand, for the questions that follow each other about it
     // Known with the first image.
@@ -49,7 +48,7 @@ static enum bv_status check_model(const struct run *run, struct bv_error *err)
 static enum bv_status find_columns(struct run *run, struct bv_error *err)
 {
     static const char *const types[] = {"type", "answer_type", NULL};
-    const struct bv_labelled *d = run->dataset;
+    const struct bv_labelled *d = run->task.dataset;
     BV_TRY(bv_labelled_column(d, "question", true, &run->question, err));
     BV_TRY(bv_labelled_column(d, "answer", true, &run->answer, err));
     BV_TRY(bv_labelled_usual(d, types, false, &run->type, err));
@@ -87,7 +86,7 @@ static enum bv_status take_image(struct run *run, const struct bv_labelled_row *
 {
     struct bv_prepared prepared = {.width = 0};
     bool is_new = false;
-    BV_TRY(bv_task_image(&run->task, run->dataset, row->line, row->path, &prepared, &is_new, err));
+    BV_TRY(bv_task_image(&run->task, row->line, row->path, &prepared, &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
     const struct bv_pixels *p = &prepared.pixels;
@@ -217,12 +216,12 @@ static enum bv_status do_all(struct run *run, json_t **metrics, struct bv_error 
     const struct bv_task_options *o = &run->options->task;
     const struct bv_labelled_row *row = NULL;
     BV_TRY(check_model(run, err));
-    BV_TRY(bv_labelled_open(&run->dataset, &o->data, err));
+    BV_TRY(bv_labelled_open(&run->task.dataset, &o->data, err));
     BV_TRY(find_columns(run, err));
     BV_TRY(
         bv_task_open(&run->task, o, run->session, columns, sizeof columns / sizeof *columns, err));
     for (;;) {
-        BV_TRY(bv_labelled_next(run->dataset, &row, err));
+        BV_TRY(bv_labelled_next(run->task.dataset, &row, err));
         if (!row)
             return finish(run, metrics, err);
         BV_TRY(do_row(run, row, err));
@@ -242,7 +241,6 @@ enum bv_status bv_vqa_run(const struct bv_vqa_options *options, struct bv_sessio
     if (status == BV_OK)
         *counts = run->task.counts;
     bv_task_close(&run->task);
-    bv_labelled_close(&run->dataset);
     bv_fusion_image_free(&run->image);
     free(run->answers);
     free(run->scores);
