@@ -104,6 +104,10 @@ wait_for() { # NUMBER of instances in study 1.2.276.0.9999.1.1
     fail "no $1 instances in the study: $(cat found) $(cat listen.err)"
 }
 start_listener dicom://ORTHANC@127.0.0.1:$dead
+# What speaks no DICOM, or breaks off in the middle of it, harms nobody.
+printf 'GET / HTTP/1.0\r\n\r\n' >/dev/tcp/127.0.0.1/$listen_port
+head -c 5000 /dev/urandom >/dev/tcp/127.0.0.1/$listen_port
+printf '\001\000\000\000\000\377half an association' >/dev/tcp/127.0.0.1/$listen_port
 storescu -xr -aec BIOVL 127.0.0.1 $listen_port a.dcm || fail "storescu: $(cat listen.err)"
 storescu -aec BIOVL 127.0.0.1 $listen_port ra.dcm || fail "storescu of a report"
 stop_listener
