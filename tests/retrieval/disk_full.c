@@ -9,6 +9,7 @@
 
 #include "checkpoint/temporary.h"
 #include "retrieval/synthetic.h"
+#include "retrieval/vector_file.h"
 #include "support/check.h"
 #include "support/reference.h"
 
@@ -48,6 +49,13 @@ static void check_full(const char *path)
     assert_ok(bv_store_verify(store, &err), err);
     assert_ok(bv_store_count(store, &counts, &err), err);
     assert_int_equal(counts.items[0] + counts.items[1], committed);
+    // The copy of the vectors finds no room: they come from the index.
+    struct bv_vectors v = {0};
+    const char *how = NULL;
+    assert_ok(bv_vector_file_load(store, BV_KIND_IMAGE, 1, NULL, &v, &how, &err), err);
+    assert_string_equal(how, "unwritable");
+    assert_int_equal(v.n, counts.items[BV_KIND_IMAGE]);
+    bv_vectors_free(&v);
     bv_store_close(&store);
 }
 
@@ -61,6 +69,7 @@ static void test_tmpfs(void **state)
         skip();
     }
     check_full(temporary_path(state, "index"));
+    assert_int_equal(temporary_count(state), 1); // the index, no half-written copy
     (void)umount(folder);
 }
 
