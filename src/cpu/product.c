@@ -111,8 +111,9 @@ static void block_task(void *arg, size_t task)
             const float *next = NULL; // two strips bring in the next panel, half each
             if (!panels_fit && i < 2 && j + 1 < panel1)
                 next = p->panels + (j + 1) * s->panel_size + i * (s->panel_size / 2);
-            if (panels_fit && b == 0 && p->taps == 1 && i + 1 < strips)
-                next = pointers[at + n]; // the next strip's rows
+            if (panels_fit && b == 0 && i + 1 < strips) // the next strip's rows, of the last tap
+                next = pointers[(at + n) * p->taps +
+                                (p->taps - 1) * (part(rows, strips, i + 2) - at - n)];
             run_strip(s, pointers + at * p->taps, row0 + at, (int)n, j, next);
         }
 }
