@@ -178,7 +178,8 @@ static int classify_with(const struct classify *c, const struct prompt_texts *te
 
 static int run(const struct classify *c, const struct strings *images)
 {
-    struct prompt_texts texts = {.labels = read_text(c->labels, &texts.labels_size)};
+    struct prompt_texts texts = {0};
+    texts.labels = read_text(c->labels, &texts.labels_size);
     int code = EXIT_INPUT;
     if (texts.labels && c->templates)
         texts.templates = read_templates(c->templates);

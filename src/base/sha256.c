@@ -136,6 +136,8 @@ void bv_sha256_update(struct bv_sha256 *sha, const void *data, size_t size)
 {
     const unsigned char *p = data;
     size_t have = (size_t)(sha->n_bytes % 64);
+    if (size == 0) // data may be NULL
+        return;
     sha->n_bytes += size;
     if (have) {
         size_t take = size < 64 - have ? size : 64 - have;

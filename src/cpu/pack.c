@@ -64,8 +64,8 @@ static void pack_panel(const struct packing *p, int64_t index, float *room)
         memset(scale, 0, (size_t)(2 * panel) * sizeof *scale);
     for (int j = 0; j < columns; j++) {
         const float *x = w + j * p->K;
-        float *words = room + j * p->words;
-        row[j] = p->format == BV_CPU_F32 ? x : words;
+        float *words = room ? room + j * p->words : NULL;
+        row[j] = words ? words : x;
         if (p->format == BV_CPU_BF16) {
             p->isa->to_bf16(x, p->K, words);
         } else if (p->format == BV_CPU_INT8) {
@@ -82,8 +82,9 @@ static void pack_task(void *arg, size_t task)
 {
     const struct packing *p = arg;
     int64_t i = (int64_t)task;
+    float *room = p->room ? p->room + i * p->isa->panel * p->words : NULL;
     for (int64_t k = p->panels * i / p->tasks; k < p->panels * (i + 1) / p->tasks; k++)
-        pack_panel(p, k, p->room + i * p->isa->panel * p->words);
+        pack_panel(p, k, room);
 }
 
 static void pack_groups(void *arg, void *memory)

@@ -27,6 +27,9 @@ expect() {
 says() { grep -qE -- "$1" "$work/err" || fail "no \"$1\" in: $(cat "$work/err")"; }
 prints() { grep -qE -- "$1" "$work/out" || fail "no \"$1\" in the output: $(head -c 600 "$work/out")"; }
 
+# Whether the program runs under a sanitizer, which reserves terabytes of addresses.
+sanitized() { [ -n "${BIOVL_SANITIZE-}" ]; }
+
 finish() {
     [ "$failures" -eq 0 ] && exit 0
     echo "$failures failed"

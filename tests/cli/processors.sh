@@ -50,7 +50,7 @@ if command -v taskset >"$work/null"; then
 fi
 
 # On processors that lack the instructions altogether.
-if command -v qemu-x86_64 >"$work/null" && [ "$(uname -m)" = x86_64 ]; then
+if ! sanitized && command -v qemu-x86_64 >"$work/null" && [ "$(uname -m)" = x86_64 ]; then
     for cpu in Nehalem:portable Haswell:avx2; do
         expect 0 qemu-x86_64 -cpu ${cpu%:*} "$biovl" info --devices
         prints "instructions=\"${cpu#*:}\""
