@@ -14,7 +14,7 @@ nm -D --defined-only "$library" | awk '{print $3}' | grep -v '^bv_' | grep -qv '
     fail "symbols that are not public: $(nm -D --defined-only "$library" | awk '{print $3}' | grep -v '^bv_' | head -3)"
 expect 0 "$work/prefix/bin/biovl" classify "$root/assets/sample/cxr.dcm" --labels "$root/assets/labels/chest.txt"
 
-expect 0 cmake -S "$root/examples" -B "$work/example" -DCMAKE_PREFIX_PATH="$work/prefix" \
+expect 0 cmake -G Ninja -S "$root/examples" -B "$work/example" -DCMAKE_PREFIX_PATH="$work/prefix" \
     -DCMAKE_C_COMPILER="$compiler" -DCMAKE_C_FLAGS="$sanitize"
 expect 0 cmake --build "$work/example"
 model=$work/prefix/share/biovl/models/biovl-cxr-small.safetensors
