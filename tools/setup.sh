@@ -22,6 +22,7 @@ build_packages=(
 test_packages=(
     libcmocka-dev libzip-dev mesa-vulkan-drivers vulkan-validationlayers
     dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-gdcm python3-sklearn sqlite3
+    slurmctld slurmd slurm-client munge
 )
 check_packages=(clang clang-format clang-tidy libclang-rt-14-dev libomp-14-dev)
 

@@ -2,7 +2,6 @@
 # An evaluation as a Slurm job array of four tasks on a one-machine cluster, merged, equals the same
 # evaluation in one process. Skipped where Slurm is not installed, or may not be started (not root).
 . "$(dirname "$0")/lib.sh"
-reference=${BIOVL_REFERENCE:-$root/../shared/reference}
 
 skip() {
     echo "skipped: $*"
@@ -12,15 +11,35 @@ for program in slurmctld slurmd sbatch squeue munged; do
     PATH=$PATH:/usr/sbin command -v $program >/dev/null || skip "$program is not installed (Debian: slurmctld slurmd slurm-client munge)"
 done
 [ "$(id -u)" -eq 0 ] || skip "starting slurmd and slurmctld takes root"
-[ -r "$reference/slurm.conf" ] || skip "no $reference/slurm.conf"
 PATH=$PATH:/usr/sbin
 
 state=$work/slurm
 mkdir -p "$state/state" "$state/spool" "$state/log" "$state/munge"
-sed -e "s|STATE_DIR|$state|; s|SlurmctldHost=.*|SlurmctldHost=$(hostname -s)|" \
-    -e "s|NodeName=vm CPUs=2|NodeName=$(hostname -s) CPUs=$(nproc)|; s|Nodes=vm|Nodes=$(hostname -s)|" \
-    -e "s|AuthType=.*|&\nAuthInfo=socket=$state/munge/socket|" \
-    "$reference/slurm.conf" >"$state/slurm.conf"
+host=$(hostname -s)
+cat >"$state/slurm.conf" <<EOF
+ClusterName=biovl
+SlurmctldHost=$host
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket=$state/munge/socket
+StateSaveLocation=$state/state
+SlurmdSpoolDir=$state/spool
+SlurmctldPidFile=$state/ctld.pid
+SlurmdPidFile=$state/d.pid
+SlurmctldLogFile=$state/log/ctld.log
+SlurmdLogFile=$state/log/d.log
+SlurmctldPort=16817
+SlurmdPort=16818
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+MpiDefault=none
+ReturnToService=2
+NodeName=$host CPUs=$(nproc) State=UNKNOWN
+PartitionName=one Nodes=$host Default=YES MaxTime=INFINITE State=UP
+EOF
 export SLURM_CONF=$state/slurm.conf
 pids=
 stop() {
