@@ -24,7 +24,7 @@ test_packages=(
     dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-gdcm python3-sklearn sqlite3
     slurmctld slurmd slurm-client munge
 )
-check_packages=(clang clang-format clang-tidy libclang-rt-14-dev libomp-14-dev)
+check_packages=(clang clang-format clang-tidy llvm libclang-rt-14-dev libomp-14-dev)
 
 install_packages() {
     local missing=()
