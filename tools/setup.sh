@@ -22,7 +22,7 @@ build_packages=(
 test_packages=(
     libcmocka-dev libzip-dev mesa-vulkan-drivers vulkan-validationlayers
     dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-gdcm python3-sklearn sqlite3
-    slurmctld slurmd slurm-client munge
+    slurmctld slurmd slurm-client munge libopenmpi-dev openmpi-bin
 )
 check_packages=(clang clang-format clang-tidy llvm libclang-rt-14-dev libomp-14-dev)
 
@@ -57,7 +57,7 @@ demo)
     ;;
 test)
     install_packages "${build_packages[@]}" "${test_packages[@]}"
-    build release -DBIOVL_TESTS=ON
+    build release -DBIOVL_TESTS=ON -DBIOVL_MPI=ON
     ctest --preset release -LE slow -j "$(nproc)" "${@:2}"
     ;;
 format)

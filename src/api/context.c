@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/dicom_dataset.h"
+
 const char *bv_version(void)
 {
     return BIOVL_VERSION;
@@ -63,7 +65,7 @@ enum bv_status bv_build_info(char **json)
 {
     json_t *info =
         json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s}, s:b, s:s}", "version", BIOVL_VERSION,
-                  "compiler", __VERSION__, "libraries", "dcmtk", BIOVL_DCMTK_VERSION, "openjpeg",
+                  "compiler", __VERSION__, "libraries", "dcmtk", bv_dcmtk_version(), "openjpeg",
                   opj_version(), "libpng", png_get_libpng_ver(NULL), "jansson",
                   jansson_version_str(), "vulkan", bv_vk_built(), "intended_use", "research");
     return bv_json_text(info, json, NULL);

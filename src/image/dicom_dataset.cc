@@ -18,6 +18,7 @@ extern "C" {
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dcsequen.h>
+#include <dcmtk/dcmdata/dcuid.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/oflog/oflog.h>
 
@@ -292,6 +293,11 @@ static enum bv_status parse(struct bv_bytes bytes, bool bare, struct bv_dataset 
     if (status == BV_OK)
         *out = dataset.release();
     return status;
+}
+
+const char *bv_dcmtk_version(void)
+{
+    return OFFIS_DCMTK_VERSION_STRING;
 }
 
 enum bv_status bv_dataset_open(struct bv_bytes bytes, bool bare, struct bv_dataset **out,

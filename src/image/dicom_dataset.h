@@ -9,6 +9,8 @@
 
 struct bv_dataset;
 
+const char *bv_dcmtk_version(void);
+
 #define BV_TAG(group, element) ((uint32_t)(group) << 16 | (uint32_t)(element))
 
 // Parses a whole file, with or without preamble; or, bare, the elements of an explicit

@@ -59,8 +59,10 @@ slurmctld -D -f "$SLURM_CONF" >"$state/log/ctld.out" 2>&1 &
 pids="$pids $!"
 slurmd -D -f "$SLURM_CONF" >"$state/log/d.out" 2>&1 &
 pids="$pids $!"
+slurmd=$!
 for _ in $(seq 100); do
     sinfo -h -o %t 2>/dev/null | grep -q idle && break
+    kill -0 "$slurmd" 2>/dev/null || break # where it finds no cgroups
     sleep 0.2
 done
 sinfo -h -o %t 2>/dev/null | grep -q idle ||
