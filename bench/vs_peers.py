@@ -21,6 +21,7 @@ import torch
 import torchvision
 
 import agreement
+import ceiling
 import startup
 from results import replace_section
 
@@ -250,7 +251,7 @@ def processor():
     return platform.processor()
 
 
-def write_results(rows, names, agreed):
+def write_results(rows, names, agreed, ceilings):
     versions = f"onnxruntime {ort.__version__}, torch {torch.__version__}"
     if openvino:
         versions += f", openvino {openvino.__version__.split('-')[0]}"
@@ -283,6 +284,7 @@ def write_results(rows, names, agreed):
             cells.append(text)
         f.write(f"| {arch} | {threads} | {batch} | {tokens or ''} | " + " | ".join(cells)
                 + " |\n")
+    f.write(ceiling.table(rows, ceilings))
     write_agreement(f, agreed, names)
     replace_section("bench/RESULTS.md", "peers", f.getvalue())
 
@@ -321,8 +323,9 @@ def main():
     measure_startup(a.threads, 3 * a.rounds)
     if a.startup:
         return
-    rows = []
+    rows, ceilings = [], {}
     for threads in a.threads:
+        ceilings[threads] = ceiling.measure(threads)
         for batch in a.batch:
             for arch, tokens in CELLS:
                 if arch not in a.archs.split(","):
@@ -331,7 +334,7 @@ def main():
                 rows.append(((arch, threads, batch, tokens), best))
                 print(arch, f"threads {threads} batch {batch} tokens {tokens}:",
                       ", ".join(f"{k} {v:.1f}" for k, v in best.items()), flush=True)
-                write_results(rows, names, agreed)
+                write_results(rows, names, agreed, ceilings)
 
 
 if __name__ == "__main__":

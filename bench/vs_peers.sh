@@ -13,6 +13,6 @@ if [ ! -x "$peers/bin/python" ]; then
     python3 -m venv "$peers"
     "$peers/bin/pip" install --quiet numpy onnx onnxruntime openvino torch torchvision
 fi
-cmake --preset release >/dev/null
-cmake --build --preset release --target biovl_command >/dev/null
+cmake --preset release -DBIOVL_BENCH=ON >/dev/null
+cmake --build --preset release --target biovl_command bench_ceiling >/dev/null
 exec "$peers/bin/python" bench/vs_peers.py "$@"

@@ -158,7 +158,7 @@ static enum bv_status count_pieces(const char *bytes, size_t n, size_t *count, s
     size_t pieces = 0;
     while (next_field(&r))
         pieces += is_field(&r, 1, BYTES);
-    if (r.damaged || r.at != r.end || pieces == 0)
+    if (r.damaged || r.at != r.end)
         return fail_damaged(err);
     if (pieces > BV_VOCAB_MAX_TOKENS)
         return bv_fail(err, BV_ERR_LIMIT, "vocabulary: %zu entries, at most %zu are allowed",
@@ -185,6 +185,8 @@ enum bv_status bv_spiece_file_read(struct bv_spiece_file *file, const void *byte
         return bv_fail(err, BV_ERR_LIMIT, "vocabulary: %zu bytes, at most %zu are allowed", n,
                        BV_VOCAB_MAX_BYTES);
     BV_TRY(count_pieces(bytes, n, &count, err));
+    if (count == 0)
+        return fail_damaged(err);
     struct bv_spiece_file out = {
         .dummy_prefix = true, .remove_spaces = true, .escape_spaces = true};
     out.pieces = calloc(count, sizeof *out.pieces);

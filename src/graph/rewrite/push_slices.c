@@ -41,8 +41,6 @@ static unsigned token_inputs(const struct bv_node *n)
     case BV_OP_attention:
         return !n->in[3] && !p->causal && !p->window ? 1 : 0;
     case BV_OP_linear:
-        bits = n->in[3] ? 1 | 8 : 1;
-        break;
     case BV_OP_layer_norm:
         bits = n->in[3] ? 1 | 8 : 1;
         break;
