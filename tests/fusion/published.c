@@ -13,6 +13,7 @@
 #include "support/check.h"
 #include "support/fixed.h"
 #include "support/reference.h"
+#include "support/silent.h"
 
 struct shape {
     const char *name;
@@ -206,6 +207,8 @@ static void test_published(void **state)
         print_message("%s %s: largest difference %.2g\n", the_system->name, e->output, worst);
         assert_true(worst <= limit);
     }
+    if (!skipped && strcmp(device, "vulkan") == 0)
+        assert_silent(bv_session_backend(session));
     bv_fusion_image_free(&image);
     bv_session_close(&session);
     bv_model_unload(&model);

@@ -7,6 +7,7 @@
 #include "model/import.h"
 #include "model/session.h"
 #include "support/check.h"
+#include "support/silent.h"
 
 #include "model/families.inc"
 
@@ -32,6 +33,8 @@ static enum bv_status encode(void *const *state, float bias, const char *precisi
     enum bv_status status = bv_session_open(&session, model, &options, err);
     if (status == BV_OK)
         status = bv_session_encode_tokens(session, &one, 1, "global", out, err);
+    if (session)
+        assert_silent(bv_session_backend(session));
     bv_tokens_free(&tokens);
     bv_session_close(&session);
     bv_model_unload(&model);
