@@ -60,8 +60,8 @@ static enum bv_status make_computed_weights(struct bv_graph *g, struct bv_error 
     return BV_OK;
 }
 
-enum bv_status bv_program_compile(struct bv_backend *backend, struct bv_graph **graph,
-                                  struct bv_program **program, struct bv_error *err)
+static enum bv_status compile(struct bv_backend *backend, struct bv_graph **graph, int64_t n_items,
+                              struct bv_program **program, struct bv_error *err)
 {
     struct bv_graph *g = *graph;
     *graph = NULL;
@@ -75,16 +75,45 @@ enum bv_status bv_program_compile(struct bv_backend *backend, struct bv_graph **
     if (status == BV_OK && !backend->ops->computes_weights)
         status = make_computed_weights(g, err);
     if (status == BV_OK)
-        status = backend->ops->compile(backend, g, program, err);
+        status = n_items == 1 ? backend->ops->compile(backend, g, program, err)
+                              : backend->ops->compile_items(backend, g, n_items, program, err);
     if (status != BV_OK)
         bv_graph_destroy(&g);
     return status;
 }
 
-static enum bv_status check_range(const struct bv_tensor *t, const int32_t *values, int64_t least,
-                                  int64_t most, struct bv_error *err)
+enum bv_status bv_program_compile(struct bv_backend *backend, struct bv_graph **graph,
+                                  struct bv_program **program, struct bv_error *err)
 {
-    for (int64_t i = 0; i < bv_elements(t); i++)
+    return compile(backend, graph, 1, program, err);
+}
+
+enum bv_status bv_program_compile_batch(struct bv_backend *backend, bv_build_batch *build,
+                                        const void *arg, int64_t batch, struct bv_program **program,
+                                        struct bv_error *err)
+{
+    const struct bv_backend_ops *ops = backend->ops;
+    struct bv_graph *graph = NULL;
+    bool by_items = false;
+    enum bv_status status = BV_OK;
+    if (ops->prefers_items && batch > 1) {
+        status = build(arg, 1, &graph, err);
+        by_items = status == BV_OK && ops->prefers_items(backend, graph, batch);
+        if (!by_items)
+            bv_graph_destroy(&graph);
+    }
+    if (status == BV_OK && !by_items)
+        status = build(arg, batch, &graph, err);
+    if (status == BV_OK)
+        return compile(backend, &graph, by_items ? batch : 1, program, err);
+    bv_graph_destroy(&graph);
+    return status;
+}
+
+static enum bv_status check_range(const struct bv_tensor *t, const int32_t *values, int64_t n_items,
+                                  int64_t least, int64_t most, struct bv_error *err)
+{
+    for (int64_t i = 0; i < n_items * bv_elements(t); i++)
         if (values[i] < least || values[i] > most)
             return bv_fail(err, BV_ERR_ARG, "input \"%s\": %d is outside %lld to %lld", t->name,
                            values[i], (long long)least, (long long)most);
@@ -99,7 +128,7 @@ enum bv_status bv_program_run(struct bv_program *program, const void *const *inp
     int64_t least = 0, most = 0;
     for (const struct bv_node *n = g->first; n; n = n->next)
         if (integers_of(n, &t, &least, &most))
-            BV_TRY(check_range(t, inputs[input_index(g, t)], least, most, err));
+            BV_TRY(check_range(t, inputs[input_index(g, t)], program->n_items, least, most, err));
     return program->backend->ops->run(program, inputs, outputs, err);
 }
 

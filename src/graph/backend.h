@@ -12,6 +12,13 @@ struct bv_backend_ops {
     // Makes a rewritten graph ready to run; on success the program owns the graph.
     enum bv_status (*compile)(struct bv_backend *backend, struct bv_graph *graph,
                               struct bv_program **program, struct bv_error *err);
+    // Whether a batch is better run as n_items times this graph of one; NULL: never.
+    bool (*prefers_items)(const struct bv_backend *backend, const struct bv_graph *one,
+                          int64_t n_items);
+    // compile for inputs and outputs of n_items items, one after another; where it is preferred.
+    enum bv_status (*compile_items)(struct bv_backend *backend, struct bv_graph *one,
+                                    int64_t n_items, struct bv_program **program,
+                                    struct bv_error *err);
     // inputs and outputs in the graph's order; inputs have been checked.
     enum bv_status (*run)(struct bv_program *program, const void *const *inputs,
                           float *const *outputs, struct bv_error *err);
@@ -31,20 +38,31 @@ struct bv_backend {
     const struct bv_backend_ops *ops;
 };
 
-// A compiled graph. Implementations put this first and fill plan.
+// A compiled graph. Implementations put this first and fill it.
 struct bv_program {
     struct bv_backend *backend;
     struct bv_graph *graph; // owned
     struct bv_plan plan;    // owned
+    int64_t n_items;        // how many of the graph's inputs and outputs a run takes and gives
 };
 
 // Rewrites and compiles. Takes the graph (set to NULL) in success and in failure.
 enum bv_status bv_program_compile(struct bv_backend *backend, struct bv_graph **graph,
                                   struct bv_program **program, struct bv_error *err);
 
-// Runs once. inputs[i] has the shape and dtype of graph->inputs[i]; outputs[i] receives
-// bv_elements(graph->outputs[i]) floats, or is NULL when it is not wanted. Ids, indices and lengths
-// outside their ranges are BV_ERR_ARG and nothing runs. Allocates nothing.
+// Builds the graph of a batch, whose inputs and outputs all begin with the batch dimension.
+typedef enum bv_status bv_build_batch(const void *arg, int64_t batch, struct bv_graph **graph,
+                                      struct bv_error *err);
+
+// A program for a batch: of a graph of the whole batch or, where the backend would rather, of one
+// item many times. The results are the same bits.
+enum bv_status bv_program_compile_batch(struct bv_backend *backend, bv_build_batch *build,
+                                        const void *arg, int64_t batch, struct bv_program **program,
+                                        struct bv_error *err);
+
+// Runs once. inputs[i] is n_items times the shape of graph->inputs[i], of its dtype; outputs[i]
+// receives n_items times bv_elements(graph->outputs[i]) floats, or is NULL when it is not wanted.
+// Ids, indices and lengths outside their ranges are BV_ERR_ARG and nothing runs. Allocates nothing.
 enum bv_status bv_program_run(struct bv_program *program, const void *const *inputs,
                               float *const *outputs, struct bv_error *err);
 

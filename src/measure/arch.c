@@ -202,7 +202,7 @@ enum bv_status bv_arch_weights(const char *name, struct bv_weights *weights, str
     return m.status;
 }
 
-void bv_arch_build(const char *name, struct bv_graph *g, int batch, int tokens)
+void bv_arch_build(const char *name, struct bv_graph *g, int64_t batch, int tokens)
 {
     struct bv_features features = {.n = 0};
     struct bv_tensor *y = NULL;

@@ -10,6 +10,6 @@ enum bv_status bv_arch_weights(const char *name, struct bv_weights *weights, str
 
 // The encoder over `batch` images of 224×224 (input 0), or texts of `tokens` ids (inputs: ids,
 // lengths, last), with its pooled feature as output 0.
-void bv_arch_build(const char *name, struct bv_graph *g, int batch, int tokens);
+void bv_arch_build(const char *name, struct bv_graph *g, int64_t batch, int tokens);
 
 #endif

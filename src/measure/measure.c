@@ -15,7 +15,6 @@ struct bench {
     struct bv_weights *own; // of an architecture
     struct bv_pool *pool;
     struct bv_backend *backend;
-    struct bv_graph *graph;
     struct bv_program *program;
     const char *precision;
     void *inputs[BV_MAX_GRAPH_INPUTS];
@@ -29,25 +28,26 @@ static void release(struct bench *b)
     for (int i = 0; i < BV_MAX_GRAPH_OUTPUTS; i++)
         free(b->outputs[i]);
     bv_program_destroy(&b->program);
-    bv_graph_destroy(&b->graph);
     bv_backend_destroy(&b->backend);
     bv_pool_destroy(&b->pool);
     bv_weights_destroy(&b->own);
 }
 
-static enum bv_status build(struct bench *b, struct bv_error *err)
+static enum bv_status build(const void *arg, int64_t batch, struct bv_graph **graph,
+                            struct bv_error *err)
 {
+    const struct bench *b = arg;
     const struct bv_measurement *m = b->m;
     if (m->model && m->tokens > 0)
-        return bv_model_text_graph(m->model, m->batch, m->tokens, &b->graph, err);
+        return bv_model_text_graph(m->model, batch, m->tokens, graph, err);
     if (m->model) {
         int side = m->model->image_height > 0 ? m->model->image_height : 224;
-        return bv_model_image_graph(m->model, m->batch, side, side,
-                                    bv_recipe_channels(m->model->recipe), &b->graph, err);
+        return bv_model_image_graph(m->model, batch, side, side,
+                                    bv_recipe_channels(m->model->recipe), graph, err);
     }
-    BV_TRY(bv_graph_create(&b->graph, b->own, err));
-    bv_arch_build(m->arch, b->graph, m->batch, m->tokens);
-    return bv_graph_status(b->graph, err);
+    BV_TRY(bv_graph_create(graph, b->own, err));
+    bv_arch_build(m->arch, *graph, batch, m->tokens);
+    return bv_graph_status(*graph, err);
 }
 
 // The largest id that every embedding table takes.
@@ -67,7 +67,7 @@ static enum bv_status fill_inputs(struct bench *b, struct bv_error *err)
     int32_t ids = id_range(g);
     for (int i = 0; i < g->n_inputs; i++) {
         const struct bv_tensor *t = g->inputs[i];
-        int64_t n = bv_elements(t);
+        int64_t n = b->program->n_items * bv_elements(t);
         b->inputs[i] = malloc((size_t)n * 4);
         if (!b->inputs[i])
             return bv_fail_nomem(err, "an input");
@@ -83,7 +83,8 @@ static enum bv_status fill_inputs(struct bench *b, struct bv_error *err)
         }
     }
     for (int i = 0; i < g->n_outputs; i++) {
-        b->outputs[i] = malloc((size_t)bv_elements(g->outputs[i]) * sizeof(float));
+        b->outputs[i] =
+            calloc((size_t)(b->program->n_items * bv_elements(g->outputs[i])), sizeof(float));
         if (!b->outputs[i])
             return bv_fail_nomem(err, "an output");
     }
@@ -107,8 +108,7 @@ static enum bv_status prepare(struct bench *b, struct bv_error *err)
                           m->device ? m->device : "auto", &b->precision, b->pool, &unused, err));
     if (m->ops && strncmp(b->backend->ops->describe(b->backend), "vulkan", 6) == 0)
         BV_TRY(bv_vk_enable_timing(b->backend, err));
-    BV_TRY(build(b, err));
-    BV_TRY(bv_program_compile(b->backend, &b->graph, &b->program, err));
+    BV_TRY(bv_program_compile_batch(b->backend, build, b, m->batch, &b->program, err));
     return fill_inputs(b, err);
 }
 

@@ -107,14 +107,17 @@ const char *bv_session_fallback(const struct bv_session *s)
     return s->fallback.text[0] ? s->fallback.text : NULL;
 }
 
-static enum bv_status build_graph(const struct bv_session *s, const struct bv_tower_key *key,
-                                  struct bv_graph **graph, struct bv_error *err)
+struct tower {
+    const struct bv_model *model;
+    const struct bv_tower_key *key;
+};
+
+static enum bv_status build_tower(const void *arg, int64_t batch, struct bv_graph **graph,
+                                  struct bv_error *err)
 {
+    const struct tower *s = arg;
+    const struct bv_tower_key *key = s->key;
     const int64_t *dim = key->dim;
-    struct bv_fusion_shape shape;
-    memcpy(&shape, dim, sizeof shape);
-    if (key->tower == BV_TOWER_FUSION)
-        return bv_model_fusion_graph(s->model, &shape, graph, err);
     if (key->tower == BV_TOWER_TEXT && !bv_model_has_text(s->model))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no text encoder", s->model->name);
     if (key->tower != BV_TOWER_TEXT && !bv_model_has_image(s->model))
@@ -122,10 +125,23 @@ static enum bv_status build_graph(const struct bv_session *s, const struct bv_to
     if (key->tower == BV_TOWER_PAIR && !bv_model_takes_prior(s->model))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" takes no prior image", s->model->name);
     if (key->tower == BV_TOWER_PAIR)
-        return bv_model_pair_graph(s->model, dim[0], dim[1], dim[2], dim[3], graph, err);
+        return bv_model_pair_graph(s->model, batch, dim[1], dim[2], dim[3], graph, err);
     return key->tower == BV_TOWER_IMAGE
-               ? bv_model_image_graph(s->model, dim[0], dim[1], dim[2], dim[3], graph, err)
-               : bv_model_text_graph(s->model, dim[0], dim[1], graph, err);
+               ? bv_model_image_graph(s->model, batch, dim[1], dim[2], dim[3], graph, err)
+               : bv_model_text_graph(s->model, batch, dim[1], graph, err);
+}
+
+static enum bv_status compile_fusion(struct bv_session *s, const struct bv_tower_key *key,
+                                     struct bv_program **program, struct bv_error *err)
+{
+    struct bv_fusion_shape shape;
+    memcpy(&shape, key->dim, sizeof shape);
+    struct bv_graph *graph = NULL;
+    enum bv_status status = bv_model_fusion_graph(s->model, &shape, &graph, err);
+    if (status == BV_OK)
+        return bv_program_compile(s->backend, &graph, program, err);
+    bv_graph_destroy(&graph);
+    return status;
 }
 
 static struct cached *oldest(struct bv_session *s)
@@ -154,13 +170,12 @@ static enum bv_status program_for(struct bv_session *s, const struct bv_tower_ke
             return BV_OK;
         }
     }
-    struct bv_graph *graph = NULL;
-    enum bv_status status = build_graph(s, key, &graph, err);
-    if (status != BV_OK) {
-        bv_graph_destroy(&graph);
-        return status;
-    }
-    BV_TRY(bv_program_compile(s->backend, &graph, program, err));
+    const struct tower tower = {s->model, key};
+    if (key->tower == BV_TOWER_FUSION)
+        BV_TRY(compile_fusion(s, key, program, err));
+    else
+        BV_TRY(
+            bv_program_compile_batch(s->backend, build_tower, &tower, key->dim[0], program, err));
     struct cached *slot = s->n_programs < MAX_PROGRAMS ? &s->programs[s->n_programs++] : oldest(s);
     bv_program_destroy(&slot->program);
     slot->key = *key;
@@ -237,7 +252,8 @@ static enum bv_status check_range(const struct bv_session *s, const struct bv_pr
     if (strcmp(s->precision, "f16") != 0)
         return BV_OK;
     for (int i = 0; i < p->graph->n_outputs; i++)
-        for (int64_t k = 0, n = bv_elements(p->graph->outputs[i]); outputs[i] && k < n; k++)
+        for (int64_t k = 0, n = p->n_items * bv_elements(p->graph->outputs[i]); outputs[i] && k < n;
+             k++)
             if (!isfinite(outputs[i][k]))
                 return bv_fail(err, BV_ERR_LIMIT,
                                "values of model \"%s\" are beyond f16: use --precision f32",

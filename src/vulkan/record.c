@@ -337,6 +337,7 @@ enum bv_status bv_vk_compile(struct bv_backend *backend, struct bv_graph *graph,
     p->vk = vk;
     p->base.backend = backend;
     p->base.graph = graph;
+    p->base.n_items = 1;
     p->recorder.vk = vk;
     enum bv_status status = build(p, err);
     if (status != BV_OK) {

@@ -55,8 +55,11 @@ static enum bv_status choose(struct bv_vk *vk, const char *device, struct bv_err
 enum bv_status bv_vk_create_with(struct bv_backend **backend, struct bv_weights *weights,
                                  const struct bv_vk_options *options, struct bv_error *err)
 {
-    static const struct bv_backend_ops ops = {bv_vk_compile, bv_vk_run, bv_vk_destroy_program,
-                                              destroy,       describe,  .computes_weights = false};
+    static const struct bv_backend_ops ops = {.compile = bv_vk_compile,
+                                              .run = bv_vk_run,
+                                              .destroy_program = bv_vk_destroy_program,
+                                              .destroy = destroy,
+                                              .describe = describe};
     struct bv_vk *vk = calloc(1, sizeof *vk);
     if (!vk)
         return bv_fail_nomem(err, "the Vulkan backend");

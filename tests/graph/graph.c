@@ -8,12 +8,6 @@
 #include "graph/model.h"
 #include "support/check.h"
 
-#define DIM(...)                                                                                   \
-    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                         \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-
 static struct bv_weights *weights;
 
 static int make_weights(void **state)

@@ -4,6 +4,13 @@
 
 #include "graph/backend.h"
 
+// The rank and the sizes of a shape, as two arguments.
+#define DIM(...)                                                                                   \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                         \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+
 // Adds a weight of the given shape, filled with fixed numbers in [low, low + range); the name
 // decides the numbers. The memory lives until model_free().
 void model_weight(struct bv_weights *weights, const char *name, float low, float range, int rank,
