@@ -37,7 +37,7 @@ enum bv_status bv_vk_run(struct bv_program *program, const void *const *inputs,
                          float *const *outputs, struct bv_error *err);
 
 // storage.c: which intermediates are kept as f16 (their dtype becomes BV_F16). Outputs, the
-// residual stream and small results stay f32; with matrix units that of convolutions does not.
+// residual sums and small results stay f32; with matrix units those of convolutions do not.
 void bv_vk_choose_storage(struct bv_graph *graph, bool matrix);
 
 #endif

@@ -11,7 +11,7 @@
 // How tensors are stored on the device. Sums are f32 in both.
 enum bv_vk_precision {
     BV_VK_F32, // weights and activations f32
-    BV_VK_F16, // weights and activations f16; inputs, outputs and the residual stream f32
+    BV_VK_F16, // weights and activations f16; inputs, outputs and residual sums f32
 };
 
 enum bv_vk_device_kind {
