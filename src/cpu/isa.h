@@ -64,6 +64,10 @@ struct bv_cpu_isa {
 
     // out[i] = act(x[i]); out may be x. In all of these n is any number of elements.
     void (*activate)(enum bv_activation activation, const float *x, float *out, int64_t n);
+    // A tile: out[i·ldo + j] = act(rows[i·panel + j]), 0 ≤ i < n_rows, 0 ≤ j < columns; out is f32
+    // or bf16.
+    void (*activate_tile)(enum bv_activation activation, const float *rows, int n_rows, int columns,
+                          void *out, bool bf16, int64_t ldo);
     // out = act(x + y), with y[i] or one y for all.
     void (*add)(enum bv_activation activation, const float *x, const float *y, bool one, float *out,
                 int64_t n);
@@ -72,6 +76,10 @@ struct bv_cpu_isa {
     void (*affine)(enum bv_activation activation, const float *x, const float *shift,
                    const float *factor, const float *offset, bool one, float *out, int64_t n);
     void (*max)(const float *x, const float *y, float *out, int64_t n);
+    // out = the largest of n_rows rows of n (NaN is passed over), or their sum times factor. Rows
+    // are f32 or bf16, and so is out.
+    void (*pool)(bool max, const void *const *rows, int n_rows, bool rows_bf16, float factor,
+                 void *out, bool out_bf16, int64_t n);
 
     // One row of n; see graph/params.h. residual may be NULL; out is f32 or bf16.
     void (*layer_norm)(const float *x, const float *residual, const float *gamma, const float *beta,

@@ -32,6 +32,7 @@ enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_for
 // Whether a window is left to the reference. No published model has such: LViT's 16×16 ones are the
 // largest.
 bool bv_cpu_conv2d_too_many_taps(const struct bv_node *n);
+bool bv_cpu_pool2d_too_many_taps(const struct bv_node *n);
 
 bv_kernel bv_cpu_linear, bv_cpu_conv2d, bv_cpu_matmul, bv_cpu_attention, bv_cpu_layer_norm,
     bv_cpu_batch_norm, bv_cpu_softmax, bv_cpu_l2_normalize, bv_cpu_activation, bv_cpu_add,

@@ -12,6 +12,13 @@ static void fill(float *out, float x, int64_t n)
 }
 
 enum { most_channels = 512 }; // at a time
+enum { most_taps = 256 };     // pixels of a window
+
+bool bv_cpu_pool2d_too_many_taps(const struct bv_node *n)
+{
+    const struct bv_pool2d_params *p = &n->params.pool2d;
+    return p->kernel_h > most_taps / p->kernel_w;
+}
 
 static void take_in(bool max, const float *x, float *out, int64_t n)
 {
@@ -31,50 +38,45 @@ static void take_in_any(bool max, const struct bv_tensor *type, const void *x, i
     take_in(max, type->dtype == BV_BF16 ? wide : (const float *)x + at, out, n);
 }
 
-// Channels c … c+n-1 of one output position, from the window's pixels in order.
-static void pool_channels(const struct bv_kernel_args *a, int64_t at, int64_t c, int64_t n,
-                          float *result)
+// The pixels of an output position's window, in order; returns how many lie in the image.
+static int window(const struct bv_kernel_args *a, int64_t at, const void **pixels)
 {
     const struct bv_tensor *X = a->node->in[0], *out = a->node->out;
     const struct bv_pool2d_params *p = &a->node->params.pool2d;
-    int64_t C = out->dim[3], x = at % out->dim[2], y = at / out->dim[2] % out->dim[1];
+    int64_t x = at % out->dim[2], y = at / out->dim[2] % out->dim[1];
     int64_t image = at / (out->dim[1] * out->dim[2]) * X->dim[1] * X->dim[2];
-    bool max = p->kind == BV_POOL_MAX;
-    fill(result, max ? -INFINITY : 0, n);
+    size_t pixel = (size_t)X->dim[3] * bv_dtype_size(X->dtype);
+    int n = 0;
     for (int i = 0; i < p->kernel_h; i++)
         for (int j = 0; j < p->kernel_w; j++) {
             int64_t row = y * p->stride_h - p->pad_h + i, column = x * p->stride_w - p->pad_w + j;
             if (row >= 0 && row < X->dim[1] && column >= 0 && column < X->dim[2])
-                take_in_any(max, X, a->in[0], (image + row * X->dim[2] + column) * C + c, result,
-                            n);
+                pixels[n++] =
+                    (const char *)a->in[0] + (size_t)(image + row * X->dim[2] + column) * pixel;
         }
-    float factor = 1 / ((float)p->kernel_h * (float)p->kernel_w);
-    if (!max)
-        bv_cpu_isa()->mul(result, &factor, true, result, n);
-}
-
-static void pool_pixel(const struct bv_kernel_args *a, int64_t at)
-{
-    int64_t C = a->node->out->dim[3];
-    bool bf16 = a->node->out->dtype == BV_BF16;
-    float narrowed[most_channels];
-    for (int64_t c = 0, n; c < C; c += n) {
-        n = C - c < most_channels ? C - c : most_channels;
-        pool_channels(a, at, c, n, bf16 ? narrowed : (float *)a->out + at * C + c);
-        if (bf16)
-            bv_cpu_isa()->to_bf16(narrowed, n, (uint16_t *)a->out + at * C + c);
-    }
+    return n;
 }
 
 static void pool_pixels(const struct bv_kernel_args *a, int64_t first, int64_t last)
 {
+    const struct bv_tensor *out = a->node->out;
+    const struct bv_pool2d_params *p = &a->node->params.pool2d;
+    const void *pixels[most_taps];
+    float factor = 1 / ((float)p->kernel_h * (float)p->kernel_w);
+    size_t row = (size_t)out->dim[3] * bv_dtype_size(out->dtype);
+    bool in_bf16 = a->node->in[0]->dtype == BV_BF16, out_bf16 = out->dtype == BV_BF16;
     for (int64_t i = first; i < last; i++)
-        pool_pixel(a, i);
+        bv_cpu_isa()->pool(p->kind == BV_POOL_MAX, pixels, window(a, i, pixels), in_bf16, factor,
+                           (char *)a->out + (size_t)i * row, out_bf16, out->dim[3]);
 }
 
 void bv_cpu_pool2d(const struct bv_kernel_args *a)
 {
     const struct bv_pool2d_params *p = &a->node->params.pool2d;
+    if (bv_cpu_pool2d_too_many_taps(a->node)) {
+        bv_reference_pool2d(a);
+        return;
+    }
     bv_cpu_in_pieces(a, bv_rows(a->node->out),
                      bv_last_dim(a->node->out) * p->kernel_h * p->kernel_w, pool_pixels);
 }

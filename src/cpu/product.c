@@ -35,24 +35,17 @@ static void *element(const void *p, bool bf16, int64_t at)
     return p ? (char *)p + at * (bf16 ? 2 : 4) : NULL;
 }
 
-// A tile whose activation is not its own, by way of f32 where the result is bf16.
+// A tile whose activation is not its own, by way of the first-level cache.
 static void run_and_activate(const struct split *s, struct bv_cpu_tile *tile, int n_rows)
 {
     const struct bv_cpu_product *p = s->p;
-    float block[16 * 64];
+    float block[16 * 64]; // more than strip × panel
     void *out = tile->out;
-    if (p->out_bf16) {
-        tile->out = block;
-        tile->ldo = s->isa->panel;
-        tile->out_bf16 = false;
-    }
+    tile->out = block;
+    tile->ldo = s->isa->panel;
+    tile->out_bf16 = false;
     s->isa->tile[p->format](tile, n_rows);
-    for (int i = 0; i < n_rows; i++) {
-        float *row = (float *)tile->out + i * tile->ldo;
-        s->isa->activate(p->activation, row, row, tile->columns);
-        if (p->out_bf16)
-            s->isa->to_bf16(row, tile->columns, element(out, true, i * p->ldo));
-    }
+    s->isa->activate_tile(p->activation, block, n_rows, tile->columns, out, p->out_bf16, p->ldo);
 }
 
 static void run_strip(const struct split *s, const float *const *pointers, int64_t row, int n_rows,

@@ -19,8 +19,9 @@ static bool can_write(const struct bv_node *n)
         return !bv_cpu_conv2d_too_many_taps(n);
     case BV_OP_attention:
         return even_heads(&n->params.attention);
-    case BV_OP_layer_norm:
     case BV_OP_pool2d:
+        return !bv_cpu_pool2d_too_many_taps(n);
+    case BV_OP_layer_norm:
     case BV_OP_activation:
         return true;
     default:
@@ -42,6 +43,7 @@ static bool can_read(const struct bv_node *n, int input, enum bv_cpu_format form
     case BV_OP_attention:
         return input < 3 && even_heads(&n->params.attention);
     case BV_OP_pool2d:
+        return input == 0 && !bv_cpu_pool2d_too_many_taps(n);
     case BV_OP_reduce:
     case BV_OP_scale:
         return input == 0;

@@ -22,12 +22,16 @@ void ISA(to_bytes)(const float *x, float scale, int64_t n, float *out);
 float ISA(magnitude)(const float *x, int64_t n);
 void ISA(pack)(const float *const *row, int columns, int64_t depth, float *panel);
 void ISA(activate)(enum bv_activation activation, const float *x, float *out, int64_t n);
+void ISA(activate_tile)(enum bv_activation activation, const float *rows, int n_rows, int columns,
+                        void *out, bool bf16, int64_t ldo);
 void ISA(add)(enum bv_activation activation, const float *x, const float *y, bool one, float *out,
               int64_t n);
 void ISA(mul)(const float *x, const float *y, bool one, float *out, int64_t n);
 void ISA(affine)(enum bv_activation activation, const float *x, const float *shift,
                  const float *factor, const float *offset, bool one, float *out, int64_t n);
 void ISA(max)(const float *x, const float *y, float *out, int64_t n);
+void ISA(pool)(bool max, const void *const *rows, int n_rows, bool rows_bf16, float factor,
+               void *out, bool out_bf16, int64_t n);
 void ISA(layer_norm)(const float *x, const float *residual, const float *gamma, const float *beta,
                      float eps, void *out, bool bf16, int64_t n);
 void ISA(l2_normalize)(const float *x, float eps, float *out, int64_t n);

@@ -21,10 +21,12 @@ const struct bv_cpu_isa ISA(isa) = {
 #endif
     .pack = ISA(pack),
     .activate = ISA(activate),
+    .activate_tile = ISA(activate_tile),
     .add = ISA(add),
     .mul = ISA(mul),
     .affine = ISA(affine),
     .max = ISA(max),
+    .pool = ISA(pool),
     .layer_norm = ISA(layer_norm),
     .l2_normalize = ISA(l2_normalize),
     .exponentials = ISA(exponentials),

@@ -6,20 +6,6 @@
 #include "cpu/simd/narrow.h"
 #include "cpu/simd/simd.h"
 
-// Adds bias and residual, applies relu, stores. n: valid lanes, LANES or fewer.
-INLINE void finish(const struct bv_cpu_tile *t, vf x, int64_t i, int j, int64_t n)
-{
-    if (n <= 0)
-        return;
-    if (t->bias)
-        x += n == LANES ? load(t->bias + j) : load_n(t->bias + j, n);
-    if (t->residual)
-        x += load_as(t->residual, t->residual_bf16, i * t->ldr + j, n);
-    if (t->activation == BV_ACT_RELU)
-        x = vmax(splat(0), x); // keeps NaN
-    store_as(t->out, t->out_bf16, i * t->ldo + j, x, n);
-}
-
 // A row's elements of the result or the residual, on their way while the sum is made.
 INLINE void bring_in(const void *p, bool bf16, int64_t at)
 {
@@ -44,13 +30,59 @@ INLINE vf accumulate(const enum bv_cpu_format format, vf x, vf w, vf sum)
     return madd(x, w, sum);
 }
 
-INLINE vf scaled_integers(vf sum, vf scale)
+INLINE vf from_integers(vf sum)
 {
 #if defined(LOW_PRECISION)
-    return _mm512_cvtepi32_ps(_mm512_castps_si512(sum)) * scale;
+    return _mm512_cvtepi32_ps(_mm512_castps_si512(sum));
 #else
-    return sum * scale;
+    return sum;
 #endif
+}
+
+// The first n ≤ LANES values of p, which may be NULL; the rest is 0.
+INLINE vf load_given(const float *p, int64_t n)
+{
+    if (!p || n <= 0)
+        return splat(0);
+    return n == LANES ? load(p) : load_n(p, n);
+}
+
+// Scales, adds bias and residual, applies relu, stores. whole: all PANEL columns are wanted.
+INLINE void finish(const struct bv_cpu_tile *tile, vf (*sum)[2], const int n_rows,
+                   const enum bv_cpu_format format, const bool whole)
+{
+    const struct bv_cpu_tile t = *tile; // a copy, which stores cannot change: it stays in registers
+    const float *after = t.panel + t.taps * t.depth * PANEL;
+    int64_t n0 = whole || t.columns > LANES ? LANES : t.columns;
+    int64_t n1 = whole ? LANES : t.columns - n0;
+    vf bias0 = load_given(t.bias, n0), bias1 = load_given(t.bias ? t.bias + LANES : NULL, n1);
+    vf scale0 = splat(1), scale1 = splat(1), zero = splat(0);
+    if (format == BV_CPU_INT8) {
+        scale0 = load(after);
+        scale1 = load(after + LANES);
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < n_rows; i++) {
+        vf x = sum[i][0], y = sum[i][1];
+        if (format == BV_CPU_INT8) {
+            vf scale = splat(t.row_scale[i]);
+            x = from_integers(x) * (scale * scale0);
+            y = from_integers(y) * (scale * scale1);
+        }
+        x += bias0;
+        y += bias1;
+        if (t.residual) {
+            x += load_as(t.residual, t.residual_bf16, i * t.ldr, n0);
+            y += n1 > 0 ? load_as(t.residual, t.residual_bf16, i * t.ldr + LANES, n1) : zero;
+        }
+        if (t.activation == BV_ACT_RELU) { // keeps NaN
+            x = vmax(zero, x);
+            y = vmax(zero, y);
+        }
+        store_as(t.out, t.out_bf16, i * t.ldo, x, n0);
+        if (n1 > 0)
+            store_as(t.out, t.out_bf16, i * t.ldo + LANES, y, n1);
+    }
 }
 
 INLINE void run(const struct bv_cpu_tile *t, const int n_rows, const enum bv_cpu_format format)
@@ -85,17 +117,10 @@ INLINE void run(const struct bv_cpu_tile *t, const int n_rows, const enum bv_cpu
             }
         }
     }
-    int64_t n0 = t->columns < LANES ? t->columns : LANES, n1 = t->columns - n0;
-#pragma GCC unroll 12
-    for (int i = 0; i < n_rows; i++) {
-        if (format == BV_CPU_INT8) {
-            vf scale = splat(t->row_scale[i]);
-            sum[i][0] = scaled_integers(sum[i][0], scale * load(after));
-            sum[i][1] = scaled_integers(sum[i][1], scale * load(after + LANES));
-        }
-        finish(t, sum[i][0], i, 0, n0);
-        finish(t, sum[i][1], i, LANES, n1);
-    }
+    if (t->columns == PANEL)
+        finish(t, sum, n_rows, format, true);
+    else
+        finish(t, sum, n_rows, format, false);
 }
 
 #define ROWS(name, format, n)                                                                      \
