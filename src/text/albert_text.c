@@ -11,6 +11,12 @@ static enum bv_status lower_letters(struct bv_runes *a, struct bv_runes *b, stru
     return BV_OK;
 }
 
+// Whether `` or '' stands at i.
+static bool is_quote(const uint32_t *text, size_t n, size_t i)
+{
+    return (text[i] == '`' || text[i] == '\'') && i + 1 < n && text[i + 1] == text[i];
+}
+
 static enum bv_status collapse(struct bv_runes *out, const uint32_t *text, size_t n,
                                struct bv_error *err)
 {
@@ -23,7 +29,7 @@ static enum bv_status collapse(struct bv_runes *out, const uint32_t *text, size_
         if (space && out->n)
             BV_TRY(bv_runes_push(out, ' ', err));
         space = false;
-        bool quote = (text[i] == '`' || text[i] == '\'') && i + 1 < n && text[i + 1] == text[i];
+        bool quote = is_quote(text, n, i);
         BV_TRY(bv_runes_push(out, quote ? '"' : text[i], err));
         i += quote;
     }
@@ -39,7 +45,7 @@ static enum bv_status clean(struct bv_runes *out, const struct bv_albert_text *h
     BV_TRY(collapse(b, a->at, a->n, err));
     a->n = 0;
     if (how->strip_accents)
-        BV_TRY(bv_runes_unmarked(a, b->at, b->n, err));
+        BV_TRY(bv_runes_unmarked(a, b->at, b->n, false, err));
     else
         BV_TRY(bv_runes_append(a, b->at, b->n, err));
     return how->lowercase ? bv_runes_lower(out, a->at, a->n, true, err)
@@ -53,6 +59,33 @@ enum bv_status bv_albert_clean(struct bv_runes *out, const struct bv_albert_text
     enum bv_status status = bv_runes_append(&a, text, n, err);
     if (status == BV_OK)
         status = clean(out, how, &a, &b, err);
+    bv_runes_free(&a);
+    bv_runes_free(&b);
+    return status;
+}
+
+static enum bv_status clean_fast(struct bv_runes *out, const struct bv_albert_text *how,
+                                 const uint32_t *text, size_t n, struct bv_runes *a,
+                                 struct bv_runes *b, struct bv_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool quote = is_quote(text, n, i);
+        BV_TRY(bv_runes_push(a, quote ? '"' : text[i], err));
+        i += quote;
+    }
+    if (how->strip_accents)
+        BV_TRY(bv_runes_unmarked(b, a->at, a->n, true, err));
+    else
+        BV_TRY(bv_runes_append(b, a->at, a->n, err));
+    return how->lowercase ? bv_runes_lower(out, b->at, b->n, false, err)
+                          : bv_runes_append(out, b->at, b->n, err);
+}
+
+enum bv_status bv_albert_clean_fast(struct bv_runes *out, const struct bv_albert_text *how,
+                                    const uint32_t *text, size_t n, struct bv_error *err)
+{
+    struct bv_runes a = {0}, b = {0};
+    enum bv_status status = clean_fast(out, how, text, n, &a, &b, err);
     bv_runes_free(&a);
     bv_runes_free(&b);
     return status;

@@ -15,4 +15,9 @@ struct bv_albert_text {
 enum bv_status bv_albert_clean(struct bv_runes *out, const struct bv_albert_text *how,
                                const uint32_t *text, size_t n, struct bv_error *err);
 
+// The same as Hugging Face's fast tokenizer has it (AlbertConverter): white space stays; accents
+// are all marks; letters are lower-cased one by one, so that a final sigma is σ.
+enum bv_status bv_albert_clean_fast(struct bv_runes *out, const struct bv_albert_text *how,
+                                    const uint32_t *text, size_t n, struct bv_error *err);
+
 #endif

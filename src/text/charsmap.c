@@ -1,5 +1,6 @@
 #include "text/charsmap.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,13 +60,13 @@ static size_t children(uint32_t unit)
     return (size_t)(unit >> 10) << ((unit & 0x200) >> 6);
 }
 
-size_t bv_charsmap_match(const struct bv_charsmap *map, const char *text, size_t n,
-                         struct bv_token_text *result)
+static size_t match(const struct bv_charsmap *map, const char *text, size_t n, bool shortest,
+                    struct bv_token_text *result)
 {
     if (map->n_units == 0)
         return 0;
     size_t taken = 0, at = children(map->units[0]), value = 0;
-    for (size_t i = 0; i < n && i < MAX_RULE; i++) {
+    for (size_t i = 0; i < n && i < MAX_RULE && !(shortest && taken); i++) {
         unsigned char byte = (unsigned char)text[i];
         at ^= byte;
         if (at >= map->n_units || (map->units[at] & 0x800000ffu) != byte)
@@ -83,4 +84,16 @@ size_t bv_charsmap_match(const struct bv_charsmap *map, const char *text, size_t
     if (taken)
         *result = (struct bv_token_text){map->results + value, strlen(map->results + value)};
     return taken;
+}
+
+size_t bv_charsmap_match(const struct bv_charsmap *map, const char *text, size_t n,
+                         struct bv_token_text *result)
+{
+    return match(map, text, n, false, result);
+}
+
+size_t bv_charsmap_shortest(const struct bv_charsmap *map, const char *text, size_t n,
+                            struct bv_token_text *result)
+{
+    return match(map, text, n, true, result);
 }

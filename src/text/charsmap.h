@@ -30,4 +30,8 @@ void bv_charsmap_free(struct bv_charsmap *map);
 size_t bv_charsmap_match(const struct bv_charsmap *map, const char *text, size_t n,
                          struct bv_token_text *result);
 
+// The same for the shortest rule that text[0..n) begins with.
+size_t bv_charsmap_shortest(const struct bv_charsmap *map, const char *text, size_t n,
+                            struct bv_token_text *result);
+
 #endif

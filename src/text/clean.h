@@ -13,6 +13,7 @@ enum bv_clean {
     BV_CLEAN_GLORIA,      // GLoRIA: ASCII words in lower case, of sentences with two words or more
     BV_CLEAN_BIOVIL,      // BioViL: without the "!", "?" and "." at the end
     BV_CLEAN_ALBERT,      // ALBERT: see albert_text.h; done by the tokenizer, which knows how
+    BV_CLEAN_ALBERT_HF,   // AlbertTokenizerFast: likewise
 };
 
 // Appends the cleaned text[0..n) to out.

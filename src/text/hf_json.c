@@ -3,38 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "text/hf_part.h"
+#include "text/hf_unigram.h"
 #include "text/tokenizer.h"
 #include "text/vocab_file.h"
 
 static const char clip_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
-
-static bool is_type(const json_t *part, const char *type)
-{
-    return strcmp(bv_json_string(part, "type", ""), type) == 0;
-}
-
-static enum bv_status unsupported(struct bv_error *err, const char *what, const json_t *part)
-{
-    return bv_fail(err, BV_ERR_UNSUPPORTED, "tokenizer.json: the %s \"%.60s\" is not supported",
-                   what, bv_json_string(part, "type", "?"));
-}
-
-static enum bv_status set(json_t *object, const char *key, json_t *value, struct bv_error *err)
-{
-    return json_object_set_new(object, key, value) == 0 ? BV_OK
-                                                        : bv_fail_nomem(err, "tokenizer.json");
-}
 
 // [CLS] and [SEP] (or <s> and </s>) are named by the post-processor.
 static enum bv_status read_ends(const json_t *document, json_t *description, struct bv_error *err)
 {
     const json_t *post = json_object_get(document, "post_processor");
     const char *cls = NULL, *sep = NULL;
-    if (is_type(post, "BertProcessing") || is_type(post, "RobertaProcessing")) {
+    if (bv_hf_is_type(post, "BertProcessing") || bv_hf_is_type(post, "RobertaProcessing")) {
         cls = json_string_value(json_array_get(json_object_get(post, "cls"), 0));
         sep = json_string_value(json_array_get(json_object_get(post, "sep"), 0));
-    } else if (is_type(post, "TemplateProcessing")) {
+    } else if (bv_hf_is_type(post, "TemplateProcessing")) {
         const json_t *single = json_object_get(post, "single");
         const json_t *first = json_object_get(json_array_get(single, 0), "SpecialToken");
         const json_t *last = json_object_get(json_array_get(single, 2), "SpecialToken");
@@ -44,9 +28,9 @@ static enum bv_status read_ends(const json_t *document, json_t *description, str
         }
     }
     if (!cls || !sep)
-        return unsupported(err, "post-processor", post);
-    BV_TRY(set(description, "cls", json_string(cls), err));
-    return set(description, "sep", json_string(sep), err);
+        return bv_hf_unsupported(err, "post-processor", post);
+    BV_TRY(bv_hf_set(description, "cls", json_string(cls), err));
+    return bv_hf_set(description, "sep", json_string(sep), err);
 }
 
 static enum bv_status read_added(const json_t *document, json_t *description,
@@ -54,7 +38,7 @@ static enum bv_status read_added(const json_t *document, json_t *description,
 {
     const json_t *tokens = json_object_get(document, "added_tokens");
     json_t *added = json_array();
-    BV_TRY(set(description, "added", added, err));
+    BV_TRY(bv_hf_set(description, "added", added, err));
     for (size_t i = 0; i < json_array_size(tokens); i++) {
         const json_t *token = json_array_get(tokens, i);
         const char *text = bv_json_string(token, "content", "");
@@ -64,7 +48,7 @@ static enum bv_status read_added(const json_t *document, json_t *description,
         BV_TRY(
             bv_vocab_source_put(source, bv_json_integer(token, "id", -1), text, strlen(text), err));
         // A token that is looked for in normalised text is found in any case by CLIP, which
-        // lower-cases. The other kinds have no such tokens with capitals.
+        // lower-cases. The other kinds have no such tokens with capitals (hf_unigram.c has none).
         bool fold = bv_json_boolean(token, "normalized", false) &&
                     !json_is_null(json_object_get(document, "normalizer"));
         json_t *entry = json_pack("{s:s,s:b,s:b,s:b}", "text", text, "lstrip",
@@ -81,22 +65,24 @@ static enum bv_status read_wordpiece(const json_t *document, const json_t *model
 {
     const json_t *normalizer = json_object_get(document, "normalizer");
     const json_t *pre = json_object_get(document, "pre_tokenizer");
-    if (!is_type(normalizer, "BertNormalizer") || !bv_json_boolean(normalizer, "clean_text", true))
-        return unsupported(err, "normalizer", normalizer);
-    if (!is_type(pre, "BertPreTokenizer"))
-        return unsupported(err, "pre-tokenizer", pre);
+    if (!bv_hf_is_type(normalizer, "BertNormalizer") ||
+        !bv_json_boolean(normalizer, "clean_text", true))
+        return bv_hf_unsupported(err, "normalizer", normalizer);
+    if (!bv_hf_is_type(pre, "BertPreTokenizer"))
+        return bv_hf_unsupported(err, "pre-tokenizer", pre);
     if (strcmp(bv_json_string(model, "continuing_subword_prefix", "##"), "##") != 0 ||
         bv_json_integer(model, "max_input_chars_per_word", 100) != 100)
         return bv_fail(err, BV_ERR_UNSUPPORTED,
                        "tokenizer.json: pieces without \"##\" or words of another maximum length");
     bool lowercase = bv_json_boolean(normalizer, "lowercase", true);
-    BV_TRY(set(description, "kind", json_string("wordpiece"), err));
-    BV_TRY(set(description, "lowercase", json_boolean(lowercase), err));
-    BV_TRY(set(description, "strip_accents",
-               json_boolean(bv_json_boolean(normalizer, "strip_accents", lowercase)), err));
-    BV_TRY(set(description, "chinese",
-               json_boolean(bv_json_boolean(normalizer, "handle_chinese_chars", true)), err));
-    return set(description, "unk", json_string(bv_json_string(model, "unk_token", "[UNK]")), err);
+    BV_TRY(bv_hf_set(description, "kind", json_string("wordpiece"), err));
+    BV_TRY(bv_hf_set(description, "lowercase", json_boolean(lowercase), err));
+    BV_TRY(bv_hf_set(description, "strip_accents",
+                     json_boolean(bv_json_boolean(normalizer, "strip_accents", lowercase)), err));
+    BV_TRY(bv_hf_set(description, "chinese",
+                     json_boolean(bv_json_boolean(normalizer, "handle_chinese_chars", true)), err));
+    return bv_hf_set(description, "unk", json_string(bv_json_string(model, "unk_token", "[UNK]")),
+                     err);
 }
 
 // CLIPTokenizerFast: NFC, white space runs to one space, lower case.
@@ -105,23 +91,24 @@ static bool is_clip_normalizer(const json_t *normalizer)
     const json_t *steps = json_object_get(normalizer, "normalizers");
     const json_t *replace = json_array_get(steps, 1);
     const char *pattern = bv_json_string(json_object_get(replace, "pattern"), "Regex", "");
-    return is_type(normalizer, "Sequence") && json_array_size(steps) == 3 &&
-           is_type(json_array_get(steps, 0), "NFC") && is_type(replace, "Replace") &&
+    return bv_hf_is_type(normalizer, "Sequence") && json_array_size(steps) == 3 &&
+           bv_hf_is_type(json_array_get(steps, 0), "NFC") && bv_hf_is_type(replace, "Replace") &&
            strcmp(pattern, "\\s+") == 0 &&
            strcmp(bv_json_string(replace, "content", ""), " ") == 0 &&
-           is_type(json_array_get(steps, 2), "Lowercase");
+           bv_hf_is_type(json_array_get(steps, 2), "Lowercase");
 }
 
 static bool is_clip_pre_tokenizer(const json_t *pre)
 {
     const json_t *steps = json_object_get(pre, "pretokenizers");
     const json_t *split = json_array_get(steps, 0);
-    return is_type(pre, "Sequence") && json_array_size(steps) == 2 && is_type(split, "Split") &&
+    return bv_hf_is_type(pre, "Sequence") && json_array_size(steps) == 2 &&
+           bv_hf_is_type(split, "Split") &&
            strcmp(bv_json_string(json_object_get(split, "pattern"), "Regex", ""), clip_pattern) ==
                0 &&
            strcmp(bv_json_string(split, "behavior", ""), "Removed") == 0 &&
            bv_json_boolean(split, "invert", false) &&
-           is_type(json_array_get(steps, 1), "ByteLevel");
+           bv_hf_is_type(json_array_get(steps, 1), "ByteLevel");
 }
 
 static enum bv_status read_bpe(const json_t *document, const json_t *model, json_t *description,
@@ -139,17 +126,17 @@ static enum bv_status read_bpe(const json_t *document, const json_t *model, json
                        "tokenizer.json: byte-pair encoding with dropout, byte fallback, ignored "
                        "merges or prefixes");
     if (clip ? !is_clip_normalizer(normalizer) : normalizer && !json_is_null(normalizer))
-        return unsupported(err, "normalizer", normalizer);
+        return bv_hf_unsupported(err, "normalizer", normalizer);
     if (clip ? !is_clip_pre_tokenizer(pre)
-             : !is_type(pre, "ByteLevel") || !bv_json_boolean(pre, "use_regex", true))
-        return unsupported(err, "pre-tokenizer", pre);
-    BV_TRY(set(description, "kind", json_string(clip ? "clip-bpe" : "roberta-bpe"), err));
-    BV_TRY(set(description, "unk", unknown ? json_string(unknown) : json_null(), err));
-    BV_TRY(set(description, "specials", json_string("first"), err));
+             : !bv_hf_is_type(pre, "ByteLevel") || !bv_json_boolean(pre, "use_regex", true))
+        return bv_hf_unsupported(err, "pre-tokenizer", pre);
+    BV_TRY(bv_hf_set(description, "kind", json_string(clip ? "clip-bpe" : "roberta-bpe"), err));
+    BV_TRY(bv_hf_set(description, "unk", unknown ? json_string(unknown) : json_null(), err));
+    BV_TRY(bv_hf_set(description, "specials", json_string("first"), err));
     if (clip)
-        return set(description, "clean", json_string("clip-hf"), err);
-    return set(description, "add_prefix_space",
-               json_boolean(bv_json_boolean(pre, "add_prefix_space", true)), err);
+        return bv_hf_set(description, "clean", json_string("clip-hf"), err);
+    return bv_hf_set(description, "add_prefix_space",
+                     json_boolean(bv_json_boolean(pre, "add_prefix_space", true)), err);
 }
 
 // Merges are "left right" or ["left", "right"].
@@ -180,28 +167,51 @@ static enum bv_status read_merges(const json_t *merges, struct bv_vocab_source *
     return BV_OK;
 }
 
+enum kind { WORDPIECE, BPE, UNIGRAM, OTHER };
+
+// Old files do not say of which type their model is.
+static enum kind kind_of(const json_t *model)
+{
+    static const char *const types[] = {
+        [WORDPIECE] = "WordPiece", [BPE] = "BPE", [UNIGRAM] = "Unigram"};
+    unsigned kind = WORDPIECE;
+    if (!json_object_get(model, "type")) {
+        if (json_is_array(json_object_get(model, "vocab")))
+            return UNIGRAM;
+        return json_object_get(model, "merges") ? BPE : WORDPIECE;
+    }
+    while (kind < OTHER && !bv_hf_is_type(model, types[kind]))
+        kind++;
+    return (enum kind)kind;
+}
+
 static enum bv_status read_document(const json_t *document, json_t *description,
                                     struct bv_vocab_source *source, struct bv_error *err)
 {
     const json_t *model = json_object_get(document, "model");
-    const json_t *merges = json_object_get(model, "merges");
-    bool bpe = is_type(model, "BPE") || (!json_object_get(model, "type") && merges);
-    bool wordpiece = is_type(model, "WordPiece") || (!json_object_get(model, "type") && !merges);
     if (!json_is_object(model))
         return bv_fail(err, BV_ERR_FORMAT, "tokenizer.json: no model");
-    if (!bpe && !wordpiece)
-        return unsupported(err, "model", model);
-    BV_TRY(bv_vocab_source_map(source, json_object_get(model, "vocab"), err));
-    if (bpe) {
-        BV_TRY(read_merges(merges, source, err));
+    switch (kind_of(model)) {
+    case UNIGRAM:
+        BV_TRY(bv_hf_unigram_read(document, description, source, err));
+        break;
+    case BPE:
+        BV_TRY(bv_vocab_source_map(source, json_object_get(model, "vocab"), err));
+        BV_TRY(read_merges(json_object_get(model, "merges"), source, err));
         BV_TRY(read_bpe(document, model, description, err));
-    } else {
+        break;
+    case WORDPIECE:
+        BV_TRY(bv_vocab_source_map(source, json_object_get(model, "vocab"), err));
         BV_TRY(read_wordpiece(document, model, description, err));
+        break;
+    default:
+        return bv_hf_unsupported(err, "model", model);
     }
     BV_TRY(read_ends(document, description, err));
     BV_TRY(read_added(document, description, source, err));
     int64_t max_length = bv_json_integer(json_object_get(document, "truncation"), "max_length", 0);
-    return max_length > 0 ? set(description, "max_length", json_integer(max_length), err) : BV_OK;
+    return max_length > 0 ? bv_hf_set(description, "max_length", json_integer(max_length), err)
+                          : BV_OK;
 }
 
 enum bv_status bv_tokenizer_from_hf_json(struct bv_tokenizer **tokenizer, const char *bytes,
@@ -220,9 +230,12 @@ enum bv_status bv_tokenizer_from_hf_json(struct bv_tokenizer **tokenizer, const 
         status = read_document(document, description, &source, err);
     if (status == BV_OK && overrides && json_object_update(description, (json_t *)overrides) != 0)
         status = bv_fail_nomem(err, "tokenizer.json");
-    bool lines = strcmp(bv_json_string(description, "kind", ""), "wordpiece") == 0;
-    if (status == BV_OK)
-        status = bv_vocab_source_write(&source, lines, &vocabulary, &n_vocabulary, err);
+    const char *kind = bv_json_string(description, "kind", "");
+    if (status == BV_OK && strcmp(kind, "hf-unigram") == 0)
+        status = bv_hf_unigram_write(document, &source, &vocabulary, &n_vocabulary, err);
+    else if (status == BV_OK)
+        status = bv_vocab_source_write(&source, strcmp(kind, "wordpiece") == 0, &vocabulary,
+                                       &n_vocabulary, err);
     if (status == BV_OK)
         status =
             bv_tokenizer_create(tokenizer, description, vocabulary, n_vocabulary, NULL, 0, err);

@@ -155,6 +155,12 @@ bool bv_rune_is_nonspacing_mark(uint32_t rune)
     return rune >= 0x300 && category(rune) == UTF8PROC_CATEGORY_MN;
 }
 
+bool bv_rune_is_mark(uint32_t rune)
+{
+    utf8proc_category_t c = category(rune);
+    return c >= UTF8PROC_CATEGORY_MN && c <= UTF8PROC_CATEGORY_ME;
+}
+
 bool bv_rune_is_alphanumeric(uint32_t rune)
 {
     return bv_rune_is_letter(rune) || bv_rune_is_number(rune);
@@ -336,7 +342,7 @@ enum bv_status bv_runes_nfc(struct bv_runes *out, const uint32_t *text, size_t n
 }
 
 enum bv_status bv_runes_unmarked(struct bv_runes *out, const uint32_t *text, size_t n,
-                                 struct bv_error *err)
+                                 bool all_marks, struct bv_error *err)
 {
     for (size_t i = 0; i < n; i++) {
         if (text[i] < 0x80) {
@@ -350,9 +356,21 @@ enum bv_status bv_runes_unmarked(struct bv_runes *out, const uint32_t *text, siz
             (utf8proc_int32_t)text[i], parts, 24, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, &boundary);
         if (n_parts < 0 || n_parts > 24)
             return bv_fail(err, BV_ERR_INTERNAL, "U+%04X does not decompose", (unsigned)text[i]);
-        for (utf8proc_ssize_t p = 0; p < n_parts; p++)
-            if (combining_class((uint32_t)parts[p]) == 0)
-                BV_TRY(bv_runes_push(out, (uint32_t)parts[p], err));
+        for (utf8proc_ssize_t p = 0; p < n_parts; p++) {
+            uint32_t part = (uint32_t)parts[p];
+            if (all_marks ? !bv_rune_is_mark(part) : combining_class(part) == 0)
+                BV_TRY(bv_runes_push(out, part, err));
+        }
     }
     return BV_OK;
+}
+
+size_t bv_runes_grapheme(const uint32_t *text, size_t n)
+{
+    utf8proc_int32_t state = 0;
+    size_t length = n > 0;
+    while (length < n && !utf8proc_grapheme_break_stateful((utf8proc_int32_t)text[length - 1],
+                                                           (utf8proc_int32_t)text[length], &state))
+        length++;
+    return length;
 }

@@ -52,6 +52,7 @@ bool bv_rune_is_punctuation(uint32_t rune);     // P*
 bool bv_rune_is_other(uint32_t rune);           // C*: control, format, private, unassigned
 bool bv_rune_is_space_separator(uint32_t rune); // Zs
 bool bv_rune_is_nonspacing_mark(uint32_t rune); // Mn
+bool bv_rune_is_mark(uint32_t rune);            // M*
 bool bv_rune_is_alphanumeric(uint32_t rune);    // Python's str.isalnum(): \w without "_"
 
 // Lower case of one code point, whatever stands around it: 1 code point, or 2 for U+0130.
@@ -69,9 +70,13 @@ enum bv_status bv_runes_nfd(struct bv_runes *out, const uint32_t *text, size_t n
 enum bv_status bv_runes_nfc(struct bv_runes *out, const uint32_t *text, size_t n,
                             struct bv_error *err);
 
-// Appends the compatibility decomposition (NFKD) of text[0..n) without its combining marks (all
-// whose combining class is not 0).
+// Appends the compatibility decomposition (NFKD) of text[0..n) without its combining marks: those
+// whose combining class is not 0 (Python's unicodedata.combining()), or with all_marks everything
+// of category M* (Rust's is_combining_mark()).
 enum bv_status bv_runes_unmarked(struct bv_runes *out, const uint32_t *text, size_t n,
-                                 struct bv_error *err);
+                                 bool all_marks, struct bv_error *err);
+
+// The length of the extended grapheme cluster (UAX #29) that text[0..n) begins with, 0 for n == 0.
+size_t bv_runes_grapheme(const uint32_t *text, size_t n);
 
 #endif

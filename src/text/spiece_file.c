@@ -98,7 +98,11 @@ static enum bv_status read_piece(struct bv_piece *piece, size_t id, struct bv_to
             piece->text = r.text;
         } else if (is_field(&r, 2, FIXED32)) {
             uint32_t bits = (uint32_t)r.value;
-            memcpy(&piece->score, &bits, sizeof bits);
+            float score = 0;
+            memcpy(&score, &bits, sizeof bits);
+            piece->score = (double)score;
+        } else if (is_field(&r, BV_PIECE_DOUBLE_SCORE, FIXED64)) {
+            memcpy(&piece->score, &r.value, sizeof r.value);
         } else if (is_field(&r, 3, VARINT)) {
             if (r.value < BV_PIECE_NORMAL || r.value > BV_PIECE_BYTE)
                 return bv_fail(err, BV_ERR_FORMAT, "vocabulary: piece %zu has an unknown type", id);

@@ -20,9 +20,12 @@ enum bv_piece_type {
 
 struct bv_piece {
     struct bv_token_text text; // borrowed from the file's bytes
-    float score;               // log probability
+    double score;              // log probability; a float in the library's own files
     enum bv_piece_type type;
 };
+
+// A piece's field for a score that no float holds, among those that the format leaves to others.
+#define BV_PIECE_DOUBLE_SCORE 200
 
 // Zero-initialise; free with bv_spiece_file_free().
 struct bv_spiece_file {

@@ -9,6 +9,7 @@
 #include "text/albert_text.h"
 #include "text/bpe.h"
 #include "text/clean.h"
+#include "text/hf_words.h"
 #include "text/special.h"
 #include "text/spiece_file.h"
 #include "text/split.h"
@@ -17,14 +18,14 @@
 #include "text/vocab_file.h"
 #include "text/wordpiece.h"
 
-enum kind { WORDPIECE, CLIP_BPE, ROBERTA_BPE, SENTENCEPIECE };
+enum kind { WORDPIECE, CLIP_BPE, ROBERTA_BPE, SENTENCEPIECE, HF_UNIGRAM };
 enum specials_mode { FIRST, INLINE, WORDS, NOWHERE };
 
 struct bv_tokenizer {
     enum kind kind;
     enum bv_clean clean;
     enum specials_mode specials_mode;
-    bool add_prefix_space, truncate;
+    bool add_prefix_space, whitespace_split, truncate;
     size_t max_length;
     struct bv_vocab vocab;
     struct bv_specials specials;
@@ -44,7 +45,14 @@ static const char *const special_names[][BV_TOKEN_N] = {
     [CLIP_BPE] = {"<|startoftext|>", "<|endoftext|>", NULL, NULL, NULL},
     [ROBERTA_BPE] = {"<s>", "</s>", "<pad>", "<mask>", "<unk>"},
     [SENTENCEPIECE] = {"[CLS]", "[SEP]", "<pad>", "[MASK]", "<unk>"}, // ALBERT's
+    [HF_UNIGRAM] = {"[CLS]", "[SEP]", "<pad>", "[MASK]", "<unk>"},
 };
+
+// Whether the vocabulary is a SentencePiece model.
+static bool has_pieces(enum kind kind)
+{
+    return kind == SENTENCEPIECE || kind == HF_UNIGRAM;
+}
 
 // Index of the description's member among names (a NULL-terminated list).
 static enum bv_status choose(const json_t *description, const char *key, const char *fallback,
@@ -92,10 +100,10 @@ static enum bv_status read_lengths(struct bv_tokenizer *t, const json_t *descrip
 static enum bv_status read_description(struct bv_tokenizer *t, const json_t *description,
                                        struct bv_error *err)
 {
-    static const char *const kinds[] = {"wordpiece", "clip-bpe", "roberta-bpe", "sentencepiece",
-                                        NULL};
+    static const char *const kinds[] = {"wordpiece",     "clip-bpe",   "roberta-bpe",
+                                        "sentencepiece", "hf-unigram", NULL};
     static const char *const cleans[] = {"none",   "clip",   "clip-noftfy", "open-clip", "clip-hf",
-                                         "gloria", "biovil", "albert",      NULL};
+                                         "gloria", "biovil", "albert",      "albert-hf", NULL};
     static const char *const modes[] = {"first", "inline", "words", "none", NULL};
     unsigned kind = 0, clean = 0, mode = 0;
     BV_TRY(choose(description, "kind", NULL, kinds, &kind, err));
@@ -105,17 +113,20 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
     if ((mode == INLINE && kind != CLIP_BPE) || (mode == WORDS && kind != WORDPIECE))
         return bv_fail(err, BV_ERR_ARG, "tokenizer: specials \"%s\" do not go with kind \"%s\"",
                        modes[mode], kinds[kind]);
-    if (clean == BV_CLEAN_ALBERT && kind != SENTENCEPIECE)
-        return bv_fail(err, BV_ERR_ARG, "tokenizer: clean \"albert\" is for SentencePiece");
+    bool albert = clean == BV_CLEAN_ALBERT || clean == BV_CLEAN_ALBERT_HF;
+    if (albert && kind != (clean == BV_CLEAN_ALBERT ? SENTENCEPIECE : HF_UNIGRAM))
+        return bv_fail(err, BV_ERR_ARG, "tokenizer: clean \"%s\" does not go with kind \"%s\"",
+                       cleans[clean], kinds[kind]);
     t->kind = (enum kind)kind;
     t->clean = (enum bv_clean)clean;
     t->specials_mode = (enum specials_mode)mode;
     BV_TRY(flag(description, "lowercase", true, &t->wordpiece.lowercase, err));
-    BV_TRY(flag(description, "strip_accents", t->wordpiece.lowercase || clean == BV_CLEAN_ALBERT,
+    BV_TRY(flag(description, "strip_accents", t->wordpiece.lowercase || albert,
                 &t->wordpiece.strip_accents, err));
     BV_TRY(flag(description, "chinese", true, &t->wordpiece.chinese, err));
     BV_TRY(flag(description, "final_sigma", false, &t->wordpiece.final_sigma, err));
     BV_TRY(flag(description, "add_prefix_space", false, &t->add_prefix_space, err));
+    BV_TRY(flag(description, "whitespace_split", false, &t->whitespace_split, err));
     t->wordpiece.whole_word_specials = mode == WORDS;
     return read_lengths(t, description, err);
 }
@@ -137,11 +148,10 @@ static enum bv_status find_specials(struct bv_tokenizer *t, const json_t *descri
             return bv_fail(err, BV_ERR_FORMAT, "vocabulary: the special token %.40s is missing",
                            name ? name : special_keys[i]);
         if (name && t->special[i] >= 0 && !json_object_get(description, "added")) {
-            struct bv_special special = {.id = t->special[i],
-                                         .strip_left =
-                                             i == BV_TOKEN_MASK &&
-                                             (t->kind == ROBERTA_BPE || t->kind == SENTENCEPIECE),
-                                         .fold = t->kind == CLIP_BPE};
+            struct bv_special special = {
+                .id = t->special[i],
+                .strip_left = i == BV_TOKEN_MASK && (t->kind == ROBERTA_BPE || has_pieces(t->kind)),
+                .fold = t->kind == CLIP_BPE};
             BV_TRY(bv_specials_add(&t->specials, name, strlen(name), &special, err));
         }
     }
@@ -190,7 +200,9 @@ static enum bv_status read_spiece(struct bv_tokenizer *t, const char *bytes, siz
     if (status == BV_OK)
         status = bv_vocab_build(&t->vocab, tokens, file.n, err);
     if (status == BV_OK)
-        status = bv_unigram_build(&t->unigram, &t->vocab, &file, model, size, err);
+        status = bv_unigram_build(
+            &t->unigram, t->kind == HF_UNIGRAM ? BV_UNIGRAM_TOKENIZERS : BV_UNIGRAM_SENTENCEPIECE,
+            &t->vocab, &file, model, size, err);
     t->unigram.split_comma = t->clean == BV_CLEAN_ALBERT;
     free(tokens);
     bv_spiece_file_free(&file);
@@ -203,7 +215,7 @@ static enum bv_status read_vocabulary(struct bv_tokenizer *t, struct bv_vocab_so
                                       size_t n_vocabulary, const char *merges, size_t n_merges,
                                       struct bv_error *err)
 {
-    bool clip = t->kind == CLIP_BPE, spiece = t->kind == SENTENCEPIECE;
+    bool clip = t->kind == CLIP_BPE, spiece = has_pieces(t->kind);
     if (spiece)
         BV_TRY(read_spiece(t, vocabulary, n_vocabulary, err));
     else if (t->kind == WORDPIECE)
@@ -337,6 +349,44 @@ static enum bv_status encode_spiece(struct encoder *e, const uint32_t *text, siz
                              err);
 }
 
+static enum bv_status encode_hf_unigram(struct encoder *e, const uint32_t *text, size_t n,
+                                        struct bv_error *err)
+{
+    const struct bv_unigram *u = &e->t->unigram;
+    struct bv_hf_words how = {&u->map, u->remove_spaces, e->t->whitespace_split, u->dummy_prefix};
+    struct bv_runes words = {0};
+    enum bv_status status = bv_hf_words(&words, &how, text, n, err);
+    size_t start = 0, length = 0, n_bytes = 0;
+    while (status == BV_OK && (length = bv_hf_next_word(words.at, words.n, &start)) > 0) {
+        status = write_word(e, words.at + start, length, &n_bytes, err);
+        if (status == BV_OK)
+            status =
+                bv_unigram_encode_word(u, e->word, n_bytes, start == 0, &e->unigram, e->out, err);
+        start += length;
+    }
+    bv_runes_free(&words);
+    return status;
+}
+
+// Hugging Face's fast tokenizers cut special tokens out before they normalise, and ALBERT's slow
+// one does too.
+static bool cleans_stretches(const struct bv_tokenizer *t)
+{
+    return t->clean == BV_CLEAN_CLIP_HF || t->clean == BV_CLEAN_ALBERT ||
+           t->clean == BV_CLEAN_ALBERT_HF;
+}
+
+static enum bv_status clean_stretch(const struct bv_tokenizer *t, struct bv_runes *clean,
+                                    const uint32_t *text, size_t n, struct bv_error *err)
+{
+    struct bv_albert_text how = {t->wordpiece.lowercase, t->wordpiece.strip_accents};
+    if (t->clean == BV_CLEAN_ALBERT)
+        return bv_albert_clean(clean, &how, text, n, err);
+    if (t->clean == BV_CLEAN_ALBERT_HF)
+        return bv_albert_clean_fast(clean, &how, text, n, err);
+    return bv_clean_text(clean, t->clean, text, n, err);
+}
+
 // A stretch of text without special tokens.
 static enum bv_status encode_stretch(struct encoder *e, const uint32_t *text, size_t n,
                                      struct bv_error *err)
@@ -346,14 +396,8 @@ static enum bv_status encode_stretch(struct encoder *e, const uint32_t *text, si
     enum bv_status status = BV_OK;
     if (n == 0)
         return BV_OK;
-    // Hugging Face's fast tokenizers cut special tokens out before they normalise.
-    if (t->clean == BV_CLEAN_CLIP_HF) {
-        status = bv_clean_text(&clean, t->clean, text, n, err);
-        text = clean.at;
-        n = clean.n;
-    } else if (t->clean == BV_CLEAN_ALBERT) {
-        struct bv_albert_text how = {t->wordpiece.lowercase, t->wordpiece.strip_accents};
-        status = bv_albert_clean(&clean, &how, text, n, err);
+    if (cleans_stretches(t)) {
+        status = clean_stretch(t, &clean, text, n, err);
         text = clean.at;
         n = clean.n;
     }
@@ -363,6 +407,8 @@ static enum bv_status encode_stretch(struct encoder *e, const uint32_t *text, si
         status = encode_clip(e, text, n, err);
     else if (status == BV_OK && t->kind == SENTENCEPIECE)
         status = encode_spiece(e, text, n, err);
+    else if (status == BV_OK && t->kind == HF_UNIGRAM)
+        status = encode_hf_unigram(e, text, n, err);
     else if (status == BV_OK)
         status = encode_roberta(e, text, n, err);
     bv_runes_free(&clean);
@@ -405,8 +451,7 @@ static enum bv_status prepare(const struct bv_tokenizer *t, struct bv_runes *tex
     bool prefix = t->add_prefix_space && raw.n && !bv_rune_is_python_space(raw.at[0]);
     if (status == BV_OK && prefix)
         status = bv_runes_push(text, ' ', err);
-    bool later = t->clean == BV_CLEAN_CLIP_HF || t->clean == BV_CLEAN_ALBERT;
-    enum bv_clean clean = later ? BV_CLEAN_NONE : t->clean;
+    enum bv_clean clean = cleans_stretches(t) ? BV_CLEAN_NONE : t->clean;
     if (status == BV_OK)
         status = bv_clean_text(text, clean, raw.at, raw.n, err);
     bv_runes_free(&raw);
@@ -461,7 +506,7 @@ static enum bv_status assemble(const struct bv_tokenizer *t, struct bv_tokens *o
                                const struct bv_tokens *a, const struct bv_tokens *b,
                                struct bv_error *err)
 {
-    bool types = t->kind == WORDPIECE || t->kind == SENTENCEPIECE, doubled = b && !types;
+    bool types = t->kind == WORDPIECE || has_pieces(t->kind), doubled = b && !types;
     int32_t cls = t->special[BV_TOKEN_CLS], sep = t->special[BV_TOKEN_SEP];
     size_t n_a = a->n, n_b = b ? b->n : 0;
     size_t n_special = (cls >= 0) + (sep >= 0 ? (b ? 2u + doubled : 1u) : 0u);
@@ -595,7 +640,7 @@ static enum bv_status write_spiece(const struct bv_unigram *unigram, char **text
 enum bv_status bv_tokenizer_vocabulary(const struct bv_tokenizer *tokenizer, char **text, size_t *n,
                                        struct bv_error *err)
 {
-    if (tokenizer->kind == SENTENCEPIECE)
+    if (has_pieces(tokenizer->kind))
         return write_spiece(&tokenizer->unigram, text, n, err);
     const struct bv_vocab *vocab = &tokenizer->vocab;
     size_t n_merges = tokenizer->bpe.n_merges;

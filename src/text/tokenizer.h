@@ -16,14 +16,15 @@ struct bv_tokenizer;
 // Creates a tokenizer from its description and vocabulary. Neither is needed afterwards.
 //
 // description, a JSON object; all members but kind may be left out:
-//   kind            "wordpiece", "clip-bpe", "roberta-bpe" or "sentencepiece"
-//   lowercase       wordpiece and clean "albert": bool (true)
-//   strip_accents   wordpiece and clean "albert": bool (as lowercase; "albert": true)
+//   kind            "wordpiece", "clip-bpe", "roberta-bpe", "sentencepiece" or "hf-unigram"
+//   lowercase       wordpiece and clean "albert", "albert-hf": bool (true)
+//   strip_accents   wordpiece and clean "albert", "albert-hf": bool (as lowercase; ALBERT's: true)
 //   chinese         wordpiece: bool (true), each CJK ideograph is a word
 //   final_sigma     wordpiece: bool (false), lower-case words as Python's str.lower() does
 //   add_prefix_space roberta-bpe: bool (false)
-//   clean           "none", "clip", "clip-noftfy", "open-clip", "clip-hf", "gloria",
-//                   "biovil", "albert" (sentencepiece): see text/clean.h
+//   whitespace_split hf-unigram: bool (false), words end at white space of any kind
+//   clean           "none", "clip", "clip-noftfy", "open-clip", "clip-hf", "gloria", "biovil",
+//                   "albert" (sentencepiece), "albert-hf" (hf-unigram): see text/clean.h
 //                   (clip-bpe: "clip"; else "none")
 //   specials        where special tokens are recognised in the text: "first" (anywhere, before all
 //                   else), "inline" (where a word starts), "words" (between spaces), "none"
@@ -38,16 +39,16 @@ struct bv_tokenizer;
 //
 // vocabulary: the bytes of vocab.txt; for byte-pair encoding vocab.json with merges.txt in merges,
 // or what bv_tokenizer_vocabulary() made, or for clip-bpe the merges alone, plain or gzip (merges
-// is NULL then); for sentencepiece the bytes of spiece.model (unigram). Bounds: BV_VOCAB_MAX_BYTES,
-// BV_VOCAB_MAX_TOKENS. Damage is BV_ERR_FORMAT.
+// is NULL then); for sentencepiece and hf-unigram the bytes of spiece.model (unigram). Bounds:
+// BV_VOCAB_MAX_BYTES, BV_VOCAB_MAX_TOKENS. Damage is BV_ERR_FORMAT.
 enum bv_status bv_tokenizer_create(struct bv_tokenizer **tokenizer, const json_t *description,
                                    const void *vocabulary, size_t n_vocabulary, const void *merges,
                                    size_t n_merges, struct bv_error *err);
 
-// Creates a tokenizer from a Hugging Face tokenizer.json (WordPiece, or byte-level BPE as CLIP and
-// RoBERTa have it). overrides (may be NULL) is an object whose members replace those of the
-// description that is read from the file: max_length, truncate, clean. A part that this library
-// does not do is BV_ERR_UNSUPPORTED and named.
+// Creates a tokenizer from a Hugging Face tokenizer.json (WordPiece, byte-level BPE as CLIP and
+// RoBERTa have it, or Unigram as ALBERT has it). overrides (may be NULL) is an object whose members
+// replace those of the description that is read from the file: max_length, truncate, clean. A part
+// that this library does not do is BV_ERR_UNSUPPORTED and named.
 enum bv_status bv_tokenizer_from_hf_json(struct bv_tokenizer **tokenizer, const char *bytes,
                                          size_t n, const json_t *overrides, struct bv_error *err);
 
@@ -61,9 +62,9 @@ void bv_tokenizer_destroy(struct bv_tokenizer **tokenizer);
 enum bv_status bv_tokenizer_encode(const struct bv_tokenizer *tokenizer, const char *text,
                                    size_t n_bytes, struct bv_tokens *tokens, struct bv_error *err);
 
-// Encodes two texts: [CLS] a [SEP] b [SEP] with types 0 and 1 (wordpiece, sentencepiece), <s> a
-// </s></s> b </s> with type 0 (the others). Where both together are too long, tokens fall off the
-// longer one first, and off b where they are equally long.
+// Encodes two texts: [CLS] a [SEP] b [SEP] with types 0 and 1 (wordpiece, sentencepiece,
+// hf-unigram), <s> a </s></s> b </s> with type 0 (the others). Where both together are too long,
+// tokens fall off the longer one first, and off b where they are equally long.
 enum bv_status bv_tokenizer_encode_pair(const struct bv_tokenizer *tokenizer, const char *a,
                                         size_t n_a, const char *b, size_t n_b,
                                         struct bv_tokens *tokens, struct bv_error *err);

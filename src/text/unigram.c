@@ -11,7 +11,7 @@
 static const char space_symbol[] = "\xe2\x96\x81"; // U+2581
 enum { SPACE_BYTES = 3 };
 static const size_t max_normalized = (size_t)64 << 20;
-static const float unknown_penalty = 10;
+static const double unknown_penalty = 10;
 
 struct bv_piece_entry {
     const char *at;
@@ -29,13 +29,15 @@ static int compare_entries(const void *a, const void *b)
 }
 
 // Whether pieces of this type are looked for in texts.
-static bool is_listed(enum bv_piece_type type)
+static bool is_listed(enum bv_unigram_rules rules, enum bv_piece_type type)
 {
-    return type == BV_PIECE_NORMAL || type == BV_PIECE_USER || type == BV_PIECE_UNUSED;
+    return type == BV_PIECE_NORMAL || type == BV_PIECE_USER || type == BV_PIECE_UNUSED ||
+           (type == BV_PIECE_UNKNOWN && rules == BV_UNIGRAM_TOKENIZERS);
 }
 
-static enum bv_status make_list(struct bv_piece_list *list, const struct bv_vocab *vocab,
-                                const struct bv_spiece_file *file, bool user, struct bv_error *err)
+static enum bv_status make_list(struct bv_piece_list *list, enum bv_unigram_rules rules,
+                                const struct bv_vocab *vocab, const struct bv_spiece_file *file,
+                                bool user, struct bv_error *err)
 {
     list->entries = malloc((file->n + 1) * sizeof *list->entries);
     if (!list->entries)
@@ -43,7 +45,7 @@ static enum bv_status make_list(struct bv_piece_list *list, const struct bv_voca
     for (size_t i = 0; i < file->n; i++) {
         enum bv_piece_type type = file->pieces[i].type;
         struct bv_token_text text = bv_vocab_text(vocab, (int32_t)i);
-        if (user ? type == BV_PIECE_USER : is_listed(type))
+        if (user ? type == BV_PIECE_USER : is_listed(rules, type))
             list->entries[list->n++] = (struct bv_piece_entry){text.at, text.n, (int32_t)i};
     }
     qsort(list->entries, list->n, sizeof *list->entries, compare_entries);
@@ -110,22 +112,30 @@ static enum bv_status find_bytes(struct bv_unigram *u, const struct bv_vocab *vo
     return BV_OK;
 }
 
+// A sum of scores as the rules keep it.
+static double kept(const struct bv_unigram *u, double sum)
+{
+    return u->rules == BV_UNIGRAM_TOKENIZERS ? sum : (double)(float)sum;
+}
+
 static void take_scores(struct bv_unigram *u, const struct bv_spiece_file *file)
 {
-    float smallest = FLT_MAX;
+    double smallest = (double)FLT_MAX;
     u->largest_score = FLT_MIN; // as in the reference: the smallest positive number
     for (size_t i = 0; i < file->n; i++) {
         const struct bv_piece *p = &file->pieces[i];
+        bool unknown = p->type == BV_PIECE_UNKNOWN;
         u->score[i] = p->score;
         u->type[i] = (unsigned char)p->type;
-        if (p->type == BV_PIECE_UNKNOWN)
+        if (unknown)
             u->unknown = (int32_t)i;
-        if (p->type != BV_PIECE_NORMAL)
+        if (p->type != BV_PIECE_NORMAL && !(unknown && u->rules == BV_UNIGRAM_TOKENIZERS))
             continue;
         smallest = p->score < smallest ? p->score : smallest;
-        u->largest_score = p->score > u->largest_score ? p->score : u->largest_score;
+        if (p->score > (double)u->largest_score)
+            u->largest_score = (float)p->score;
     }
-    u->unknown_score = smallest - unknown_penalty;
+    u->unknown_score = kept(u, smallest - unknown_penalty);
 }
 
 static enum bv_status build(struct bv_unigram *u, const struct bv_vocab *vocab,
@@ -139,17 +149,18 @@ static enum bv_status build(struct bv_unigram *u, const struct bv_vocab *vocab,
         return bv_fail_nomem(err, "vocabulary");
     memcpy(u->source, source, n_source);
     take_scores(u, file);
-    BV_TRY(make_list(&u->pieces, vocab, file, false, err));
-    BV_TRY(make_list(&u->user, vocab, file, true, err));
+    BV_TRY(make_list(&u->pieces, u->rules, vocab, file, false, err));
+    BV_TRY(make_list(&u->user, u->rules, vocab, file, true, err));
     BV_TRY(bv_charsmap_read(&u->map, file->charsmap, err));
     return file->bytes ? find_bytes(u, vocab, err) : BV_OK;
 }
 
-enum bv_status bv_unigram_build(struct bv_unigram *unigram, const struct bv_vocab *vocab,
-                                const struct bv_spiece_file *file, const void *source,
-                                size_t n_source, struct bv_error *err)
+enum bv_status bv_unigram_build(struct bv_unigram *unigram, enum bv_unigram_rules rules,
+                                const struct bv_vocab *vocab, const struct bv_spiece_file *file,
+                                const void *source, size_t n_source, struct bv_error *err)
 {
-    struct bv_unigram u = {.dummy_prefix = file->dummy_prefix,
+    struct bv_unigram u = {.rules = rules,
+                           .dummy_prefix = file->dummy_prefix,
                            .remove_spaces = file->remove_spaces,
                            .escape_spaces = file->escape_spaces,
                            .space_last = file->space_last,
@@ -178,7 +189,7 @@ void bv_unigram_free(struct bv_unigram *unigram)
 
 // The best way to cut the text that ends at a byte: its last piece.
 struct node {
-    float score;
+    double score;
     int32_t id;
     uint32_t start; // of the piece; UNREACHED where no piece ends
 };
@@ -329,10 +340,11 @@ static enum bv_status normalize(const struct bv_unigram *u, struct bv_unigram_bu
 // ---- segmentation ----
 
 // Offers a piece as the last of the text that ends at a node.
-static void offer(struct node *node, double score, int32_t id, size_t start)
+static void offer(const struct bv_unigram *u, struct node *node, double score, int32_t id,
+                  size_t start)
 {
-    if (node->start == unreached || score > (double)node->score)
-        *node = (struct node){(float)score, id, (uint32_t)start};
+    if (node->start == unreached || score > node->score)
+        *node = (struct node){kept(u, score), id, (uint32_t)start};
 }
 
 static size_t character_bytes(char first)
@@ -349,63 +361,77 @@ static void find_best(const struct bv_unigram *u, const char *text, size_t n, st
     for (size_t start = 0; start < n;) {
         size_t character = character_bytes(text[start]);
         character = character < n - start ? character : n - start;
-        float here = nodes[start].score;
+        double here = nodes[start].score;
         bool covered = false;
         struct walk w = start_walk(&u->pieces);
         const struct bv_piece_entry *entry = NULL;
         for (size_t end = start + 1; end <= n && step(&w, text[end - 1], &entry); end++) {
             if (!entry || u->type[entry->id] == BV_PIECE_UNUSED)
                 continue;
-            double score = (double)u->score[entry->id];
+            double score = u->score[entry->id];
             if (u->type[entry->id] == BV_PIECE_USER) // always preferred
                 score = (double)((float)(end - start) * u->largest_score) - 0.1;
-            offer(&nodes[end], score + (double)here, entry->id, start);
+            offer(u, &nodes[end], score + here, entry->id, start);
             covered = covered || end - start == character;
         }
         if (!covered)
-            offer(&nodes[start + character], (double)(u->unknown_score + here), u->unknown, start);
+            offer(u, &nodes[start + character], kept(u, u->unknown_score + here), u->unknown,
+                  start);
         start += character;
     }
 }
 
 // Reads the best path from its end; neighbouring unknown pieces become one.
-static enum bv_status read_path(const struct bv_unigram *u, struct bv_unigram_buffers *b,
+static enum bv_status read_path(const struct bv_unigram *u, struct bv_unigram_buffers *b, size_t n,
                                 struct bv_error *err)
 {
     size_t count = 0;
-    for (size_t end = b->n; end > 0; end = b->nodes[end].start)
+    for (size_t end = n; end > 0; end = b->nodes[end].start)
         count++;
     void *block = b->spans;
     BV_TRY(reserve(&block, &b->span_capacity, count, sizeof *b->spans, err));
     b->spans = block;
     b->n_spans = count;
-    for (size_t end = b->n; end > 0; end = b->nodes[end].start)
+    for (size_t end = n; end > 0; end = b->nodes[end].start)
         b->spans[--count] = (struct span){b->nodes[end].id, b->nodes[end].start, (uint32_t)end};
-    size_t kept = 0;
+    size_t joined = 0;
     for (size_t i = 0; i < b->n_spans; i++) {
-        if (kept && !u->bytes && b->spans[i].id == u->unknown &&
-            b->spans[kept - 1].id == u->unknown)
-            b->spans[kept - 1].end = b->spans[i].end;
+        if (joined && !u->bytes && b->spans[i].id == u->unknown &&
+            b->spans[joined - 1].id == u->unknown)
+            b->spans[joined - 1].end = b->spans[i].end;
         else
-            b->spans[kept++] = b->spans[i];
+            b->spans[joined++] = b->spans[i];
     }
-    b->n_spans = kept;
+    b->n_spans = joined;
+    return BV_OK;
+}
+
+// Cuts a normalised text: b->spans.
+static enum bv_status cut(const struct bv_unigram *u, struct bv_unigram_buffers *b,
+                          const char *text, size_t n, struct bv_error *err)
+{
+    void *block = b->nodes;
+    BV_TRY(reserve(&block, &b->node_capacity, n + 1, sizeof *b->nodes, err));
+    b->nodes = block;
+    find_best(u, text, n, b->nodes);
+    return read_path(u, b, n, err);
+}
+
+static enum bv_status take_buffers(struct bv_unigram_buffers **buffers, struct bv_error *err)
+{
+    if (!*buffers && !(*buffers = calloc(1, sizeof **buffers)))
+        return bv_fail_nomem(err, "a text");
+    (*buffers)->n_spans = 0;
     return BV_OK;
 }
 
 static enum bv_status segment(const struct bv_unigram *u, struct bv_unigram_buffers **buffers,
                               const char *text, size_t n, struct bv_error *err)
 {
-    if (!*buffers && !(*buffers = calloc(1, sizeof **buffers)))
-        return bv_fail_nomem(err, "a text");
+    BV_TRY(take_buffers(buffers, err));
     struct bv_unigram_buffers *b = *buffers;
-    b->n_spans = 0;
     BV_TRY(normalize(u, b, text, n, err));
-    void *block = b->nodes;
-    BV_TRY(reserve(&block, &b->node_capacity, b->n + 1, sizeof *b->nodes, err));
-    b->nodes = block;
-    find_best(u, b->text, b->n, b->nodes);
-    return read_path(u, b, err);
+    return cut(u, b, b->text, b->n, err);
 }
 
 // ---- pieces to tokens ----
@@ -487,6 +513,20 @@ enum bv_status bv_unigram_encode(const struct bv_unigram *unigram, const struct 
             BV_TRY(push_bytes(unigram, piece, length, i == 0, out, err));
         else
             BV_TRY(push(out, s->id, i == 0, piece, length, err));
+    }
+    return BV_OK;
+}
+
+enum bv_status bv_unigram_encode_word(const struct bv_unigram *unigram, const char *word, size_t n,
+                                      bool first, struct bv_unigram_scratch *scratch,
+                                      struct bv_tokens *out, struct bv_error *err)
+{
+    BV_TRY(take_buffers(&scratch->buffers[0], err));
+    struct bv_unigram_buffers *b = scratch->buffers[0];
+    BV_TRY(cut(unigram, b, word, n, err));
+    for (size_t i = 0; i < b->n_spans; i++) {
+        const struct span *s = &b->spans[i];
+        BV_TRY(push(out, s->id, first && i == 0, word + s->start, s->end - s->start, err));
     }
     return BV_OK;
 }

@@ -1,5 +1,6 @@
 // unigram.h: SentencePiece's unigram segmentation (Kudo 2018): of all ways to cut a normalised text
-// into pieces, that with the largest sum of scores. Equal to the sentencepiece library's encoding.
+// into pieces, that with the largest sum of scores. Equal to the sentencepiece library's encoding,
+// or to that of Hugging Face's tokenizers library.
 #ifndef BV_TEXT_UNIGRAM_H
 #define BV_TEXT_UNIGRAM_H
 
@@ -13,14 +14,21 @@ struct bv_piece_list {
     size_t n;
 };
 
+enum bv_unigram_rules {
+    BV_UNIGRAM_SENTENCEPIECE, // sums are rounded to floats; what is no text is not looked for in it
+    BV_UNIGRAM_TOKENIZERS,    // sums are doubles; the unknown piece is one like others
+};
+
 // Immutable after bv_unigram_build(); zero-initialise, free with bv_unigram_free().
 struct bv_unigram {
-    float *score;        // by id
+    enum bv_unigram_rules rules;
+    double *score;       // by id
     unsigned char *type; // enum bv_piece_type, by id
     struct bv_piece_list pieces, user;
     struct bv_charsmap map;
     bool dummy_prefix, remove_spaces, escape_spaces, space_last;
-    float unknown_score, largest_score;
+    double unknown_score;
+    float largest_score;
     int32_t unknown, byte_ids[256];
     bool bytes;
     bool split_comma; // ALBERT's: "▁9," becomes "▁9" and ","
@@ -30,9 +38,9 @@ struct bv_unigram {
 
 // vocab holds the pieces of file by id and must outlive unigram; source is copied. A piece that
 // stands twice, or bytes without their pieces, is BV_ERR_FORMAT.
-enum bv_status bv_unigram_build(struct bv_unigram *unigram, const struct bv_vocab *vocab,
-                                const struct bv_spiece_file *file, const void *source,
-                                size_t n_source, struct bv_error *err);
+enum bv_status bv_unigram_build(struct bv_unigram *unigram, enum bv_unigram_rules rules,
+                                const struct bv_vocab *vocab, const struct bv_spiece_file *file,
+                                const void *source, size_t n_source, struct bv_error *err);
 void bv_unigram_free(struct bv_unigram *unigram);
 
 // Memory for texts under way; zero-initialise, free with bv_unigram_scratch_free(). One per thread.
@@ -45,5 +53,11 @@ void bv_unigram_scratch_free(struct bv_unigram_scratch *scratch);
 enum bv_status bv_unigram_encode(const struct bv_unigram *unigram, const struct bv_vocab *vocab,
                                  const char *text, size_t n, struct bv_unigram_scratch *scratch,
                                  struct bv_tokens *out, struct bv_error *err);
+
+// Appends the pieces of a word that is normalised already (hf_words.h), valid UTF-8. first: no
+// token of its text stands before it.
+enum bv_status bv_unigram_encode_word(const struct bv_unigram *unigram, const char *word, size_t n,
+                                      bool first, struct bv_unigram_scratch *scratch,
+                                      struct bv_tokens *out, struct bv_error *err);
 
 #endif

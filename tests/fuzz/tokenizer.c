@@ -23,6 +23,9 @@ static const struct {
     {"{\"kind\":\"sentencepiece\",\"clean\":\"albert\"}",
      "#biovl-spiece\n"
      "CgkKBVtDTFNdGAMKCQoFW1NFUF0YAwoJCgU8dW5rPhgCCgoKA+KWgRUAAIC/CgkKAjksFQAAgL8KBQoBLRgE"},
+    {"{\"kind\":\"hf-unigram\",\"clean\":\"albert-hf\",\"whitespace_split\":true}",
+     "#biovl-spiece\n"
+     "CgkKBVtDTFNdGAMKCQoFW1NFUF0YAwoJCgU8dW5rPhgCCgoKA+KWgRUAAIC/CgkKAjksFQAAgL8KBQoBLRgE"},
 };
 enum { N_SOUND = sizeof sound / sizeof *sound };
 
@@ -61,8 +64,9 @@ static void rebuild(const struct bv_tokenizer *tokenizer)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const kinds[] = {"wordpiece",     "clip-bpe",      "roberta-bpe",   NULL,
-                                        "sentencepiece", "sentencepiece", "sentencepiece", NULL};
+    static const char *const kinds[] = {
+        "wordpiece",     "clip-bpe",      "roberta-bpe",   NULL,
+        "sentencepiece", "sentencepiece", "sentencepiece", "hf-unigram"};
     if (size < 3)
         return 0;
     unsigned choice = data[0];

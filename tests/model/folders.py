@@ -108,6 +108,25 @@ def roberta_tokenizer_json():
                       "continuing_subword_prefix": "", "end_of_word_suffix": "", "vocab": BYTES}}
 
 
+def albert_tokenizer_json():
+    """SPIECES with the scores of write_spiece()."""
+    special = [{"id": i, "content": SPIECES[i], "single_word": False, "lstrip": i == 4, "rstrip": False,
+                "normalized": False, "special": True} for i in range(5)]
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": special,
+            "normalizer": {"type": "Sequence", "normalizers": [
+                {"type": "Replace", "pattern": {"String": "``"}, "content": "\""},
+                {"type": "Replace", "pattern": {"String": "''"}, "content": "\""},
+                {"type": "NFKD"}, {"type": "StripAccents"}, {"type": "Lowercase"},
+                {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]},
+            "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always",
+                              "split": True},
+            "post_processor": {"type": "TemplateProcessing", "single": [
+                {"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                {"SpecialToken": {"id": "[SEP]", "type_id": 0}}], "pair": [], "special_tokens": {}},
+            "model": {"type": "Unigram", "unk_id": 1, "byte_fallback": False,
+                      "vocab": [[p, len(p) - 20.0] for p in SPIECES]}}
+
+
 def write_text(folder, name, text):
     with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
         f.write(text if isinstance(text, str) else json.dumps(text))
@@ -129,6 +148,9 @@ def write_spiece(path, pieces):
 def write_vocabulary(folder, form, roberta):
     if form == "spiece.model":
         write_spiece(os.path.join(folder, form), SPIECES)
+        write_text(folder, "tokenizer.json", {})  # which is left alone then
+    elif form == "unigram.json":
+        write_text(folder, "tokenizer.json", albert_tokenizer_json())
     elif form == "tokenizer.json":
         write_text(folder, "vocab.json", {})  # some releases have it, without its merges
         write_text(folder, form, roberta_tokenizer_json() if roberta else bert_tokenizer_json())
@@ -211,7 +233,9 @@ def main():
         good &= check(biovl, name, family, "safetensors", "usual")
         good &= check(biovl, name, family, "bin", "tokenizer.json")
     good &= check_sentence_transformer(biovl, families["bert"])
-    good &= check(biovl, "albert", families["albert"], "safetensors", "spiece.model")
+    for form in ("spiece.model", "unigram.json"):
+        good &= check(biovl, "albert", families["albert"], "safetensors", form)
+    good &= check(biovl, "albert", families["albert"], "bin", "unigram.json", elsewhere=True)
     for container in ("shards", "bin-shards"):
         good &= check(biovl, "bert", families["bert"], container, "usual")
     for name in ("bert", "roberta"):

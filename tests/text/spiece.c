@@ -1,5 +1,6 @@
-// SentencePiece models against the sentencepiece library and Hugging Face's AlbertTokenizer:
-// tests/text/spiece holds small models and the ids that these give (make.py); damaged models.
+// SentencePiece models against the sentencepiece library and Hugging Face's AlbertTokenizer, and
+// files tokenizer.json of such models against its tokenizers library: tests/text/spiece holds small
+// ones and the ids that these give (make.py, make_fast.py); damaged models.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,47 @@ static void test_ids(void **state)
         bv_tokenizer_destroy(&t);
         free(model);
         free(again);
+    }
+    json_decref(expected);
+}
+
+// What a model file carries of a tokenizer makes an equal one.
+static struct bv_tokenizer *make_again(const struct bv_tokenizer *t)
+{
+    struct bv_tokenizer *again = NULL;
+    json_t *description = NULL;
+    char *vocabulary = NULL;
+    size_t n = 0;
+    assert_ok(bv_tokenizer_describe(t, &description, &err), err);
+    assert_ok(bv_tokenizer_vocabulary(t, &vocabulary, &n, &err), err);
+    assert_ok(bv_tokenizer_create(&again, description, vocabulary, n, NULL, 0, &err), err);
+    json_decref(description);
+    free(vocabulary);
+    return again;
+}
+
+static void test_fast_ids(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"fast", "fast_2020", "fast_cased", "fast_made"};
+    json_t *expected = NULL;
+    assert_ok(bv_json_load(&expected, "tests/text/spiece/expected_fast.json", 1 << 20, &err), err);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool made = strcmp(names[i], "fast_made") == 0;
+        const json_t *strings = json_object_get(expected, made ? "made strings" : "strings");
+        const json_t *ids = json_object_get(expected, names[i]);
+        struct bv_tokenizer *t = NULL;
+        char file[64], *bytes = NULL;
+        size_t n = 0;
+        (void)snprintf(file, sizeof file, "%s.json", names[i]);
+        read_file(file, &bytes, &n);
+        assert_ok(bv_tokenizer_from_hf_json(&t, bytes, n, NULL, &err), err);
+        assert_int_equal(count_differences(t, names[i], strings, ids), 0);
+        struct bv_tokenizer *again = make_again(t);
+        assert_int_equal(count_differences(again, names[i], strings, ids), 0);
+        bv_tokenizer_destroy(&again);
+        bv_tokenizer_destroy(&t);
+        free(bytes);
     }
     json_decref(expected);
 }
@@ -195,6 +237,76 @@ static void test_refused(void **state)
                      BV_ERR_ARG);
 }
 
+// Loads fast.json with a part of it replaced.
+static enum bv_status load_changed(const char *fast, const char *part, const char *by)
+{
+    const char *at = strstr(fast, part);
+    size_t n = strlen(fast) + strlen(by) + 1;
+    char *text = malloc(n);
+    struct bv_tokenizer *t = NULL;
+    assert_non_null(at);
+    assert_non_null(text);
+    (void)snprintf(text, n, "%.*s%s%s", (int)(at - fast), fast, by, at + strlen(part));
+    enum bv_status status = bv_tokenizer_from_hf_json(&t, text, strlen(text), NULL, &err);
+    bv_tokenizer_destroy(&t);
+    free(text);
+    return status;
+}
+
+static void test_fast_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *part, *by;
+        enum bv_status status;
+        const char *says;
+    } changes[] = {
+        {"\"NFKD\"", "\"NFKC\"", BV_ERR_UNSUPPORTED, "normalizer \"NFKC\""},
+        {"\"StripAccents\"", "\"Nmt\"", BV_ERR_UNSUPPORTED, "without \"StripAccents\""},
+        {"\"``\"", "\"`\"", BV_ERR_UNSUPPORTED, "normalizer \"Replace\""},
+        {"\"''\"", "\"'\"", BV_ERR_UNSUPPORTED, "without that of ''"},
+        {"\" {2,}\"", "\" {3,}\"", BV_ERR_UNSUPPORTED, "normalizer \"Replace\""},
+        {"\"precompiled_charsmap\":\"", "\"precompiled_charsmap\":\"?", BV_ERR_FORMAT, "base64"},
+        {"\"precompiled_charsmap\"", "\"charsmap\"", BV_ERR_FORMAT, "without its rules"},
+        {"\"precompiled_charsmap\":\"", "\"precompiled_charsmap\":\"////", BV_ERR_FORMAT,
+         "damaged normalisation"},
+        {"\"type\":\"Sequence\"", "\"type\":\"BertNormalizer\"", BV_ERR_UNSUPPORTED,
+         "normalizer \"BertNormalizer\""},
+        {"\"pre_tokenizer\":{\"type\":\"Metaspace\"", "\"pre_tokenizer\":{\"type\":\"Whitespace\"",
+         BV_ERR_UNSUPPORTED, "pre-tokenizer \"Whitespace\""},
+        {"\"replacement\":\"\\u2581\"", "\"replacement\":\"_\"", BV_ERR_UNSUPPORTED,
+         "another replacement"},
+        {"\"always\"", "\"first\"", BV_ERR_UNSUPPORTED, "prepend_scheme \"first\""},
+        {"\"split\":true", "\"split\":false", BV_ERR_UNSUPPORTED, "without split"},
+        {"\"TemplateProcessing\"", "\"ByteLevel\"", BV_ERR_UNSUPPORTED, "post-processor"},
+        {"\"byte_fallback\":false", "\"byte_fallback\":true", BV_ERR_UNSUPPORTED, "byte_fallback"},
+        {"\"normalized\":false", "\"normalized\":true", BV_ERR_UNSUPPORTED, "normalised text"},
+        {"\"unk_id\":1", "\"unk_id\":197", BV_ERR_FORMAT, "unk_id is no piece"},
+        {"\"unk_id\":1", "\"unk_id\":null", BV_ERR_FORMAT, "unk_id is no piece"},
+        {"[\"<unk>\",0.0]", "[\"<unk>\"]", BV_ERR_FORMAT, "piece 1 is not a text and a score"},
+        {"[\"<unk>\",0.0]", "[1,0.0]", BV_ERR_FORMAT, "piece 1 is not a text and a score"},
+        {"[\"<unk>\",0.0]", "[\"\",0.0]", BV_ERR_FORMAT, "piece 1 is empty"},
+        {"[\"<unk>\",0.0]", "[\"(\",0.0]", BV_ERR_FORMAT, "two tokens with the id 1"},
+        {"[\"s\",", "[\"e\",", BV_ERR_FORMAT, "are equal"},
+        {"{\"id\":12,", "{\"id\":199,", BV_ERR_FORMAT, "piece 197 has 0 bytes"},
+    };
+    char *bytes = NULL;
+    size_t n = 0;
+    read_file("fast.json", &bytes, &n);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        enum bv_status status = load_changed(bytes, changes[i].part, changes[i].by);
+        if (status != changes[i].status || !strstr(err.text, changes[i].says))
+            fail_msg("%s for %s: %d, \"%s\"", changes[i].by, changes[i].part, (int)status,
+                     err.text);
+    }
+    // A token of the user's behind the pieces, and a space that is not put in front, are taken.
+    assert_ok(load_changed(bytes, "{\"id\":12,\"content\":\"\\u20ac\"",
+                           "{\"id\":197,\"content\":\"<user>\""),
+              err);
+    assert_ok(load_changed(bytes, "\"always\"", "\"never\""), err);
+    free(bytes);
+}
+
 static void test_base64(void **state)
 {
     (void)state;
@@ -219,8 +331,12 @@ static void test_base64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),    cmocka_unit_test(test_words_and_pairs),
-        cmocka_unit_test(test_damage), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_fast_ids),
+        cmocka_unit_test(test_words_and_pairs),
+        cmocka_unit_test(test_fast_refused),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -360,10 +360,10 @@ static void test_hf_json(void **state)
     assert_int_equal(bv_tokenizer_max_length(t), 4);
     json_decref(overrides);
     bv_tokenizer_destroy(&t);
-    n = snprintf(text, sizeof text, hf_json, "Unigram");
+    n = snprintf(text, sizeof text, hf_json, "WordLevel");
     assert_int_equal(bv_tokenizer_from_hf_json(&t, text, (size_t)n, NULL, &err),
                      BV_ERR_UNSUPPORTED);
-    assert_non_null(strstr(err.text, "Unigram"));
+    assert_non_null(strstr(err.text, "WordLevel"));
     assert_int_equal(bv_tokenizer_from_hf_json(&t, "{}", 2, NULL, &err), BV_ERR_FORMAT);
     assert_null(t);
 }
