@@ -36,19 +36,31 @@ static enum bv_status collapse(struct bv_runes *out, const uint32_t *text, size_
     return BV_OK;
 }
 
+// Only the quotation marks, as the fast tokenizer.
+static enum bv_status quote(struct bv_runes *out, const uint32_t *text, size_t n,
+                            struct bv_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool mark = is_quote(text, n, i);
+        BV_TRY(bv_runes_push(out, mark ? '"' : text[i], err));
+        i += mark;
+    }
+    return BV_OK;
+}
+
 static enum bv_status clean(struct bv_runes *out, const struct bv_albert_text *how,
                             struct bv_runes *a, struct bv_runes *b, struct bv_error *err)
 {
-    if (how->lowercase)
+    if (how->lowercase && !how->fast)
         BV_TRY(lower_letters(a, b, err));
     b->n = 0;
-    BV_TRY(collapse(b, a->at, a->n, err));
+    BV_TRY(how->fast ? quote(b, a->at, a->n, err) : collapse(b, a->at, a->n, err));
     a->n = 0;
     if (how->strip_accents)
-        BV_TRY(bv_runes_unmarked(a, b->at, b->n, false, err));
+        BV_TRY(bv_runes_unmarked(a, b->at, b->n, how->fast, err));
     else
         BV_TRY(bv_runes_append(a, b->at, b->n, err));
-    return how->lowercase ? bv_runes_lower(out, a->at, a->n, true, err)
+    return how->lowercase ? bv_runes_lower(out, a->at, a->n, !how->fast, err)
                           : bv_runes_append(out, a->at, a->n, err);
 }
 
@@ -59,33 +71,6 @@ enum bv_status bv_albert_clean(struct bv_runes *out, const struct bv_albert_text
     enum bv_status status = bv_runes_append(&a, text, n, err);
     if (status == BV_OK)
         status = clean(out, how, &a, &b, err);
-    bv_runes_free(&a);
-    bv_runes_free(&b);
-    return status;
-}
-
-static enum bv_status clean_fast(struct bv_runes *out, const struct bv_albert_text *how,
-                                 const uint32_t *text, size_t n, struct bv_runes *a,
-                                 struct bv_runes *b, struct bv_error *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        bool quote = is_quote(text, n, i);
-        BV_TRY(bv_runes_push(a, quote ? '"' : text[i], err));
-        i += quote;
-    }
-    if (how->strip_accents)
-        BV_TRY(bv_runes_unmarked(b, a->at, a->n, true, err));
-    else
-        BV_TRY(bv_runes_append(b, a->at, a->n, err));
-    return how->lowercase ? bv_runes_lower(out, b->at, b->n, false, err)
-                          : bv_runes_append(out, b->at, b->n, err);
-}
-
-enum bv_status bv_albert_clean_fast(struct bv_runes *out, const struct bv_albert_text *how,
-                                    const uint32_t *text, size_t n, struct bv_error *err)
-{
-    struct bv_runes a = {0}, b = {0};
-    enum bv_status status = clean_fast(out, how, text, n, &a, &b, err);
     bv_runes_free(&a);
     bv_runes_free(&b);
     return status;

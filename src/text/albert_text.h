@@ -7,17 +7,14 @@
 
 struct bv_albert_text {
     bool lowercase, strip_accents;
+    bool fast; // as Hugging Face's fast tokenizer has it (AlbertConverter)
 };
 
 // Appends text[0..n): white space runs as one space and none at the ends, `` and '' as ", and, as
 // asked for, without accents (compatibility decomposition, combining marks dropped) and in lower
-// case.
+// case. fast: white space stays, accents are all marks, and letters are lower-cased one by one, so
+// that a final sigma is σ.
 enum bv_status bv_albert_clean(struct bv_runes *out, const struct bv_albert_text *how,
                                const uint32_t *text, size_t n, struct bv_error *err);
-
-// The same as Hugging Face's fast tokenizer has it (AlbertConverter): white space stays; accents
-// are all marks; letters are lower-cased one by one, so that a final sigma is σ.
-enum bv_status bv_albert_clean_fast(struct bv_runes *out, const struct bv_albert_text *how,
-                                    const uint32_t *text, size_t n, struct bv_error *err);
 
 #endif

@@ -379,11 +379,10 @@ static bool cleans_stretches(const struct bv_tokenizer *t)
 static enum bv_status clean_stretch(const struct bv_tokenizer *t, struct bv_runes *clean,
                                     const uint32_t *text, size_t n, struct bv_error *err)
 {
-    struct bv_albert_text how = {t->wordpiece.lowercase, t->wordpiece.strip_accents};
-    if (t->clean == BV_CLEAN_ALBERT)
+    struct bv_albert_text how = {t->wordpiece.lowercase, t->wordpiece.strip_accents,
+                                 t->clean == BV_CLEAN_ALBERT_HF};
+    if (how.fast || t->clean == BV_CLEAN_ALBERT)
         return bv_albert_clean(clean, &how, text, n, err);
-    if (t->clean == BV_CLEAN_ALBERT_HF)
-        return bv_albert_clean_fast(clean, &how, text, n, err);
     return bv_clean_text(clean, t->clean, text, n, err);
 }
 
@@ -422,6 +421,9 @@ static enum bv_status encode_runes(struct encoder *e, const uint32_t *text, size
         return BV_OK;
     if (e->t->specials_mode != FIRST)
         return encode_stretch(e, text, n, err);
+    // Where a tokenizer is slow or fast, Python's rule; this kind is Rust's alone.
+    bool (*is_space)(uint32_t) =
+        e->t->kind == HF_UNIGRAM ? bv_rune_is_white_space : bv_rune_is_python_space;
     size_t start = 0;
     for (size_t i = 0; i < n;) {
         const struct bv_special *special = bv_specials_at(&e->t->specials, text + i, n - i);
@@ -430,12 +432,12 @@ static enum bv_status encode_runes(struct encoder *e, const uint32_t *text, size
             continue;
         }
         size_t end = i;
-        while (special->strip_left && end > start && bv_rune_is_python_space(text[end - 1]))
+        while (special->strip_left && end > start && is_space(text[end - 1]))
             end--;
         BV_TRY(encode_stretch(e, text + start, end - start, err));
         BV_TRY(bv_tokens_push(e->out, special->id, false, err));
         i += special->text.n;
-        while (special->strip_right && i < n && bv_rune_is_python_space(text[i]))
+        while (special->strip_right && i < n && is_space(text[i]))
             i++;
         start = i;
     }

@@ -10,6 +10,7 @@
 #include "support/check.h"
 #include "support/reference.h"
 #include "text/ftfy.h"
+#include "text/rebuild.h"
 #include "text/tokenizer.h"
 
 static const char *folder;
@@ -100,21 +101,6 @@ static struct bv_tokenizer *create(const struct variant *variant)
     free(vocabulary);
     free(merges);
     return tokenizer;
-}
-
-// What a model file keeps of a tokenizer makes an equal one.
-static struct bv_tokenizer *rebuild(const struct bv_tokenizer *tokenizer)
-{
-    struct bv_tokenizer *again = NULL;
-    json_t *description = NULL;
-    char *vocabulary = NULL;
-    size_t n = 0;
-    assert_ok(bv_tokenizer_describe(tokenizer, &description, &err), err);
-    assert_ok(bv_tokenizer_vocabulary(tokenizer, &vocabulary, &n, &err), err);
-    assert_ok(bv_tokenizer_create(&again, description, vocabulary, n, NULL, 0, &err), err);
-    json_decref(description);
-    free(vocabulary);
-    return again;
 }
 
 static bool same_ids(const struct bv_tokens *tokens, const json_t *ids, int32_t pad)

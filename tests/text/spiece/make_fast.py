@@ -16,7 +16,7 @@ import tokenizers
 import transformers
 
 STRINGS = [
-    "(no change)", "a (small) [MASK] x-ray", "[MASK]", "x [MASK][SEP]<pad>y", "a  b\u00a0c\u2003d\n\ne", "\r\n", "a\r\nb",
+    "(no change)", "a (small) [MASK] x-ray", "[MASK]", "a\x1f \x85[MASK]", "x [MASK][SEP]<pad>y", "a  b\u00a0c\u2003d\n\ne", "\r\n", "a\r\nb",
     "\u2581a \u2581 b\u2581", "\uac01 \u1100\u1161", "\ufb01\u0301 \u00bd\u0327", "\u0915\u093f\u0902 \u0e33", "\u01c5 \u1e9e \u03a3\u0391\u03a3",
     "\u0130I\u0131", "\u2460\u20dd", "<unk> unknown", "\u2026.", "`` `''' \uff40\uff40", "a\u0300\u0301", "ba\u0300b e\u0301\u0301", "\U0001f468\u200d\U0001f469",
     "\u200b", "\u200b \u200b", " \u200ba", "\x1c a\x85b\u2028c", "\ufdfa", "\u0600fi", "\u0600\ufb01", "0,1,2,3, 10,", "\u00e9t\u00e9 \u00c9T\u00c9",
