@@ -421,7 +421,7 @@ static enum bv_status encode_runes(struct encoder *e, const uint32_t *text, size
         return BV_OK;
     if (e->t->specials_mode != FIRST)
         return encode_stretch(e, text, n, err);
-    // Where a tokenizer is slow or fast, Python's rule; this kind is Rust's alone.
+    // Python's rule for the kinds that have a slow tokenizer too; this one is Rust's alone.
     bool (*is_space)(uint32_t) =
         e->t->kind == HF_UNIGRAM ? bv_rune_is_white_space : bv_rune_is_python_space;
     size_t start = 0;
