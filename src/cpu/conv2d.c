@@ -1,6 +1,7 @@
 // conv2d as a product whose rows are the receptive fields, read in place: a tap is a pixel of the
 // window, and rows point at it or, outside the image, at zeros. With few channels (the stem, patch
-// embedding) a tap is a whole row of the window, in a copy of the image that has its padding.
+// embedding) a tap is a whole row of the window, in a copy of the image that has its padding and,
+// in bf16, a row's last word filled up with a zero.
 #include <string.h>
 
 #include "cpu/kernels.h"
@@ -11,9 +12,9 @@ static const int64_t few_channels = 16;
 struct conv {
     const struct bv_node *node;
     const float *image, *zeros;
-    int64_t height, width, channels; // of image, which may hold the padding
-    int64_t pad_h, pad_w;            // what the image does not hold
+    int64_t height, width, channels; // of image
     int64_t taps_h, taps_w;
+    int64_t line, step; // by rows: words from one line of image to the next, and between windows
 };
 
 static bool by_rows(const struct bv_node *n)
@@ -29,28 +30,54 @@ bool bv_cpu_conv2d_too_many_taps(const struct bv_node *n)
     return W->dim[1] * (by_rows(n) ? 1 : W->dim[2]) > BV_CPU_MAX_TAPS;
 }
 
-static bool padded(const struct bv_node *n)
-{
-    return by_rows(n) && (n->params.conv2d.pad_h || n->params.conv2d.pad_w);
-}
-
-// Few channels stay f32, as the first layer of a network should.
+// Pixels keep at least bf16; words of theirs must begin where windows do.
 enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_format wanted)
 {
-    if (n->in[1]->role != BV_ROLE_WEIGHT || n->in[1]->dim[3] < few_channels)
+    int64_t channels = n->in[1]->dim[3];
+    if (n->in[1]->role != BV_ROLE_WEIGHT || wanted == BV_CPU_F32)
         return BV_CPU_F32;
-    while (wanted != BV_CPU_F32 && n->in[1]->dim[3] % bv_cpu_channels_per_word(wanted))
+    if (channels < few_channels)
+        return by_rows(n) && n->params.conv2d.stride_w * channels % 2 == 0 ? BV_CPU_BF16
+                                                                           : BV_CPU_F32;
+    while (wanted != BV_CPU_F32 && channels % bv_cpu_channels_per_word(wanted))
         wanted--;
     return wanted;
 }
 
-static size_t image_size(const struct bv_node *n)
+bool bv_cpu_conv2d_reads_words(const struct bv_node *n)
+{
+    return !by_rows(n) && bv_cpu_conv2d_format(n, BV_CPU_BF16) == BV_CPU_BF16 &&
+           !bv_cpu_conv2d_too_many_taps(n);
+}
+
+// Words of n channels, the last filled up.
+static int64_t words_of(int64_t n, enum bv_cpu_format format)
+{
+    int64_t each = bv_cpu_channels_per_word(format);
+    return (n + each - 1) / each;
+}
+
+// By rows: words of a line with its padding.
+static int64_t line_words(const struct bv_node *n, enum bv_cpu_format format)
 {
     const struct bv_tensor *x = n->in[0];
+    return words_of((x->dim[2] + 2 * n->params.conv2d.pad_w) * x->dim[3], format);
+}
+
+// Whether the image is copied first.
+static bool copied(const struct bv_node *n, enum bv_cpu_format format)
+{
     const struct bv_conv2d_params *p = &n->params.conv2d;
-    return padded(n) ? (size_t)(x->dim[0] * (x->dim[1] + 2 * p->pad_h) *
-                                (x->dim[2] + 2 * p->pad_w) * x->dim[3])
-                     : 0;
+    return by_rows(n) && (p->pad_h || p->pad_w || format != BV_CPU_F32);
+}
+
+// The copy, one more word, which the last tap reads in part, and a line in f32.
+static size_t copy_size(const struct bv_node *n, enum bv_cpu_format format)
+{
+    const struct bv_tensor *x = n->in[0];
+    int64_t lines = x->dim[0] * (x->dim[1] + 2 * n->params.conv2d.pad_h);
+    int64_t line = line_words(n, format) * bv_cpu_channels_per_word(format);
+    return copied(n, format) ? (size_t)(lines * line_words(n, format) + 1 + line) : 0;
 }
 
 static size_t panels_size(const struct bv_node *n)
@@ -67,11 +94,13 @@ enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, enum bv_cpu_for
 {
     if (bv_cpu_conv2d_too_many_taps(node)) // the reference reads the weight itself
         return BV_OK;
-    return bv_cpu_prepare_panels(node->in[1], node->params.conv2d.groups,
+    const struct bv_tensor *w = node->in[1];
+    int64_t taps = w->role == BV_ROLE_WEIGHT ? w->dim[1] * (by_rows(node) ? 1 : w->dim[2]) : 1;
+    return bv_cpu_prepare_panels(w, node->params.conv2d.groups, taps,
                                  bv_cpu_conv2d_format(node, format), weights, pool, prepared, err);
 }
 
-// Zeros for one tap, then: the padded image and the panels of a weight that the graph computes, or
+// Zeros for one tap, then: the copied image and the panels of a weight that the graph computes, or
 // the image in words (of two channels where an int8 weight is kept) with a scale for each of its
 // pixels and, at last, of the results.
 size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
@@ -81,28 +110,48 @@ size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format form
     format = bv_cpu_conv2d_format(node, format);
     if (x->dtype == BV_BF16)
         return (size_t)x->dim[3];
-    if (format != BV_CPU_F32)
+    if (format != BV_CPU_F32 && !by_rows(node))
         return (size_t)(x->dim[3] + bv_rows(x) + bv_elements(x) / 2 + bv_rows(node->out));
     size_t panels = node->in[1]->role == BV_ROLE_WEIGHT ? 0 : panels_size(node);
-    return (size_t)x->dim[3] + image_size(node) + panels;
+    return (size_t)x->dim[3] + copy_size(node, format) + panels;
 }
 
-static void pad_image(const struct bv_node *n, const float *x, float *to)
+// By rows: copies the image with its padding, line by line. One word behind it is 0.
+static void copy_image(const struct bv_node *n, const float *x, enum bv_cpu_format format,
+                       float *to)
 {
     const struct bv_tensor *X = n->in[0];
     const struct bv_conv2d_params *p = &n->params.conv2d;
-    size_t side = (size_t)(p->pad_w * X->dim[3]), line = (size_t)(X->dim[2] * X->dim[3]);
-    size_t ends = (size_t)p->pad_h * (line + 2 * side);
-    for (int64_t i = 0; i < X->dim[0]; i++) {
-        memset(to, 0, ends * sizeof *to);
-        to += ends;
-        for (int64_t row = 0; row < X->dim[1]; row++, x += line, to += line + 2 * side) {
-            memset(to, 0, side * sizeof *to);
-            memcpy(to + side, x, line * sizeof *to);
-            memset(to + side + line, 0, side * sizeof *to);
+    int64_t words = line_words(n, format), row = X->dim[2] * X->dim[3];
+    int64_t lines = X->dim[0] * (X->dim[1] + 2 * p->pad_h);
+    size_t line = (size_t)(words * bv_cpu_channels_per_word(format)), pixels = (size_t)row;
+    float *wide = to + lines * words + 1;
+    for (int64_t i = 0; i < lines; i++, to += words) {
+        int64_t y = i % (X->dim[1] + 2 * p->pad_h) - p->pad_h;
+        float *at = format == BV_CPU_F32 ? to : wide;
+        memset(at, 0, line * sizeof *at);
+        if (y >= 0 && y < X->dim[1]) {
+            memcpy(at + p->pad_w * X->dim[3], x, pixels * sizeof *at);
+            x += row;
         }
-        memset(to, 0, ends * sizeof *to);
-        to += ends;
+        if (format != BV_CPU_F32)
+            bv_cpu_isa()->to_bf16(wide, (int64_t)line, to);
+    }
+    *to = 0;
+}
+
+// The lines of windows that lie in the image with its padding.
+static void point_lines(const void *source, int64_t first, int64_t n, const float **to)
+{
+    const struct conv *s = source;
+    const struct bv_tensor *X = s->node->in[0], *out = s->node->out;
+    const struct bv_conv2d_params *p = &s->node->params.conv2d;
+    for (int64_t k = 0; k < n; k++) {
+        int64_t at = first + k, x = at % out->dim[2], y = at / out->dim[2] % out->dim[1];
+        int64_t image = at / (out->dim[1] * out->dim[2]);
+        int64_t top = image * (X->dim[1] + 2 * p->pad_h) + y * p->stride_h;
+        for (int64_t i = 0; i < s->taps_h; i++)
+            to[i * n + k] = s->image + (top + i * p->dilation_h) * s->line + x * s->step;
     }
 }
 
@@ -115,7 +164,7 @@ static void point_pixels(const void *source, int64_t first, int64_t n, const flo
     const float *image =
         s->image + first / (out->dim[1] * out->dim[2]) * s->height * s->width * s->channels;
     for (int64_t k = 0; k < n; k++) {
-        int64_t top = y * p->stride_h - s->pad_h, left = x * p->stride_w - s->pad_w;
+        int64_t top = y * p->stride_h - p->pad_h, left = x * p->stride_w - p->pad_w;
         const float **at = to + k;
         for (int64_t i = 0; i < s->taps_h; i++) {
             int64_t row = top + i * p->dilation_h;
@@ -155,11 +204,10 @@ static const float *convert_image(const struct bv_kernel_args *a, struct conv *s
     return result;
 }
 
-static struct conv describe(const struct bv_kernel_args *a)
+static struct conv describe(const struct bv_kernel_args *a, enum bv_cpu_format format)
 {
     const struct bv_node *n = a->node;
     const struct bv_tensor *X = n->in[0], *W = n->in[1];
-    const struct bv_conv2d_params *p = &n->params.conv2d;
     return (struct conv){
         .node = n,
         .image = a->in[0],
@@ -167,10 +215,10 @@ static struct conv describe(const struct bv_kernel_args *a)
         .height = X->dim[1],
         .width = X->dim[2],
         .channels = X->dim[3],
-        .pad_h = p->pad_h,
-        .pad_w = p->pad_w,
         .taps_h = W->dim[1],
         .taps_w = by_rows(n) ? 1 : W->dim[2],
+        .line = line_words(n, format),
+        .step = n->params.conv2d.stride_w * X->dim[3] / bv_cpu_channels_per_word(format),
     };
 }
 
@@ -218,7 +266,8 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
     const struct bv_conv2d_params *p = &n->params.conv2d;
     const struct bv_cpu_panels *prepared = a->prepared;
     enum bv_cpu_format format = prepared ? prepared->format : BV_CPU_F32;
-    struct conv s = describe(a);
+    struct conv s = describe(a, format);
+    bool rows = by_rows(n);
     if (bv_cpu_conv2d_too_many_taps(n)) {
         bv_reference_conv2d(a);
         return;
@@ -226,32 +275,29 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
     // As a byte, 0 stands at 128.
     memset(a->scratch, format == BV_CPU_INT8 ? 128 : 0, (size_t)s.channels * sizeof(float));
     float *scratch = a->scratch + s.channels;
-    if (format == BV_CPU_F32 && padded(n)) {
-        pad_image(n, a->in[0], scratch);
+    if (copied(n, format)) {
+        copy_image(n, a->in[0], format, scratch);
         s.image = scratch;
-        s.height += 2 * p->pad_h;
-        s.width += 2 * p->pad_w;
-        s.pad_h = s.pad_w = 0;
-        scratch += image_size(n);
+        scratch += copy_size(n, format);
     }
     struct bv_cpu_product product = {
         .rows = bv_rows(n->out),
         .columns = W->dim[0] / p->groups,
         .taps = s.taps_h * s.taps_w,
-        .depth = (by_rows(n) ? W->dim[2] : 1) * W->dim[3] / bv_cpu_channels_per_word(format),
+        .depth = words_of((rows ? W->dim[2] : 1) * W->dim[3], format),
         .format = format,
         .ldo = W->dim[0],
         .out_bf16 = n->out->dtype == BV_BF16,
         .residual_bf16 = n->in[3] && n->in[3]->dtype == BV_BF16,
         .activation = p->activation,
-        .point = point_pixels,
+        .point = rows ? point_lines : point_pixels,
         .source = &s,
     };
     size_t group_size = 0;
     const float *panels = panels_of(a, scratch, &group_size);
     if (n->in[0]->dtype == BV_BF16)
         s.channels /= 2; // words already
-    if (format == BV_CPU_F32 || n->in[0]->dtype == BV_BF16) {
+    if (format == BV_CPU_F32 || rows || n->in[0]->dtype == BV_BF16) {
         multiply_groups(a, &s, &product, panels, group_size, 0);
         return;
     }

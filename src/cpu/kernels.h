@@ -29,6 +29,9 @@ void bv_cpu_choose_storage(struct bv_graph *g, enum bv_cpu_format format);
 enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_format wanted);
 enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_format wanted);
 
+// Whether the image may stand in memory as bf16.
+bool bv_cpu_conv2d_reads_words(const struct bv_node *n);
+
 // Whether a window is left to the reference. No published model has such: LViT's 16×16 ones are the
 // largest.
 bool bv_cpu_conv2d_too_many_taps(const struct bv_node *n);

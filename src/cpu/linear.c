@@ -16,8 +16,8 @@ enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, enum bv_cpu_for
                                      struct bv_weights *weights, struct bv_pool *pool,
                                      const void **prepared, struct bv_error *err)
 {
-    return bv_cpu_prepare_panels(node->in[1], 1, bv_cpu_linear_format(node, format), weights, pool,
-                                 prepared, err);
+    return bv_cpu_prepare_panels(node->in[1], 1, 1, bv_cpu_linear_format(node, format), weights,
+                                 pool, prepared, err);
 }
 
 // The rows in words, of two channels where an int8 weight is kept, and their scales; a weight that

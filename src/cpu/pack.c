@@ -33,6 +33,7 @@ struct packing {
     enum bv_cpu_format format;
     const float *w; // [groups · N, K] f32
     int64_t groups, N, K, words;
+    int64_t taps, tap;     // tap: channels of one before it is filled up to K / taps
     int64_t panels, tasks; // panels of all groups
     float *room;
     struct bv_pool *pool;
@@ -96,11 +97,23 @@ static void pack_groups(void *arg, void *memory)
     bv_pool_for(p->pool, (size_t)p->tasks, pack_task, p);
 }
 
+// A copy whose taps are filled up with zeros; NULL: no memory.
+static float *fill_up(const struct packing *p)
+{
+    int64_t n = p->groups * p->N * p->taps, wide = p->K / p->taps;
+    float *filled = bv_alloc_large((size_t)(n * wide) * sizeof *filled);
+    for (int64_t i = 0; filled && i < n; i++) {
+        memcpy(filled + i * wide, p->w + i * p->tap, (size_t)p->tap * sizeof *filled);
+        memset(filled + i * wide + p->tap, 0, (size_t)(wide - p->tap) * sizeof *filled);
+    }
+    return filled;
+}
+
 static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *weight,
                                   const char *key, struct bv_weights *weights,
                                   const void **prepared, struct bv_error *err)
 {
-    float *copy = NULL; // of what is not f32 in memory already
+    float *copy = NULL, *filled = NULL; // of what is not f32 in memory already
     enum bv_status status = BV_OK;
     p->w = weight->data;
     if (weight->recipe || weight->dtype != BV_F32 || (uintptr_t)weight->data % sizeof(float)) {
@@ -108,6 +121,8 @@ static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *wei
         if (copy)
             bv_weights_read(weights, weight, copy);
     }
+    if (p->w && p->tap * p->taps != p->K)
+        p->w = filled = fill_up(p);
     if (p->format != BV_CPU_F32)
         p->room = malloc((size_t)(p->tasks * p->isa->panel * p->words) * sizeof *p->room);
     if (!p->w || (p->format != BV_CPU_F32 && !p->room))
@@ -117,12 +132,13 @@ static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *wei
         status =
             bv_weights_derive(weights, key, sizeof(struct bv_cpu_panels) + words * sizeof(float),
                               pack_groups, p, prepared, err);
+    free(filled);
     free(copy);
     free(p->room);
     return status;
 }
 
-enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups,
+enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups, int64_t taps,
                                      enum bv_cpu_format format, struct bv_weights *weights,
                                      struct bv_pool *pool, const void **prepared,
                                      struct bv_error *err)
@@ -133,17 +149,21 @@ enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t gro
     if (format == BV_CPU_INT8 && bv_weights_kept(weights, weight->name))
         format = BV_CPU_BF16;
     char key[1800];
-    (void)snprintf(key, sizeof key, "%s%d, format %d, %lld groups: %s", bv_cpu_panels_key,
-                   bv_cpu_isa()->panel, (int)format, (long long)groups, weight->name);
+    (void)snprintf(key, sizeof key, "%s%d, format %d, %lld groups, %lld taps: %s",
+                   bv_cpu_panels_key, bv_cpu_isa()->panel, (int)format, (long long)groups,
+                   (long long)taps, weight->name);
     const void *found = bv_weights_derived(weights, key);
     if (found) {
         *prepared = found;
         return BV_OK;
     }
-    struct packing p = {.isa = bv_cpu_isa(), .format = format, .groups = groups, .pool = pool};
+    struct packing p = {
+        .isa = bv_cpu_isa(), .format = format, .groups = groups, .taps = taps, .pool = pool};
+    int64_t each = bv_cpu_channels_per_word(format);
     p.N = weight->dim[0] / groups;
-    p.K = bv_elements(weight) / weight->dim[0];
-    p.words = p.K / bv_cpu_channels_per_word(format);
+    p.tap = bv_elements(weight) / weight->dim[0] / taps;
+    p.words = (p.tap + each - 1) / each * taps;
+    p.K = p.words * each;
     p.panels = groups * ((p.N + p.isa->panel - 1) / p.isa->panel);
     p.tasks = bv_pool_threads(pool) == 1 ? 1 : 4 * bv_pool_threads(pool);
     if (p.tasks > p.panels)

@@ -55,9 +55,10 @@ struct bv_cpu_panels {
 };
 
 // Packs a weight [groups · N, K] once per store and format; BV_CPU_INT8 becomes BV_CPU_BF16 for one
-// that is kept (bv_weights_kept). *prepared is a struct bv_cpu_panels, or
+// that is kept (bv_weights_kept). Each of the `taps` parts of a row has whole words, the last one
+// filled up with zeros. *prepared is a struct bv_cpu_panels, or
 // NULL when the tensor is computed by the graph.
-enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups,
+enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups, int64_t taps,
                                      enum bv_cpu_format format, struct bv_weights *weights,
                                      struct bv_pool *pool, const void **prepared,
                                      struct bv_error *err);

@@ -37,9 +37,7 @@ static bool can_read(const struct bv_node *n, int input, enum bv_cpu_format form
     case BV_OP_linear:
         return input == 0 && bv_cpu_linear_format(n, BV_CPU_BF16) == BV_CPU_BF16;
     case BV_OP_conv2d:
-        return (input == 0 && bv_cpu_conv2d_format(n, BV_CPU_BF16) == BV_CPU_BF16 &&
-                !bv_cpu_conv2d_too_many_taps(n)) ||
-               input == 3;
+        return (input == 0 && bv_cpu_conv2d_reads_words(n)) || input == 3;
     case BV_OP_attention:
         return input < 3 && even_heads(&n->params.attention);
     case BV_OP_pool2d:

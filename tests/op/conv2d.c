@@ -49,6 +49,8 @@ static const struct op_case cases[] = {
      .in = {INPUT(2, 32, 32, 3), WEIGHT(64, 7, 7, 3), WEIGHT(64)}, .batch = 1},
     {"stem 7x7 of 1 channel", .params.conv2d = {2, 2, 3, 3, 1, 1, 1, BV_ACT_NONE},
      .in = {INPUT(1, 31, 33, 1), WEIGHT(64, 7, 7, 1)}},
+    {"stem 7x7 over odd lines", .params.conv2d = {2, 2, 3, 3, 1, 1, 1, BV_ACT_NONE},
+     .in = {INPUT(2, 15, 17, 3), WEIGHT(40, 7, 7, 3), WEIGHT(40)}, .batch = 1},
     {"stem 3x3, stride 2, 3 channels", .params.conv2d = {2, 2, 1, 1, 1, 1, 1, BV_ACT_RELU},
      .in = {INPUT(1, 33, 32, 3), WEIGHT(32, 3, 3, 3), WEIGHT(32)}},
     {"patches", .params.conv2d = {16, 16, 0, 0, 1, 1, 1, BV_ACT_NONE},
@@ -82,6 +84,6 @@ static const struct op_case cases[] = {
 };
 
 OP_TABLE(conv2d, cases,
-         .f32 = {2e-12, 5e-6},  // measured 2.6e-13, 1.2e-6 (portable, AVX2, AVX-512: the worst)
+         .f32 = {5e-12, 5e-6},  // measured 1.6e-12, 1.6e-6 (portable, AVX2, AVX-512: the worst)
          .bf16 = {2e-5, 8e-3},  // measured 9.4e-6, 4.2e-3
          .int8 = {4e-4, 4e-2}); // measured 1.3e-4, 1.2e-2
