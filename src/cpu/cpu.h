@@ -12,7 +12,7 @@ enum bv_status bv_cpu_create(struct bv_backend **backend, struct bv_weights *wei
 
 // The same with fewer bits in the operands of linear and conv2d: "bf16" (both operands rounded to
 // bf16, sums in f32), or "int8" (weights per output channel, activations per token, or per image
-// where windows overlap; sums in int32). Everything else, and the first convolution, stays f32.
+// where windows overlap; sums in int32; pixels bf16). Everything else stays f32.
 // "f32" is bv_cpu_create. BV_ERR_UNSUPPORTED for another precision, or without AVX512-BF16 and
 // AVX512-VNNI.
 enum bv_status bv_cpu_create_precision(struct bv_backend **backend, struct bv_weights *weights,
