@@ -88,16 +88,16 @@ static size_t panels_size(const struct bv_node *n)
            bv_cpu_packed_size(BV_CPU_F32, w->dim[0] / groups, bv_elements(w) / w->dim[0]);
 }
 
-enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                     struct bv_weights *weights, struct bv_pool *pool,
-                                     const void **prepared, struct bv_error *err)
+enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node,
+                                     const struct bv_cpu_preparation *how, const void **prepared,
+                                     struct bv_error *err)
 {
     if (bv_cpu_conv2d_too_many_taps(node)) // the reference reads the weight itself
         return BV_OK;
     const struct bv_tensor *w = node->in[1];
     int64_t taps = w->role == BV_ROLE_WEIGHT ? w->dim[1] * (by_rows(node) ? 1 : w->dim[2]) : 1;
     return bv_cpu_prepare_panels(w, node->params.conv2d.groups, taps,
-                                 bv_cpu_conv2d_format(node, format), weights, pool, prepared, err);
+                                 bv_cpu_conv2d_format(node, how->format), how, prepared, err);
 }
 
 // Zeros for one tap, then: the copied image and the panels of a weight that the graph computes, or

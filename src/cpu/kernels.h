@@ -2,9 +2,8 @@
 #ifndef BV_CPU_KERNELS_H
 #define BV_CPU_KERNELS_H
 
-#include "cpu/isa.h"
+#include "cpu/preparation.h"
 #include "graph/graph.h"
-#include "graph/weights.h"
 #include "op/kernel.h"
 
 struct bv_cpu_kernel {
@@ -13,8 +12,7 @@ struct bv_cpu_kernel {
     // backend's precision; a kernel may stay above it.
     size_t (*scratch)(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
     // What to make of the weights beforehand (args->prepared); NULL: nothing.
-    enum bv_status (*prepare)(const struct bv_node *node, enum bv_cpu_format format,
-                              struct bv_weights *weights, struct bv_pool *pool,
+    enum bv_status (*prepare)(const struct bv_node *node, const struct bv_cpu_preparation *how,
                               const void **prepared, struct bv_error *err);
 };
 
@@ -46,14 +44,14 @@ size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format form
 size_t bv_cpu_matmul_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
 size_t bv_cpu_attention_scratch(const struct bv_node *node, enum bv_cpu_format format,
                                 int n_threads);
-enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                     struct bv_weights *weights, struct bv_pool *pool,
-                                     const void **prepared, struct bv_error *err);
-enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                     struct bv_weights *weights, struct bv_pool *pool,
-                                     const void **prepared, struct bv_error *err);
-enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                         struct bv_weights *weights, struct bv_pool *pool,
+enum bv_status bv_cpu_linear_prepare(const struct bv_node *node,
+                                     const struct bv_cpu_preparation *how, const void **prepared,
+                                     struct bv_error *err);
+enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node,
+                                     const struct bv_cpu_preparation *how, const void **prepared,
+                                     struct bv_error *err);
+enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node,
+                                         const struct bv_cpu_preparation *how,
                                          const void **prepared, struct bv_error *err);
 
 #endif

@@ -12,12 +12,12 @@ enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_for
     return wanted;
 }
 
-enum bv_status bv_cpu_linear_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                     struct bv_weights *weights, struct bv_pool *pool,
-                                     const void **prepared, struct bv_error *err)
+enum bv_status bv_cpu_linear_prepare(const struct bv_node *node,
+                                     const struct bv_cpu_preparation *how, const void **prepared,
+                                     struct bv_error *err)
 {
-    return bv_cpu_prepare_panels(node->in[1], 1, 1, bv_cpu_linear_format(node, format), weights,
-                                 pool, prepared, err);
+    return bv_cpu_prepare_panels(node->in[1], 1, 1, bv_cpu_linear_format(node, how->format), how,
+                                 prepared, err);
 }
 
 // The rows in words, of two channels where an int8 weight is kept, and their scales; a weight that

@@ -109,8 +109,25 @@ static float *fill_up(const struct packing *p)
     return filled;
 }
 
+// Packs into room, which grows.
+static enum bv_status pack_into(struct packing *p, struct bv_cpu_room *room, size_t bytes,
+                                const void **prepared, struct bv_error *err)
+{
+    if (room->bytes < bytes) {
+        free(room->memory);
+        *room = (struct bv_cpu_room){bv_alloc_large(bytes), bytes};
+        if (!room->memory) {
+            room->bytes = 0;
+            return bv_fail_nomem(err, "a packed weight");
+        }
+    }
+    pack_groups(p, room->memory);
+    *prepared = room->memory;
+    return BV_OK;
+}
+
 static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *weight,
-                                  const char *key, struct bv_weights *weights,
+                                  const char *key, const struct bv_cpu_preparation *how,
                                   const void **prepared, struct bv_error *err)
 {
     float *copy = NULL, *filled = NULL; // of what is not f32 in memory already
@@ -119,7 +136,7 @@ static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *wei
     if (weight->recipe || weight->dtype != BV_F32 || (uintptr_t)weight->data % sizeof(float)) {
         p->w = copy = bv_alloc_large((size_t)bv_elements(weight) * sizeof *copy);
         if (copy)
-            bv_weights_read(weights, weight, copy);
+            bv_weights_read(how->weights, weight, copy);
     }
     if (p->w && p->tap * p->taps != p->K)
         p->w = filled = fill_up(p);
@@ -128,10 +145,11 @@ static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *wei
     if (!p->w || (p->format != BV_CPU_F32 && !p->room))
         status = bv_fail_nomem(err, weight->name);
     size_t words = (size_t)p->groups * bv_cpu_packed_size(p->format, p->N, p->K);
-    if (status == BV_OK)
-        status =
-            bv_weights_derive(weights, key, sizeof(struct bv_cpu_panels) + words * sizeof(float),
-                              pack_groups, p, prepared, err);
+    size_t bytes = sizeof(struct bv_cpu_panels) + words * sizeof(float);
+    if (status == BV_OK && how->room)
+        status = pack_into(p, how->room, bytes, prepared, err);
+    else if (status == BV_OK)
+        status = bv_weights_derive(how->weights, key, bytes, pack_groups, p, prepared, err);
     free(filled);
     free(copy);
     free(p->room);
@@ -139,37 +157,37 @@ static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *wei
 }
 
 enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups, int64_t taps,
-                                     enum bv_cpu_format format, struct bv_weights *weights,
-                                     struct bv_pool *pool, const void **prepared,
+                                     enum bv_cpu_format format,
+                                     const struct bv_cpu_preparation *how, const void **prepared,
                                      struct bv_error *err)
 {
     *prepared = NULL;
     if (weight->role != BV_ROLE_WEIGHT)
         return BV_OK;
-    if (format == BV_CPU_INT8 && bv_weights_kept(weights, weight->name))
+    if (format == BV_CPU_INT8 && bv_weights_kept(how->weights, weight->name))
         format = BV_CPU_BF16;
     char key[1800];
     (void)snprintf(key, sizeof key, "%s%d, format %d, %lld groups, %lld taps: %s",
                    bv_cpu_panels_key, bv_cpu_isa()->panel, (int)format, (long long)groups,
                    (long long)taps, weight->name);
-    const void *found = bv_weights_derived(weights, key);
+    const void *found = bv_weights_derived(how->weights, key);
     if (found) {
         *prepared = found;
         return BV_OK;
     }
     struct packing p = {
-        .isa = bv_cpu_isa(), .format = format, .groups = groups, .taps = taps, .pool = pool};
+        .isa = bv_cpu_isa(), .format = format, .groups = groups, .taps = taps, .pool = how->pool};
     int64_t each = bv_cpu_channels_per_word(format);
     p.N = weight->dim[0] / groups;
     p.tap = bv_elements(weight) / weight->dim[0] / taps;
     p.words = (p.tap + each - 1) / each * taps;
     p.K = p.words * each;
     p.panels = groups * ((p.N + p.isa->panel - 1) / p.isa->panel);
-    p.tasks = bv_pool_threads(pool) == 1 ? 1 : 4 * bv_pool_threads(pool);
+    p.tasks = bv_pool_threads(how->pool) == 1 ? 1 : 4 * bv_pool_threads(how->pool);
     if (p.tasks > p.panels)
         p.tasks = p.panels;
-    enum bv_status status = pack_weight(&p, weight, key, weights, prepared, err);
-    bv_weights_let_go(weights, weight);
+    enum bv_status status = pack_weight(&p, weight, key, how, prepared, err);
+    bv_weights_let_go(how->weights, weight);
     return status;
 }
 

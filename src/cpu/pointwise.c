@@ -140,12 +140,10 @@ static void make_factors(void *arg, void *memory)
     }
 }
 
-enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node, enum bv_cpu_format format,
-                                         struct bv_weights *weights, struct bv_pool *pool,
+enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node,
+                                         const struct bv_cpu_preparation *how,
                                          const void **prepared, struct bv_error *err)
 {
-    (void)format;
-    (void)pool;
     struct norm n = {.eps = node->params.batch_norm.eps, .C = bv_last_dim(node->out)};
     const float **data[] = {&n.mean, &n.variance, &n.gamma, &n.beta};
     for (int i = 0; i < 4; i++) {
@@ -154,12 +152,12 @@ enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node, enum bv_cpu
             continue;
         if (t->role != BV_ROLE_WEIGHT)
             return BV_OK;
-        BV_TRY(bv_weights_f32(weights, t, data[i], err));
+        BV_TRY(bv_weights_f32(how->weights, t, data[i], err));
     }
     char key[1600];
     (void)snprintf(key, sizeof key, "factors %a: %.500s %.500s", (double)n.eps, node->in[1]->name,
                    node->in[3] ? node->in[3]->name : "");
-    return bv_weights_derive(weights, key, (size_t)(3 * n.C) * sizeof(float), make_factors, &n,
+    return bv_weights_derive(how->weights, key, (size_t)(3 * n.C) * sizeof(float), make_factors, &n,
                              prepared, err);
 }
 

@@ -3,9 +3,8 @@
 #ifndef BV_CPU_PRODUCT_H
 #define BV_CPU_PRODUCT_H
 
-#include "base/thread.h"
-#include "cpu/isa.h"
-#include "graph/weights.h"
+#include "cpu/preparation.h"
+#include "graph/tensor.h"
 
 // out[m,n] = act(Σ_t Σ_c x(m,t)[c] · w[n][t·depth + c] + bias[n] + residual[m,n]). Each element is
 // one sum in the order of t and c, so the split into blocks and tasks shows nowhere in its bits.
@@ -54,13 +53,13 @@ struct bv_cpu_panels {
     _Alignas(64) float words[];
 };
 
-// Packs a weight [groups · N, K] once per store and format; BV_CPU_INT8 becomes BV_CPU_BF16 for one
-// that is kept (bv_weights_kept). Each of the `taps` parts of a row has whole words, the last one
-// filled up with zeros. *prepared is a struct bv_cpu_panels, or
-// NULL when the tensor is computed by the graph.
+// Packs a weight [groups · N, K] in a format (not how->format), once per store and format where the
+// store keeps it; BV_CPU_INT8 becomes BV_CPU_BF16 for one that stays higher (bv_weights_kept). Each
+// of the `taps` parts of a row has whole words, the last one filled up with zeros. *prepared is a
+// struct bv_cpu_panels, or NULL when the tensor is computed by the graph.
 enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups, int64_t taps,
-                                     enum bv_cpu_format format, struct bv_weights *weights,
-                                     struct bv_pool *pool, const void **prepared,
+                                     enum bv_cpu_format format,
+                                     const struct bv_cpu_preparation *how, const void **prepared,
                                      struct bv_error *err);
 
 // The words of x [rows, channels] in a format, written to out; with BV_CPU_INT8 `share` rows at a

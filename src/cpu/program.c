@@ -27,6 +27,7 @@ struct cpu_program {
     struct bv_program base;
     struct lane *lanes;
     int n_lanes;
+    bool ready, has_run; // ready: the steps have their weights
 };
 
 static const size_t alignment = 64;
@@ -54,17 +55,19 @@ void bv_cpu_destroy_program(struct bv_program *program)
     free(p);
 }
 
-static enum bv_status resolve_input(struct bv_cpu *cpu, const struct bv_plan *plan,
-                                    const struct lane *lane, struct step *s, int i,
-                                    struct bv_error *err)
+static struct bv_cpu_kernel kernel_for(const struct bv_cpu *cpu, const struct bv_node *node)
+{
+    if (cpu->reference)
+        return (struct bv_cpu_kernel){.run = bv_reference(node->op)};
+    return bv_cpu_kernel_for(node);
+}
+
+static enum bv_status resolve_weight(struct bv_cpu *cpu, struct step *s, int i,
+                                     struct bv_error *err)
 {
     const struct bv_node *node = s->args.node;
     struct bv_tensor *t = node->in[i];
-    if (!t)
-        return BV_OK;
-    if (t->role != BV_ROLE_WEIGHT) {
-        s->args.in[i] = lane->arena + plan->offset[t->id];
-    } else if (node->op == BV_OP_embed) {
+    if (node->op == BV_OP_embed) {
         s->args.in[i] = t->data;                // tables are read row by row in their own type
     } else if (!(i == 1 && s->args.prepared)) { // a packed weight needs no second copy in f32
         const float *data = NULL;
@@ -74,43 +77,55 @@ static enum bv_status resolve_input(struct bv_cpu *cpu, const struct bv_plan *pl
     return BV_OK;
 }
 
-static enum bv_status make_steps(struct bv_cpu *cpu, const struct cpu_program *p, struct lane *lane,
-                                 struct bv_pool *pool, size_t *scratch, struct bv_error *err)
+// Gives a step its weights; those that are packed stand in room until the next step, or are kept.
+static enum bv_status prepare_step(struct bv_cpu *cpu, struct step *s, struct bv_cpu_room *room,
+                                   struct bv_error *err)
 {
-    struct step *s = lane->steps;
-    for (struct bv_node *node = p->base.graph->first; node; node = node->next, s++) {
-        struct bv_cpu_kernel kernel = {.run = bv_reference(node->op)};
-        if (!cpu->reference)
-            kernel = bv_cpu_kernel_for(node);
-        s->run = kernel.run;
-        s->args = (struct bv_kernel_args){.node = node, .pool = pool};
-        if (kernel.prepare)
-            BV_TRY(
-                kernel.prepare(node, cpu->format, cpu->weights, cpu->pool, &s->args.prepared, err));
-        for (int k = 0; k < BV_MAX_INPUTS; k++)
-            BV_TRY(resolve_input(cpu, &p->base.plan, lane, s, k, err));
-        s->args.out = lane->arena + p->base.plan.offset[node->out->id];
-        size_t wanted =
-            kernel.scratch ? kernel.scratch(node, cpu->format, bv_pool_threads(pool)) : 0;
-        if (wanted > *scratch)
-            *scratch = wanted;
-    }
+    const struct bv_node *node = s->args.node;
+    const struct bv_cpu_preparation how = {cpu->format, cpu->weights, cpu->pool, room};
+    struct bv_cpu_kernel kernel = kernel_for(cpu, node);
+    if (kernel.prepare)
+        BV_TRY(kernel.prepare(node, &how, &s->args.prepared, err));
+    for (int i = 0; i < BV_MAX_INPUTS; i++)
+        if (node->in[i] && node->in[i]->role == BV_ROLE_WEIGHT)
+            BV_TRY(resolve_weight(cpu, s, i, err));
     return BV_OK;
 }
 
+// Everything about the steps but their weights. Returns the scratch memory that they want.
+static size_t make_steps(const struct bv_cpu *cpu, const struct cpu_program *p, struct lane *lane,
+                         struct bv_pool *pool)
+{
+    const struct bv_plan *plan = &p->base.plan;
+    struct step *s = lane->steps;
+    size_t scratch = 0;
+    for (struct bv_node *node = p->base.graph->first; node; node = node->next, s++) {
+        struct bv_cpu_kernel kernel = kernel_for(cpu, node);
+        s->run = kernel.run;
+        s->args = (struct bv_kernel_args){.node = node, .pool = pool};
+        for (int i = 0; i < BV_MAX_INPUTS; i++)
+            if (node->in[i] && node->in[i]->role != BV_ROLE_WEIGHT)
+                s->args.in[i] = lane->arena + plan->offset[node->in[i]->id];
+        s->args.out = lane->arena + plan->offset[node->out->id];
+        size_t wanted =
+            kernel.scratch ? kernel.scratch(node, cpu->format, bv_pool_threads(pool)) : 0;
+        scratch = wanted > scratch ? wanted : scratch;
+    }
+    return scratch;
+}
+
 // A lane whose kernels run on a pool (NULL: on the thread that runs it).
-static enum bv_status make_lane(struct bv_cpu *cpu, const struct cpu_program *p, struct lane *lane,
-                                struct bv_pool *pool, struct bv_error *err)
+static enum bv_status make_lane(const struct bv_cpu *cpu, const struct cpu_program *p,
+                                struct lane *lane, struct bv_pool *pool, struct bv_error *err)
 {
     const struct bv_graph *graph = p->base.graph;
-    size_t scratch = 0;
     atomic_flag_clear(&lane->busy);
     lane->steps = calloc((size_t)graph->n_nodes + 1, sizeof *lane->steps);
     lane->arena = bv_alloc_large(p->base.plan.arena_bytes);
     if (!lane->steps || !lane->arena)
         return bv_fail(err, BV_ERR_NOMEM, "out of memory for %zu bytes of activations",
                        p->base.plan.arena_bytes);
-    BV_TRY(make_steps(cpu, p, lane, pool, &scratch, err));
+    size_t scratch = make_steps(cpu, p, lane, pool);
     if (scratch == 0)
         return BV_OK;
     lane->scratch = bv_alloc_large(scratch * sizeof(float));
@@ -205,8 +220,8 @@ bool bv_cpu_prefers_items(const struct bv_backend *backend, const struct bv_grap
            weight_reuse(one) >= least_reuse;
 }
 
-static void run_lane(const struct bv_program *program, const struct lane *lane,
-                     const void *const *inputs, float *const *outputs, size_t item)
+static void copy_inputs(const struct bv_program *program, const struct lane *lane,
+                        const void *const *inputs, size_t item)
 {
     const struct bv_graph *g = program->graph;
     for (int i = 0; i < g->n_inputs; i++) {
@@ -215,8 +230,12 @@ static void run_lane(const struct bv_program *program, const struct lane *lane,
         memcpy(lane->arena + program->plan.offset[t->id], (const char *)inputs[i] + item * bytes,
                bytes);
     }
-    for (int i = 0; i < program->plan.n_nodes; i++)
-        lane->steps[i].run(&lane->steps[i].args);
+}
+
+static void copy_outputs(const struct bv_program *program, const struct lane *lane,
+                         float *const *outputs, size_t item)
+{
+    const struct bv_graph *g = program->graph;
     for (int i = 0; i < g->n_outputs; i++) {
         const struct bv_tensor *t = g->outputs[i];
         size_t n = (size_t)bv_elements(t);
@@ -224,6 +243,44 @@ static void run_lane(const struct bv_program *program, const struct lane *lane,
             memcpy(outputs[i] + item * n, lane->arena + program->plan.offset[t->id],
                    n * sizeof(float));
     }
+}
+
+static void run_lane(const struct bv_program *program, const struct lane *lane,
+                     const void *const *inputs, float *const *outputs, size_t item)
+{
+    copy_inputs(program, lane, inputs, item);
+    for (int i = 0; i < program->plan.n_nodes; i++)
+        lane->steps[i].run(&lane->steps[i].args);
+    copy_outputs(program, lane, outputs, item);
+}
+
+// The run of a program that may not run again: weights are packed, used and overwritten. Keeping
+// them would mean as much memory again as the model, which the kernel clears first.
+static enum bv_status run_once(struct bv_cpu *cpu, struct cpu_program *p, const void *const *inputs,
+                               float *const *outputs, struct bv_error *err)
+{
+    struct bv_cpu_room room = {0};
+    const struct lane *lane = &p->lanes[0];
+    enum bv_status status = BV_OK;
+    copy_inputs(&p->base, lane, inputs, 0);
+    for (int i = 0; status == BV_OK && i < p->base.plan.n_nodes; i++) {
+        status = prepare_step(cpu, &lane->steps[i], &room, err);
+        if (status == BV_OK)
+            lane->steps[i].run(&lane->steps[i].args);
+    }
+    free(room.memory);
+    if (status == BV_OK)
+        copy_outputs(&p->base, lane, outputs, 0);
+    return status;
+}
+
+static enum bv_status prepare_steps(struct bv_cpu *cpu, struct cpu_program *p, struct bv_error *err)
+{
+    for (int lane = 0; lane < p->n_lanes; lane++)
+        for (int i = 0; i < p->base.plan.n_nodes; i++)
+            BV_TRY(prepare_step(cpu, &p->lanes[lane].steps[i], NULL, err));
+    p->ready = true;
+    return BV_OK;
 }
 
 struct batch_run {
@@ -247,13 +304,18 @@ static void run_item(void *arg, size_t item)
 enum bv_status bv_cpu_run(struct bv_program *program, const void *const *inputs,
                           float *const *outputs, struct bv_error *err)
 {
-    (void)err;
     struct cpu_program *p = (struct cpu_program *)program;
-    struct bv_pool *pool = ((struct bv_cpu *)program->backend)->pool;
+    struct bv_cpu *cpu = (struct bv_cpu *)program->backend;
     struct batch_run r = {p, inputs, outputs};
+    bool first = !p->has_run;
+    p->has_run = true;
+    if (first && program->once && program->n_items == 1)
+        return run_once(cpu, p, inputs, outputs, err);
+    if (!p->ready)
+        BV_TRY(prepare_steps(cpu, p, err));
     if (program->n_items == 1)
         run_lane(program, &p->lanes[0], inputs, outputs, 0);
     else
-        bv_pool_for(pool, (size_t)program->n_items, run_item, &r);
+        bv_pool_for(cpu->pool, (size_t)program->n_items, run_item, &r);
     return BV_OK;
 }

@@ -44,6 +44,7 @@ struct bv_program {
     struct bv_graph *graph; // owned
     struct bv_plan plan;    // owned
     int64_t n_items;        // how many of the graph's inputs and outputs a run takes and gives
+    bool once;              // a hint for the first run: it may be the only one
 };
 
 // Rewrites and compiles. Takes the graph (set to NULL) in success and in failure.
@@ -62,7 +63,8 @@ enum bv_status bv_program_compile_batch(struct bv_backend *backend, bv_build_bat
 
 // Runs once. inputs[i] is n_items times the shape of graph->inputs[i], of its dtype; outputs[i]
 // receives n_items times bv_elements(graph->outputs[i]) floats, or is NULL when it is not wanted.
-// Ids, indices and lengths outside their ranges are BV_ERR_ARG and nothing runs. Allocates nothing.
+// Ids, indices and lengths outside their ranges are BV_ERR_ARG and nothing runs. Only
+// the first run and, after program->once, the second allocate: for weights in the device's form.
 enum bv_status bv_program_run(struct bv_program *program, const void *const *inputs,
                               float *const *outputs, struct bv_error *err);
 

@@ -28,6 +28,7 @@ struct bv_session {
     int n_programs;
     uint64_t clock;
     struct bv_error fallback; // why, once it has happened
+    bool in_use[BV_TOWERS];   // towers that have run or will run several times
 };
 
 static void drop_programs(struct bv_session *s)
@@ -270,6 +271,8 @@ static enum bv_status run_once(struct bv_session *s, const struct bv_tower_key *
     float *outputs[BV_MAX_GRAPH_OUTPUTS];
     BV_TRY(program_for(s, key, &p, err));
     BV_TRY(arrange(s, p, wanted, n_wanted, outputs, err));
+    p->once = !s->in_use[key->tower] && key->tower != BV_TOWER_FUSION;
+    s->in_use[key->tower] = true;
     BV_TRY(bv_program_run(p, inputs, outputs, err));
     return check_range(s, p, outputs, err);
 }
@@ -408,6 +411,8 @@ static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *c
     struct bv_by_length *order = NULL;
     BV_TRY(bv_order_by_length(texts, n, &order, err));
     enum bv_status status = BV_OK;
+    if (n > BV_BATCH_TEXTS)
+        s->in_use[BV_TOWER_TEXT] = true;
     for (size_t first = 0; status == BV_OK && first < n; first += BV_BATCH_TEXTS) {
         size_t B = n - first < BV_BATCH_TEXTS ? n - first : BV_BATCH_TEXTS;
         int64_t length = T > 0 ? T : bv_padded_length(s->model, order[first + B - 1].n_tokens);

@@ -4,7 +4,7 @@
 
 #include "model/session.h"
 
-enum bv_tower { BV_TOWER_IMAGE, BV_TOWER_PAIR, BV_TOWER_TEXT, BV_TOWER_FUSION };
+enum bv_tower { BV_TOWER_IMAGE, BV_TOWER_PAIR, BV_TOWER_TEXT, BV_TOWER_FUSION, BV_TOWERS };
 
 #define BV_TOWER_KEY 9
 
