@@ -71,13 +71,26 @@ static bool copied(const struct bv_node *n, enum bv_cpu_format format)
     return by_rows(n) && (p->pad_h || p->pad_w || format != BV_CPU_F32);
 }
 
-// The copy, one more word, which the last tap reads in part, and a line in f32.
-static size_t copy_size(const struct bv_node *n, enum bv_cpu_format format)
+// Words of the copy, and one more, which the last tap reads in part.
+static int64_t copy_words(const struct bv_node *n, enum bv_cpu_format format)
 {
     const struct bv_tensor *x = n->in[0];
     int64_t lines = x->dim[0] * (x->dim[1] + 2 * n->params.conv2d.pad_h);
+    return lines * line_words(n, format) + 1;
+}
+
+static size_t copy_pieces(int n_threads)
+{
+    return n_threads == 1 ? 1 : 2 * (size_t)n_threads;
+}
+
+// The copy and, for each piece of it, a line in f32.
+static size_t copy_size(const struct bv_node *n, enum bv_cpu_format format, int n_threads)
+{
+    if (!copied(n, format))
+        return 0;
     int64_t line = line_words(n, format) * bv_cpu_channels_per_word(format);
-    return copied(n, format) ? (size_t)(lines * line_words(n, format) + 1 + line) : 0;
+    return (size_t)copy_words(n, format) + copy_pieces(n_threads) * (size_t)line;
 }
 
 static size_t panels_size(const struct bv_node *n)
@@ -105,7 +118,6 @@ enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node,
 // pixels and, at last, of the results.
 size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
 {
-    (void)n_threads;
     const struct bv_tensor *x = node->in[0];
     format = bv_cpu_conv2d_format(node, format);
     if (x->dtype == BV_BF16)
@@ -113,31 +125,45 @@ size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format form
     if (format != BV_CPU_F32 && !by_rows(node))
         return (size_t)(x->dim[3] + bv_rows(x) + bv_elements(x) / 2 + bv_rows(node->out));
     size_t panels = node->in[1]->role == BV_ROLE_WEIGHT ? 0 : panels_size(node);
-    return (size_t)x->dim[3] + copy_size(node, format) + panels;
+    return (size_t)x->dim[3] + copy_size(node, format, n_threads) + panels;
 }
 
-// By rows: copies the image with its padding, line by line. One word behind it is 0.
-static void copy_image(const struct bv_node *n, const float *x, enum bv_cpu_format format,
-                       float *to)
+struct copying {
+    const struct bv_node *node;
+    const float *x;
+    enum bv_cpu_format format;
+    float *to;
+    size_t pieces;
+};
+
+// Lines of the copy, with their padding.
+static void copy_piece(void *arg, size_t piece)
 {
-    const struct bv_tensor *X = n->in[0];
-    const struct bv_conv2d_params *p = &n->params.conv2d;
-    int64_t words = line_words(n, format), row = X->dim[2] * X->dim[3];
-    int64_t lines = X->dim[0] * (X->dim[1] + 2 * p->pad_h);
-    size_t line = (size_t)(words * bv_cpu_channels_per_word(format)), pixels = (size_t)row;
-    float *wide = to + lines * words + 1;
-    for (int64_t i = 0; i < lines; i++, to += words) {
-        int64_t y = i % (X->dim[1] + 2 * p->pad_h) - p->pad_h;
-        float *at = format == BV_CPU_F32 ? to : wide;
+    const struct copying *c = arg;
+    const struct bv_tensor *X = c->node->in[0];
+    const struct bv_conv2d_params *p = &c->node->params.conv2d;
+    int64_t words = line_words(c->node, c->format), height = X->dim[1] + 2 * p->pad_h;
+    size_t lines = (size_t)(X->dim[0] * height), pixels = (size_t)(X->dim[2] * X->dim[3]);
+    size_t line = (size_t)(words * bv_cpu_channels_per_word(c->format));
+    float *wide = c->to + copy_words(c->node, c->format) + piece * line;
+    for (size_t i = lines * piece / c->pieces; i < lines * (piece + 1) / c->pieces; i++) {
+        int64_t y = (int64_t)i % height - p->pad_h, image = (int64_t)i / height;
+        float *to = c->to + (int64_t)i * words, *at = c->format == BV_CPU_F32 ? to : wide;
         memset(at, 0, line * sizeof *at);
-        if (y >= 0 && y < X->dim[1]) {
-            memcpy(at + p->pad_w * X->dim[3], x, pixels * sizeof *at);
-            x += row;
-        }
-        if (format != BV_CPU_F32)
+        if (y >= 0 && y < X->dim[1])
+            memcpy(at + p->pad_w * X->dim[3], c->x + (size_t)(image * X->dim[1] + y) * pixels,
+                   pixels * sizeof *at);
+        if (c->format != BV_CPU_F32)
             bv_cpu_isa()->to_bf16(wide, (int64_t)line, to);
     }
-    *to = 0;
+}
+
+// By rows: copies the image with its padding. One word behind it is 0.
+static void copy_image(const struct bv_kernel_args *a, enum bv_cpu_format format, float *to)
+{
+    struct copying c = {a->node, a->in[0], format, to, copy_pieces(bv_pool_threads(a->pool))};
+    bv_pool_for(a->pool, c.pieces, copy_piece, &c);
+    to[copy_words(a->node, format) - 1] = 0;
 }
 
 // The lines of windows that lie in the image with its padding.
@@ -155,6 +181,27 @@ static void point_lines(const void *source, int64_t first, int64_t n, const floa
     }
 }
 
+// One tap of n neighbouring results: pixels of a line from `column` on, or zeros beside it. line is
+// NULL outside the image.
+static void point_tap(const struct conv *s, const float *line, int64_t column, int64_t n,
+                      const float **to)
+{
+    int64_t stride = s->node->params.conv2d.stride_w, first = 0, last = 0;
+    if (line && column < s->width) {
+        first = column < 0 ? (stride - 1 - column) / stride : 0;
+        last = (s->width - 1 - column) / stride + 1;
+    }
+    first = first < n ? first : n;
+    last = last < first ? first : last < n ? last : n;
+    int64_t k = 0, at = (column + first * stride) * s->channels, step = stride * s->channels;
+    for (; k < first; k++)
+        to[k] = s->zeros;
+    for (; k < last; k++, at += step)
+        to[k] = line + at;
+    for (; k < n; k++)
+        to[k] = s->zeros;
+}
+
 static void point_pixels(const void *source, int64_t first, int64_t n, const float **to)
 {
     const struct conv *s = source;
@@ -163,24 +210,19 @@ static void point_pixels(const void *source, int64_t first, int64_t n, const flo
     int64_t x = first % out->dim[2], y = first / out->dim[2] % out->dim[1];
     const float *image =
         s->image + first / (out->dim[1] * out->dim[2]) * s->height * s->width * s->channels;
-    for (int64_t k = 0; k < n; k++) {
-        int64_t top = y * p->stride_h - p->pad_h, left = x * p->stride_w - p->pad_w;
+    for (int64_t k = 0, run; k < n; k += run, x = 0) { // a line of results at a time
+        run = out->dim[2] - x < n - k ? out->dim[2] - x : n - k;
         const float **at = to + k;
         for (int64_t i = 0; i < s->taps_h; i++) {
-            int64_t row = top + i * p->dilation_h;
-            const float *line = image + row * s->width * s->channels;
-            for (int64_t j = 0; j < s->taps_w; j++, at += n) {
-                int64_t column = left + j * p->dilation_w;
-                bool inside = row >= 0 && row < s->height && column >= 0 && column < s->width;
-                *at = inside ? line + column * s->channels : s->zeros;
-            }
+            int64_t row = y * p->stride_h - p->pad_h + i * p->dilation_h;
+            const float *line =
+                row >= 0 && row < s->height ? image + row * s->width * s->channels : NULL;
+            for (int64_t j = 0; j < s->taps_w; j++, at += n)
+                point_tap(s, line, x * p->stride_w - p->pad_w + j * p->dilation_w, run, at);
         }
-        if (++x == out->dim[2]) {
-            x = 0;
-            if (++y == out->dim[1]) {
-                y = 0;
-                image += s->height * s->width * s->channels;
-            }
+        if (x + run == out->dim[2] && ++y == out->dim[1]) {
+            y = 0;
+            image += s->height * s->width * s->channels;
         }
     }
 }
@@ -276,9 +318,9 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
     memset(a->scratch, format == BV_CPU_INT8 ? 128 : 0, (size_t)s.channels * sizeof(float));
     float *scratch = a->scratch + s.channels;
     if (copied(n, format)) {
-        copy_image(n, a->in[0], format, scratch);
+        copy_image(a, format, scratch);
         s.image = scratch;
-        scratch += copy_size(n, format);
+        scratch += copy_size(n, format, bv_pool_threads(a->pool));
     }
     struct bv_cpu_product product = {
         .rows = bv_rows(n->out),
