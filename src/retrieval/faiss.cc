@@ -2,6 +2,7 @@ extern "C" {
 #include "retrieval/faiss.h"
 
 #include "base/half.h"
+#include "retrieval/blas.h"
 #include "retrieval/vectors.h"
 }
 
@@ -91,6 +92,7 @@ bv_status bv_faiss_build(bv_faiss **out, const char *kind, const bv_vectors *v, 
     if (std::strcmp(kind, "flat") != 0 && std::strcmp(kind, "ivf") != 0 &&
         std::strcmp(kind, "hnsw") != 0)
         return bv_fail(err, BV_ERR_ARG, "no FAISS index of kind \"%s\": flat, ivf or hnsw", kind);
+    BV_TRY(bv_blas_load(err));
     return guarded(err, [&]() -> bv_status {
         std::unique_ptr<bv_faiss> made(new bv_faiss);
         made->index.reset(faiss::index_factory(static_cast<int>(v->dimension),
@@ -153,6 +155,7 @@ struct span_reader : faiss::IOReader {
 bv_status bv_faiss_read(bv_faiss **out, const uint8_t *bytes, size_t size, size_t n_rows,
                         size_t dimension, bv_error *err)
 {
+    BV_TRY(bv_blas_load(err)); // for searching
     return guarded(err, [&]() -> bv_status {
         span_reader reader(bytes, size);
         std::unique_ptr<bv_faiss> made(new bv_faiss);
