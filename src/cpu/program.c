@@ -274,11 +274,22 @@ static enum bv_status run_once(struct bv_cpu *cpu, struct cpu_program *p, const 
     return status;
 }
 
+static void share_weights(const struct step *from, struct step *to)
+{
+    to->args.prepared = from->args.prepared;
+    for (int i = 0; i < BV_MAX_INPUTS; i++)
+        if (from->args.node->in[i] && from->args.node->in[i]->role == BV_ROLE_WEIGHT)
+            to->args.in[i] = from->args.in[i];
+}
+
 static enum bv_status prepare_steps(struct bv_cpu *cpu, struct cpu_program *p, struct bv_error *err)
 {
-    for (int lane = 0; lane < p->n_lanes; lane++)
-        for (int i = 0; i < p->base.plan.n_nodes; i++)
-            BV_TRY(prepare_step(cpu, &p->lanes[lane].steps[i], NULL, err));
+    for (int i = 0; i < p->base.plan.n_nodes; i++) {
+        struct step *first = &p->lanes[0].steps[i];
+        BV_TRY(prepare_step(cpu, first, NULL, err));
+        for (int lane = 1; lane < p->n_lanes; lane++)
+            share_weights(first, &p->lanes[lane].steps[i]);
+    }
     p->ready = true;
     return BV_OK;
 }

@@ -271,6 +271,7 @@ static enum bv_status run_once(struct bv_session *s, const struct bv_tower_key *
     float *outputs[BV_MAX_GRAPH_OUTPUTS];
     BV_TRY(program_for(s, key, &p, err));
     BV_TRY(arrange(s, p, wanted, n_wanted, outputs, err));
+    // A fusion encoder mostly meets more texts than a batch holds.
     p->once = !s->in_use[key->tower] && key->tower != BV_TOWER_FUSION;
     s->in_use[key->tower] = true;
     BV_TRY(bv_program_run(p, inputs, outputs, err));

@@ -57,7 +57,8 @@ static enum bv_status find(void *handle, const char *name, void *function, size_
 {
     void *address = dlsym(handle, name);
     if (!address)
-        return bv_fail(&failure, BV_ERR_UNSUPPORTED, "%s has no %s", library, name);
+        return bv_fail(&failure, BV_ERR_UNSUPPORTED, "FAISS needs OpenBLAS, but %s has no %s",
+                       library, name);
     memcpy(function, &address, size); // C has no conversion between the two kinds of pointers
     return BV_OK;
 }

@@ -123,6 +123,16 @@ expect 0 "$biovl" index verify f.biovl
 prints 'damaged'
 expect 0 "$biovl" search f.biovl --text 'effusion' --json
 cmp -s hits.i out || fail "FAISS answers otherwise"
+
+# A library of OpenBLAS's name without its functions: named where FAISS is wanted, nothing elsewhere.
+if command -v cc >/dev/null; then
+    mkdir wrong
+    cc -shared -o wrong/libopenblas.so.0 -x c /dev/null
+    LD_LIBRARY_PATH=$work/wrong expect 3 "$biovl" search f.biovl --text 'effusion'
+    says 'FAISS needs OpenBLAS'
+    LD_LIBRARY_PATH=$work/wrong expect 0 "$biovl" search i.biovl --text 'effusion'
+fi
+
 expect 0 "$biovl" index export i.biovl -o items.jsonl --vectors v.npy
 [ "$(wc -l <items.jsonl)" -eq 2 ] || fail "export"
 
