@@ -1,6 +1,7 @@
 // DICOM: what the elements of a radiograph mean. DCMTK parses and decodes (dicom_dataset.h),
 // OpenJPEG decodes JPEG 2000; sizes are checked before either does.
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -597,8 +598,63 @@ static enum bv_status read_pixels(struct bv_dataset *ds, struct bv_image *image,
     }
 }
 
+// The values that can arrive at a lookup table.
+struct domain {
+    double low, high;
+};
+
+static struct domain stored_domain(const struct layout *layout)
+{
+    double n = ldexp(1, (int)layout->stored);
+    return layout->is_signed ? (struct domain){-n / 2, n / 2 - 1} : (struct domain){0, n - 1};
+}
+
+// What the modality stage makes of the stored values. A lookup table gives unsigned ones.
+static struct domain modality_domain(const struct bv_image *image, const struct layout *layout)
+{
+    if (image->modality_lut.n)
+        return (struct domain){0, 65535};
+    struct domain in = stored_domain(layout);
+    double a = in.low * image->slope + image->intercept;
+    double b = in.high * image->slope + image->intercept;
+    return (struct domain){fmin(a, b), fmax(a, b)};
+}
+
+// PS3.3 C.11.1.1.1 and C.11.2.1.1: the signedness of a table's first input follows what arrives at
+// the table. The VR says nothing: it is absent in Implicit VR, and often wrong.
+static int32_t first_input(int32_t descriptor, struct domain in)
+{
+    int32_t plain = descriptor & 0xffff;
+    int32_t negative = plain - 65536;
+    if (plain < 32768)
+        return plain;
+    bool as_plain = plain >= in.low && plain <= in.high;
+    bool as_negative = negative >= in.low && negative <= in.high;
+    if (as_plain != as_negative)
+        return as_plain ? plain : negative;
+    return in.low < 0 ? negative : plain;
+}
+
+// Entries that use less than a quarter of the range they declare: such tables come from writers
+// that state the size of the word, and would give a black image.
+static void check_entries(struct bv_image *image, struct bv_lut *lut)
+{
+    uint16_t most = 0;
+    for (uint32_t i = 0; i < lut->n; i++)
+        most = lut->data[i] > most ? lut->data[i] : most;
+    if (!most || most >> (lut->bits > 2 ? lut->bits - 2 : 0))
+        return;
+    int bits = 1;
+    while (most >> bits)
+        bits++;
+    bv_image_warn(image, BV_REASON_BAD_LUT,
+                  "a lookup table of %d bits holds %d; its entries are taken as such", lut->bits,
+                  bits);
+    lut->bits = bits;
+}
+
 // Vendors write wrong descriptors; what the data says is believed over them.
-static bool copy_lut(struct bv_image *image, const struct bv_lut_element *element,
+static bool copy_lut(struct bv_image *image, const struct bv_lut_element *element, struct domain in,
                      struct bv_lut *lut)
 {
     uint32_t n = (uint32_t)element->descriptor[0] & 0xffff;
@@ -624,15 +680,16 @@ static bool copy_lut(struct bv_image *image, const struct bv_lut_element *elemen
         for (bits = 8; most >> bits;)
             bits++;
     }
-    *lut = (struct bv_lut){element->descriptor[1], n, bits, data};
+    *lut = (struct bv_lut){first_input(element->descriptor[1], in), n, bits, data};
     return true;
 }
 
-static void read_modality(const struct bv_dataset *ds, struct bv_image *image)
+static void read_modality(const struct bv_dataset *ds, struct bv_image *image,
+                          const struct layout *layout)
 {
     struct bv_lut_element element = {0};
     if (bv_dataset_lut(ds, TAG_MODALITY_LUT, 0, TAG_LUT_DESCRIPTOR, TAG_LUT_DATA, &element) &&
-        copy_lut(image, &element, &image->modality_lut))
+        copy_lut(image, &element, stored_domain(layout), &image->modality_lut))
         return;
     double slope = 1, intercept = 0;
     bool scaled = bv_dataset_number(ds, TAG_SLOPE, 0, &slope);
@@ -645,13 +702,14 @@ static void read_modality(const struct bv_dataset *ds, struct bv_image *image)
     image->intercept = intercept;
 }
 
-static void read_palette(const struct bv_dataset *ds, struct bv_image *image)
+static void read_palette(const struct bv_dataset *ds, struct bv_image *image,
+                         const struct layout *layout)
 {
     struct bv_lut rgb[3] = {0};
     for (unsigned c = 0; c < 3; c++) {
         struct bv_lut_element element = {0};
         if (!bv_dataset_lut(ds, 0, 0, TAG_PALETTE_DESCRIPTOR + c, TAG_PALETTE_DATA + c, &element) ||
-            !copy_lut(image, &element, &rgb[c]) || rgb[c].n != rgb[0].n ||
+            !copy_lut(image, &element, stored_domain(layout), &rgb[c]) || rgb[c].n != rgb[0].n ||
             rgb[c].bits != rgb[0].bits) {
             bv_image_warn(image, BV_REASON_BAD_LUT, "the palette cannot be applied");
             return;
@@ -663,14 +721,19 @@ static void read_palette(const struct bv_dataset *ds, struct bv_image *image)
     bv_image_warn(image, BV_REASON_COLOUR, "a colour image; its BT.601 luma is used");
 }
 
-static void read_voi(const struct bv_dataset *ds, struct bv_image *image)
+static void read_voi(const struct bv_dataset *ds, struct bv_image *image,
+                     const struct layout *layout)
 {
+    struct domain in = modality_domain(image, layout);
     for (unsigned i = 0; image->n_voi_luts < BV_MAX_VOI; i++) {
         struct bv_lut_element element = {0};
         if (!bv_dataset_lut(ds, TAG_VOI_LUT, i, TAG_LUT_DESCRIPTOR, TAG_LUT_DATA, &element))
             break;
-        if (copy_lut(image, &element, &image->voi_luts[image->n_voi_luts]))
+        struct bv_lut *lut = &image->voi_luts[image->n_voi_luts];
+        if (copy_lut(image, &element, in, lut)) {
+            check_entries(image, lut);
             image->n_voi_luts++;
+        }
     }
     char function[17];
     if (bv_dataset_text(ds, TAG_VOI_FUNCTION, 0, function, sizeof function)) {
@@ -832,9 +895,9 @@ static enum bv_status decode(struct bv_dataset *ds, struct bv_image *image,
     BV_TRY(read_pixels(ds, image, &layout, max_pixels, err));
     read_context(ds, image, &layout);
     if (layout.palette)
-        read_palette(ds, image);
-    read_modality(ds, image);
-    read_voi(ds, image);
+        read_palette(ds, image, &layout);
+    read_modality(ds, image, &layout);
+    read_voi(ds, image, &layout);
     read_padding(ds, image);
     read_geometry(ds, image);
     return BV_OK;

@@ -162,6 +162,63 @@ static void test_luts(void **state)
     bv_image_free(&image);
 }
 
+// Images of one row whose first pixel is cell; the table begins at descriptor[1] with entries
+// 100, 200, 300, 1023. Returns the index of the entry that the first pixel meets.
+static int first_entry(uint16_t sequence, const char *intercept, bool is_signed, uint16_t cell,
+                       uint16_t first)
+{
+    static const uint16_t entries[] = {100, 200, 300, 1023};
+    const uint16_t cells[] = {cell, cell};
+    struct pixel_module m = PIXELS_16(1, 2);
+    m.stored = 16;
+    m.high_bit = 15;
+    m.is_signed = is_signed;
+    struct buffer file = {0};
+    dicom_begin(&file, EXPLICIT_LE);
+    dicom_pixel_module(&file, &m);
+    dicom_text(&file, 0x28, 0x1052, "DS", intercept);
+    dicom_text(&file, 0x28, 0x1053, "DS", "1");
+    add_lut(&file, sequence, (uint16_t[]){4, first, 10}, entries, 4);
+    dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, sizeof cells);
+    struct bv_image *image = read_ok(&file);
+    double v = sequence == 0x3000 ? bv_gray_modality(image, bv_image_value(image, 0))
+                                  : displayed(image, 0, 0) * 1023;
+    bv_image_free(&image);
+    for (int i = 0; i < 4; i++)
+        if (fabs(v - entries[i]) < 0.5)
+            return i;
+    return -1;
+}
+
+// The descriptor is written US throughout: what arrives at the table decides about the sign.
+static void test_lut_sign(void **state)
+{
+    (void)state;
+    assert_int_equal(first_entry(0x3000, "0", true, (uint16_t)-2047, (uint16_t)-2048), 1);
+    assert_int_equal(first_entry(0x3000, "0", false, 40002, 40000), 2);
+    assert_int_equal(first_entry(0x3010, "0", true, (uint16_t)-999, (uint16_t)-1000), 1);
+    assert_int_equal(first_entry(0x3010, "0", false, 40002, 40000), 2);
+    assert_int_equal(first_entry(0x3010, "-1024", false, 25, (uint16_t)-1000), 1);
+    assert_int_equal(first_entry(0x3010, "-1024", false, 41026, 40000), 2); // -25536 cannot occur
+    assert_int_equal(first_entry(0x3010, "32768", true, 8232, 40999), 1);   // nor can -24537
+}
+
+// A table of words whose entries use 12 bits: spread over the range, with a warning.
+static void test_lut_bits(void **state)
+{
+    (void)state;
+    static const uint16_t entries[] = {0, 1000, 2000, 4095};
+    struct bv_image *image = with_lut(0x3010, (uint16_t[]){4, 10, 16}, entries, 4);
+    assert_true(bv_image_warned(image, BV_REASON_BAD_LUT));
+    assert_close(displayed(image, 0, 2), 1000 / 4095.0);
+    bv_image_free(&image);
+    // Half the range is a choice of the writer.
+    image = with_lut(0x3010, (uint16_t[]){4, 10, 13}, entries, 4);
+    assert_false(bv_image_warned(image, BV_REASON_BAD_LUT));
+    assert_close(displayed(image, 0, 2), 1000 / 8191.0);
+    bv_image_free(&image);
+}
+
 static void test_padding(void **state)
 {
     (void)state;
@@ -375,6 +432,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows),     cmocka_unit_test(test_order),
         cmocka_unit_test(test_luts),        cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_lut_sign),    cmocka_unit_test(test_lut_bits),
         cmocka_unit_test(test_presets),     cmocka_unit_test(test_preset_extremes),
         cmocka_unit_test(test_gate_sample), cmocka_unit_test(test_gate_nonsense),
         cmocka_unit_test(test_gate_rates),
