@@ -6,8 +6,8 @@
 
 #include "api/context.h"
 #include "base/file.h"
+#include "image/png_writer.h"
 #include "model/region_file.h"
-#include "retrieval/png_writer.h"
 #include "score/pair.h"
 
 struct bv_fused_image {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/day.h"
+#include "archive/day.h"
 #include "image/dicom_stream.h"
 
 enum { LOST_CONNECTIONS = 5 }; // in a row, before a pull gives up

@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "base/utf8.h"
+#include "image/png_writer.h"
 #include "image/preset.h"
-#include "retrieval/png_writer.h"
 #include "retrieval/report.h"
 #include "retrieval/scrub.h"
 #include "score/rules.h"

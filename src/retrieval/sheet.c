@@ -6,7 +6,7 @@
 
 #include "base/base64.h"
 #include "image/lettering.h"
-#include "retrieval/png_writer.h"
+#include "image/png_writer.h"
 
 enum { COLUMNS = 6, GAP = 8, ZOOM = 2, MAX_HITS = 600 };
 

@@ -1,4 +1,4 @@
-#include "api/day.h"
+#include "archive/day.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // png_writer.h: small pictures as PNG files in memory.
-#ifndef BV_RETRIEVAL_PNG_WRITER_H
-#define BV_RETRIEVAL_PNG_WRITER_H
+#ifndef BV_IMAGE_PNG_WRITER_H
+#define BV_IMAGE_PNG_WRITER_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 // day.h: days as DICOM writes them, YYYYMMDD, and as numbers that can be counted.
-#ifndef BV_API_DAY_H
-#define BV_API_DAY_H
+#ifndef BV_ARCHIVE_DAY_H
+#define BV_ARCHIVE_DAY_H
 
 #include <stdbool.h>
 

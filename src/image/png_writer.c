@@ -1,4 +1,4 @@
-#include "retrieval/png_writer.h"
+#include "image/png_writer.h"
 
 #include <png.h>
 #include <setjmp.h>
