@@ -8,6 +8,7 @@
 #include "api/pull.h"
 #include "image/dicom_dataset.h"
 #include "image/dicom_stream.h"
+#include "image/transfer_syntax.h"
 
 int bv_pacs_is_url(const char *text)
 {
@@ -63,7 +64,7 @@ enum bv_status bv_pacs_check(const uint8_t *bytes, size_t size, struct bv_error 
     size_t start;
     if (!bv_dicom_meta((struct bv_bytes){bytes, size}, syntax, &start))
         return bv_fail(err, BV_ERR_FORMAT, "not a DICOM file with a preamble");
-    if (strcmp(syntax, "1.2.840.10008.1.2.1.99") == 0)
+    if (strcmp(syntax, BV_DEFLATED_LITTLE_ENDIAN) == 0)
         return BV_OK;
     BV_TRY(bv_dataset_open((struct bv_bytes){bytes, size}, false, &dataset, err));
     bv_dataset_close(&dataset);

@@ -6,6 +6,7 @@
 
 #include "archive/day.h"
 #include "image/dicom_stream.h"
+#include "image/transfer_syntax.h"
 
 enum { LOST_CONNECTIONS = 5 }; // in a row, before a pull gives up
 
@@ -39,22 +40,12 @@ enum bv_status bv_pacs_open(struct bv_archive **archive, const struct bv_pacs_op
 // Whether the image layer decodes what this transfer syntax makes of pixels.
 static bool decodes(const uint8_t *bytes, size_t size)
 {
-    static const char *const known[] = {
-        "1.2.840.10008.1.2",      "1.2.840.10008.1.2.1",    "1.2.840.10008.1.2.1.99",
-        "1.2.840.10008.1.2.2",    "1.2.840.10008.1.2.5",    "1.2.840.10008.1.2.4.50",
-        "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70",
-        "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.90",
-        "1.2.840.10008.1.2.4.91",
-    };
     char uid[65];
     size_t data_set;
     if (!bv_dicom_meta((struct bv_bytes){bytes, size}, uid, &data_set))
         return true; // the decoder will say
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strcmp(uid, known[i]) == 0)
-            return true;
-    }
-    return false;
+    const struct bv_transfer_syntax *syntax = bv_transfer_syntax_find(uid);
+    return syntax && syntax->codec != BV_CODEC_NONE;
 }
 
 // Counts a failed transfer. Too many lost connections in a row are an error of the whole pull.

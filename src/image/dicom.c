@@ -13,6 +13,7 @@
 #include "image/jpeg2000.h"
 #include "image/jpegls.h"
 #include "image/rle.h"
+#include "image/transfer_syntax.h"
 
 enum {
     TAG_SOP_CLASS = BV_TAG(0x0008, 0x0016),
@@ -58,81 +59,13 @@ enum {
 // What a deflated data set may hold besides 16-bit pixels.
 #define DEFLATED_HEADERS ((size_t)16 << 20)
 
-enum codec {
-    CODEC_NATIVE,
-    CODEC_RLE,
-    CODEC_JPEG,
-    CODEC_JPEG_LS,
-    CODEC_JPEG2000,
-    CODEC_NONE,
-};
-
-struct syntax {
-    const char *uid, *name;
-    enum codec codec;
-    bool lossy;
-};
-
-static const struct syntax syntaxes[] = {
-    {"1.2.840.10008.1.2", "Implicit VR Little Endian", CODEC_NATIVE, false},
-    {"1.2.840.10008.1.2.1", "Explicit VR Little Endian", CODEC_NATIVE, false},
-    {"1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian", CODEC_NATIVE, false},
-    {"1.2.840.10008.1.2.2", "Explicit VR Big Endian", CODEC_NATIVE, false},
-    {"1.2.840.10008.1.2.5", "RLE Lossless", CODEC_RLE, false},
-    {"1.2.840.10008.1.2.4.50", "JPEG Baseline", CODEC_JPEG, true},
-    {"1.2.840.10008.1.2.4.51", "JPEG Extended", CODEC_JPEG, true},
-    {"1.2.840.10008.1.2.4.53", "JPEG Spectral Selection", CODEC_JPEG, true},
-    {"1.2.840.10008.1.2.4.55", "JPEG Full Progression", CODEC_JPEG, true},
-    {"1.2.840.10008.1.2.4.57", "JPEG Lossless", CODEC_JPEG, false},
-    {"1.2.840.10008.1.2.4.70", "JPEG Lossless, first-order prediction", CODEC_JPEG, false},
-    {"1.2.840.10008.1.2.4.80", "JPEG-LS Lossless", CODEC_JPEG_LS, false},
-    {"1.2.840.10008.1.2.4.81", "JPEG-LS near-lossless", CODEC_JPEG_LS, true},
-    {"1.2.840.10008.1.2.4.90", "JPEG 2000 Lossless", CODEC_JPEG2000, false},
-    {"1.2.840.10008.1.2.4.91", "JPEG 2000", CODEC_JPEG2000, true},
-    {"1.2.840.10008.1.2.4.92", "JPEG 2000 Part 2 Lossless", CODEC_NONE, false},
-    {"1.2.840.10008.1.2.4.93", "JPEG 2000 Part 2", CODEC_NONE, true},
-    {"1.2.840.10008.1.2.4.94", "JPIP Referenced", CODEC_NONE, false},
-    {"1.2.840.10008.1.2.4.95", "JPIP Referenced Deflate", CODEC_NONE, false},
-    {"1.2.840.10008.1.2.4.100", "MPEG2", CODEC_NONE, true},
-    {"1.2.840.10008.1.2.4.101", "MPEG2", CODEC_NONE, true},
-    {"1.2.840.10008.1.2.4.102", "MPEG-4 AVC", CODEC_NONE, true},
-    {"1.2.840.10008.1.2.4.103", "MPEG-4 AVC", CODEC_NONE, true},
-    {"1.2.840.10008.1.2.4.110", "JPEG XL Lossless", CODEC_NONE, false},
-    {"1.2.840.10008.1.2.4.111", "JPEG XL JPEG Recompression", CODEC_NONE, true},
-    {"1.2.840.10008.1.2.4.112", "JPEG XL", CODEC_NONE, true},
-    {"1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000 Lossless", CODEC_NONE, false},
-    {"1.2.840.10008.1.2.4.202", "High-Throughput JPEG 2000 RPCL Lossless", CODEC_NONE, false},
-    {"1.2.840.10008.1.2.4.203", "High-Throughput JPEG 2000", CODEC_NONE, true},
-    {"1.2.840.10008.1.2.8.1", "Deflated Image Frame", CODEC_NONE, false},
-};
-
 // The pixel module as the file states it.
 struct layout {
     unsigned rows, columns, samples, allocated, stored, high_bit, frames;
     bool is_signed, planar, is_float, palette;
     char photometric[17];
-    const struct syntax *syntax;
+    const struct bv_transfer_syntax *syntax;
 };
-
-static const struct syntax *find_syntax(const char *uid)
-{
-    for (size_t i = 0; i < sizeof syntaxes / sizeof *syntaxes; i++)
-        if (strcmp(syntaxes[i].uid, uid) == 0)
-            return &syntaxes[i];
-    return NULL;
-}
-
-static enum bv_status check_syntax(const char *uid, const struct syntax **syntax,
-                                   struct bv_error *err)
-{
-    *syntax = find_syntax(uid);
-    if (!*syntax)
-        return bv_fail(err, BV_ERR_UNSUPPORTED, "unknown transfer syntax %.64s", uid);
-    if ((*syntax)->codec == CODEC_NONE)
-        return bv_fail(err, BV_ERR_UNSUPPORTED, "transfer syntax %s (%s) cannot be decoded",
-                       (*syntax)->uid, (*syntax)->name);
-    return BV_OK;
-}
 
 static unsigned get_unsigned(const struct bv_dataset *ds, uint32_t tag, unsigned fallback)
 {
@@ -504,7 +437,7 @@ static enum bv_status jpeg_frame(struct bv_dataset *ds, struct bv_image *image,
     cells = calloc(size + (size & 1), 1); // DCMTK pads frames to an even length
     if (!cells)
         status = bv_fail_nomem(err, "pixels");
-    else if (layout->syntax->codec == CODEC_JPEG_LS)
+    else if (layout->syntax->codec == BV_CODEC_JPEG_LS)
         status = bv_jpegls_decode(stream, cells, size, &planar, err);
     else
         status = bv_dataset_decode_frame(ds, (unsigned)image->frame, cells, size + (size & 1),
@@ -587,11 +520,11 @@ static enum bv_status read_pixels(struct bv_dataset *ds, struct bv_image *image,
     if (layout->is_float)
         return float_frame(ds, image, layout, err);
     switch (layout->syntax->codec) {
-    case CODEC_NATIVE:
+    case BV_CODEC_NATIVE:
         return native_frame(ds, image, layout, err);
-    case CODEC_JPEG2000:
+    case BV_CODEC_JPEG2000:
         return jpeg2000_frame(ds, image, layout, max_pixels, err);
-    case CODEC_RLE:
+    case BV_CODEC_RLE:
         return rle_frame(ds, image, layout, err);
     default:
         return jpeg_frame(ds, image, layout, err);
@@ -883,12 +816,12 @@ static void read_context(const struct bv_dataset *ds, struct bv_image *image,
 }
 
 static enum bv_status decode(struct bv_dataset *ds, struct bv_image *image,
-                             const struct syntax *syntax, int frame, size_t max_pixels,
+                             const struct bv_transfer_syntax *syntax, int frame, size_t max_pixels,
                              struct bv_error *err)
 {
     struct layout layout = {.syntax = syntax};
     if (!syntax) // without meta information
-        BV_TRY(check_syntax(bv_dataset_transfer_syntax(ds), &layout.syntax, err));
+        BV_TRY(bv_transfer_syntax_check(bv_dataset_transfer_syntax(ds), &layout.syntax, err));
     (void)strncpy(image->transfer_syntax, layout.syntax->uid, sizeof image->transfer_syntax - 1);
     BV_TRY(read_layout(ds, image, &layout, max_pixels, err));
     BV_TRY(choose_frame(image, &layout, frame, err));
@@ -910,10 +843,10 @@ enum bv_status bv_decode_dicom(struct bv_image *image, struct bv_bytes bytes, in
     char uid[65] = "";
     size_t data_set = 0, n_inflated = 0;
     uint8_t *inflated = NULL;
-    const struct syntax *syntax = NULL;
+    const struct bv_transfer_syntax *syntax = NULL;
     if (bv_dicom_meta(bytes, uid, &data_set)) {
-        BV_TRY(check_syntax(uid, &syntax, err));
-        if (strcmp(uid, "1.2.840.10008.1.2.1.99") == 0) {
+        BV_TRY(bv_transfer_syntax_check(uid, &syntax, err));
+        if (strcmp(uid, BV_DEFLATED_LITTLE_ENDIAN) == 0) {
             struct bv_bytes rest = {bytes.data + data_set, bytes.size - data_set};
             size_t most = 2 * max_pixels + DEFLATED_HEADERS;
             most = most < max_bytes ? most : max_bytes;

@@ -1,10 +1,12 @@
 extern "C" {
 #include "pacs/listen.h"
+#include "image/transfer_syntax.h"
 }
 
 #include "pacs/dataset_bytes.hh"
 
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 
@@ -105,25 +107,17 @@ class Receiver : public DcmSCP
     }
 };
 
+// Every transfer syntax that is decoded, but the deflated one: DCMTK would inflate whatever is sent
+// before its size is known.
 void accept_everything(DcmSCP *scp)
 {
-    static const char *const syntaxes[] = {
-        UID_LittleEndianExplicitTransferSyntax,
-        UID_LittleEndianImplicitTransferSyntax,
-        UID_BigEndianExplicitTransferSyntax,
-        UID_JPEGProcess14SV1TransferSyntax,
-        UID_JPEGProcess14TransferSyntax,
-        UID_JPEGProcess1TransferSyntax,
-        UID_JPEGProcess2_4TransferSyntax,
-        UID_JPEGLSLosslessTransferSyntax,
-        UID_JPEGLSLossyTransferSyntax,
-        UID_JPEG2000LosslessOnlyTransferSyntax,
-        UID_JPEG2000TransferSyntax,
-        UID_RLELosslessTransferSyntax,
-    };
     OFList<OFString> list, plain;
-    for (const char *uid : syntaxes)
-        list.push_back(uid);
+    size_t n = 0;
+    const bv_transfer_syntax *syntaxes = bv_transfer_syntaxes(&n);
+    for (size_t i = 0; i < n; i++)
+        if (syntaxes[i].codec != BV_CODEC_NONE &&
+            std::strcmp(syntaxes[i].uid, BV_DEFLATED_LITTLE_ENDIAN) != 0)
+            list.push_back(syntaxes[i].uid);
     plain.push_back(UID_LittleEndianExplicitTransferSyntax);
     plain.push_back(UID_LittleEndianImplicitTransferSyntax);
     (void)scp->addPresentationContext(UID_VerificationSOPClass, plain);

@@ -3,6 +3,7 @@
 
 #include "image/dicom_dataset.h"
 #include "image/dicom_stream.h"
+#include "image/transfer_syntax.h"
 #include "retrieval/dicom_text.h"
 #include "retrieval/record.h"
 
@@ -97,7 +98,7 @@ static enum bv_status inflate(struct bv_bytes *bytes, uint8_t **inflated, const 
     static const size_t most = (size_t)1 << 29;
     char syntax[65] = "";
     size_t data_set = 0, n = 0;
-    if (!bv_dicom_meta(*bytes, syntax, &data_set) || strcmp(syntax, "1.2.840.10008.1.2.1.99") != 0)
+    if (!bv_dicom_meta(*bytes, syntax, &data_set) || strcmp(syntax, BV_DEFLATED_LITTLE_ENDIAN) != 0)
         return BV_OK;
     struct bv_bytes rest = {bytes->data + data_set, bytes->size - data_set};
     if (bv_dicom_inflate(rest, most, inflated, &n, err) != BV_OK)
