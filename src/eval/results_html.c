@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "eval/plot.h"
 #include "eval/results.h"
 
@@ -307,7 +308,7 @@ static enum bv_status put_class(FILE *f, const struct bv_class_result *c,
     return BV_OK;
 }
 
-enum bv_status bv_results_html(const struct bv_results *r, FILE *f, struct bv_error *err)
+static enum bv_status put_page(const struct bv_results *r, FILE *f, struct bv_error *err)
 {
     const struct bv_level_result *images = &r->levels[0];
     (void)fprintf(f,
@@ -344,4 +345,12 @@ enum bv_status bv_results_html(const struct bv_results *r, FILE *f, struct bv_er
         BV_TRY(put_class(f, &images->classes[c], &images->ranked[c], err));
     (void)fputs("</body></html>\n", f);
     return BV_OK;
+}
+
+enum bv_status bv_results_html(const struct bv_results *r, FILE *f, struct bv_error *err)
+{
+    struct bv_c_locale scope = bv_c_locale_enter();
+    enum bv_status status = put_page(r, f, err);
+    bv_c_locale_leave(&scope);
+    return status;
 }

@@ -1,6 +1,7 @@
 extern "C" {
 #include "pacs/findings.h"
 
+#include "base/c_locale.h"
 #include "base/sha256.h"
 }
 
@@ -96,7 +97,9 @@ std::string text_of(DcmDataset *dataset, const DcmTagKey &tag)
 std::string format_score(double score)
 {
     char text[32];
+    bv_c_locale scope = bv_c_locale_enter();               // DS has a decimal point
     (void)std::snprintf(text, sizeof text, "%.6g", score); // at most 13 characters: fits DS
+    bv_c_locale_leave(&scope);
     return text;
 }
 

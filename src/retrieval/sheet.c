@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/c_locale.h"
 #include "image/lettering.h"
 #include "image/png_writer.h"
 
@@ -43,7 +44,9 @@ static enum bv_status put_hit(FILE *out, struct bv_store *store, const struct bv
     enum bv_status status =
         bv_store_thumbnail(store, hit->entry.kind, hit->entry.row, &arena, &image, &size, err);
     if (status == BV_OK) {
+        struct bv_c_locale scope = bv_c_locale_enter();
         (void)fprintf(out, "<article><h2>%zu <small>%.4f</small></h2>\n", rank, (double)hit->score);
+        bv_c_locale_leave(&scope);
         char *picture = image ? bv_arena_alloc(&arena, BV_BASE64_SIZE(size) + 1) : NULL;
         if (picture) {
             bv_base64_encode(image, size, picture);
@@ -156,7 +159,9 @@ enum bv_status bv_sheet_png(struct bv_store *store, const struct bv_hit *hits, s
         int x = GAP + (int)i % columns * (side + GAP), y = GAP + (int)i / columns * cell;
         char label[32];
         status = draw_thumbnail(&c, store, &hits[i], x, y, side, err);
+        struct bv_c_locale scope = bv_c_locale_enter();
         (void)snprintf(label, sizeof label, "%zu %.3f", i + 1, (double)hits[i].score);
+        bv_c_locale_leave(&scope);
         bv_letter(&c, x, y + side + GAP / 2, ZOOM, light, label);
     }
     if (status == BV_OK)

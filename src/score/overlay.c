@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "image/lettering.h"
 #include "image/preset.h"
 #include "image/resize.h"
@@ -89,6 +90,7 @@ static void write_lines(struct bv_pixels *panel, const struct bv_overlay *o,
 {
     char text[256];
     int y = MARGIN;
+    struct bv_c_locale scope = bv_c_locale_enter();
     bv_letter(panel, MARGIN, y, zoom, amber, "Research only, not for diagnosis");
     (void)snprintf(text, sizeof text, "Model %s: %s", o->model, o->kind);
     bv_letter(panel, MARGIN, y += line, zoom, white, text);
@@ -108,6 +110,7 @@ static void write_lines(struct bv_pixels *panel, const struct bv_overlay *o,
         (void)snprintf(text, sizeof text, "and %zu labels more", o->n - shown);
         bv_letter(panel, MARGIN, y + line, zoom, white, text);
     }
+    bv_c_locale_leave(&scope);
 }
 
 enum bv_status bv_overlay_draw(const struct bv_image *image, const struct bv_overlay *o,
