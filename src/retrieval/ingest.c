@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "image/png_writer.h"
 #include "image/preset.h"
+#include "retrieval/identity.h"
 #include "retrieval/report.h"
 #include "retrieval/scrub.h"
 #include "score/rules.h"
@@ -142,46 +143,46 @@ static bool name_of(const struct bv_sitekey *key, const char *identifier, char n
     return snprintf(name, NAME_ROOM, "%s", identifier) < NAME_ROOM;
 }
 
+// The study that a name leads to; "" when there is none.
 static enum bv_status find_alias(struct bv_ingest *ingest, const char *alias, char study[NAME_ROOM],
-                                 bool *found, struct bv_error *err)
+                                 struct bv_error *err)
 {
     struct bv_arena arena = {0};
     const char *known = NULL;
     enum bv_status status = bv_store_find_alias(ingest->store, alias, &arena, &known, err);
-    if (status == BV_OK && known && !*found) {
-        (void)snprintf(study, NAME_ROOM, "%s", known);
-        *found = true;
-    }
+    if (status == BV_OK)
+        (void)snprintf(study, NAME_ROOM, "%s", known ? known : "");
     bv_arena_free(&arena);
     return status;
 }
 
-// A record belongs to the study that its accession number or study identifier already names; else
-// it starts one, which then goes by both names.
+// A study is its study identifier. The accession number alone joins a record that has no other, or
+// a study identifier to what came before it under that number alone; the first study of a number
+// keeps it.
 static enum bv_status find_study(struct bv_ingest *ingest, const struct bv_record *r,
                                  const char *id, char study[NAME_ROOM], struct bv_error *err)
 {
-    char names[2][NAME_ROOM] = {"", ""};
-    bool found = false;
-    if (r->accession) {
+    char number[NAME_ROOM] = "", uid[NAME_ROOM] = "", of_number[NAME_ROOM] = "";
+    if (r->accession && !bv_accession_is_placeholder(r->accession)) {
         char prefixed[NAME_ROOM];
         int n = snprintf(prefixed, sizeof prefixed, "accession:%s", r->accession);
-        if (n >= NAME_ROOM || !name_of(ingest->key, prefixed, names[0]))
+        if (n >= NAME_ROOM || !name_of(ingest->key, prefixed, number))
             return bv_fail(err, BV_ERR_LIMIT, "an accession number of more than 1000 bytes");
+        BV_TRY(find_alias(ingest, number, of_number, err));
     }
-    if (r->study && !name_of(ingest->key, r->study, names[1]))
+    if (r->study && !name_of(ingest->key, r->study, uid))
         return bv_fail(err, BV_ERR_LIMIT, "a study identifier of more than 1000 bytes");
-    for (int i = 0; i < 2; i++) {
-        if (*names[i])
-            BV_TRY(find_alias(ingest, names[i], study, &found, err));
+    if (*uid)
+        BV_TRY(find_alias(ingest, uid, study, err));
+    if (!*study) {
+        const char *name = *uid ? uid : *number ? number : id;
+        if (*of_number && (!*uid || strcmp(of_number, number) == 0))
+            name = of_number;
+        (void)snprintf(study, NAME_ROOM, "%s", name);
     }
-    if (!found)
-        (void)snprintf(study, NAME_ROOM, "%s", *names[1] ? names[1] : *names[0] ? names[0] : id);
-    for (int i = 0; i < 2; i++) {
-        if (*names[i])
-            BV_TRY(bv_store_set_alias(ingest->store, names[i], study, err));
-    }
-    return BV_OK;
+    if (*uid)
+        BV_TRY(bv_store_set_alias(ingest->store, uid, study, err));
+    return *number && !*of_number ? bv_store_set_alias(ingest->store, number, study, err) : BV_OK;
 }
 
 // Where an image can be read again, for a reranker.
@@ -401,7 +402,8 @@ static enum bv_status flush(struct bv_ingest *ingest, struct bv_error *err)
 static enum bv_status prepare(struct bv_ingest *ingest, const struct bv_record *r,
                               struct slot *slot, struct bv_error *err)
 {
-    const char *base = r->id ? r->id : r->study ? r->study : r->accession;
+    bool numbered = r->accession && !bv_accession_is_placeholder(r->accession);
+    const char *base = r->id ? r->id : r->study ? r->study : numbered ? r->accession : NULL;
     char identifier[NAME_ROOM];
     if (r->ours) {
         ingest->counts.skipped++;
