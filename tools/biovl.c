@@ -1,4 +1,5 @@
 // biovl: the command. Each subcommand is a file of its own.
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,8 +47,33 @@ static int print_version(void)
     return EXIT_OK;
 }
 
+// Nothing half-written stays behind: the default action follows.
+static void on_end(int number)
+{
+    bv_remove_unfinished();
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    (void)sigaction(number, &action, NULL);
+    (void)raise(number);
+}
+
+// A signal that the caller ignores (nohup) stays ignored. A file that grows past a limit is then
+// an error of write().
+static void prepare_signals(void)
+{
+    static const int ends[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGTERM,
+                               SIGALRM, SIGXCPU, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction action = {.sa_handler = on_end}, before;
+        if (sigaction(ends[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            (void)sigaction(ends[i], &action, NULL);
+    }
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGXFSZ, &ignore, NULL);
+}
+
 int main(int argc, char **argv)
 {
+    prepare_signals();
     const char *name = argc > 1 ? argv[1] : "";
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(commands[i].name, name) == 0) {

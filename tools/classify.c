@@ -227,7 +227,7 @@ int run_classify(int argc, char **argv)
             code = run_diagnosis(&fused, images.n ? images.items[0] : c.regions, c.report, c.csv);
         else if (images.n == 0 || !c.labels || c.report || (c.json && c.csv))
             (void)fprintf(stderr, "usage: biovl classify %s\n", usage.synopsis);
-        else
+        else if (!is_input(c.sr, &images) && !is_input(c.capture, &images))
             code = run(&c, &images);
     }
     free_strings(&images);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum exit_code exit_code_of(enum bv_status status)
@@ -109,6 +110,20 @@ enum exit_code report_failure(const struct bv_context *context, enum bv_status s
     clear_progress();
     (void)fprintf(stderr, "biovl: %s\n", bv_last_error(context));
     return exit_code_of(status);
+}
+
+bool is_input(const char *output, const struct strings *inputs)
+{
+    struct stat out, in;
+    if (!output || stat(output, &out) != 0 || !S_ISREG(out.st_mode))
+        return false;
+    for (size_t i = 0; i < inputs->n; i++) {
+        if (stat(inputs->items[i], &in) != 0 || in.st_dev != out.st_dev || in.st_ino != out.st_ino)
+            continue;
+        (void)fprintf(stderr, "biovl: %s: the output is also an input\n", output);
+        return true;
+    }
+    return false;
 }
 
 static const size_t max_text_bytes = (size_t)256 << 20;

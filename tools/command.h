@@ -56,6 +56,9 @@ const char *model_path(const char *option);
 // Prints "biovl: <the context's last error>" on stderr and returns its exit code.
 enum exit_code report_failure(const struct bv_context *context, enum bv_status status);
 
+// Whether output (or NULL) is one of the inputs, by whatever name; says so on stderr.
+bool is_input(const char *output, const struct strings *inputs);
+
 // Reads a whole text file, "-" is stdin; NULL after printing why not. The caller frees.
 char *read_text(const char *path, size_t *size);
 

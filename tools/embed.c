@@ -145,7 +145,7 @@ int run_embed(int argc, char **argv)
         int given = (e.images.n > 0) + (e.texts.n > 0) + (e.text_file != NULL);
         if (rest.n > 0 || given != 1) {
             (void)fprintf(stderr, "usage: biovl embed %s\n", usage.synopsis);
-        } else {
+        } else if (!is_input(e.output, &e.images)) {
             code = EXIT_INPUT;
             if (e.text_file)
                 text = read_text(e.text_file, &size);

@@ -19,7 +19,7 @@ int run_preprocess(int argc, char **argv)
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK && (images.n != 1 || !output)) {
         (void)fprintf(stderr, "usage: biovl preprocess %s\n", usage.synopsis);
-    } else if (parsed == PARSE_OK) {
+    } else if (parsed == PARSE_OK && !is_input(output, &images)) {
         struct opened o = {0};
         float *pixels = NULL;
         int64_t shape[3] = {0};

@@ -99,6 +99,8 @@ int run_quantize(int argc, char **argv)
         (void)fprintf(stderr, "usage: biovl quantize %s\n", usage.synopsis);
     else if (parsed == PARSE_OK && (*end || !(limit > 0 && limit < 1)))
         (void)fprintf(stderr, "biovl: --cosine %s: a number between 0 and 1\n", cosine);
+    else if (parsed == PARSE_OK && (is_input(output, &models) || is_input(output, &files)))
+        code = EXIT_USAGE;
     else if (parsed == PARSE_OK && !read_calibration(&files, &c))
         code = EXIT_INPUT;
     else if (parsed == PARSE_OK)

@@ -74,7 +74,7 @@ int run_segment(int argc, char **argv)
     if (parsed == PARSE_OK) {
         if (images.n != 1 || !s.features || !s.mask)
             (void)fprintf(stderr, "usage: biovl segment %s\n", usage.synopsis);
-        else
+        else if (!is_input(s.mask, &images) && !is_input(s.overlay, &images))
             code = run(&s, images.items[0]);
     }
     free_strings(&images);

@@ -40,6 +40,11 @@ struct bv_result;
 // "0.1.0".
 BV_API const char *bv_version(void);
 
+// Removes the files that calls now running, in any thread, have not finished, for a program that is
+// told to end: it may be called in a signal handler, and the program must then end. What was there
+// under the names of those files stays.
+BV_API void bv_remove_unfinished(void);
+
 // Version and build information with the versions of the linked libraries, as JSON. BV_ERR_NOMEM.
 BV_API enum bv_status bv_build_info(char **json);
 

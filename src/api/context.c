@@ -5,11 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/unfinished.h"
 #include "image/dicom_dataset.h"
 
 const char *bv_version(void)
 {
     return BIOVL_VERSION;
+}
+
+void bv_remove_unfinished(void)
+{
+    bv_unfinished_remove();
 }
 
 void bv_free(void *memory)

@@ -2,9 +2,11 @@
 #ifndef BV_BASE_FILE_H
 #define BV_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "base/status.h"
 
@@ -12,26 +14,41 @@
 struct bv_mapping {
     const uint8_t *data;
     size_t size;
+    dev_t device; // with inode, which file it is
+    ino_t inode;
+    bool copied; // read from a pipe into memory
 };
 
-// Maps a regular file. max_bytes 0 means no limit; a larger file is BV_ERR_LIMIT. Directories,
-// devices and missing files are BV_ERR_IO; the message names path.
+// Maps a regular file; reads what comes out of a pipe, a terminal or /dev/stdin to its end.
+// max_bytes 0 means no limit (of a pipe: 4 GiB); more is BV_ERR_LIMIT. Folders, other devices and
+// missing files are BV_ERR_IO; the message names path.
 enum bv_status bv_mapping_open(struct bv_mapping *mapping, const char *path, size_t max_bytes,
                                struct bv_error *err);
 
 // Unmaps and zeroes; accepts a zeroed mapping.
 void bv_mapping_close(struct bv_mapping *mapping);
 
+// Whether path names, now, the file that was mapped.
+bool bv_mapping_is(const struct bv_mapping *mapping, const char *path);
+
 // Reads a stream ("-" is stdin) or file into malloc'd memory with a terminating zero byte that is
 // not counted in *size. The caller frees *data. Longer than max_bytes is BV_ERR_LIMIT.
 enum bv_status bv_read_all(const char *path, size_t max_bytes, char **data, size_t *size,
                            struct bv_error *err);
 
+// Where an output named path goes. A regular file or a new one: *target is its name (malloc'd),
+// with symbolic links followed, so that a link stays and what it points to is replaced. Anything
+// else is written to as it is: *fd is open for "-" (standard output), /dev/stdout, /dev/fd/N, a
+// device or a pipe, and *target NULL. A folder, a socket or a link to nothing is BV_ERR_IO.
+enum bv_status bv_output_place(const char *path, char **target, int *fd, struct bv_error *err);
+
 // A file under construction: bytes go to a temporary file beside path; commit makes them durable
-// (fsync) and renames it over path; discard removes it. Zero-initialise.
+// (fsync) and renames it over path; discard removes it. What is no regular file is written to at
+// once (bv_output_place). Zero-initialise.
 struct bv_new_file {
     FILE *stream;
-    char *path, *temporary;
+    char *path, *temporary; // temporary is NULL for what is no regular file
+    int number;             // in unfinished.h
 };
 
 enum bv_status bv_new_file_create(struct bv_new_file *file, const char *path, struct bv_error *err);

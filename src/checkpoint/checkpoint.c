@@ -377,6 +377,16 @@ enum bv_status bv_checkpoint_add(struct bv_checkpoint *checkpoint, const char *f
     return add_file(checkpoint, file, prefix, err);
 }
 
+bool bv_checkpoint_uses(const struct bv_checkpoint *checkpoint, const char *path)
+{
+    if (bv_mapping_is(&checkpoint->outer.mapping, path))
+        return true;
+    for (const struct part *part = checkpoint->parts; part; part = part->next)
+        if (bv_mapping_is(&part->file.mapping, path))
+            return true;
+    return false;
+}
+
 void bv_checkpoint_close(struct bv_checkpoint **checkpoint)
 {
     struct bv_checkpoint *c = *checkpoint;

@@ -45,6 +45,9 @@ enum bv_status bv_checkpoint_open(struct bv_checkpoint **checkpoint, const char 
 enum bv_status bv_checkpoint_add(struct bv_checkpoint *checkpoint, const char *file,
                                  const char *prefix, struct bv_error *err);
 
+// Whether path names one of the files that the tensors come from.
+bool bv_checkpoint_uses(const struct bv_checkpoint *checkpoint, const char *path);
+
 // Frees and sets *checkpoint to NULL; accepts NULL in it.
 void bv_checkpoint_close(struct bv_checkpoint **checkpoint);
 

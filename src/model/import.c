@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/unfinished.h"
 #include "checkpoint/checkpoint.h"
 #include "model/card.h"
 #include "model/fuse.h"
@@ -453,26 +454,59 @@ static enum bv_status finish(struct import *im, const char *draft, const char *p
     return status;
 }
 
+// Where the model file goes: a regular file that is not one of those being read.
+static enum bv_status place_output(const struct import *im, const char *path, char **target,
+                                   struct bv_error *err)
+{
+    int fd = -1;
+    BV_TRY(bv_output_place(path, target, &fd, err));
+    if (fd >= 0) {
+        (void)close(fd);
+        return bv_fail(err, BV_ERR_IO,
+                       "%s: not a regular file, and a model file is read again while it is made",
+                       path);
+    }
+    if (!bv_checkpoint_uses(im->checkpoint, *target))
+        return BV_OK;
+    free(*target);
+    return bv_fail(err, BV_ERR_ARG, "%s: the output is the checkpoint itself", path);
+}
+
 // The golden vectors need a model that runs, and stand in the header before the data: the tensors
 // are written to a draft whose header has room for them.
-static enum bv_status write_model(struct import *im, const char *path, struct bv_error *err)
+static enum bv_status write_draft(struct import *im, const char *draft, const char *target,
+                                  struct bv_error *err)
 {
     json_t *meta = NULL;
-    char *draft = malloc(strlen(path) + sizeof ".draft");
-    if (!draft)
-        return bv_fail_nomem(err, path);
-    (void)sprintf(draft, "%s.draft", path);
     enum bv_status status = make_metadata(im, NULL, &meta, err);
+    int number = bv_unfinished_add(draft);
     if (status == BV_OK)
         status = bv_safetensors_write(draft, im->staging.specs, im->staging.n, meta,
                                       bv_staging_fill, &im->staging, err);
     json_decref(meta);
     bv_checkpoint_close(&im->checkpoint); // its pages are no longer needed
     if (status == BV_OK) {
-        status = finish(im, draft, path, err);
+        status = finish(im, draft, target, err);
         (void)unlink(draft);
     }
+    bv_unfinished_drop(number);
+    return status;
+}
+
+static enum bv_status write_model(struct import *im, const char *path, struct bv_error *err)
+{
+    char *target = NULL;
+    BV_TRY(place_output(im, path, &target, err));
+    char *draft = malloc(strlen(target) + sizeof ".draft");
+    enum bv_status status = BV_OK;
+    if (!draft)
+        status = bv_fail_nomem(err, path);
+    if (status == BV_OK) {
+        (void)sprintf(draft, "%s.draft", target);
+        status = write_draft(im, draft, target, err);
+    }
     free(draft);
+    free(target);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/half.h"
+#include "base/unfinished.h"
 #include "retrieval/crc32c.h"
 
 // Vectors lie in pages of about this many bytes: one is allocated as zeros when its first row
@@ -202,6 +203,7 @@ enum bv_status bv_store_create(const char *path, const struct bv_store_info *inf
     s.path = bv_arena_printf(&s.arena, "%s.new-%ld", path, (long)getpid());
     if (!s.path)
         return bv_fail_nomem(err, "an index");
+    int number = bv_unfinished_add(s.path);
     enum bv_status status = bv_store_connect(
         &s.db, s.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE, err);
     if (status == BV_OK)
@@ -214,6 +216,7 @@ enum bv_status bv_store_create(const char *path, const struct bv_store_info *inf
         status = bv_fail(err, errno == EEXIST ? BV_ERR_ARG : BV_ERR_IO, "%s: %s", path,
                          errno == EEXIST ? "there is such a file already" : strerror(errno));
     (void)unlink(s.path);
+    bv_unfinished_drop(number);
     bv_arena_free(&s.arena);
     return status;
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/unfinished.h"
 #include "retrieval/crc32c.h"
 
 enum {
@@ -39,6 +40,7 @@ struct vector_file {
     enum bv_kind kind;
     struct bv_pool *pool;
     char path[4096], temporary[4128]; // temporary is empty unless a new file is being made
+    int number;                       // of temporary, in unfinished.h
     int fd;                           // -1: none
     size_t dimension, stride;
     size_t n;        // rows that the file holds and this index has, too
@@ -206,6 +208,7 @@ static bool begin_anew(struct vector_file *f)
     if (f->fd >= 0)
         (void)close(f->fd);
     (void)snprintf(f->temporary, sizeof f->temporary, "%s.new-%ld", f->path, (long)getpid());
+    f->number = bv_unfinished_add(f->temporary);
     f->fd = open(f->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     f->n = 0;
     if (f->fd < 0)

@@ -1,4 +1,5 @@
 // Tests of src/base: half floats, SHA-256, UTF-8, files, threads, arena, errors.
+#include <fcntl.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,7 +15,9 @@
 #include "base/processors.h"
 #include "base/sha256.h"
 #include "base/thread.h"
+#include "base/unfinished.h"
 #include "base/utf8.h"
+#include "base/write_file.h"
 #include "support/check.h"
 
 // Every f16 value survives the way through f32; halfway cases round to even.
@@ -119,6 +122,64 @@ static void test_files(void **state)
     assert_int_equal(bv_read_all(path, 4, &text, &size, &err), BV_ERR_LIMIT);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0); // no temporary file is left
+}
+
+// Output to a link replaces what it leads to; a pipe gets the bytes and stays a pipe.
+static void test_outputs(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    char folder[] = "/tmp/biovl-base-XXXXXX", path[64], link_path[64], pipe_path[64], gone[64];
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/file", folder);
+    (void)snprintf(link_path, sizeof link_path, "%s/link", folder);
+    (void)snprintf(pipe_path, sizeof pipe_path, "%s/pipe", folder);
+    (void)snprintf(gone, sizeof gone, "%s/gone", folder);
+    assert_ok(bv_write_file(path, "one", 3, &err), err);
+    assert_int_equal(symlink("file", link_path), 0);
+    assert_ok(bv_write_file(link_path, "two!", 4, &err), err);
+    struct stat st;
+    assert_int_equal(lstat(link_path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, 4);
+    assert_int_equal(symlink("nothing", gone), 0);
+    assert_int_equal(bv_write_file(gone, "x", 1, &err), BV_ERR_IO);
+    assert_int_equal(bv_write_file(folder, "x", 1, &err), BV_ERR_IO);
+
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    int end = open(pipe_path, O_RDONLY | O_NONBLOCK);
+    assert_true(end >= 0);
+    assert_ok(bv_write_file(pipe_path, "three", 5, &err), err);
+    char got[8] = "";
+    assert_int_equal(read(end, got, sizeof got), 5);
+    assert_memory_equal(got, "three", 5);
+    assert_int_equal(lstat(pipe_path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    (void)close(end);
+
+    // Reading: what a pipe holds is an input too.
+    end = open(pipe_path, O_RDWR);
+    assert_int_equal(write(end, "four", 4), 4);
+    int reader = open(pipe_path, O_RDONLY | O_NONBLOCK);
+    struct bv_mapping mapping = {0};
+    char by_number[64];
+    (void)snprintf(by_number, sizeof by_number, "/proc/self/fd/%d", reader);
+    (void)close(end); // the last writer: the pipe has an end
+    assert_ok(bv_mapping_open(&mapping, by_number, 0, &err), err);
+    assert_int_equal(mapping.size, 4);
+    assert_memory_equal(mapping.data, "four", 4);
+    bv_mapping_close(&mapping);
+    (void)close(reader);
+
+    // What a program that is told to end leaves behind.
+    struct bv_new_file file = {0};
+    assert_ok(bv_new_file_create(&file, path, &err), err);
+    bv_unfinished_remove();
+    assert_int_equal(access(file.temporary, F_OK), -1);
+    bv_new_file_discard(&file);
+    assert_int_equal(unlink(pipe_path) | unlink(gone) | unlink(link_path) | unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 struct tally {
@@ -264,11 +325,11 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),          cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_utf8),          cmocka_unit_test(test_files),
-        cmocka_unit_test(test_threads),       cmocka_unit_test(test_loops_in_a_row),
-        cmocka_unit_test(test_cgroup_limits), cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_half),           cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_utf8),           cmocka_unit_test(test_files),
+        cmocka_unit_test(test_outputs),        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_loops_in_a_row), cmocka_unit_test(test_cgroup_limits),
+        cmocka_unit_test(test_arena),          cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
