@@ -61,12 +61,23 @@ static bool choose_family(struct bv_vk *vk)
     return true;
 }
 
+// The threads of a subgroup in matrix shaders: Intel multiplies matrices with its narrowest ones
+// only. 0 when sizes vary and none can be asked for.
+static uint32_t matrix_subgroup(const struct bv_vk_device_info *info)
+{
+    if (info->subgroup_required)
+        return info->vendor_id == 0x8086 ? info->subgroup_min : info->subgroup_size;
+    return info->subgroup_min == info->subgroup_max ? info->subgroup_size : 0;
+}
+
 // Which matrix path to use; the self-check may take it back.
 static void choose_path(struct bv_vk *vk, bool no_matrix)
 {
     enum bv_vk_path wish = vk->instance.switches.path;
     bool half = vk->precision == BV_VK_F16 && vk->info.f16_storage && vk->info.f16_arithmetic;
-    bool hardware = half && vk->info.n_shapes > 0 && vk->info.vulkan_memory_model && !no_matrix;
+    uint32_t subgroup = matrix_subgroup(&vk->info);
+    bool hardware =
+        half && vk->info.n_shapes > 0 && vk->info.vulkan_memory_model && !no_matrix && subgroup > 0;
     vk->path = BV_VK_PATH_SCALAR;
     if ((wish == BV_VK_PATH_AUTO || wish == BV_VK_PATH_KHR) && hardware && vk->info.matrix_khr &&
         bv_vk_path_built(BV_VK_PATH_KHR))
@@ -76,10 +87,7 @@ static void choose_path(struct bv_vk *vk, bool no_matrix)
         vk->path = BV_VK_PATH_NV;
     else if (wish == BV_VK_PATH_EMU && half)
         vk->path = BV_VK_PATH_EMU;
-    // Intel multiplies matrices with its narrowest subgroups only.
-    vk->subgroup = vk->path == BV_VK_PATH_EMU                              ? 32
-                   : vk->info.vendor_id == 0x8086 && vk->info.subgroup_min ? vk->info.subgroup_min
-                                                                           : vk->info.subgroup_size;
+    vk->subgroup = vk->path == BV_VK_PATH_EMU ? 32 : subgroup;
 }
 
 static uint64_t lowered(uint64_t limit, uint64_t by)
@@ -107,7 +115,8 @@ static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)
     bool matrix = vk->path == BV_VK_PATH_KHR || vk->path == BV_VK_PATH_NV;
     const char *extensions[4];
     uint32_t n = 0;
-    vk->subgroup_control = vk->info.subgroup_max > 0 && matrix;
+    vk->subgroup_required = matrix && vk->info.subgroup_required;
+    vk->subgroup_full = matrix && vk->info.subgroup_full;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR khr = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
         .cooperativeMatrix = VK_TRUE};
@@ -116,8 +125,8 @@ static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)
         .cooperativeMatrix = VK_TRUE};
     VkPhysicalDeviceSubgroupSizeControlFeatures size = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
-        .subgroupSizeControl = VK_TRUE,
-        .computeFullSubgroups = VK_TRUE};
+        .subgroupSizeControl = vk->subgroup_required,
+        .computeFullSubgroups = vk->subgroup_full};
     VkPhysicalDeviceVulkan12Features v12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
         .shaderFloat16 = vk->info.f16_arithmetic,
@@ -133,11 +142,10 @@ static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)
         v12.pNext = &nv;
         extensions[n++] = VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME;
     }
-    if (vk->subgroup_control) {
+    if (vk->subgroup_required || vk->subgroup_full) {
         size.pNext = v12.pNext;
         v12.pNext = &size;
-        if (vk->info.api_version < VK_API_VERSION_1_3)
-            extensions[n++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+        extensions[n++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
     }
     float priority = 1;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,

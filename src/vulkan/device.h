@@ -74,9 +74,9 @@ struct bv_vk {
     size_t cache_bytes; // as read from disk
     struct bv_vk_pipeline *pipelines;
     struct bv_vk_weight_arena weight_arena;
-    bool subgroup_control; // required subgroup sizes may be asked for
-    bool lost, hung;       // failed; hung: without an end in sight
-    uint64_t n_submitted;  // submissions of programs so far
+    bool subgroup_required, subgroup_full; // what matrix shaders may ask of their subgroups
+    bool lost, hung;                       // failed; hung: without an end in sight
+    uint64_t n_submitted;                  // submissions of programs so far
     bool timing;
 };
 

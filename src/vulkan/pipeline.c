@@ -67,10 +67,10 @@ static enum bv_status create(struct bv_vk *vk, const struct bv_vk_kernel *kernel
                   .pName = "main",
                   .pSpecializationInfo = &constants},
         .layout = vk->pipeline_layout};
-    if (kernel->subgroup_size && vk->subgroup_control) {
+    if (kernel->subgroup_size && vk->subgroup_required)
         info.stage.pNext = &size;
+    if (kernel->subgroup_size && vk->subgroup_full)
         info.stage.flags = VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
-    }
     VkResult result = api->CreateComputePipelines(vk->device, vk->cache, 1, &info, NULL, pipeline);
     api->DestroyShaderModule(vk->device, shader, NULL);
     return bv_vk_check(vk, result, "compiling a shader", err);

@@ -56,11 +56,53 @@ static void read_shapes_nv(const struct bv_vk_api *api, VkPhysicalDevice device,
                 (struct bv_vk_matrix_shape){list[i].MSize, list[i].NSize, list[i].KSize};
 }
 
+// What the device lists of the extensions that are used here.
+struct listed {
+    bool size_control, matrix_khr, matrix_nv;
+};
+
+static struct listed list_extensions(const struct bv_vk_api *api, VkPhysicalDevice device)
+{
+    uint32_t n = 0;
+    VkExtensionProperties *list = NULL;
+    if (api->EnumerateDeviceExtensionProperties(device, NULL, &n, NULL) == VK_SUCCESS)
+        list = calloc((size_t)n + 1, sizeof *list);
+    if (!list || api->EnumerateDeviceExtensionProperties(device, NULL, &n, list) < 0)
+        n = 0;
+    struct listed listed = {
+        .size_control = has_extension(list, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME),
+        .matrix_khr = has_extension(list, n, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME),
+        .matrix_nv = has_extension(list, n, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME)};
+    free(list);
+    return listed;
+}
+
+// An extension that is listed may still lack the feature: both are asked. Subgroup sizes are
+// controlled by the extension even on devices of Vulkan 1.3, as the instance asks for 1.2.
 static void read_features(const struct bv_vk_api *api, VkPhysicalDevice device,
                           struct bv_vk_device_info *info)
 {
+    struct listed listed = list_extensions(api, device);
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR khr = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+    VkPhysicalDeviceCooperativeMatrixFeaturesNV nv = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV};
+    VkPhysicalDeviceSubgroupSizeControlFeatures size = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
     VkPhysicalDeviceVulkan12Features v12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+    if (listed.size_control) {
+        size.pNext = v12.pNext;
+        v12.pNext = &size;
+    }
+    if (listed.matrix_khr) {
+        khr.pNext = v12.pNext;
+        v12.pNext = &khr;
+    }
+    if (listed.matrix_nv) {
+        nv.pNext = v12.pNext;
+        v12.pNext = &nv;
+    }
     VkPhysicalDeviceVulkan11Features v11 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &v12};
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
@@ -69,19 +111,11 @@ static void read_features(const struct bv_vk_api *api, VkPhysicalDevice device,
     info->f16_storage = v11.storageBuffer16BitAccess;
     info->f16_arithmetic = v12.shaderFloat16;
     info->vulkan_memory_model = v12.vulkanMemoryModel;
-
-    uint32_t n = 0;
-    VkExtensionProperties *list = NULL;
-    if (api->EnumerateDeviceExtensionProperties(device, NULL, &n, NULL) == VK_SUCCESS)
-        list = calloc((size_t)n + 1, sizeof *list);
-    if (!list || api->EnumerateDeviceExtensionProperties(device, NULL, &n, list) < 0)
-        n = 0;
-    info->matrix_khr = has_extension(list, n, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME);
-    info->matrix_nv = has_extension(list, n, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
-    bool control = info->api_version >= VK_API_VERSION_1_3 ||
-                   has_extension(list, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
-    free(list);
-    if (!control)
+    info->matrix_khr = khr.cooperativeMatrix;
+    info->matrix_nv = nv.cooperativeMatrix;
+    info->subgroup_full = size.computeFullSubgroups;
+    info->subgroup_required &= size.subgroupSizeControl;
+    if (!listed.size_control)
         info->subgroup_min = info->subgroup_max = 0;
     if (info->matrix_khr)
         read_shapes_khr(api, device, info);
@@ -148,6 +182,7 @@ static void describe(const struct bv_vk_api *api, VkPhysicalDevice device, int i
         .subgroup_size = v11.subgroupSize,
         .subgroup_min = size.minSubgroupSize,
         .subgroup_max = size.maxSubgroupSize,
+        .subgroup_required = (size.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0,
         .subgroup_arithmetic =
             (v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT) != 0,
     };

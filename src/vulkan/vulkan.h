@@ -43,6 +43,8 @@ struct bv_vk_device_info {
     uint64_t heap_bytes, max_buffer_range, max_allocation;
     uint32_t shared_bytes, max_invocations, push_constant_bytes, max_groups[3];
     uint32_t subgroup_size, subgroup_min, subgroup_max; // min = max = 0: not controllable
+    bool subgroup_required; // a compute shader may ask for a size between them
+    bool subgroup_full;     // a compute shader may ask that no subgroup lacks threads
     bool f16_storage, f16_arithmetic, subgroup_arithmetic, timestamps, vulkan_memory_model;
     bool matrix_khr, matrix_nv; // cooperative matrices through either extension
     int n_shapes;

@@ -99,16 +99,44 @@ static void test_not_offered(void **state)
 static struct bv_vk_api real;
 enum driver { HONEST, REFUSES, WRONG };
 static enum driver driver;
+// What the driver says of subgroup sizes, and what was then asked of it.
+static struct {
+    bool listed, feature, required, full; // the extension; cooperative matrices; of sizes
+    uint32_t largest;                     // the smallest is 32
+} claim;
+static struct {
+    bool extension;
+    int sized, full; // pipelines that required a size, or full subgroups
+} asked;
 
 static VKAPI_ATTR VkResult VKAPI_CALL extensions(VkPhysicalDevice device, const char *layer,
                                                  uint32_t *n, VkExtensionProperties *list)
 {
-    uint32_t room = *n;
-    VkResult result = real.EnumerateDeviceExtensionProperties(device, layer, n, list);
-    if (list && *n < room)
-        (void)strcpy(list[*n].extensionName, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
-    ++*n;
-    return result;
+    (void)device;
+    (void)layer;
+    uint32_t room = list ? *n : 2;
+    *n = claim.listed && room > 1 ? 2 : 1;
+    if (list) {
+        (void)strcpy(list[0].extensionName, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
+        if (*n == 2)
+            (void)strcpy(list[1].extensionName, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
+    }
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR void VKAPI_CALL features(VkPhysicalDevice device, VkPhysicalDeviceFeatures2 *f)
+{
+    real.GetPhysicalDeviceFeatures2(device, f);
+    for (VkBaseOutStructure *s = f->pNext; s; s = s->pNext) {
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV)
+            ((VkPhysicalDeviceCooperativeMatrixFeaturesNV *)(void *)s)->cooperativeMatrix =
+                claim.feature;
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES) {
+            VkPhysicalDeviceSubgroupSizeControlFeatures *size = (void *)s;
+            size->subgroupSizeControl = claim.required;
+            size->computeFullSubgroups = claim.full;
+        }
+    }
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL shapes(VkPhysicalDevice device, uint32_t *n,
@@ -131,22 +159,34 @@ static VKAPI_ATTR void VKAPI_CALL properties(VkPhysicalDevice device,
     for (VkBaseOutStructure *s = p->pNext; s; s = s->pNext) {
         if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES)
             ((VkPhysicalDeviceVulkan11Properties *)(void *)s)->subgroupSize = 32;
-        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES)
-            ((VkPhysicalDeviceSubgroupSizeControlProperties *)(void *)s)->maxSubgroupSize = 0;
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES) {
+            VkPhysicalDeviceSubgroupSizeControlProperties *size = (void *)s;
+            size->minSubgroupSize = 32;
+            size->maxSubgroupSize = claim.largest;
+            size->requiredSubgroupSizeStages = claim.required ? VK_SHADER_STAGE_COMPUTE_BIT : 0;
+        }
     }
 }
 
-// Takes the claimed extension and its feature structure out again.
+static bool claimed(VkStructureType type)
+{
+    return type == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV ||
+           type == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES;
+}
+
+// Takes the claimed extensions and their feature structures out again.
 static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical,
                                                     const VkDeviceCreateInfo *info,
                                                     const VkAllocationCallbacks *a, VkDevice *made)
 {
     VkDeviceCreateInfo honest = *info;
     for (VkBaseOutStructure *s = (VkBaseOutStructure *)(uintptr_t)info->pNext; s; s = s->pNext)
-        if (s->pNext &&
-            s->pNext->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV)
+        while (s->pNext && claimed(s->pNext->sType))
             s->pNext = s->pNext->pNext;
-    honest.enabledExtensionCount = 0; // the claimed one was all
+    for (uint32_t i = 0; i < info->enabledExtensionCount; i++)
+        asked.extension |= strcmp(info->ppEnabledExtensionNames[i],
+                                  VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME) == 0;
+    honest.enabledExtensionCount = 0; // the claimed ones were all
     return real.CreateDevice(physical, &honest, a, made);
 }
 
@@ -163,15 +203,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_module(VkDevice device,
                                                     const VkAllocationCallbacks *a,
                                                     VkShaderModule *made)
 {
-    const struct bv_vk_spirv *asked = module_of(info->pCode), *m = asked;
-    const char *tail = asked->name ? strstr(asked->name, "_matrix_nv") : NULL;
+    const struct bv_vk_spirv *wanted = module_of(info->pCode), *m = wanted;
+    const char *tail = wanted->name ? strstr(wanted->name, "_matrix_nv") : NULL;
     VkShaderModuleCreateInfo stand_in = *info;
     if (tail && driver == REFUSES)
         return VK_ERROR_UNKNOWN;
     if (tail) { // the emulation plays the hardware
-        size_t stem = (size_t)(tail - asked->name);
+        size_t stem = (size_t)(tail - wanted->name);
         for (m = bv_vk_spirv; m->name; m++)
-            if (strncmp(m->name, asked->name, stem) == 0 &&
+            if (strncmp(m->name, wanted->name, stem) == 0 &&
                 strcmp(m->name + stem, "_matrix_emu") == 0)
                 break;
         stand_in.pCode = m->code;
@@ -187,17 +227,21 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipeli
                                                        VkPipeline *made)
 {
     const VkSpecializationInfo *s = info->stage.pSpecializationInfo;
+    VkComputePipelineCreateInfo made_as = *info;
+    asked.sized += info->stage.pNext != NULL;
+    asked.full += info->stage.flags != 0;
+    made_as.stage.pNext = NULL;
+    made_as.stage.flags = 0;
     if (driver == WRONG && s->mapEntryCount == 15) { // a matrix shader
         uint32_t constants[BV_VK_MAX_CONSTANTS];
         memcpy(constants, s->pData, s->dataSize);
         constants[10] = 1; // ACTIVATION: negative results become zero
         VkSpecializationInfo changed = *s;
         changed.pData = constants;
-        VkComputePipelineCreateInfo wrong = *info;
-        wrong.stage.pSpecializationInfo = &changed;
-        return real.CreateComputePipelines(device, cache, n, &wrong, a, made);
+        made_as.stage.pSpecializationInfo = &changed;
+        return real.CreateComputePipelines(device, cache, n, &made_as, a, made);
     }
-    return real.CreateComputePipelines(device, cache, n, info, a, made);
+    return real.CreateComputePipelines(device, cache, n, &made_as, a, made);
 }
 
 static void claim_matrices(struct bv_vk_api *api, void *arg)
@@ -210,6 +254,7 @@ static void claim_matrices(struct bv_vk_api *api, void *arg)
         api->EnumerateDeviceExtensionProperties = extensions;
         api->GetPhysicalDeviceCooperativeMatrixPropertiesNV = shapes;
         api->GetPhysicalDeviceProperties2 = properties;
+        api->GetPhysicalDeviceFeatures2 = features;
         api->CreateDevice = create_device;
         return;
     }
@@ -241,6 +286,57 @@ static void test_honest_driver(void **state)
     check_driver(HONEST, BV_VK_PATH_NV, 3);
 }
 
+static void check_path(const struct net *net, enum bv_vk_path expected)
+{
+    driver = HONEST;
+    messages = 0;
+    memset(&asked, 0, sizeof asked);
+    struct bv_vk *vk = open_device(net, claim_matrices);
+    assert_int_equal(vk->path, expected);
+    close_device(vk);
+    assert_int_equal(messages, 0);
+}
+
+// A size is required only of devices that take one for compute shaders, with the extension enabled
+// whatever the version; one that cannot fix varying sizes multiplies no matrices.
+static void test_subgroup_sizes(void **state)
+{
+    (void)state;
+    if (!bv_vk_path_built(BV_VK_PATH_NV))
+        skip();
+    struct net net;
+    net_create(&net, 4, 50);
+    claim.listed = claim.required = claim.full = true;
+    claim.largest = 64;
+    check_path(&net, BV_VK_PATH_NV);
+    assert_true(asked.extension);
+    assert_true(asked.sized > 0);
+    assert_int_equal(asked.full, asked.sized);
+    claim.required = false;
+    claim.largest = 32; // one size: nothing to require
+    check_path(&net, BV_VK_PATH_NV);
+    assert_true(asked.extension);
+    assert_int_equal(asked.sized, 0);
+    assert_true(asked.full > 0);
+    claim.full = false;
+    check_path(&net, BV_VK_PATH_NV);
+    assert_false(asked.extension);
+    assert_int_equal(asked.sized + asked.full, 0);
+    claim.largest = 64;
+    check_path(&net, BV_VK_PATH_SCALAR);
+    claim.listed = false;
+    net_destroy(&net);
+}
+
+// The extension is listed, the feature is not there.
+static void test_featureless_driver(void **state)
+{
+    (void)state;
+    claim.feature = false;
+    check_driver(HONEST, BV_VK_PATH_SCALAR, 0);
+    claim.feature = true;
+}
+
 static void test_refusing_driver(void **state)
 {
     (void)state;
@@ -260,10 +356,12 @@ static void test_wrong_driver(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_emulated),      cmocka_unit_test(test_not_offered),
-        cmocka_unit_test(test_honest_driver), cmocka_unit_test(test_refusing_driver),
-        cmocka_unit_test(test_wrong_driver),
+        cmocka_unit_test(test_emulated),           cmocka_unit_test(test_not_offered),
+        cmocka_unit_test(test_honest_driver),      cmocka_unit_test(test_refusing_driver),
+        cmocka_unit_test(test_wrong_driver),       cmocka_unit_test(test_subgroup_sizes),
+        cmocka_unit_test(test_featureless_driver),
     };
+    claim.feature = true;
     net_require_device();
     return cmocka_run_group_tests_name("vulkan.matrix", tests, NULL, NULL);
 }
