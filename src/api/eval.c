@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "api/context.h"
-#include "eval/evaluation.h"
-#include "eval/match_scorer.h"
-#include "eval/model_scorer.h"
+#include "eval/run/evaluation.h"
+#include "eval/run/match_scorer.h"
+#include "eval/run/model_scorer.h"
 #include "model/card.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 4096, MAX_WORKERS = 256, DEFAULT_REPLICATES = 1000 };

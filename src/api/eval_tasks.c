@@ -1,12 +1,12 @@
 // The public calls of the evaluation tasks beside classification.
 #include "api/context.h"
 #include "biovl/eval.h"
-#include "eval/grounding_run.h"
-#include "eval/grounding_table.h"
-#include "eval/model_scorer.h"
-#include "eval/retrieval_table.h"
-#include "eval/vqa_run.h"
-#include "eval/vqa_table.h"
+#include "eval/run/model_scorer.h"
+#include "eval/tasks/grounding_run.h"
+#include "eval/tasks/grounding_table.h"
+#include "eval/tasks/retrieval_table.h"
+#include "eval/tasks/vqa_run.h"
+#include "eval/tasks/vqa_table.h"
 #include "table/csv.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 4096, MAX_WORKERS = 256 };

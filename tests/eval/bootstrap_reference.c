@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "eval/bootstrap.h"
+#include "eval/metrics/bootstrap.h"
 #include "support/check.h"
 #include "support/reference.h"
 

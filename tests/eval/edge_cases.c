@@ -4,14 +4,14 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "eval/bootstrap.h"
-#include "eval/calibration.h"
-#include "eval/grounding_metrics.h"
-#include "eval/multiclass.h"
-#include "eval/reliability.h"
-#include "eval/retrieval_metrics.h"
-#include "eval/threshold.h"
-#include "eval/vqa_results.h"
+#include "eval/metrics/bootstrap.h"
+#include "eval/metrics/calibration.h"
+#include "eval/metrics/multiclass.h"
+#include "eval/metrics/reliability.h"
+#include "eval/metrics/threshold.h"
+#include "eval/tasks/grounding_metrics.h"
+#include "eval/tasks/retrieval_metrics.h"
+#include "eval/tasks/vqa_results.h"
 #include "support/check.h"
 
 // Without one of the classes nothing is a number, and nothing fails.

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "checkpoint/temporary.h"
-#include "eval/evaluation.h"
+#include "eval/run/evaluation.h"
 #include "image/image.h"
 #include "support/check.h"
 

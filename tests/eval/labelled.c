@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "checkpoint/temporary.h"
-#include "eval/labelled.h"
+#include "eval/data/labelled.h"
 #include "support/check.h"
 
 static const char *const labels[] = {"Edema", "Pleural Effusion"};

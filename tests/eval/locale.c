@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/results.h"
+#include "eval/report/results.h"
 #include "support/check.h"
 #include "support/comma_locale.h"
 

@@ -8,14 +8,14 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "eval/bootstrap.h"
-#include "eval/calibration.h"
-#include "eval/grounding_metrics.h"
-#include "eval/mt19937.h"
-#include "eval/multiclass.h"
-#include "eval/reliability.h"
-#include "eval/retrieval_metrics.h"
-#include "eval/threshold.h"
+#include "eval/metrics/bootstrap.h"
+#include "eval/metrics/calibration.h"
+#include "eval/metrics/mt19937.h"
+#include "eval/metrics/multiclass.h"
+#include "eval/metrics/reliability.h"
+#include "eval/metrics/threshold.h"
+#include "eval/tasks/grounding_metrics.h"
+#include "eval/tasks/retrieval_metrics.h"
 #include "support/check.h"
 
 static const char *cases_path = "tests/eval/golden_metrics.json";

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "checkpoint/temporary.h"
-#include "eval/evaluation.h"
+#include "eval/run/evaluation.h"
 #include "support/check.h"
 
 void *__real_malloc(size_t size);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "eval/journal.h"
+#include "eval/data/journal.h"
 #include "memory_file.h"
 
 static void expect(bool holds)

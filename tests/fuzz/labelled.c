@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "eval/labelled.h"
+#include "eval/data/labelled.h"
 #include "memory_file.h"
 
 static void expect(bool holds)

@@ -1,0 +1,89 @@
+// labelled.h: the rows of a labelled CSV file: image paths, the truth of each label, and groups.
+#ifndef BV_EVAL_DATA_LABELLED_H
+#define BV_EVAL_DATA_LABELLED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+// What becomes of labels that are -1.
+enum bv_uncertain {
+    BV_UNCERTAIN_IGNORE, // no truth: left out of this label's metrics
+    BV_UNCERTAIN_ZERO,
+    BV_UNCERTAIN_ONE,
+    BV_UNCERTAIN_POLICY, // GLoRIA's: Atelectasis, Edema, Pleural Effusion 1; Cardiomegaly,
+                         // Consolidation 0; other labels as IGNORE
+};
+enum bv_status bv_uncertain_parse(const char *name, enum bv_uncertain *uncertain,
+                                  struct bv_error *err);
+
+enum { BV_TRUTH_NEGATIVE, BV_TRUTH_POSITIVE, BV_TRUTH_NONE };
+
+struct bv_labelled_options {
+    const char *path; // CSV, or TSV by its name
+    const char *root; // folder of relative image paths; NULL: that of the CSV, then the current one
+    // Column names. NULL: the first that is there of path, image_path, image, file, filename;
+    // patient_id, patient, subject_id; study_id, study (case ignored).
+    const char *path_column, *patient_column, *study_column;
+    const char *stratum_column; // metrics are also given for each of its values; NULL: none
+    // A column that lists a row's findings, "edema|effusion", instead of one column per label.
+    const char *list_column;
+    const char *const *where; // n_where conditions "column=value": other rows are left out
+    size_t n_where;
+    enum bv_uncertain uncertain;
+    bool blank_is_zero; // an empty label is a 0; otherwise it has no truth
+    bool repeats;       // a path may come again
+    const char *const *labels;
+    size_t n_labels;
+};
+
+// One row. Everything belongs to the dataset, until its next call.
+struct bv_labelled_row {
+    uint64_t index; // among the rows that fulfil the conditions
+    uint64_t line;  // of the file
+    const char *path;
+    const char *patient, *study, *stratum; // NULL where there is no such column or value
+    const uint8_t *truth;                  // [n_labels]
+    char *const *fields; // of all columns; NULL where their number is not that of the header
+    // Why this row cannot be evaluated: a stable name and a sentence; NULL when it can.
+    const char *reason; // "missing_fields", "no_path", "bad_label", "duplicate_row"
+    const char *message;
+};
+
+struct bv_labelled;
+
+// options and what they point to are borrowed until the dataset is closed. Missing columns are
+// BV_ERR_ARG with the names that are there.
+enum bv_status bv_labelled_open(struct bv_labelled **dataset,
+                                const struct bv_labelled_options *options, struct bv_error *err);
+void bv_labelled_close(struct bv_labelled **dataset); // accepts NULL
+
+// *row is NULL after the last one. A path seen before makes a row a duplicate.
+enum bv_status bv_labelled_next(struct bv_labelled *dataset, const struct bv_labelled_row **row,
+                                struct bv_error *err);
+
+// How many rows fulfil the conditions. Reading them all also finds damage before hours of work.
+enum bv_status bv_labelled_count(const struct bv_labelled_options *options, uint64_t *n,
+                                 struct bv_error *err);
+
+// The column of this name. needed: BV_ERR_ARG where there is none, else *column is -1.
+enum bv_status bv_labelled_column(const struct bv_labelled *dataset, const char *name, bool needed,
+                                  int *column, struct bv_error *err);
+
+// The first column that is there of a NULL-ended list of names (case ignored). needed: BV_ERR_ARG
+// that names the first where there is none, else *column is -1.
+enum bv_status bv_labelled_usual(const struct bv_labelled *dataset, const char *const *names,
+                                 bool needed, int *column, struct bv_error *err);
+
+// Whether the file has a column for the label (always with a list column).
+bool bv_labelled_has_label(const struct bv_labelled *dataset, size_t label);
+bool bv_labelled_has_patients(const struct bv_labelled *dataset);
+bool bv_labelled_has_studies(const struct bv_labelled *dataset);
+
+// Where the image of a row is: malloc'd, the caller frees.
+enum bv_status bv_labelled_resolve(const struct bv_labelled *dataset, const char *path, char **out,
+                                   struct bv_error *err);
+
+#endif

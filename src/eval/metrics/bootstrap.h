@@ -1,0 +1,42 @@
+// bootstrap.h: 95 % intervals by resampling, and DeLong's interval for the AUROC.
+#ifndef BV_EVAL_METRICS_BOOTSTRAP_H
+#define BV_EVAL_METRICS_BOOTSTRAP_H
+
+#include "base/thread.h"
+#include "eval/metrics/ranked.h"
+
+// Replicate i resamples with the seed i, as sklearn.utils.resample(range(n), random_state=i) does
+// in CheXzero's evaluation: all classes see the same resampled units.
+struct bv_bootstrap {
+    size_t n_units;           // images (or studies, patients): the numbers in the ranked items
+    const uint32_t *clusters; // the cluster of each unit; NULL: units are resampled themselves
+    size_t n_clusters;
+    size_t n_replicates;
+};
+
+// Fills auroc and average_precision, [n_classes][n_replicates] each (either may be NULL), with NaN
+// where a replicate lacks a class. pool may be NULL; the result does not depend on it.
+enum bv_status bv_bootstrap_run(const struct bv_bootstrap *bootstrap,
+                                const struct bv_ranked *classes, size_t n_classes,
+                                struct bv_pool *pool, double *auroc, double *average_precision,
+                                struct bv_error *err);
+
+struct bv_interval {
+    double mean, low, high; // NaN where nothing is defined
+    size_t n_undefined;     // replicates without a value
+};
+
+// CheXzero's: the elements int(.025 n) - 1 and int(.975 n) - 1 of the sorted replicates (undefined
+// ones last), and the mean of the defined ones. The authors round to four digits; this does not.
+// Sorts replicates in place. n must be at least 40.
+struct bv_interval bv_interval_chexzero(double *replicates, size_t n);
+
+// The 2.5th and 97.5th percentiles of the defined replicates, linearly interpolated
+// (numpy.percentile). Sorts in place.
+struct bv_interval bv_interval_percentile(double *replicates, size_t n);
+
+// DeLong, DeLong and Clarke-Pearson (1988): the AUROC ± 1.96 standard errors, cut at 0 and 1; mean
+// is the AUROC. NaN bounds where a class has fewer than two units.
+struct bv_interval bv_interval_delong(const struct bv_ranked_item *items, size_t n);
+
+#endif

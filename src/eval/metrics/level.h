@@ -1,0 +1,85 @@
+// level.h: all classification metrics of one unit (images, studies or patients).
+#ifndef BV_EVAL_METRICS_LEVEL_H
+#define BV_EVAL_METRICS_LEVEL_H
+
+#include "eval/metrics/bootstrap.h"
+#include "eval/metrics/calibration.h"
+#include "eval/metrics/confusion.h"
+#include "eval/metrics/multiclass.h"
+#include "eval/metrics/reliability.h"
+#include "eval/metrics/score_table.h"
+#include "eval/metrics/threshold.h"
+
+// Numbers that a class has and that can be averaged over classes. NaN: not available.
+struct bv_metrics {
+    double auroc, average_precision, pr_auc_trapezoid, brier, ece;
+    double calibrated_brier, calibrated_ece;
+    double accuracy, balanced_accuracy, sensitivity, specificity, precision, npv, f1, mcc;
+};
+
+// Their names in the results, and where they are in the struct.
+struct bv_metric {
+    const char *name;
+    size_t offset;
+};
+#define BV_METRIC_COUNT 15
+extern const struct bv_metric bv_metric_table[BV_METRIC_COUNT];
+double bv_metric_value(const struct bv_metrics *metrics, size_t i);
+
+// Rules whose points are described for the data at hand.
+#define BV_POINT_COUNT 7
+extern const char *const bv_point_rules[BV_POINT_COUNT]; // "youden", "sensitivity=0.9", …
+struct bv_point {
+    struct bv_threshold threshold; // value NaN: there is none
+    struct bv_confusion confusion;
+};
+
+struct bv_class_result {
+    const char *label; // borrowed
+    bool has_truth;    // the data has a column for it
+    uint64_t n, positives, negatives;
+    struct bv_metrics metrics;
+    double threshold; // of the decision metrics; NaN without one
+    struct bv_confusion confusion;
+    struct bv_interval delong, chexzero, percentile, by_patient, average_precision;
+    struct bv_reliability reliability, calibrated; // zero n unless is_probability, calibrated
+    bool is_probability, is_calibrated;
+    struct bv_point points[BV_POINT_COUNT]; // fitted to this data: descriptive
+};
+
+struct bv_level_result {
+    enum bv_unit unit;
+    const char *stratum; // only the images of this stratum (borrowed from the table); NULL: all
+    uint64_t n_units;
+    size_t n_labels, n_available; // classes with both labels
+    struct bv_class_result *classes;
+    struct bv_metrics macro, micro; // macro: means over the classes that have the number
+    size_t n_averaged[BV_METRIC_COUNT];
+    struct bv_interval macro_auroc; // percentile bootstrap of the mean over available classes
+    double five_tasks;              // mean AUROC of CheXpert's five competition tasks; NaN
+    // Where every unit is positive for exactly one label: argmax of the scores, and of the scores
+    // standardised per class (GLoRIA). n is 0 otherwise.
+    struct bv_multiclass multiclass, standardized;
+    struct bv_ranked *ranked; // [n_labels], for curves
+    struct bv_scratch scratch;
+};
+
+struct bv_level_options {
+    const char *const *labels; // of the table
+    const bool *has_truth;
+    const char *folder;       // for scratch files
+    bool mean;                // groups by the mean of their images' scores, not the largest
+    uint8_t stratum;          // of images, or BV_NO_STRATUM: all
+    size_t n_bootstrap;       // replicates; 0: no bootstrap
+    const double *thresholds; // [n_labels], NaN where none; NULL: 0.5 for probabilities
+    const struct bv_calibration *calibrations; // [n_labels] or NULL
+    struct bv_pool *pool;
+};
+
+// Zero-initialise *result; the caller frees.
+enum bv_status bv_level_evaluate(const struct bv_score_table *table, enum bv_unit unit,
+                                 const struct bv_level_options *options,
+                                 struct bv_level_result *result, struct bv_error *err);
+void bv_level_free(struct bv_level_result *result);
+
+#endif

@@ -1,0 +1,356 @@
+#include <math.h>
+#include <string.h>
+
+#include "base/c_locale.h"
+#include "eval/report/plot.h"
+#include "eval/report/results.h"
+
+// Two columns of diagrams on a desk, one on a phone; tables scroll in their own box.
+static const char style[] =
+    ":root{--ink:#1d2733;--soft:#5b6b7c;--line:#d8dfe6;--paper:#fff;--mark:#0b62a8;--after:#b4530a}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e6ecf2;--soft:#9fb0c0;--line:#33414e;"
+    "--paper:#131a21;--mark:#6cb6ff;--after:#ffab5e}}"
+    "*{box-sizing:border-box}body{margin:0 "
+    "auto;max-width:62rem;padding:1rem;background:var(--paper);"
+    "color:var(--ink);font:16px/1.45 system-ui,sans-serif}h1{font-size:1.5rem;margin:.2rem 0}"
+    "h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}"
+    "h3{font-size:1rem;margin:1.5rem 0 .3rem}p{margin:.4rem 0}.soft{color:var(--soft)}"
+    ".scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;"
+    "font-size:.875rem}th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);"
+    "text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left;"
+    "position:sticky;left:0;background:var(--paper);white-space:normal;overflow-wrap:break-word;"
+    "max-width:11rem}th[scope=row]{font-weight:inherit}dl{display:grid;"
+    "grid-template-columns:max-content 1fr;gap:.15rem 1rem;font-size:.875rem;margin:.5rem 0}"
+    "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}.plots{display:grid;"
+    "grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.5rem}svg{width:100%;"
+    "max-width:22rem;height:auto}svg.wide{max-width:40rem}svg text{font:10px system-ui,sans-serif;"
+    "fill:var(--soft)}svg "
+    ".caption{font-weight:600;fill:var(--ink);font-size:11px;paint-order:stroke;"
+    "stroke:var(--paper);stroke-width:4px}@media(max-width:30rem){svg.wide text{font-size:12.5px}}"
+    "h1,h2,h3,p{overflow-wrap:anywhere}.scroll:focus-visible{outline:2px solid var(--mark)}"
+    "svg .frame{fill:none;stroke:var(--line)}svg "
+    ".grid{stroke:var(--line);stroke-width:.5;fill:none}"
+    "svg .chance{stroke:var(--soft);stroke-dasharray:3 3;fill:none}"
+    "svg path.curve{stroke:var(--mark);stroke-width:1.8;fill:none}svg "
+    "circle.curve{fill:var(--mark)}"
+    "svg path.after{stroke:var(--after);stroke-width:1.5;fill:none}"
+    "svg circle.after{fill:var(--after)}.notice{border-left:4px solid var(--after);"
+    "padding:.3rem .8rem;margin:.8rem 0}";
+
+// Begins a table with its column names up to NULL. One that is wider than the page can be scrolled,
+// by the keyboard too.
+static void begin_table(FILE *f, const char *const *columns)
+{
+    (void)fputs("<div class=\"scroll\" tabindex=\"0\"><table><tr>", f);
+    for (; *columns; columns++)
+        (void)fprintf(f, "<th scope=\"col\">%s</th>", *columns);
+    (void)fputs("</tr>", f);
+}
+
+static void begin_row(FILE *f, const char *name)
+{
+    (void)fputs("<tr><th scope=\"row\">", f);
+    bv_put_html(f, name);
+    (void)fputs("</th>", f);
+}
+
+static void put_number(FILE *f, double value)
+{
+    if (isnan(value))
+        (void)fputs("<td>NA</td>", f);
+    else
+        (void)fprintf(f, "<td>%.3f</td>", value);
+}
+
+static void put_interval(FILE *f, const struct bv_interval *i)
+{
+    if (isnan(i->low) || isnan(i->high))
+        (void)fputs("<td>NA</td>", f);
+    else
+        (void)fprintf(f, "<td>%.3f–%.3f</td>", i->low, i->high);
+}
+
+static void put_fact(FILE *f, const char *name, const char *value)
+{
+    (void)fprintf(f, "<dt>%s</dt><dd>", name);
+    bv_put_html(f, value);
+    (void)fputs("</dd>", f);
+}
+
+// One line where one device did all, else each with its share.
+static void put_devices(FILE *f, const struct bv_results *r)
+{
+    char text[1200];
+    size_t n = json_array_size(r->devices);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *device = json_array_get(r->devices, i);
+        const char *why = bv_json_string(device, "fallback", NULL);
+        int used =
+            snprintf(text, sizeof text, "%.100s (%.20s)", bv_json_string(device, "device", ""),
+                     bv_json_string(device, "precision", ""));
+        if (n > 1 || why)
+            (void)snprintf(text + used, sizeof text - (size_t)used, ": %lld images%s%.800s",
+                           (long long)bv_json_integer(device, "images", 0),
+                           why ? ", because: " : "", why ? why : "");
+        put_fact(f, "Device", text);
+    }
+}
+
+static void put_facts(FILE *f, const struct bv_results *r)
+{
+    const json_t *data = json_object_get(r->setup, "data");
+    const json_t *model = json_object_get(r->setup, "model");
+    const json_t *prompts = json_object_get(model, "prompts");
+    (void)fputs("<dl>", f);
+    put_fact(f, "Data", bv_json_string(data, "path", ""));
+    put_fact(f, "Data SHA-256", bv_json_string(data, "sha256", ""));
+    const json_t *where = json_object_get(data, "where");
+    for (size_t i = 0; i < json_array_size(where); i++)
+        put_fact(f, "Condition", json_string_value(json_array_get(where, i)));
+    put_fact(f, "Model", bv_json_string(model, "name", ""));
+    put_fact(f, "Model SHA-256", bv_json_string(model, "sha256", ""));
+    put_fact(f, "Intensity preset", bv_json_string(model, "preset", ""));
+    put_fact(f, "Prompt set", bv_json_string(prompts, "set", ""));
+    put_fact(f, "Score", bv_json_string(model, "score_kind", ""));
+    put_devices(f, r);
+    put_fact(f, "Uncertain labels", bv_json_string(r->setup, "uncertain", ""));
+    put_fact(f, "Blank labels", bv_json_string(r->setup, "blank", ""));
+    put_fact(f, "biovl", bv_json_string(model, "version", ""));
+    (void)fputs("</dl>", f);
+}
+
+static void put_warnings(FILE *f, const struct bv_results *r)
+{
+    const struct bv_warning_counts *w = r->warnings;
+    if (!w->images)
+        return;
+    (void)fprintf(f,
+                  "<div class=\"notice\"><p>%llu of the images evaluated have warnings "
+                  "(warnings.csv):</p><table>",
+                  (unsigned long long)w->images);
+    for (unsigned i = 0; i < BV_REASON_COUNT; i++)
+        if (w->by_reason[i])
+            (void)fprintf(f, "<tr><th scope=\"row\">%s</th><td>%llu</td></tr>",
+                          bv_reason_name((enum bv_reason)i), (unsigned long long)w->by_reason[i]);
+    (void)fputs("</table></div>", f);
+}
+
+static void put_summary(FILE *f, const struct bv_results *r)
+{
+    const struct bv_level_result *l = &r->levels[0];
+    (void)fprintf(f, "<p>%llu images evaluated, %llu rows failed",
+                  (unsigned long long)r->n_evaluated, (unsigned long long)r->n_failed);
+    if (r->n_duplicates)
+        (void)fprintf(f, " (%llu of them repeat a path)", (unsigned long long)r->n_duplicates);
+    if (l->n_available < l->n_labels)
+        (void)fprintf(f,
+                      ". %zu of %zu classes lack one of the two labels: they are NA and left out "
+                      "of the means",
+                      l->n_labels - l->n_available, l->n_labels);
+    (void)fputs(".</p>", f);
+    if (r->n_failed)
+        (void)fputs("<p class=\"notice\">Failed rows are in errors.csv and in no metric.</p>", f);
+    put_warnings(f, r);
+    if (json_array_size(r->devices) > 1)
+        (void)fputs("<p class=\"notice\">The device changed during the run; see Device below.</p>",
+                    f);
+    const char *notice = bv_json_string(json_object_get(r->setup, "model"), "notice", NULL);
+    if (notice) {
+        (void)fputs("<p class=\"notice\">", f);
+        bv_put_html(f, notice);
+        (void)fputs("</p>", f);
+    }
+}
+
+static void put_class_row(FILE *f, const char *name, const struct bv_class_result *c,
+                          const struct bv_metrics *m, const struct bv_interval *auroc)
+{
+    begin_row(f, name);
+    if (c)
+        (void)fprintf(f, "<td>%llu</td><td>%llu</td>", (unsigned long long)c->n,
+                      (unsigned long long)c->positives);
+    else
+        (void)fputs("<td></td><td></td>", f);
+    put_number(f, m->auroc);
+    if (auroc)
+        put_interval(f, auroc);
+    else
+        (void)fputs("<td></td>", f);
+    put_number(f, m->average_precision);
+    put_number(f, m->pr_auc_trapezoid);
+    put_number(f, m->brier);
+    put_number(f, m->ece);
+    (void)fputs("</tr>", f);
+}
+
+static void put_class_table(FILE *f, const struct bv_level_result *l)
+{
+    static const char *const columns[] = {"Class",         "n",  "positive",     "AUROC",
+                                          "95 % (DeLong)", "AP", "PR trapezoid", "Brier",
+                                          "ECE",           NULL};
+    begin_table(f, columns);
+    for (size_t i = 0; i < l->n_labels; i++)
+        put_class_row(f, l->classes[i].label, &l->classes[i], &l->classes[i].metrics,
+                      &l->classes[i].delong);
+    put_class_row(f, "Macro", NULL, &l->macro, NULL);
+    put_class_row(f, "Micro", NULL, &l->micro, NULL);
+    (void)fputs("</table></div>", f);
+    if (!isnan(l->five_tasks))
+        (void)fprintf(f, "<p>CheXpert's five tasks: mean AUROC %.3f.</p>", l->five_tasks);
+    if (l->multiclass.n)
+        (void)fprintf(f,
+                      "<p>One label per %s: accuracy %.3f, macro F1 %.3f (scores standardised per "
+                      "class: %.3f, %.3f).</p>",
+                      bv_unit_name(l->unit), l->multiclass.accuracy, l->multiclass.f1,
+                      l->standardized.accuracy, l->standardized.f1);
+}
+
+static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_level_result *l)
+{
+    bool by_patient = false;
+    for (size_t i = 0; i < l->n_labels; i++)
+        by_patient = by_patient || !isnan(l->classes[i].by_patient.mean);
+    const char *const columns[] = {
+        "Class", "DeLong", "CheXzero", "percentile", by_patient ? "patients" : NULL, NULL};
+    (void)fprintf(f,
+                  "<h3>95 %% intervals of the AUROC</h3><p class=\"soft\">%zu bootstrap "
+                  "replicates; CheXzero: elements at 2.5 %% and 97.5 %% of the sorted replicates; "
+                  "percentile: the same replicates, interpolated%s.</p>",
+                  r->n_bootstrap, by_patient ? "; patients: whole patients resampled" : "");
+    begin_table(f, columns);
+    for (size_t i = 0; i < l->n_labels; i++) {
+        const struct bv_class_result *c = &l->classes[i];
+        begin_row(f, c->label);
+        put_interval(f, &c->delong);
+        put_interval(f, &c->chexzero);
+        put_interval(f, &c->percentile);
+        if (by_patient)
+            put_interval(f, &c->by_patient);
+        (void)fputs("</tr>", f);
+    }
+    (void)fputs("</table></div>", f);
+}
+
+static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_level_result *l)
+{
+    static const char *const columns[] = {"Class",     "threshold", "sensitivity", "specificity",
+                                          "precision", "NPV",       "accuracy",    "balanced",
+                                          "F1",        "MCC",       NULL};
+    const json_t *fitted = json_object_get(r->thresholds, "fitted_on");
+    (void)fputs("<h3>Decisions</h3><p class=\"soft\">", f);
+    if (r->thresholds) {
+        (void)fputs("Thresholds fitted (", f);
+        bv_put_html(f, bv_json_string(r->thresholds, "rule", ""));
+        (void)fputs(") on ", f);
+        bv_put_html(f, bv_json_string(fitted, "path", "another file"));
+        (void)fputs(".</p>", f);
+    } else
+        (void)fputs("No fitted thresholds were applied: probabilities are cut at 0.5, other scores "
+                    "are not cut.</p>",
+                    f);
+    begin_table(f, columns);
+    for (size_t i = 0; i < l->n_labels; i++) {
+        const struct bv_class_result *c = &l->classes[i];
+        const double values[] = {c->threshold,
+                                 c->metrics.sensitivity,
+                                 c->metrics.specificity,
+                                 c->metrics.precision,
+                                 c->metrics.npv,
+                                 c->metrics.accuracy,
+                                 c->metrics.balanced_accuracy,
+                                 c->metrics.f1,
+                                 c->metrics.mcc};
+        begin_row(f, c->label);
+        for (size_t v = 0; v < sizeof values / sizeof *values; v++)
+            put_number(f, values[v]);
+        (void)fputs("</tr>", f);
+    }
+    (void)fputs("</table></div>", f);
+}
+
+static void put_points(FILE *f, const struct bv_class_result *c)
+{
+    static const char *const columns[] = {"Point", "threshold", "sensitivity", "specificity",
+                                          "F1",    "MCC",       NULL};
+    begin_table(f, columns);
+    for (size_t i = 0; i < BV_POINT_COUNT; i++) {
+        const struct bv_point *p = &c->points[i];
+        bool is_there = !isnan(p->threshold.value);
+        begin_row(f, bv_point_rules[i]);
+        put_number(f, p->threshold.value);
+        put_number(f, is_there ? bv_sensitivity(&p->confusion) : NAN);
+        put_number(f, is_there ? bv_specificity(&p->confusion) : NAN);
+        put_number(f, is_there ? bv_f1(&p->confusion) : NAN);
+        put_number(f, is_there ? bv_mcc(&p->confusion) : NAN);
+        (void)fputs("</tr>", f);
+    }
+    (void)fputs("</table></div>", f);
+}
+
+static enum bv_status put_class(FILE *f, const struct bv_class_result *c,
+                                const struct bv_ranked *ranked, struct bv_error *err)
+{
+    (void)fputs("<h3>", f);
+    bv_put_html(f, c->label);
+    (void)fprintf(f, "</h3><p class=\"soft\">%llu positive, %llu negative</p>",
+                  (unsigned long long)c->positives, (unsigned long long)c->negatives);
+    if (!c->positives || !c->negatives) {
+        (void)fputs("<p>NA: one of the two labels is absent.</p>", f);
+        return BV_OK;
+    }
+    (void)fputs("<div class=\"plots\">", f);
+    BV_TRY(bv_plot_roc(f, c->label, ranked, c->metrics.auroc, err));
+    BV_TRY(bv_plot_pr(f, c->label, ranked, c->metrics.average_precision, err));
+    if (c->is_probability)
+        bv_plot_reliability(f, c->label, &c->reliability, c->is_calibrated ? &c->calibrated : NULL);
+    (void)fputs("</div>", f);
+    put_points(f, c);
+    return BV_OK;
+}
+
+static enum bv_status put_page(const struct bv_results *r, FILE *f, struct bv_error *err)
+{
+    const struct bv_level_result *images = &r->levels[0];
+    (void)fprintf(f,
+                  "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
+                  "name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>biovl "
+                  "evaluation</title><style>%s</style></head><body><h1>Zero-shot evaluation</h1>",
+                  style);
+    (void)fputs("<p class=\"soft\">For research; not a medical device.</p>", f);
+    put_summary(f, r);
+    bv_plot_forest(f, images);
+    put_facts(f, r);
+    for (size_t i = 0; i < r->n_levels; i++) {
+        const struct bv_level_result *l = &r->levels[i];
+        (void)fprintf(f, "<h2>By %s", bv_unit_name(l->unit));
+        if (l->stratum) {
+            (void)fputs(": ", f);
+            bv_put_html(f, bv_json_string(json_object_get(r->setup, "data"), "stratum_column", ""));
+            (void)fputs(" ", f);
+            bv_put_html(f, l->stratum);
+        }
+        (void)fprintf(f, "</h2><p class=\"soft\">%llu %s</p>", (unsigned long long)l->n_units,
+                      l->unit == BV_UNIT_STUDY     ? "studies"
+                      : l->unit == BV_UNIT_PATIENT ? "patients"
+                                                   : "images");
+        put_class_table(f, l);
+        put_decisions(f, r, l);
+        if (r->n_bootstrap && !l->stratum)
+            put_intervals(f, r, l);
+    }
+    (void)fputs("<h2>Classes</h2><p class=\"soft\">The points in these tables are chosen on this "
+                "very data, so they flatter; thresholds for use come from other data.</p>",
+                f);
+    for (size_t c = 0; c < images->n_labels; c++)
+        BV_TRY(put_class(f, &images->classes[c], &images->ranked[c], err));
+    (void)fputs("</body></html>\n", f);
+    return BV_OK;
+}
+
+enum bv_status bv_results_html(const struct bv_results *r, FILE *f, struct bv_error *err)
+{
+    struct bv_c_locale scope = bv_c_locale_enter();
+    enum bv_status status = put_page(r, f, err);
+    bv_c_locale_leave(&scope);
+    return status;
+}

@@ -1,0 +1,125 @@
+#include "eval/run/evaluation.h"
+
+#include <stdlib.h>
+
+#include "eval/data/folder.h"
+#include "eval/data/setup.h"
+#include "eval/metrics/score_table.h"
+
+struct running {
+    const struct bv_evaluation_run *run;
+    struct bv_journal_writer journal;
+    struct bv_evaluation_counts counts;
+};
+
+static enum bv_status note_row(void *arg, const struct bv_journal_record *record,
+                               struct bv_error *err)
+{
+    struct running *running = arg;
+    running->counts.done++;
+    running->counts.failed += record->reason != NULL;
+    running->counts.warned += !record->reason && record->warnings;
+    return bv_journal_put(&running->journal, record, err);
+}
+
+static enum bv_status note_block(void *arg, struct bv_error *err)
+{
+    struct running *running = arg;
+    BV_TRY(bv_journal_flush(&running->journal, err));
+    if (running->run->progress)
+        running->run->progress(running->run->progress_arg, &running->counts);
+    return BV_OK;
+}
+
+// The failures among the rows that an earlier process did.
+static enum bv_status count_resumed(struct running *running, const char *path, uint64_t n_done,
+                                    struct bv_error *err)
+{
+    struct bv_journal_reader reader = {0};
+    BV_TRY(bv_journal_read(&reader, path, err));
+    enum bv_status status = BV_OK;
+    for (uint64_t i = 0; status == BV_OK && i < n_done; i++) {
+        struct bv_journal_record record;
+        bool found = false;
+        status = bv_journal_next(&reader, &record, &found, err);
+        running->counts.failed += status == BV_OK && found && record.reason;
+        running->counts.warned += status == BV_OK && found && !record.reason && record.warnings;
+    }
+    bv_journal_reader_close(&reader);
+    running->counts.done = running->counts.resumed = n_done;
+    return status;
+}
+
+static enum bv_status open_journal(struct running *running, const json_t *setup,
+                                   struct bv_error *err)
+{
+    const struct bv_evaluation_run *run = running->run;
+    char *path = NULL;
+    uint64_t n_done = 0;
+    BV_TRY(bv_journal_path(run->folder, run->shard, run->n_shards, &path, err));
+    enum bv_status status =
+        bv_journal_write(&running->journal, path, setup, run->resume, run->block, &n_done, err);
+    if (status == BV_OK)
+        status = count_resumed(running, path, n_done, err);
+    free(path);
+    return status;
+}
+
+// A journal of all rows is complete although its last block is short.
+static enum bv_status run_pipeline(struct running *running, const struct bv_scorer *scorer,
+                                   struct bv_error *err)
+{
+    const struct bv_evaluation_run *run = running->run;
+    struct bv_pipeline pipeline = {.scorer = scorer,
+                                   .shard = run->shard,
+                                   .n_shards = run->n_shards,
+                                   .skip = running->counts.done,
+                                   .block = run->block,
+                                   .n_workers = run->n_workers,
+                                   .row = note_row,
+                                   .block_end = note_block,
+                                   .arg = running};
+    BV_TRY(bv_labelled_open(&pipeline.dataset, &run->data, err));
+    enum bv_status status = bv_pipeline_run(&pipeline, err);
+    bv_labelled_close(&pipeline.dataset);
+    return status;
+}
+
+static enum bv_status make_setup(const struct bv_evaluation_run *run, json_t **setup,
+                                 uint64_t *n_rows, struct bv_error *err)
+{
+    json_t *made = NULL;
+    BV_TRY(bv_setup_create(&made, &run->data, run->model, run->block, n_rows, err));
+    if (json_object_set_new(made, "shards", json_integer((json_int_t)run->n_shards)) != 0) {
+        json_decref(made);
+        return bv_fail_nomem(err, "the setup");
+    }
+    if (!*n_rows) {
+        json_decref(made);
+        return bv_fail(err, BV_ERR_ARG, "%s: no row to evaluate", run->data.path);
+    }
+    *setup = made;
+    return BV_OK;
+}
+
+enum bv_status bv_evaluation_run(const struct bv_evaluation_run *run,
+                                 const struct bv_scorer *scorer,
+                                 struct bv_evaluation_counts *counts, struct bv_error *err)
+{
+    struct running running = {.run = run};
+    json_t *setup = NULL;
+    uint64_t n_rows = 0;
+    BV_TRY(bv_folder_make(run->folder, err));
+    BV_TRY(make_setup(run, &setup, &n_rows, err));
+    running.counts.rows = n_rows / run->n_shards + (run->shard < n_rows % run->n_shards);
+    enum bv_status status = open_journal(&running, setup, err);
+    if (status == BV_OK)
+        status = run_pipeline(&running, scorer, err);
+    if (status == BV_OK)
+        status = bv_journal_finish(&running.journal, err);
+    bv_journal_writer_close(&running.journal);
+    json_decref(setup);
+    if (status == BV_OK)
+        *counts = running.counts;
+    return status;
+}
