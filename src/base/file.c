@@ -251,7 +251,10 @@ enum bv_status bv_new_file_create(struct bv_new_file *file, const char *path, st
         }
     }
     if (!made.stream) {
-        enum bv_status status = bv_fail(err, BV_ERR_IO, "%s: %s", path, strerror(errno));
+        bool no_memory = !made.path || (fd < 0 && !made.temporary);
+        enum bv_status status = no_memory
+                                    ? bv_fail_nomem(err, "the path of a new file")
+                                    : bv_fail(err, BV_ERR_IO, "%s: %s", path, strerror(errno));
         free(made.path);
         free(made.temporary);
         return status;
