@@ -20,13 +20,15 @@ layout(local_size_x_id = 1) in;
     } name;
 
 #if BV_HALF
-// Conversion with rounding to nearest even; drivers are free to truncate, which biases sums.
-float16_t to_half(float x)
+// x rounded to an f16, to nearest even; drivers are free to truncate, which biases sums. It is still
+// a float: a value of type float16_t would need arithmetic in f16, which not every device with
+// 16-bit storage has, so that only the store converts.
+float to_half(float x)
 {
     uint bits = floatBitsToUint(x);
     if ((bits & 0x7f800000u) != 0x7f800000u)
         bits = (bits + 0xfffu + (bits >> 13 & 1u)) & 0xffffe000u;
-    return float16_t(uintBitsToFloat(bits));
+    return uintBitsToFloat(bits);
 }
 
 #define BV_INPUT(slot, name)                                                                       \
@@ -44,7 +46,7 @@ float16_t to_half(float x)
     void store_##name(uint i, float x)                                                             \
     {                                                                                              \
         if ((HALF_MASK >> slot & 1u) != 0u)                                                        \
-            name##_16.value[i] = to_half(x);                                                       \
+            name##_16.value[i] = float16_t(to_half(x));                                            \
         else                                                                                       \
             name##_32.value[i] = x;                                                                \
     }
