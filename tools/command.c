@@ -198,6 +198,41 @@ void clear_progress(void)
     progress_shown = false;
 }
 
+// Whom watch() told of; a process runs one command.
+static const char *watched;
+static const volatile sig_atomic_t *watched_stop;
+
+static int show_done(void *arg, size_t done, size_t total)
+{
+    (void)arg;
+    if (done > 0 && isatty(STDERR_FILENO)) {
+        (void)fprintf(stderr, "\r\033[K%s %zu", watched, done);
+        if (total > 0)
+            (void)fprintf(stderr, " of %zu", total);
+        progress_shown = true;
+    }
+    return watched_stop && *watched_stop;
+}
+
+static void print_failure(void *arg, const char *name, enum bv_status status, const char *text)
+{
+    (void)arg;
+    (void)name; // the text has it
+    (void)status;
+    clear_progress();
+    (void)fprintf(stderr, "biovl: %s\n", text);
+}
+
+enum bv_status watch(struct bv_context *context, const char *what,
+                     const volatile sig_atomic_t *stop)
+{
+    const struct bv_observer observer = {
+        .size = sizeof observer, .progress = show_done, .failed = print_failure};
+    watched = what;
+    watched_stop = stop;
+    return bv_context_observe(context, &observer);
+}
+
 void print_csv_field(const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {

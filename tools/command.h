@@ -2,6 +2,8 @@
 #ifndef BV_TOOLS_COMMAND_H
 #define BV_TOOLS_COMMAND_H
 
+#include <signal.h>
+
 #include "arguments.h"
 #include "biovl/biovl.h"
 
@@ -68,6 +70,11 @@ char *read_templates(const char *name);
 
 // Splits text in place into its non-empty lines (line ends removed, one trailing \r too).
 bool split_lines(char *text, size_t size, struct strings *lines);
+
+// What the calls with a context tell is printed: "study 12" or "study 12 of 3000" on stderr, where
+// that is a terminal, and failed items. A *stop (may be NULL) that a signal handler sets ends them.
+enum bv_status watch(struct bv_context *context, const char *what,
+                     const volatile sig_atomic_t *stop);
 
 // "file 12 of 3000" on stderr, only when that is a terminal; clear_progress() erases it.
 void show_progress(const char *what, size_t done, size_t n);

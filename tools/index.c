@@ -79,21 +79,6 @@ static int run_create(int argc, char **argv)
     return code;
 }
 
-static void print_failure(void *arg, const char *name, enum bv_status status, const char *text)
-{
-    (void)arg;
-    (void)name; // the text has it
-    (void)status;
-    clear_progress();
-    (void)fprintf(stderr, "biovl: %s\n", text);
-}
-
-static void print_progress(void *arg, size_t done)
-{
-    (void)arg;
-    show_progress("input", done, SIZE_MAX);
-}
-
 // "2/8": the third of eight shards.
 static bool parse_shard(const char *text, size_t *shard, size_t *n_shards)
 {
@@ -108,11 +93,17 @@ static bool parse_shard(const char *text, size_t *shard, size_t *n_shards)
     return true;
 }
 
-// Exit code of what bv_index_add() counted.
-static int code_of_counts(const char *json)
+// Prints what a call added; the exit code.
+static int report_added(const struct bv_index_counts *c, bool pulled)
 {
-    const char *failed = json ? strstr(json, "\"failed\":") : NULL;
-    return failed && strtoul(failed + 9, NULL, 10) > 0 ? EXIT_SOME_FAILED : EXIT_OK;
+    clear_progress();
+    printf("{\"images\":%llu,\"reports\":%llu,\"skipped\":%llu,\"failed\":%llu",
+           (unsigned long long)c->images, (unsigned long long)c->reports,
+           (unsigned long long)c->skipped, (unsigned long long)c->failed);
+    if (pulled)
+        printf(",\"retries\":%llu", (unsigned long long)c->retries);
+    puts("}");
+    return c->failed > 0 ? EXIT_SOME_FAILED : EXIT_OK;
 }
 
 // What `index add` was asked for.
@@ -128,8 +119,7 @@ struct add {
 // Files and archives in the order given; files in one go, archives one by one.
 static int add_all(struct add *a, const struct opened *opened, struct bv_index *index)
 {
-    struct bv_index_sources sources = {
-        .failed = print_failure, .progress = print_progress, .keep_paths = a->keep_paths};
+    struct bv_index_sources sources = {.size = sizeof sources, .keep_paths = a->keep_paths};
     struct column_options *c = &a->columns;
     sources.columns = (struct bv_index_columns){c->path,         c->id,
                                                 c->study,        c->accession,
@@ -140,21 +130,19 @@ static int add_all(struct add *a, const struct opened *opened, struct bv_index *
     int code = EXIT_OK;
     for (size_t i = 1; i < a->rest.n + a->from.n && code != EXIT_INPUT; i++) {
         const char *input = i < a->rest.n ? a->rest.items[i] : a->from.items[i - a->rest.n];
-        char *json = NULL;
-        enum bv_status status;
-        if (bv_pacs_is_url(input)) {
-            a->pacs.values.url = input;
-            status = bv_index_pull(index, opened->engine, &a->pacs.values, print_failure,
-                                   print_progress, NULL, &json);
-        } else {
-            sources.inputs = &input;
-            sources.n_inputs = 1;
-            status = bv_index_add(index, opened->engine, &sources, &json);
-        }
-        int counted = code_of_counts(json);
-        int finished = finish(opened->context, status, json);
-        if (finished != EXIT_OK)
-            return finished;
+        struct bv_index_counts counts = {.size = sizeof counts};
+        bool pulled = bv_pacs_is_url(input);
+        enum bv_status status = watch(opened->context, pulled ? "study" : "input", NULL);
+        a->pacs.values.url = input;
+        sources.inputs = &input;
+        sources.n_inputs = 1;
+        if (status == BV_OK && pulled)
+            status = bv_index_pull(index, opened->engine, &a->pacs.values, &counts);
+        else if (status == BV_OK)
+            status = bv_index_add(index, opened->engine, &sources, &counts);
+        if (status != BV_OK)
+            return (int)report_failure(opened->context, status);
+        int counted = report_added(&counts, pulled);
         code = counted != EXIT_OK ? counted : code;
     }
     return code;
@@ -162,7 +150,7 @@ static int add_all(struct add *a, const struct opened *opened, struct bv_index *
 
 static int run_add(int argc, char **argv)
 {
-    struct add a = {.key = NULL};
+    struct add a = {.pacs.values.size = sizeof a.pacs.values};
     const struct option options[] = {
         {"--from", OPTION_LIST, &a.from, "URL...",
          "archives: dicomweb://host[:port]/root, dicom://TITLE@host:port"},

@@ -75,28 +75,22 @@ static int capture(struct bv_context *context, const struct pacs_options *p,
     return status == BV_OK ? EXIT_OK : (int)report_failure(context, status);
 }
 
-static void print_failure(void *arg, const char *name, enum bv_status status, const char *text)
+// Prints what was fetched; the exit code.
+static int report_pulled(const struct bv_pacs_counts *c)
 {
-    (void)arg;
-    (void)name;
-    (void)status;
-    clear_progress();
-    (void)fprintf(stderr, "biovl: %s\n", text);
-}
-
-static void print_progress(void *arg, size_t done)
-{
-    (void)arg;
-    show_progress("study", done, SIZE_MAX);
+    printf("{\"objects\":%llu,\"skipped\":%llu,\"failed\":%llu,\"retries\":%llu}\n",
+           (unsigned long long)c->objects, (unsigned long long)c->skipped,
+           (unsigned long long)c->failed, (unsigned long long)c->retries);
+    return c->failed > 0 ? EXIT_SOME_FAILED : EXIT_OK;
 }
 
 static int run_pull(int argc, char **argv)
 {
-    struct pacs_options p = {0};
+    struct pacs_options p = {.values.size = sizeof p.values};
     struct bv_context *context = NULL;
     struct strings rest = {0};
     const char *key = NULL;
-    char *json = NULL;
+    struct bv_pacs_counts counts = {.size = sizeof counts};
     const struct option options[] = {
         {"--key", OPTION_STRING, &key, "FILE",
          "site key of the files' names (default: FOLDER.key, made if missing)"},
@@ -116,17 +110,13 @@ static int run_pull(int argc, char **argv)
         code = status == BV_OK ? EXIT_INPUT : (int)exit_code_of(status);
         p.values.url = rest.items[0];
         if (status == BV_OK && read_secrets(&p)) {
-            status = bv_pacs_pull(context, &p.values, rest.items[1], key, print_failure,
-                                  print_progress, NULL, &json);
-            clear_progress();
+            status = watch(context, "study", NULL);
             if (status == BV_OK)
-                printf("%s\n", json);
-            code = status != BV_OK                 ? (int)report_failure(context, status)
-                   : strstr(json, "\"failed\":0,") ? EXIT_OK
-                                                   : EXIT_SOME_FAILED;
+                status = bv_pacs_pull(context, &p.values, rest.items[1], key, &counts);
+            clear_progress();
+            code = status == BV_OK ? report_pulled(&counts) : (int)report_failure(context, status);
         }
     }
-    bv_free(json);
     free_secrets(&p);
     bv_context_close(&context);
     free_strings(&rest);
@@ -147,7 +137,7 @@ static const struct action {
 
 static int run_action(const struct action *action, int argc, char **argv)
 {
-    struct pacs_options p = {0};
+    struct pacs_options p = {.values.size = sizeof p.values};
     struct bv_context *context = NULL;
     struct strings rest = {0};
     const struct option options[] = {PACS_OPTIONS(&p)};
@@ -172,7 +162,7 @@ static int run_action(const struct action *action, int argc, char **argv)
     return code;
 }
 
-static volatile int stop_listening; // an int is a sig_atomic_t here; the library checks
+static volatile sig_atomic_t stop_listening;
 
 static void on_signal(int number)
 {
@@ -183,7 +173,7 @@ static void on_signal(int number)
 // What `pacs listen` was asked for, and what it opened.
 struct listen {
     struct model_options model;
-    struct bv_listen_settings settings;
+    struct bv_listen_options settings;
     struct pacs_options pacs; // of the archive that results go to
     const char *key, *labels, *send_to;
     bool any_host, captures;
@@ -208,9 +198,21 @@ static enum bv_status open_labels(struct listen *l)
     return status;
 }
 
+static void report_received(const struct bv_index_counts *c, bool results)
+{
+    printf("{\"images\":%llu,\"reports\":%llu,\"skipped\":%llu,\"failed\":%llu,"
+           "\"retries\":0",
+           (unsigned long long)c->images, (unsigned long long)c->reports,
+           (unsigned long long)c->skipped, (unsigned long long)c->failed);
+    if (results)
+        printf(",\"results\":{\"sent\":%llu,\"waiting\":%llu}", (unsigned long long)c->results_sent,
+               (unsigned long long)c->results_waiting);
+    puts("}");
+}
+
 static int listen_into(struct listen *l, const char *path)
 {
-    char *json = NULL;
+    struct bv_index_counts counts = {.size = sizeof counts};
     enum bv_status status = open_model(&l->opened, &l->model, true);
     if (status == BV_OK)
         status = open_labels(l);
@@ -224,18 +226,20 @@ static int listen_into(struct listen *l, const char *path)
     if (l->send_to)
         l->settings.send_to = &l->pacs.values;
     if (status == BV_OK)
-        status =
-            bv_index_listen(l->index, l->opened.engine, &l->settings, print_failure, NULL, &json);
+        status = watch(l->opened.context, "object", &stop_listening);
+    if (status == BV_OK)
+        status = bv_index_listen(l->index, l->opened.engine, &l->settings, &counts);
+    clear_progress();
     if (status != BV_OK)
         return (int)report_failure(l->opened.context, status);
-    printf("%s\n", json);
-    bv_free(json);
+    report_received(&counts, l->zero_shot != NULL);
     return EXIT_OK;
 }
 
 static int run_listen(int argc, char **argv)
 {
-    struct listen l = {.settings = {.port = 11112, .stop = &stop_listening}};
+    struct listen l = {.pacs.values.size = sizeof l.pacs.values,
+                       .settings = {.size = sizeof l.settings, .port = 11112}};
     const struct option options[] = {
         {"--port", OPTION_INTEGER, &l.settings.port, "PORT", "to listen on (default 11112)"},
         {"--title", OPTION_STRING, &l.settings.title, "TITLE", "own AE title (default BIOVL)"},

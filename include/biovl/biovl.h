@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "biovl/observer.h"
 #include "biovl/status.h"
 
 #ifdef __cplusplus
@@ -60,6 +61,12 @@ BV_API void bv_context_close(struct bv_context **context);
 // The sentence that explains the last failure of a call with this context ("" before the first).
 // Valid until the next call with it.
 BV_API const char *bv_last_error(const struct bv_context *context);
+
+// Whom the calls with this context tell of their progress, of items that fail and of other things
+// worth knowing; replaces the last one. The struct is copied; NULL: nobody. BV_ERR_ARG when its
+// size is not set.
+BV_API enum bv_status bv_context_observe(struct bv_context *context,
+                                         const struct bv_observer *observer);
 
 // ---- Model files ----
 

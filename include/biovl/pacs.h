@@ -11,6 +11,7 @@ extern "C" {
 #endif
 
 struct bv_pacs_options {
+    size_t size;     // sizeof (struct bv_pacs_options)
     const char *url; // dicomweb://host[:port]/root, dicomwebs://… over TLS, dicom://TITLE@host:port
     const char *user_password; // "user:password"; NULL: none
     const char *token;         // bearer token; NULL: none
@@ -32,24 +33,28 @@ struct bv_pacs_options {
 BV_API int bv_pacs_is_url(const char *text);
 
 // Fetches every image and report that the archive has in the window and the index lacks, object by
-// object, and adds it. Run again it goes on where it was interrupted. An object that fails is
-// passed to failed() and does not stop the rest; five failed connections in a row do (BV_ERR_IO).
-// failed and progress may be NULL. *json as bv_index_add()'s, with "retries".
-BV_API enum bv_status
-bv_index_pull(struct bv_index *index, struct bv_engine *engine,
-              const struct bv_pacs_options *options,
-              void (*failed)(void *arg, const char *name, enum bv_status status, const char *text),
-              void (*progress)(void *arg, size_t done), void *arg, char **json);
+// object, and adds it. Run again it goes on where it was interrupted. An object that fails goes to
+// the observer's failed() and does not stop the rest; five failed connections in a row do
+// (BV_ERR_IO). Its progress() counts studies; when it stops the pull, what was embedded is kept.
+// counts may be NULL.
+BV_API enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
+                                    const struct bv_pacs_options *options,
+                                    struct bv_index_counts *counts);
+
+struct bv_pacs_counts {
+    size_t size;      // sizeof (struct bv_pacs_counts)
+    uint64_t objects; // written
+    uint64_t skipped; // there already
+    uint64_t failed;
+    uint64_t retries; // tries that failed and were repeated
+};
 
 // The same into files of a folder, which is made for its owner alone: NAME.dcm, NAME the keyed hash
 // of the object's UID. The key is key_file, or FOLDER.key (NULL), made if missing. How far the
-// pulls by changes and windows got is in FOLDER/.pull.json. *json: {"objects", "skipped", "failed",
-// "retries"}.
-BV_API enum bv_status
-bv_pacs_pull(struct bv_context *context, const struct bv_pacs_options *options, const char *folder,
-             const char *key_file,
-             void (*failed)(void *arg, const char *name, enum bv_status status, const char *text),
-             void (*progress)(void *arg, size_t done), void *arg, char **json);
+// pulls by changes and windows got is in FOLDER/.pull.json. counts may be NULL.
+BV_API enum bv_status bv_pacs_pull(struct bv_context *context,
+                                   const struct bv_pacs_options *options, const char *folder,
+                                   const char *key_file, struct bv_pacs_counts *counts);
 
 // The studies in the window as JSON lines {"study": UID, "instances": n}.
 BV_API enum bv_status bv_pacs_find(struct bv_context *context,
@@ -59,30 +64,29 @@ BV_API enum bv_status bv_pacs_find(struct bv_context *context,
 BV_API enum bv_status bv_pacs_send(struct bv_context *context,
                                    const struct bv_pacs_options *options, const char *path);
 
-// Receives objects (C-STORE) on a port and adds them to the index until *stop becomes non-zero.
+struct bv_listen_options {
+    size_t size;       // sizeof (struct bv_listen_options)
+    const char *title; // own application entity title; calls to another are refused; NULL: BIOVL
+    int port;
+    int any_host;                          // 0: only this machine is answered
+    const char *caller;                    // the one calling title that is accepted; NULL: any
+    struct bv_zero_shot *zero_shot;        // of the same context; NULL: nothing goes back
+    const struct bv_pacs_options *send_to; // the archive that results go to
+    int captures;                          // not 0: with a Secondary Capture of each result
+};
+
+// Receives objects (C-STORE) on a port and adds them to the index until the observer's progress(),
+// which is asked about once a second, returns other than 0; that is the regular end, BV_OK.
 // Success is answered when an object is committed, or was there already.
 //
 // With zero_shot and send_to every image is scored, and the scores go to that archive as
 // bv_result_write_sr() writes them, with captures as bv_result_write_capture() does, too. They wait
 // in the folder INDEX.outbox until the archive has taken them, beyond the end of this call if need
-// be: the next one goes on. An image that cannot be scored is passed to failed() and kept.
-// BV_ERR_IO when the port cannot be had. *json as bv_index_pull()'s, with "results": {"sent",
-// "waiting"}.
-struct bv_listen_settings {
-    const char *title; // own application entity title; calls to another are refused; NULL: BIOVL
-    int port;
-    int any_host;                          // 0: only this machine is answered
-    const char *caller;                    // the one calling title that is accepted; NULL: any
-    const volatile int *stop;              // as a signal handler sets it (sig_atomic_t)
-    struct bv_zero_shot *zero_shot;        // of the same context; NULL: nothing goes back
-    const struct bv_pacs_options *send_to; // the archive that results go to
-    int captures;                          // not 0: with a Secondary Capture of each result
-};
+// be: the next one goes on. An image that cannot be scored goes to the observer's failed() and is
+// kept. BV_ERR_IO when the port cannot be had; BV_ERR_ARG without a progress(). counts may be NULL.
 BV_API enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *engine,
-                                      const struct bv_listen_settings *settings,
-                                      void (*failed)(void *arg, const char *name,
-                                                     enum bv_status status, const char *text),
-                                      void *arg, char **json);
+                                      const struct bv_listen_options *options,
+                                      struct bv_index_counts *counts);
 
 // Writes a result as a DICOM structured report (TID 1500, Comprehensive 3D SR) of the study that
 // source, the DICOM file it is of, belongs to. Scores are numbers of private concepts that name the

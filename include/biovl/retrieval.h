@@ -50,23 +50,32 @@ struct bv_index_columns {
     size_t n_identifiers;
 };
 
+// What a call added to an index.
+struct bv_index_counts {
+    size_t size; // sizeof (struct bv_index_counts)
+    uint64_t images, reports;
+    uint64_t skipped; // there already
+    uint64_t failed;
+    uint64_t retries;                       // of transfers; bv_index_pull()
+    uint64_t results_sent, results_waiting; // bv_index_listen() with results
+};
+
 struct bv_index_sources {
+    size_t size;               // sizeof (struct bv_index_sources)
     const char *const *inputs; // files (DICOM, PNG, JPEG, JPEG 2000, text), folders, CSV tables
     size_t n_inputs;
     struct bv_index_columns columns;
     size_t shard, n_shards; // take every n-th record; n_shards 0: all
     int keep_paths; // images keep the absolute path of their file as metadata "path": a reranker
                     // reads it again. Paths may name patients.
-    // Called for each input that fails, and now and then with the counts; may be NULL.
-    void (*failed)(void *arg, const char *name, enum bv_status status, const char *text);
-    void (*progress)(void *arg, size_t done);
-    void *arg;
 };
 
 // Adds what the index does not hold yet, in transactions: run again, it completes what was
-// interrupted. *json {"images", "reports", "skipped", "failed"}. BV_OK also when inputs failed.
+// interrupted. BV_OK also when inputs failed, each of which goes to the observer's failed(). counts
+// may be NULL.
 BV_API enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
-                                   const struct bv_index_sources *sources, char **json);
+                                   const struct bv_index_sources *sources,
+                                   struct bv_index_counts *counts);
 
 // Appends what other indexes hold and this one lacks. *n_added counts. BV_ERR_REFUSED when model or
 // site key differ.

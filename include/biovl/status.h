@@ -28,6 +28,7 @@ enum bv_status {
     BV_ERR_OOM_DEVICE,  // device memory could not be allocated
     BV_ERR_REFUSED,     // the input was understood and refused (unsafe pickle, wrong kind of image)
     BV_ERR_INTERNAL,    // a defect of the library
+    BV_ERR_CANCELLED,   // the observer asked for the work to stop (observer.h)
 };
 
 // A short fixed name ("format", "limit"); never NULL.

@@ -50,6 +50,15 @@ const char *bv_last_error(const struct bv_context *context)
     return context ? context->error.text : "";
 }
 
+enum bv_status bv_context_observe(struct bv_context *context, const struct bv_observer *observer)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_observer mine;
+    BV_TRY(bv_options_read(&mine, sizeof mine, observer, "bv_observer", err));
+    context->observer = mine;
+    return BV_OK;
+}
+
 struct bv_error *bv_begin(struct bv_context *context)
 {
     context->error.status = BV_OK;

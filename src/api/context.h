@@ -2,8 +2,9 @@
 #ifndef BV_API_CONTEXT_H
 #define BV_API_CONTEXT_H
 
+#include "api/options.h"
 #include "base/json.h"
-#include "base/status.h"
+#include "base/observer.h"
 #include "base/thread.h"
 #include "biovl/biovl.h"
 #include "model/session.h"
@@ -13,6 +14,7 @@
 struct bv_context {
     struct bv_pool *pool;
     struct bv_error error;
+    struct bv_observer observer; // zeros: nobody
 };
 
 struct bv_engine {

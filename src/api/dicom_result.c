@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/context.h"
 #include "api/dicom_result.h"
+#include "api/result.h"
 #include "base/file.h"
 #include "base/write_file.h"
 #include "biovl/pacs.h"
@@ -12,50 +12,27 @@
 
 static const size_t max_source = (size_t)1 << 30;
 
-// Label and score of each entry of a result.
-static enum bv_status read_findings(const json_t *result, struct bv_finding **findings, size_t *n,
-                                    struct bv_findings_source *from, struct bv_error *err)
-{
-    const json_t *scores = json_object_get(result, "scores");
-    const json_t *model = json_object_get(result, "model");
-    size_t count = json_array_size(scores);
-    struct bv_finding *list = calloc(count + 1, sizeof *list);
-    if (!list)
-        return bv_fail_nomem(err, "a report");
-    for (size_t i = 0; i < count; i++) {
-        const json_t *score = json_array_get(scores, i);
-        list[i].label = bv_json_string(score, "label", "");
-        list[i].score = bv_json_number(score, "score", 0);
-        from->kind = bv_json_string(score, "kind", "");
-    }
-    from->model = bv_json_string(model, "name", "");
-    from->digest = bv_json_string(model, "sha256", "");
-    from->prompts = bv_json_string(json_object_get(result, "prompts"), "set", "none");
-    from->version = BIOVL_VERSION;
-    *findings = list;
-    *n = count;
-    return BV_OK;
-}
-
-enum bv_status bv_result_report(const struct bv_result *result, const uint8_t *source,
+enum bv_status bv_result_report(const struct bv_result *r, const uint8_t *source,
                                 size_t source_size, const char *name, uint8_t **bytes, size_t *size,
                                 struct bv_error *err)
 {
-    char *text = NULL;
-    json_t *json = NULL;
-    struct bv_finding *findings = NULL;
-    struct bv_findings_source from = {.kind = ""};
-    size_t n = 0;
-    BV_TRY(bv_result_json(result, &text));
-    enum bv_status status = bv_json_parse(&json, text, strlen(text), "a result", err);
-    if (status == BV_OK)
-        status = read_findings(json, &findings, &n, &from, err);
-    if (status == BV_OK)
-        status =
-            bv_findings_report(source, source_size, name, findings, n, &from, bytes, size, err);
+    const struct bv_labels *labels = &r->zero_shot->labels;
+    const struct bv_model *model = bv_session_model(r->zero_shot->engine->session);
+    const struct bv_findings_source from = {.kind = bv_result_kind(r),
+                                            .model = model->name,
+                                            .digest = model->digest,
+                                            .prompts = labels->set,
+                                            .version = BIOVL_VERSION};
+    struct bv_finding *findings = calloc(labels->n + 1, sizeof *findings);
+    if (!findings)
+        return bv_fail_nomem(err, "a report");
+    for (size_t i = 0; i < labels->n; i++) {
+        findings[i].label = labels->items[i].name;
+        findings[i].score = r->scores[i];
+    }
+    enum bv_status status =
+        bv_findings_report(source, source_size, name, findings, labels->n, &from, bytes, size, err);
     free(findings);
-    json_decref(json);
-    free(text);
     return status;
 }
 

@@ -188,58 +188,41 @@ enum bv_status bv_index_verify(struct bv_index *index, char **json)
                         json, err);
 }
 
-struct adding {
-    const struct bv_index_sources *sources;
-};
-
-static void pass_progress(void *arg, const struct bv_ingest_counts *counts)
-{
-    const struct adding *adding = arg;
-    if (adding->sources->progress)
-        adding->sources->progress(adding->sources->arg, counts->images + counts->reports +
-                                                            counts->skipped + counts->failed);
-}
-
-static void pass_failure(void *arg, const char *name, enum bv_status status, const char *text)
-{
-    const struct adding *adding = arg;
-    if (adding->sources->failed)
-        adding->sources->failed(adding->sources->arg, name, status, text);
-}
-
 enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
-                            const struct bv_index_sources *sources, char **json)
+                            const struct bv_index_sources *theirs, struct bv_index_counts *counts)
 {
     struct bv_error *err = bv_begin(index->context);
-    struct adding adding = {sources};
-    struct bv_ingest_options options = {.pool = index->context->pool,
-                                        .keep_paths = sources->keep_paths != 0,
-                                        .failed = pass_failure,
-                                        .progress = pass_progress,
-                                        .arg = &adding};
-    const struct bv_index_columns *c = &sources->columns;
-    struct bv_source_columns columns = {c->path,       c->id,          c->study,
-                                        c->accession,  c->report,      c->metadata,
-                                        c->n_metadata, c->identifiers, c->n_identifiers};
+    struct bv_index_sources sources;
+    BV_TRY(bv_options_read(&sources, sizeof sources, theirs, "bv_index_sources", err));
+    BV_TRY(bv_counts_check(counts, "bv_index_counts", err));
+    const struct bv_ingest_options options = {.pool = index->context->pool,
+                                              .keep_paths = sources.keep_paths != 0,
+                                              .observer = &index->context->observer};
+    const struct bv_index_columns *c = &sources.columns;
+    const struct bv_source_columns columns = {c->path,       c->id,          c->study,
+                                              c->accession,  c->report,      c->metadata,
+                                              c->n_metadata, c->identifiers, c->n_identifiers};
     struct bv_ingest *ingest = NULL;
-    struct bv_ingest_counts counts = {0};
+    struct bv_ingest_counts added = {0};
     BV_TRY(bv_index_need_key(index, err));
     BV_TRY(bv_ingest_open(&ingest, index->store, engine->session, &index->key, &options, err));
     bv_searcher_close(&index->searcher); // it knows the old rows only
     enum bv_status status = BV_OK;
-    for (size_t i = 0; i < sources->n_inputs && status == BV_OK; i++)
-        status = bv_source_put(ingest, sources->inputs[i], &columns, sources->shard,
-                               sources->n_shards, err);
+    for (size_t i = 0; i < sources.n_inputs && status == BV_OK; i++)
+        status = bv_source_put(ingest, sources.inputs[i], &columns, sources.shard, sources.n_shards,
+                               err);
     if (status == BV_OK)
-        status = bv_ingest_finish(ingest, &counts, err);
+        status = bv_ingest_finish(ingest, &added, err);
     bv_ingest_close(&ingest);
     if (status != BV_OK)
         return status;
     bv_index_settle(index);
-    return bv_json_text(json_pack("{s:I, s:I, s:I, s:I}", "images", (json_int_t)counts.images,
-                                  "reports", (json_int_t)counts.reports, "skipped",
-                                  (json_int_t)counts.skipped, "failed", (json_int_t)counts.failed),
-                        json, err);
+    const struct bv_index_counts mine = {.images = added.images,
+                                         .reports = added.reports,
+                                         .skipped = added.skipped,
+                                         .failed = added.failed};
+    bv_counts_write(counts, &mine, sizeof mine);
+    return BV_OK;
 }
 
 enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *from, size_t *n_added)

@@ -5,14 +5,59 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/pull.h"
-#include "image/dicom_dataset.h"
-#include "image/dicom_stream.h"
-#include "image/transfer_syntax.h"
+#include "api/dicom_result.h"
+#include "api/index.h"
+#include "archive/pull.h"
+#include "archive/receive.h"
 
 int bv_pacs_is_url(const char *text)
 {
     return bv_archive_is_url(text);
+}
+
+static struct bv_archive_options connection(const struct bv_pacs_options *o)
+{
+    return (struct bv_archive_options){
+        .user_password = o->user_password,
+        .token = o->token,
+        .ca_file = o->ca_file,
+        .own_title = o->own_title,
+        .timeout_s = o->timeout_s,
+        .tries = o->tries,
+        .move_port = o->move_port,
+    };
+}
+
+static struct bv_archive_window window_of(const struct bv_pacs_options *o)
+{
+    return (struct bv_archive_window){o->from, o->to, o->modality, o->study};
+}
+
+static enum bv_status read_options(struct bv_pacs_options *o, const struct bv_pacs_options *theirs,
+                                   struct bv_error *err)
+{
+    BV_TRY(bv_options_read(o, sizeof *o, theirs, "bv_pacs_options", err));
+    return o->url ? BV_OK : bv_fail(err, BV_ERR_ARG, "bv_pacs_options: no url");
+}
+
+static struct bv_pull_options pull_options(const struct bv_pacs_options *o,
+                                           const struct bv_context *context)
+{
+    return (struct bv_pull_options){
+        .url = o->url,
+        .archive = connection(o),
+        .window = window_of(o),
+        .changes = o->changes != 0,
+        .window_days = o->window_days,
+        .observer = &context->observer,
+    };
+}
+
+static enum bv_status open_archive(struct bv_archive **archive, const struct bv_pacs_options *o,
+                                   struct bv_error *err)
+{
+    const struct bv_archive_options options = connection(o);
+    return bv_archive_open(archive, o->url, &options, err);
 }
 
 static enum bv_status count_instance(void *arg, const struct bv_archive_instance *one,
@@ -24,22 +69,23 @@ static enum bv_status count_instance(void *arg, const struct bv_archive_instance
     return BV_OK;
 }
 
-enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_options *options,
+enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_options *theirs,
                             char **lines)
 {
     struct bv_error *err = bv_begin(context);
+    struct bv_pacs_options options;
+    BV_TRY(read_options(&options, theirs, err));
     struct bv_archive *archive = NULL;
     char(*uids)[BV_UID_SIZE] = NULL;
-    const struct bv_archive_window window = {options->from, options->to, options->modality,
-                                             options->study};
+    const struct bv_archive_window window = window_of(&options);
     char *text = NULL;
     size_t n_studies = 0, size = 0;
     FILE *out = open_memstream(&text, &size);
     enum bv_status status = out ? BV_OK : bv_fail_nomem(err, "a list");
     if (status == BV_OK)
-        status = bv_pacs_open(&archive, options, err);
+        status = open_archive(&archive, &options, err);
     if (status == BV_OK)
-        status = bv_pacs_studies(archive, &window, &uids, &n_studies, err);
+        status = bv_archive_list_studies(archive, &window, &uids, &n_studies, err);
     for (size_t i = 0; i < n_studies && status == BV_OK; i++) {
         size_t n = 0;
         status = bv_archive_instances(archive, uids[i], count_instance, &n, err);
@@ -57,34 +103,140 @@ enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_opt
     return status;
 }
 
-enum bv_status bv_pacs_check(const uint8_t *bytes, size_t size, struct bv_error *err)
-{
-    struct bv_dataset *dataset = NULL;
-    char syntax[65] = "";
-    size_t start;
-    if (!bv_dicom_meta((struct bv_bytes){bytes, size}, syntax, &start))
-        return bv_fail(err, BV_ERR_FORMAT, "not a DICOM file with a preamble");
-    if (strcmp(syntax, BV_DEFLATED_LITTLE_ENDIAN) == 0)
-        return BV_OK;
-    BV_TRY(bv_dataset_open((struct bv_bytes){bytes, size}, false, &dataset, err));
-    bv_dataset_close(&dataset);
-    return BV_OK;
-}
-
-enum bv_status bv_pacs_send(struct bv_context *context, const struct bv_pacs_options *options,
+enum bv_status bv_pacs_send(struct bv_context *context, const struct bv_pacs_options *theirs,
                             const char *path)
 {
     struct bv_error *err = bv_begin(context);
+    struct bv_pacs_options options;
+    BV_TRY(read_options(&options, theirs, err));
     struct bv_archive *archive = NULL;
     struct bv_mapping file = {0};
     enum bv_status status = bv_mapping_open(&file, path, (size_t)1 << 30, err);
-    if (status == BV_OK && bv_pacs_check(file.data, file.size, err) != BV_OK)
+    if (status == BV_OK && bv_object_check(file.data, file.size, err) != BV_OK)
         status = bv_fail_prefix(err, "%s", path);
     if (status == BV_OK)
-        status = bv_pacs_open(&archive, options, err);
+        status = open_archive(&archive, &options, err);
     if (status == BV_OK && bv_archive_store(archive, file.data, file.size, err) != BV_OK)
         status = bv_fail_prefix(err, "%s", path);
     bv_archive_close(&archive);
     bv_mapping_close(&file);
     return status;
+}
+
+static void write_counts(struct bv_index_counts *to, const struct bv_ingest_counts *counts,
+                         size_t retries, size_t sent, size_t waiting)
+{
+    const struct bv_index_counts mine = {.images = counts->images,
+                                         .reports = counts->reports,
+                                         .skipped = counts->skipped,
+                                         .failed = counts->failed,
+                                         .retries = retries,
+                                         .results_sent = sent,
+                                         .results_waiting = waiting};
+    bv_counts_write(to, &mine, sizeof mine);
+}
+
+enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
+                             const struct bv_pacs_options *theirs, struct bv_index_counts *counts)
+{
+    struct bv_error *err = bv_begin(index->context);
+    struct bv_pacs_options options;
+    struct bv_ingest_counts added = {0};
+    size_t retries = 0;
+    BV_TRY(read_options(&options, theirs, err));
+    BV_TRY(bv_counts_check(counts, "bv_index_counts", err));
+    BV_TRY(bv_index_need_key(index, err));
+    bv_searcher_close(&index->searcher);
+    const struct bv_pull_options pull = pull_options(&options, index->context);
+    enum bv_status status = bv_pull_to_index(&pull, index->store, engine->session, &index->key,
+                                             index->context->pool, &added, &retries, err);
+    bv_index_settle(index);
+    if (status == BV_OK)
+        write_counts(counts, &added, retries, 0, 0);
+    return status;
+}
+
+enum bv_status bv_pacs_pull(struct bv_context *context, const struct bv_pacs_options *theirs,
+                            const char *folder, const char *key_file, struct bv_pacs_counts *counts)
+{
+    struct bv_error *err = bv_begin(context);
+    struct bv_pacs_options options;
+    struct bv_pull_counts got = {0};
+    BV_TRY(read_options(&options, theirs, err));
+    BV_TRY(bv_counts_check(counts, "bv_pacs_counts", err));
+    const struct bv_pull_options pull = pull_options(&options, context);
+    BV_TRY(bv_pull_to_folder(&pull, folder, key_file, &got, err));
+    const struct bv_pacs_counts mine = {.objects = got.objects,
+                                        .skipped = got.skipped,
+                                        .failed = got.failed,
+                                        .retries = got.retries};
+    bv_counts_write(counts, &mine, sizeof mine);
+    return BV_OK;
+}
+
+// What goes back for an image that was received.
+static enum bv_status answer(void *arg, const uint8_t *bytes, size_t size, const char *name,
+                             struct bv_answer answers[BV_ANSWERS], struct bv_error *err)
+{
+    const struct bv_listen_options *o = arg;
+    struct bv_result *result = NULL;
+    struct bv_answer *report = &answers[BV_ANSWER_REPORT], *capture = &answers[BV_ANSWER_CAPTURE];
+    enum bv_status status = bv_zero_shot_classify_bytes(o->zero_shot, bytes, size, name, &result);
+    if (status != BV_OK)
+        return bv_fail(err, status, "%s", bv_last_error(o->zero_shot->engine->context));
+    status = bv_result_report(result, bytes, size, name, &report->bytes, &report->size, err);
+    if (status == BV_OK && o->captures)
+        status = bv_result_capture(result, bytes, size, name, &capture->bytes, &capture->size, err);
+    bv_result_free(&result);
+    return status;
+}
+
+static enum bv_status read_listen(const struct bv_context *context, struct bv_listen_options *o,
+                                  struct bv_pacs_options *send_to, struct bv_receive_options *to,
+                                  const struct bv_listen_options *theirs, struct bv_error *err)
+{
+    BV_TRY(bv_options_read(o, sizeof *o, theirs, "bv_listen_options", err));
+    *to = (struct bv_receive_options){.observer = &context->observer, .arg = o};
+    to->receiver.title = o->title ? o->title : "BIOVL";
+    to->receiver.port = o->port;
+    to->receiver.any_host = o->any_host != 0;
+    to->receiver.caller = o->caller;
+    if (o->port < 1 || o->port > 65535 || strlen(to->receiver.title) > 16)
+        return bv_fail(err, BV_ERR_ARG, "a port is 1 to 65535, a title at most 16 characters");
+    if (!context->observer.progress)
+        return bv_fail(err, BV_ERR_ARG, "listening ends by the observer's progress(): none is set");
+    if (!o->zero_shot != !o->send_to)
+        return bv_fail(err, BV_ERR_ARG, "results need both labels and an archive to go to");
+    if (!o->zero_shot)
+        return BV_OK;
+    BV_TRY(read_options(send_to, o->send_to, err));
+    to->answer = answer;
+    to->send_to = send_to->url;
+    to->archive = connection(send_to);
+    to->archive.own_title = to->receiver.title;
+    to->archive.tries = 0;
+    to->archive.move_port = 0;
+    return BV_OK;
+}
+
+enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *engine,
+                               const struct bv_listen_options *theirs,
+                               struct bv_index_counts *counts)
+{
+    struct bv_error *err = bv_begin(index->context), mine = {0};
+    struct bv_listen_options options;
+    struct bv_pacs_options send_to;
+    struct bv_receive_options receive;
+    struct bv_receive_counts got = {0};
+    BV_TRY(read_listen(index->context, &options, &send_to, &receive, theirs, err));
+    BV_TRY(bv_counts_check(counts, "bv_index_counts", err));
+    BV_TRY(bv_index_need_key(index, err));
+    bv_searcher_close(&index->searcher);
+    // Classifying an image begins a call of its own: the message is kept apart.
+    enum bv_status status = bv_receive(index->store, engine->session, &index->key,
+                                       index->context->pool, &receive, &got, &mine);
+    if (status != BV_OK)
+        return bv_fail(err, status, "%s", mine.text);
+    write_counts(counts, &got.ingest, 0, got.sent, got.waiting);
+    return BV_OK;
 }

@@ -32,6 +32,8 @@ const char *bv_status_name(enum bv_status status)
         return "refused";
     case BV_ERR_INTERNAL:
         return "internal";
+    case BV_ERR_CANCELLED:
+        return "cancelled";
     }
     return "unknown";
 }

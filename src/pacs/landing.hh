@@ -40,7 +40,7 @@ class bv_landing
     void run();
 
     const std::string title, caller;
-    bv_listen_options options = {};
+    bv_receiver_options options = {};
     volatile sig_atomic_t stop = 0;
     std::mutex mutex;
     std::condition_variable changed;

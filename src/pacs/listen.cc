@@ -20,7 +20,7 @@ namespace
 class Receiver : public DcmSCP
 {
   public:
-    explicit Receiver(const bv_listen_options *o) : options(o)
+    explicit Receiver(const bv_receiver_options *o) : options(o)
     {
     }
 
@@ -84,7 +84,7 @@ class Receiver : public DcmSCP
     }
 
   private:
-    const bv_listen_options *options;
+    const bv_receiver_options *options;
 
     Uint16 hand_over(DcmDataset *dataset)
     {
@@ -127,7 +127,7 @@ void accept_everything(DcmSCP *scp)
 
 } // namespace
 
-bv_status bv_listen(const bv_listen_options *options, bv_error *err)
+bv_status bv_listen(const bv_receiver_options *options, bv_error *err)
 {
     try {
         OFLog::configure(OFLogger::OFF_LOG_LEVEL); // its messages may name patients

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 
-struct bv_listen_options {
+struct bv_receiver_options {
     const char *title; // own application entity title; calls to another are refused
     int port;
     bool any_host;      // false: only connections from this machine are answered
@@ -27,6 +27,6 @@ struct bv_listen_options {
 };
 
 // Serves one association at a time until told to stop. BV_ERR_IO when the port cannot be had.
-enum bv_status bv_listen(const struct bv_listen_options *options, struct bv_error *err);
+enum bv_status bv_listen(const struct bv_receiver_options *options, struct bv_error *err);
 
 #endif

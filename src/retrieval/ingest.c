@@ -108,8 +108,7 @@ void bv_ingest_fail(struct bv_ingest *ingest, const char *name, enum bv_status s
                     const char *text)
 {
     ingest->counts.failed++;
-    if (ingest->options.failed)
-        ingest->options.failed(ingest->options.arg, name, status, text);
+    bv_observe_failed(ingest->options.observer, name, status, text);
 }
 
 static enum bv_status ensure_transaction(struct bv_ingest *ingest, struct bv_error *err)
@@ -393,8 +392,9 @@ static enum bv_status flush(struct bv_ingest *ingest, struct bv_error *err)
     for (size_t i = 0; i < ingest->n_slots; i++)
         clear_slot(&ingest->slots[i]);
     ingest->n_slots = 0;
-    if (ingest->options.progress)
-        ingest->options.progress(ingest->options.arg, &ingest->counts);
+    const struct bv_ingest_counts *c = &ingest->counts;
+    BV_TRY(bv_observe_progress(ingest->options.observer,
+                               c->images + c->reports + c->skipped + c->failed, 0, err));
     return transaction_is_old(ingest) ? commit(ingest, err) : BV_OK;
 }
 

@@ -2,6 +2,7 @@
 #ifndef BV_RETRIEVAL_INGEST_H
 #define BV_RETRIEVAL_INGEST_H
 
+#include "base/observer.h"
 #include "model/session.h"
 #include "retrieval/record.h"
 #include "retrieval/sitekey.h"
@@ -18,11 +19,8 @@ struct bv_ingest_counts {
 struct bv_ingest_options {
     struct bv_pool *pool; // borrowed; NULL: one thread
     bool keep_paths;      // images keep the absolute path of their file as metadata "path"
-    // Called for every input that cannot be taken in, on the caller's thread; text says why. May be
-    // NULL.
-    void (*failed)(void *arg, const char *name, enum bv_status status, const char *text);
-    void (*progress)(void *arg, const struct bv_ingest_counts *counts); // may be NULL
-    void *arg;
+    // May be NULL. Its progress counts every input that was taken, skipped or failed.
+    const struct bv_observer *observer;
 };
 
 // What identifies the vectors of a model: 64 hexadecimal digits over its tensors and its card.

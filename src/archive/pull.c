@@ -1,39 +1,27 @@
-#include "api/pull.h"
+#include "archive/pull.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "archive/day.h"
+#include "image/dicom_dataset.h"
 #include "image/dicom_stream.h"
 #include "image/transfer_syntax.h"
 
 enum { LOST_CONNECTIONS = 5 }; // in a row, before a pull gives up
 
 struct run {
-    const struct bv_pull *pull;
-    const struct bv_pacs_options *options;
+    const struct bv_pull_sink *sink;
+    void *self; // the sink's
+    const struct bv_sitekey *key;
+    const struct bv_pull_options *options;
     struct bv_archive *archive;
     int lost;      // connections in a row
     size_t n_lost; // connections in all
     size_t n_done; // for progress
     bool broken;   // the sink or the whole pull failed, not one object
 };
-
-enum bv_status bv_pacs_open(struct bv_archive **archive, const struct bv_pacs_options *o,
-                            struct bv_error *err)
-{
-    struct bv_archive_options options = {
-        .user_password = o->user_password,
-        .token = o->token,
-        .ca_file = o->ca_file,
-        .own_title = o->own_title,
-        .timeout_s = o->timeout_s,
-        .tries = o->tries,
-        .move_port = o->move_port,
-    };
-    return bv_archive_open(archive, o->url, &options, err);
-}
 
 // Objects.
 
@@ -48,15 +36,29 @@ static bool decodes(const uint8_t *bytes, size_t size)
     return syntax && syntax->codec != BV_CODEC_NONE;
 }
 
+enum bv_status bv_object_check(const uint8_t *bytes, size_t size, struct bv_error *err)
+{
+    struct bv_dataset *dataset = NULL;
+    char syntax[65] = "";
+    size_t start;
+    if (!bv_dicom_meta((struct bv_bytes){bytes, size}, syntax, &start))
+        return bv_fail(err, BV_ERR_FORMAT, "not a DICOM file with a preamble");
+    if (strcmp(syntax, BV_DEFLATED_LITTLE_ENDIAN) == 0)
+        return BV_OK;
+    BV_TRY(bv_dataset_open((struct bv_bytes){bytes, size}, false, &dataset, err));
+    bv_dataset_close(&dataset);
+    return BV_OK;
+}
+
 // Counts a failed transfer. Too many lost connections in a row are an error of the whole pull.
 static enum bv_status note_failure(struct run *r, const char *uid, const struct bv_error *why,
                                    struct bv_error *err)
 {
     char hash[BV_SITEKEY_NAME], name[64], text[2200];
-    bv_sitekey_hash(r->pull->key, uid, hash);
+    bv_sitekey_hash(r->key, uid, hash);
     (void)snprintf(name, sizeof name, "object %s", hash);
     (void)snprintf(text, sizeof text, "%s: %s", name, why->text);
-    r->pull->sink->fail(r->pull->self, name, why->status, text);
+    r->sink->fail(r->self, name, why->status, text);
     r->lost = why->status == BV_ERR_IO ? r->lost + 1 : 0;
     r->n_lost += why->status == BV_ERR_IO;
     if (r->lost >= LOST_CONNECTIONS)
@@ -79,7 +81,6 @@ static enum bv_status fetch(struct run *r, const struct bv_archive_instance *one
 static enum bv_status pull_one(struct run *r, const struct bv_archive_instance *one,
                                struct bv_error *err)
 {
-    const struct bv_pull *p = r->pull;
     struct bv_error why = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
@@ -88,14 +89,14 @@ static enum bv_status pull_one(struct run *r, const struct bv_archive_instance *
     // Presentation states hold no pixels and no report.
     if (strncmp(one->sop_class, "1.2.840.10008.5.1.4.1.1.11.", 27) == 0)
         return BV_OK;
-    BV_TRY(p->sink->has(p->self, one->sop, &has, err));
+    BV_TRY(r->sink->has(r->self, one->sop, &has, err));
     if (has)
         return BV_OK;
     if (fetch(r, one, &bytes, &size, &why) != BV_OK)
         return note_failure(r, one->sop, &why, err);
     r->lost = 0;
-    bv_sitekey_hash(p->key, one->sop, name);
-    enum bv_status status = p->sink->put(p->self, bytes, size, name, err);
+    bv_sitekey_hash(r->key, one->sop, name);
+    enum bv_status status = r->sink->put(r->self, bytes, size, name, err);
     free(bytes);
     return status;
 }
@@ -131,8 +132,9 @@ static enum bv_status keep_study(void *arg, const char *study, struct bv_error *
     return BV_OK;
 }
 
-enum bv_status bv_pacs_studies(struct bv_archive *archive, const struct bv_archive_window *window,
-                               char (**uids)[BV_UID_SIZE], size_t *n, struct bv_error *err)
+enum bv_status bv_archive_list_studies(struct bv_archive *archive,
+                                       const struct bv_archive_window *window,
+                                       char (**uids)[BV_UID_SIZE], size_t *n, struct bv_error *err)
 {
     struct uid_list list = {0};
     enum bv_status status = bv_archive_studies(archive, window, keep_study, &list, err);
@@ -160,16 +162,18 @@ static enum bv_status pull_study(struct run *r, const char *study, struct bv_err
 static enum bv_status pull_window(struct run *r, const char *from, const char *to,
                                   struct bv_error *err)
 {
-    const struct bv_archive_window window = {from, to, r->options->modality, r->options->study};
+    const struct bv_archive_window *whole = &r->options->window;
+    const struct bv_archive_window window = {from, to, whole->modality, whole->study};
     char(*uids)[BV_UID_SIZE] = NULL;
     size_t n = 0;
     // The whole list first: an archive that grows meanwhile would shift its pages.
-    BV_TRY(bv_pacs_studies(r->archive, &window, &uids, &n, err));
+    BV_TRY(bv_archive_list_studies(r->archive, &window, &uids, &n, err));
     enum bv_status status = BV_OK;
     for (size_t i = 0; i < n && status == BV_OK; i++) {
-        status = pull_study(r, uids[i], err);
-        if (r->pull->progress)
-            r->pull->progress(r->pull->arg, ++r->n_done);
+        status = bv_observe_progress(r->options->observer, r->n_done, 0, err);
+        if (status == BV_OK)
+            status = pull_study(r, uids[i], err);
+        r->n_done++;
     }
     free(uids);
     return status;
@@ -178,11 +182,11 @@ static enum bv_status pull_window(struct run *r, const char *from, const char *t
 // Where a note of this pull is kept: what and the hash of whatever tells it from others.
 static void name_note(const struct run *r, const char *what, char key[96])
 {
-    const struct bv_pacs_options *o = r->options;
+    const struct bv_archive_window *w = &r->options->window;
     char text[2048], hash[BV_SITEKEY_NAME];
-    (void)snprintf(text, sizeof text, "%s|%s|%s", o->url, o->modality ? o->modality : "",
-                   o->study ? o->study : "");
-    bv_sitekey_hash(r->pull->key, text, hash);
+    (void)snprintf(text, sizeof text, "%s|%s|%s", r->options->url, w->modality ? w->modality : "",
+                   w->study ? w->study : "");
+    bv_sitekey_hash(r->key, text, hash);
     (void)snprintf(key, 96, "pull.%s.%s", what, hash);
 }
 
@@ -208,23 +212,23 @@ static enum bv_status note_days(const struct run *r, const char *key, const stru
     bv_day_format(done->first, from);
     bv_day_format(done->last, to);
     (void)snprintf(value, sizeof value, "%s-%s", from, to);
-    return r->pull->sink->set_note(r->pull->self, key, value, err);
+    return r->sink->set_note(r->self, key, value, err);
 }
 
 // Windows of days, the oldest first. One that is over and lost nothing is not looked at again.
 static enum bv_status pull_windows(struct run *r, struct bv_error *err)
 {
-    const struct bv_pull *p = r->pull;
-    const struct bv_pacs_options *o = r->options;
+    const struct bv_pull_options *o = r->options;
+    const char *since = o->window.from, *until = o->window.to;
     struct bv_arena arena = {0};
     char key[96], from[BV_DAY_SIZE], to[BV_DAY_SIZE];
     const char *noted = NULL;
     long first, today = bv_day_today(), last = today;
-    if (!o->from || !bv_day_parse(o->from, &first) || (o->to && !bv_day_parse(o->to, &last)))
+    if (!since || !bv_day_parse(since, &first) || (until && !bv_day_parse(until, &last)))
         return bv_fail(err, BV_ERR_ARG, "windows of days need a first day, YYYYMMDD");
     struct days done = {first, first - 1};
     name_note(r, "days", key);
-    enum bv_status status = p->sink->get_note(p->self, key, &arena, &noted, err);
+    enum bv_status status = r->sink->get_note(r->self, key, &arena, &noted, err);
     read_days(noted, &done);
     bv_arena_free(&arena);
     for (long begin = done.last + 1, end; status == BV_OK && begin <= last; begin = end + 1) {
@@ -233,7 +237,7 @@ static enum bv_status pull_windows(struct run *r, struct bv_error *err)
         bv_day_format(end, to);
         status = pull_window(r, from, to, err);
         if (status == BV_OK)
-            status = p->sink->flush(p->self, err);
+            status = r->sink->flush(r->self, err);
         done.last = end < today ? end : today - 1; // today's studies are still coming
         if (status == BV_OK && r->n_lost == 0 && done.last >= done.first)
             status = note_days(r, key, &done, err);
@@ -245,14 +249,13 @@ static enum bv_status pull_windows(struct run *r, struct bv_error *err)
 // what was is asked for again next time.
 static enum bv_status pull_changes(struct run *r, struct bv_error *err)
 {
-    const struct bv_pull *p = r->pull;
     struct bv_arena arena = {0};
     char key[96], value[24];
     const char *noted = NULL;
     uint64_t since = 0;
     bool done = false;
     name_note(r, "change", key);
-    enum bv_status status = p->sink->get_note(p->self, key, &arena, &noted, err);
+    enum bv_status status = r->sink->get_note(r->self, key, &arena, &noted, err);
     if (status == BV_OK && noted)
         since = strtoull(noted, NULL, 10);
     bv_arena_free(&arena);
@@ -261,21 +264,22 @@ static enum bv_status pull_changes(struct run *r, struct bv_error *err)
         status = bv_archive_changes(r->archive, since, pull_instance, r, &since, &done, &why);
         if (status != BV_OK)
             return bv_fail(err, status, "%s", why.text);
-        status = p->sink->flush(p->self, err);
+        status = r->sink->flush(r->self, err);
         (void)snprintf(value, sizeof value, "%llu", (unsigned long long)since);
         if (status == BV_OK && r->n_lost == 0)
-            status = p->sink->set_note(p->self, key, value, err);
-        if (p->progress)
-            p->progress(p->arg, ++r->n_done);
+            status = r->sink->set_note(r->self, key, value, err);
+        if (status == BV_OK)
+            status = bv_observe_progress(r->options->observer, ++r->n_done, 0, err);
     }
     return status;
 }
 
-enum bv_status bv_pull_run(const struct bv_pull *pull, const struct bv_pacs_options *options,
+enum bv_status bv_pull_run(const struct bv_pull_sink *sink, void *self,
+                           const struct bv_sitekey *key, const struct bv_pull_options *options,
                            size_t *retries, struct bv_error *err)
 {
-    struct run r = {.pull = pull, .options = options};
-    enum bv_status status = bv_pacs_open(&r.archive, options, err);
+    struct run r = {.sink = sink, .self = self, .key = key, .options = options};
+    enum bv_status status = bv_archive_open(&r.archive, options->url, &options->archive, err);
     *retries = 0;
     if (status != BV_OK)
         return status;
@@ -284,7 +288,7 @@ enum bv_status bv_pull_run(const struct bv_pull *pull, const struct bv_pacs_opti
     else if (options->window_days > 0)
         status = pull_windows(&r, err);
     else
-        status = pull_window(&r, options->from, options->to, err);
+        status = pull_window(&r, options->window.from, options->window.to, err);
     *retries = bv_archive_retries(r.archive);
     bv_archive_close(&r.archive);
     return status;

@@ -1,14 +1,11 @@
 // Pulling into an index.
-#include <stdlib.h>
+#include <stdio.h>
 
-#include "api/pull.h"
-#include "api/pull_counts.h"
+#include "archive/pull.h"
 
 struct index_sink {
-    struct bv_index *index;
+    struct bv_store *store;
     struct bv_ingest *ingest;
-    void (*failed)(void *, const char *, enum bv_status, const char *);
-    void *arg;
 };
 
 static enum bv_status sink_has(void *self, const char *uid, bool *has, struct bv_error *err)
@@ -63,48 +60,31 @@ static enum bv_status sink_set_note(void *self, const char *key, const char *val
                                     struct bv_error *err)
 {
     const struct index_sink *s = self;
-    return bv_store_set(s->index->store, key, value, err);
+    return bv_store_set(s->store, key, value, err);
 }
 
 static enum bv_status sink_get_note(void *self, const char *key, struct bv_arena *arena,
                                     const char **value, struct bv_error *err)
 {
     const struct index_sink *s = self;
-    return bv_store_get(s->index->store, key, arena, value, err);
+    return bv_store_get(s->store, key, arena, value, err);
 }
 
 static const struct bv_pull_sink into_index = {sink_has,   sink_put,      sink_fail,
                                                sink_flush, sink_set_note, sink_get_note};
 
-static void pass_failure(void *arg, const char *name, enum bv_status status, const char *text)
+enum bv_status bv_pull_to_index(const struct bv_pull_options *options, struct bv_store *store,
+                                struct bv_session *session, const struct bv_sitekey *key,
+                                struct bv_pool *pool, struct bv_ingest_counts *counts,
+                                size_t *retries, struct bv_error *err)
 {
-    const struct index_sink *s = arg;
-    if (s->failed)
-        s->failed(s->arg, name, status, text);
-}
-
-enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
-                             const struct bv_pacs_options *options,
-                             void (*failed)(void *arg, const char *name, enum bv_status status,
-                                            const char *text),
-                             void (*progress)(void *arg, size_t done), void *arg, char **json)
-{
-    struct bv_error *err = bv_begin(index->context);
-    struct index_sink sink = {.index = index, .failed = failed, .arg = arg};
-    struct bv_ingest_options ingest = {
-        .pool = index->context->pool, .failed = pass_failure, .arg = &sink};
-    struct bv_ingest_counts counts = {0};
-    size_t retries = 0;
-    BV_TRY(bv_index_need_key(index, err));
-    bv_searcher_close(&index->searcher);
-    BV_TRY(bv_ingest_open(&sink.ingest, index->store, engine->session, &index->key, &ingest, err));
-    const struct bv_pull pull = {&into_index, &sink, &index->key, progress, arg};
-    enum bv_status status = bv_pull_run(&pull, options, &retries, err);
-    // What was embedded before a failure is kept.
+    struct index_sink sink = {.store = store};
+    const struct bv_ingest_options ingest = {.pool = pool, .observer = options->observer};
     struct bv_error second = {0};
-    if (bv_ingest_finish(sink.ingest, &counts, &second) != BV_OK && status == BV_OK)
+    BV_TRY(bv_ingest_open(&sink.ingest, store, session, key, &ingest, err));
+    enum bv_status status = bv_pull_run(&into_index, &sink, key, options, retries, err);
+    if (bv_ingest_finish(sink.ingest, counts, &second) != BV_OK && status == BV_OK)
         status = bv_fail(err, second.status, "%s", second.text);
     bv_ingest_close(&sink.ingest);
-    bv_index_settle(index);
-    return status == BV_OK ? bv_json_text(bv_pull_counts(&counts, retries), json, err) : status;
+    return status;
 }

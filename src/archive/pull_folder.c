@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api/pull.h"
+#include "archive/pull.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "base/write_file.h"
 
 enum { MAX_NOTES = 1 << 20 };
@@ -14,9 +16,8 @@ struct folder_sink {
     const char *folder;
     struct bv_sitekey key;
     json_t *notes; // an object
-    size_t n_objects, n_skipped, n_failed;
-    void (*failed)(void *, const char *, enum bv_status, const char *);
-    void *arg;
+    struct bv_pull_counts counts;
+    const struct bv_observer *observer;
 };
 
 static enum bv_status path_in(const struct folder_sink *s, const char *name, const char *suffix,
@@ -33,16 +34,15 @@ static enum bv_status sink_has(void *self, const char *uid, bool *has, struct bv
     bv_sitekey_hash(&s->key, uid, name);
     BV_TRY(path_in(s, name, ".dcm", path, err));
     *has = access(path, F_OK) == 0;
-    s->n_skipped += *has;
+    s->counts.skipped += *has;
     return BV_OK;
 }
 
 static void sink_fail(void *self, const char *name, enum bv_status status, const char *text)
 {
     struct folder_sink *s = self;
-    s->n_failed++;
-    if (s->failed)
-        s->failed(s->arg, name, status, text);
+    s->counts.failed++;
+    bv_observe_failed(s->observer, name, status, text);
 }
 
 static enum bv_status sink_put(void *self, const uint8_t *bytes, size_t size, const char *name,
@@ -51,14 +51,14 @@ static enum bv_status sink_put(void *self, const uint8_t *bytes, size_t size, co
     struct folder_sink *s = self;
     struct bv_error why = {0};
     char path[4096];
-    if (bv_pacs_check(bytes, size, &why) != BV_OK) {
+    if (bv_object_check(bytes, size, &why) != BV_OK) {
         (void)bv_fail_prefix(&why, "object %s", name);
         sink_fail(s, name, why.status, why.text);
         return BV_OK;
     }
     BV_TRY(path_in(s, name, ".dcm", path, err));
     BV_TRY(bv_write_file(path, bytes, size, err));
-    s->n_objects++;
+    s->counts.objects++;
     return BV_OK;
 }
 
@@ -115,17 +115,12 @@ static enum bv_status read_notes(struct folder_sink *s, struct bv_error *err)
     return s->notes ? BV_OK : bv_fail_nomem(err, "notes");
 }
 
-enum bv_status bv_pacs_pull(struct bv_context *context, const struct bv_pacs_options *options,
-                            const char *folder, const char *key_file,
-                            void (*failed)(void *arg, const char *name, enum bv_status status,
-                                           const char *text),
-                            void (*progress)(void *arg, size_t done), void *arg, char **json)
+enum bv_status bv_pull_to_folder(const struct bv_pull_options *options, const char *folder,
+                                 const char *key_file, struct bv_pull_counts *counts,
+                                 struct bv_error *err)
 {
-    struct bv_error *err = bv_begin(context);
-    struct folder_sink sink = {.folder = folder, .failed = failed, .arg = arg};
-    const struct bv_pull pull = {&into_folder, &sink, &sink.key, progress, arg};
+    struct folder_sink sink = {.folder = folder, .observer = options->observer};
     char beside[4096];
-    size_t retries = 0;
     int n = snprintf(beside, sizeof beside, "%s.key", folder);
     if (n < 0 || (size_t)n >= sizeof beside)
         return bv_fail(err, BV_ERR_LIMIT, "a path of more than 4095 bytes");
@@ -134,12 +129,8 @@ enum bv_status bv_pacs_pull(struct bv_context *context, const struct bv_pacs_opt
     BV_TRY(bv_sitekey_load(&sink.key, key_file ? key_file : beside, true, err));
     enum bv_status status = read_notes(&sink, err);
     if (status == BV_OK)
-        status = bv_pull_run(&pull, options, &retries, err);
+        status = bv_pull_run(&into_folder, &sink, &sink.key, options, &sink.counts.retries, err);
     json_decref(sink.notes);
-    if (status != BV_OK)
-        return status;
-    return bv_json_text(json_pack("{s:I, s:I, s:I, s:I}", "objects", (json_int_t)sink.n_objects,
-                                  "skipped", (json_int_t)sink.n_skipped, "failed",
-                                  (json_int_t)sink.n_failed, "retries", (json_int_t)retries),
-                        json, err);
+    *counts = sink.counts;
+    return status;
 }
