@@ -52,14 +52,15 @@ build() { # preset, options
 case "${1-}" in
 demo)
     install_packages "${build_packages[@]}"
-    build release -DBIOVL_TESTS=OFF
+    build release -DBIOVL_TESTS=OFF -DBIOVL_WERROR=OFF
     set -x
     build/release/bin/biovl classify assets/sample/cxr.dcm --labels assets/labels/chest.txt
     ;;
 test)
     install_packages "${build_packages[@]}" "${test_packages[@]}"
     install_packages "${cluster_packages[@]}" || echo "no Slurm or MPI: their tests skip" >&2
-    build release -DBIOVL_TESTS=ON -DBIOVL_MPI="$(command -v mpicc >/dev/null && echo ON || echo OFF)"
+    build release -DBIOVL_TESTS=ON -DBIOVL_WERROR=ON \
+        -DBIOVL_MPI="$(command -v mpicc >/dev/null && echo ON || echo OFF)"
     ctest --preset release -LE slow -j "$(nproc)" "${@:2}"
     ;;
 format)

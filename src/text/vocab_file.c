@@ -254,8 +254,7 @@ static enum bv_status read_canonical(struct bv_vocab_source *source, const char 
     struct bv_token_text line;
     char head[64] = {0};
     unsigned long n_tokens = 0, n_merges = 0;
-    next_line(&at, end, &line);
-    if (line.n < sizeof head)
+    if (next_line(&at, end, &line) && line.n < sizeof head)
         memcpy(head, line.at, line.n);
     if (sscanf(head, "#biovl-bpe %lu %lu", &n_tokens, &n_merges) != 2)
         return bv_fail(err, BV_ERR_FORMAT, "vocabulary: the first line is damaged");
@@ -297,6 +296,8 @@ enum bv_status bv_vocab_source_bpe(struct bv_vocab_source *source, bool clip,
         BV_TRY(gunzip(vocabulary, n_vocabulary, &source->unpacked, &n_vocabulary, err));
         vocabulary = source->unpacked;
     }
+    if (n_vocabulary == 0)
+        return bv_fail(err, BV_ERR_FORMAT, "vocabulary: the file is empty");
     BV_TRY(check_text(vocabulary, n_vocabulary, err));
     if (starts_with(vocabulary, n_vocabulary, "{"))
         return read_json(source, vocabulary, n_vocabulary, merges, n_merges, err);

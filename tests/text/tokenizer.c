@@ -298,6 +298,10 @@ static void test_refused(void **state)
     assert_refused(BV_ERR_FORMAT, roberta, "{\"<s>\":0,\"</s>\":99999999}", "");
     assert_refused(BV_ERR_FORMAT, roberta, "{\"<s>\":0", "");
     assert_refused(BV_ERR_FORMAT, "{\"kind\":\"clip-bpe\"}", "\x1f\x8b garbage", NULL);
+    assert_refused(BV_ERR_FORMAT, "{\"kind\":\"clip-bpe\"}", "", NULL);
+    assert_refused(BV_ERR_FORMAT, roberta, "", NULL);
+    assert_refused(BV_ERR_FORMAT, roberta, "", "");
+    assert_refused(BV_ERR_FORMAT, roberta, "#biovl-bpe ", NULL);
     assert_refused(BV_ERR_LIMIT, roberta, "#biovl-bpe 4000000000 0\n", NULL);
     assert_refused(BV_ERR_FORMAT, roberta, "#biovl-bpe 3 0\n<s>\n</s>\n", NULL);
 }
