@@ -57,6 +57,15 @@ struct bv_batch_norm_args {
     float eps;
 };
 
+struct bv_group_norm_args {
+    uint n_groups, c, size, rows; // size = channels of a group, rows = positions of an image
+    float eps;
+};
+
+struct bv_glu_args {
+    uint n_groups, count, c; // c = channels of the result
+};
+
 struct bv_pool2d_args {
     uint n_groups, count;
     uint h, w, c, out_h, out_w;

@@ -84,6 +84,10 @@ struct bv_cpu_isa {
     // One row of n; see graph/params.h. residual may be NULL; out is f32 or bf16.
     void (*layer_norm)(const float *x, const float *residual, const float *gamma, const float *beta,
                        float eps, void *out, bool bf16, int64_t n);
+    // Rows of n, `stride` elements apart, f32 or bf16: sum[i] = Σ (x - first[i]) and
+    // squares[i] = Σ (x - first[i])², in the order of the rows.
+    void (*moments)(const void *x, bool bf16, int64_t n_rows, int64_t stride, const float *first,
+                    float *sum, float *squares, int64_t n);
     void (*l2_normalize)(const float *x, float eps, float *out, int64_t n);
     // out[i] = exp(scale·x[i] + bias[i] - m) with m their maximum; returns the sum of out. All -inf
     // (or n = 0): zeros, and 0 is returned. bias may be NULL; out may be x.

@@ -9,6 +9,8 @@ struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node)
         [BV_OP_attention] = {bv_cpu_attention, bv_cpu_attention_scratch, NULL},
         [BV_OP_layer_norm] = {.run = bv_cpu_layer_norm},
         [BV_OP_batch_norm] = {bv_cpu_batch_norm, NULL, bv_cpu_batch_norm_prepare},
+        [BV_OP_group_norm] = {bv_cpu_group_norm, bv_cpu_group_norm_scratch, NULL},
+        [BV_OP_glu] = {.run = bv_cpu_glu},
         [BV_OP_softmax] = {.run = bv_cpu_softmax},
         [BV_OP_l2_normalize] = {.run = bv_cpu_l2_normalize},
         [BV_OP_activation] = {.run = bv_cpu_activation},

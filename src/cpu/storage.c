@@ -22,6 +22,8 @@ static bool can_write(const struct bv_node *n)
     case BV_OP_pool2d:
         return !bv_cpu_pool2d_too_many_taps(n);
     case BV_OP_layer_norm:
+    case BV_OP_group_norm:
+    case BV_OP_glu:
     case BV_OP_activation:
         return true;
     default:
@@ -44,6 +46,8 @@ static bool can_read(const struct bv_node *n, int input, enum bv_cpu_format form
         return input == 0 && !bv_cpu_pool2d_too_many_taps(n);
     case BV_OP_reduce:
     case BV_OP_scale:
+    case BV_OP_group_norm:
+    case BV_OP_glu:
         return input == 0;
     default:
         return false;

@@ -98,6 +98,16 @@ struct bv_tensor *bv_batch_norm(struct bv_graph *g, struct bv_tensor *x, float e
     return named(g, append(g, BV_OP_batch_norm, &p, 5, in), name);
 }
 
+struct bv_tensor *bv_group_norm(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *offset,
+                                int groups, float eps, const char *format, ...)
+{
+    NAME_FROM_ARGUMENTS(g, format);
+    struct bv_tensor *in[] = {x, bv_weight(g, "%s.weight", name), bv_weight(g, "%s.bias", name),
+                              offset};
+    union bv_params p = {.group_norm = {groups, eps, BV_ACT_NONE}};
+    return named(g, append(g, BV_OP_group_norm, &p, 4, in), name);
+}
+
 struct bv_tensor *bv_embed(struct bv_graph *g, struct bv_tensor *ids, const char *format, ...)
 {
     NAME_FROM_ARGUMENTS(g, format);
@@ -163,6 +173,13 @@ struct bv_tensor *bv_mul(struct bv_graph *g, struct bv_tensor *a, struct bv_tens
     if (a && b && bv_elements(b) > bv_elements(a))
         return append2(g, BV_OP_mul, &p, b, a);
     return append2(g, BV_OP_mul, &p, a, b);
+}
+
+struct bv_tensor *bv_glu(struct bv_graph *g, struct bv_tensor *x, enum bv_activation act,
+                         bool gate_last)
+{
+    union bv_params p = {.glu = {act, gate_last}};
+    return append1(g, BV_OP_glu, &p, x);
 }
 
 struct bv_tensor *bv_scale(struct bv_graph *g, struct bv_tensor *x, float factor, float offset)

@@ -85,6 +85,10 @@ struct bv_tensor *bv_layer_norm(struct bv_graph *g, struct bv_tensor *x, float e
 // name.running_mean, name.running_var and, where present, name.weight and name.bias.
 struct bv_tensor *bv_batch_norm(struct bv_graph *g, struct bv_tensor *x, float eps,
                                 const char *name, ...) __attribute__((format(printf, 4, 5)));
+// name.weight and name.bias; offset ([N,C]) may be NULL.
+struct bv_tensor *bv_group_norm(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *offset,
+                                int groups, float eps, const char *name, ...)
+    __attribute__((format(printf, 6, 7)));
 // ids i32 […] through the table `name` (the full tensor name).
 struct bv_tensor *bv_embed(struct bv_graph *g, struct bv_tensor *ids, const char *name, ...)
     __attribute__((format(printf, 3, 4)));
@@ -101,6 +105,8 @@ struct bv_tensor *bv_activate(struct bv_graph *g, struct bv_tensor *x, enum bv_a
 // The larger operand (or a, when equal) keeps its shape; the other is broadcast to it.
 struct bv_tensor *bv_add(struct bv_graph *g, struct bv_tensor *a, struct bv_tensor *b);
 struct bv_tensor *bv_mul(struct bv_graph *g, struct bv_tensor *a, struct bv_tensor *b);
+struct bv_tensor *bv_glu(struct bv_graph *g, struct bv_tensor *x, enum bv_activation act,
+                         bool gate_last);
 struct bv_tensor *bv_scale(struct bv_graph *g, struct bv_tensor *x, float factor, float offset);
 struct bv_tensor *bv_max_pool(struct bv_graph *g, struct bv_tensor *x, int kernel, int stride,
                               int pad);

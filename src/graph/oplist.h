@@ -13,10 +13,12 @@ BV_OP(matmul, 2)       // a, b
 BV_OP(attention, 5)    // q, k, v, [bias], [lengths]
 BV_OP(layer_norm, 4)   // x, gamma, beta, [residual]
 BV_OP(batch_norm, 5)   // x, mean, variance, [gamma], [beta]
+BV_OP(group_norm, 4)   // x, gamma, beta, [offset]
 BV_OP(softmax, 1)      // x
 BV_OP(activation, 1)   // x
 BV_OP(add, 2)          // a, b
 BV_OP(mul, 2)          // a, b
+BV_OP(glu, 1)          // x
 BV_OP(scale, 1)        // x
 BV_OP(pool2d, 1)       // x
 BV_OP(reduce, 2)       // x, [lengths]

@@ -7,8 +7,8 @@
 
 #include "graph/tensor.h"
 
-// Pointwise functions, alone (op activation) or as the last step of conv2d, linear, batch_norm and
-// add.
+// Pointwise functions, alone (op activation) or as the last step of conv2d, linear, batch_norm,
+// group_norm and add.
 enum bv_activation {
     BV_ACT_NONE,
     BV_ACT_RELU,
@@ -76,6 +76,16 @@ struct bv_batch_norm_params {
     enum bv_activation activation;
 };
 
+// y = x + offset; out = act((y - mean) / sqrt(var + eps) · gamma[c] + beta[c]), mean and biased
+// variance over all positions and the channels of one group (Wu and He 2018).
+// x [N,H,W,C], gamma and beta [C], offset [N,C] (the same at every position), C divisible by
+// groups.
+struct bv_group_norm_params {
+    int groups;
+    float eps;
+    enum bv_activation activation;
+};
+
 // out = exp(scale·x - max) / Σ over the last dimension.
 struct bv_softmax_params {
     float scale;
@@ -93,6 +103,13 @@ struct bv_add_params {
 // out = a · b with add's broadcasting.
 struct bv_mul_params {
     char unused;
+};
+
+// Gated linear unit (Dauphin et al. 2017; Shazeer 2020): x […,2C] to […,C],
+//   out[c] = act(x[c]) · x[C+c], or x[c] · act(x[C+c]) when gate_last (GEGLU as diffusers has it).
+struct bv_glu_params {
+    enum bv_activation activation;
+    bool gate_last;
 };
 
 // out = factor · x + offset.

@@ -20,7 +20,7 @@ void bv_rewrite_fuse_qkv(struct bv_graph *g);
 // An addition of equal shapes after conv2d or linear: their residual input.
 void bv_rewrite_fuse_residual(struct bv_graph *g);
 
-// A pointwise activation after conv2d, linear, batch_norm or add: their last step.
+// A pointwise activation after conv2d, linear, batch_norm, group_norm or add: their last step.
 void bv_rewrite_fuse_activation(struct bv_graph *g);
 
 // layer_norm of a sum: one op.

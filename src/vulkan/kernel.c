@@ -13,6 +13,8 @@ BV_PUSH_FITS(attention);
 BV_PUSH_FITS(rows);
 BV_PUSH_FITS(pointwise);
 BV_PUSH_FITS(batch_norm);
+BV_PUSH_FITS(group_norm);
+BV_PUSH_FITS(glu);
 BV_PUSH_FITS(pool2d);
 BV_PUSH_FITS(reduce);
 BV_PUSH_FITS(gather);
@@ -230,6 +232,56 @@ static enum bv_status encode_batch_norm(struct bv_vk_recorder *r, const struct b
         BV_TRY(bv_vk_operand(r, node->in[i], false, 0, &job.operand[i], err));
     BV_TRY(bv_vk_operand(r, node->out, false, c, &job.operand[5], err));
     struct bv_batch_norm_args args = {.c = (uint32_t)c, .eps = node->params.batch_norm.eps};
+    return emit_elements(r, &job, &args, sizeof args, err);
+}
+
+static enum bv_status encode_group_norm(struct bv_vk_recorder *r, const struct bv_node *node,
+                                        struct bv_error *err)
+{
+    const struct bv_group_norm_params *p = &node->params.group_norm;
+    uint64_t images = (uint64_t)node->out->dim[0], c = (uint64_t)bv_last_dim(node->out);
+    uint64_t per_image = elements(node->out) / images;
+    struct bv_vk_job job = {.node = node,
+                            .kernel = KERNEL("group_norm", row_threads(r->vk, per_image),
+                                             node->in[3] != NULL, (uint32_t)p->activation),
+                            .n_operands = 5,
+                            .output = 4,
+                            .units = images,
+                            .flops = 8.0 * (double)elements(node->out)};
+    BV_TRY(bv_vk_operand(r, node->in[0], false, per_image, &job.operand[0], err));
+    BV_TRY(bv_vk_operand(r, node->in[1], false, 0, &job.operand[1], err));
+    BV_TRY(bv_vk_operand(r, node->in[2], false, 0, &job.operand[2], err));
+    BV_TRY(bv_vk_operand(r, node->in[3], false, c, &job.operand[3], err));
+    BV_TRY(bv_vk_operand(r, node->out, false, per_image, &job.operand[4], err));
+    struct bv_group_norm_args args = {.c = (uint32_t)c,
+                                      .size = (uint32_t)c / (uint32_t)p->groups,
+                                      .rows = (uint32_t)(per_image / c),
+                                      .eps = p->eps};
+    uint64_t step = 0;
+    BV_TRY(bv_vk_job_step(r, &job, &step, err));
+    for (uint64_t at = 0; at < images; at += step) {
+        uint64_t count = images - at < step ? images - at : step;
+        BV_TRY(bv_vk_job_emit(r, &job, at, count, count * (uint64_t)p->groups, &args, sizeof args,
+                              err));
+    }
+    return BV_OK;
+}
+
+static enum bv_status encode_glu(struct bv_vk_recorder *r, const struct bv_node *node,
+                                 struct bv_error *err)
+{
+    const struct bv_glu_params *p = &node->params.glu;
+    uint64_t c = (uint64_t)bv_last_dim(node->out);
+    struct bv_vk_job job = {
+        .node = node,
+        .kernel = KERNEL("glu", pointwise_threads, (uint32_t)p->activation, p->gate_last),
+        .n_operands = 2,
+        .output = 1,
+        .units = (uint64_t)bv_rows(node->out),
+        .flops = 4.0 * (double)elements(node->out)};
+    BV_TRY(bv_vk_operand(r, node->in[0], false, 2 * c, &job.operand[0], err));
+    BV_TRY(bv_vk_operand(r, node->out, false, c, &job.operand[1], err));
+    struct bv_glu_args args = {.c = (uint32_t)c};
     return emit_elements(r, &job, &args, sizeof args, err);
 }
 

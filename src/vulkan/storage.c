@@ -22,6 +22,8 @@ static bool stored_half(const struct bv_graph *graph, const struct bv_node *node
     case BV_OP_attention:
     case BV_OP_layer_norm:
     case BV_OP_batch_norm:
+    case BV_OP_group_norm:
+    case BV_OP_glu:
     case BV_OP_activation:
     case BV_OP_pool2d:
         return true;

@@ -49,6 +49,43 @@ void ISA(layer_norm)(const float *x, const float *residual, const float *gamma, 
     }
 }
 
+// MOMENT_VECTORS vectors at a time stay in registers while the rows go by.
+enum { MOMENT_VECTORS = 4 };
+
+void ISA(moments)(const void *x, bool bf16, int64_t n_rows, int64_t stride, const float *first,
+                  float *sum, float *squares, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + MOMENT_VECTORS * LANES <= n; i += MOMENT_VECTORS * LANES) {
+        vf start[MOMENT_VECTORS], s[MOMENT_VECTORS], ss[MOMENT_VECTORS];
+        for (int k = 0; k < MOMENT_VECTORS; k++) {
+            start[k] = load(first + i + k * LANES);
+            s[k] = ss[k] = splat(0);
+        }
+        for (int64_t row = 0; row < n_rows; row++)
+            for (int k = 0; k < MOMENT_VECTORS; k++) {
+                vf d = load_as(x, bf16, row * stride + i + k * LANES, LANES) - start[k];
+                s[k] += d;
+                ss[k] = madd(d, d, ss[k]);
+            }
+        for (int k = 0; k < MOMENT_VECTORS; k++) {
+            store(sum + i + k * LANES, s[k]);
+            store(squares + i + k * LANES, ss[k]);
+        }
+    }
+    for (; i < n; i += LANES) {
+        int64_t lanes = n - i < LANES ? n - i : LANES;
+        vf start = load_as(first, false, i, lanes), s = splat(0), ss = splat(0);
+        for (int64_t row = 0; row < n_rows; row++) {
+            vf d = load_as(x, bf16, row * stride + i, lanes) - start;
+            s += d;
+            ss = madd(d, d, ss);
+        }
+        store_as(sum, false, i, s, lanes);
+        store_as(squares, false, i, ss, lanes);
+    }
+}
+
 void ISA(l2_normalize)(const float *x, float eps, float *out, int64_t n)
 {
     vf sum = splat(0);

@@ -34,6 +34,8 @@ void ISA(pool)(bool max, const void *const *rows, int n_rows, bool rows_bf16, fl
                void *out, bool out_bf16, int64_t n);
 void ISA(layer_norm)(const float *x, const float *residual, const float *gamma, const float *beta,
                      float eps, void *out, bool bf16, int64_t n);
+void ISA(moments)(const void *x, bool bf16, int64_t n_rows, int64_t stride, const float *first,
+                  float *sum, float *squares, int64_t n);
 void ISA(l2_normalize)(const float *x, float eps, float *out, int64_t n);
 float ISA(exponentials)(const float *x, float scale, const float *bias, float *out, int64_t n);
 #endif

@@ -28,6 +28,7 @@ const struct bv_cpu_isa ISA(isa) = {
     .max = ISA(max),
     .pool = ISA(pool),
     .layer_norm = ISA(layer_norm),
+    .moments = ISA(moments),
     .l2_normalize = ISA(l2_normalize),
     .exponentials = ISA(exponentials),
 };

@@ -9,6 +9,8 @@ static enum bv_activation *last_step(struct bv_node *p)
         return &p->params.linear.activation;
     case BV_OP_batch_norm:
         return &p->params.batch_norm.activation;
+    case BV_OP_group_norm:
+        return &p->params.group_norm.activation;
     case BV_OP_add:
         return &p->params.add.activation;
     default:
