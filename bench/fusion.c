@@ -52,7 +52,7 @@ static enum bv_status encode(struct bench *b, struct bv_error *err)
 static enum bv_status fuse(struct bench *b, size_t first, size_t n, struct bv_error *err)
 {
     return bv_session_fuse(b->session, &b->image, b->texts + first, n, b->output,
-                           b->logits + (int64_t)first * b->width, err);
+                           b->logits + (int64_t)first * b->width, n * (size_t)b->width, err);
 }
 
 static enum bv_status read_texts(struct bench *b, const char *path, struct bv_error *err)

@@ -127,7 +127,7 @@ static enum bv_status embed_image(struct bv_engine *engine, const struct bv_imag
                                   struct bv_error *err)
 {
     size_t dim = bv_engine_image_dim(engine);
-    struct bv_wanted wanted = {"global", out};
+    struct bv_wanted wanted = {"global", out, dim};
     if (dim == 0)
         return err->status;
     BV_TRY(bv_engine_run_image(engine, image, prior, &wanted, 1, err));
@@ -170,7 +170,8 @@ enum bv_status bv_engine_embed_image_bytes(struct bv_engine *engine, const void 
 
 static enum bv_status embed_texts(struct bv_engine *engine, const char *const *texts,
                                   struct bv_tokens *tokens, const struct bv_tokens **list, size_t n,
-                                  float *out, unsigned char *truncated, struct bv_error *err)
+                                  float *out, size_t dim, unsigned char *truncated,
+                                  struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(engine->session);
     for (size_t i = 0; i < n; i++) {
@@ -180,7 +181,7 @@ static enum bv_status embed_texts(struct bv_engine *engine, const char *const *t
             truncated[i] = tokens[i].truncated;
         list[i] = &tokens[i];
     }
-    return bv_session_encode_tokens(engine->session, list, n, "global", out, err);
+    return bv_session_encode_tokens(engine->session, list, n, "global", out, n * dim, err);
 }
 
 enum bv_status bv_engine_embed_texts(struct bv_engine *engine, const char *const *texts, size_t n,
@@ -196,7 +197,7 @@ enum bv_status bv_engine_embed_texts(struct bv_engine *engine, const char *const
     if (!tokens || !list)
         status = bv_fail_nomem(err, "texts");
     if (status == BV_OK)
-        status = embed_texts(engine, texts, tokens, list, n, out, truncated, err);
+        status = embed_texts(engine, texts, tokens, list, n, out, dim, truncated, err);
     for (size_t i = 0; tokens && i < n; i++)
         bv_tokens_free(&tokens[i]);
     free(tokens);

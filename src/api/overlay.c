@@ -31,7 +31,7 @@ static enum bv_status make_map(const struct bv_result *r, size_t label, float **
         return BV_OK;
     float *patches = malloc(h * w * D * sizeof *patches), *grid = malloc(h * w * sizeof *grid);
     float *spread = malloc((size_t)r->image->width * (size_t)r->image->height * sizeof *spread);
-    struct bv_wanted wanted = {output, patches};
+    struct bv_wanted wanted = {output, patches, h * w * D};
     enum bv_status status = patches && grid && spread ? BV_OK : bv_fail_nomem(err, "a heat map");
     if (status == BV_OK)
         status = bv_engine_run_image(engine, r->image, r->prior, &wanted, 1, err);

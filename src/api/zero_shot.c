@@ -110,7 +110,8 @@ static enum bv_status score_one(const struct bv_zero_shot *z, const struct bv_re
         BV_TRY(count_regions(z->engine->session, regions, &R, err));
     float *image = malloc(D * sizeof *image), *local = malloc((R * D + 1) * sizeof *local);
     enum bv_status status = BV_OK;
-    struct bv_wanted wanted[] = {{bv_classifier_output(z->classifier), image}, {regions, local}};
+    struct bv_wanted wanted[] = {{bv_classifier_output(z->classifier), image, D},
+                                 {regions, local, R * D}};
     if (!image || !local)
         status = bv_fail_nomem(err, "scores");
     if (status == BV_OK)

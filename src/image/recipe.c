@@ -1,5 +1,6 @@
 #include "image/recipe.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,6 +314,51 @@ void bv_recipe_free(struct bv_recipe **recipe)
     bv_arena_free(&(*recipe)->arena);
     free(*recipe);
     *recipe = NULL;
+}
+
+// What is known of a side whatever the image.
+struct bounds {
+    int least, most;
+};
+
+static struct bounds padded(struct bounds side, int to)
+{
+    return (struct bounds){side.least > to ? side.least : to, side.most > to ? side.most : to};
+}
+
+static void bound_resize(const struct bv_step *step, struct bounds *width, struct bounds *height)
+{
+    int side = step->size.width;
+    if (step->target == BV_TARGET_EXACT) {
+        *width = (struct bounds){side, side};
+        *height = (struct bounds){step->size.height, step->size.height};
+    } else if (step->target == BV_TARGET_SHORTER) {
+        *width = *height = (struct bounds){1, INT_MAX};
+    } else {
+        *width = *height = (struct bounds){1, side};
+    }
+}
+
+void bv_recipe_output_size(const struct bv_recipe *recipe, int *width, int *height)
+{
+    struct bounds w = {1, INT_MAX}, h = w;
+    for (int i = 0; i < recipe->n_steps; i++) {
+        const struct bv_step *step = &recipe->steps[i];
+        if (step->run == bv_step_resize) {
+            bound_resize(step, &w, &h);
+        } else if (step->run == bv_step_pad) {
+            w = padded(w, step->size.width);
+            h = padded(h, step->size.height);
+        } else if (step->run == bv_step_center_crop && !step->square) {
+            w = (struct bounds){step->size.width, step->size.width};
+            h = (struct bounds){step->size.height, step->size.height};
+        } else if (step->run == bv_step_pad_square || step->run == bv_step_center_crop) {
+            w = h = (struct bounds){1, INT_MAX};
+        }
+    }
+    bool fixed = w.least == w.most && h.least == h.most;
+    *width = fixed ? w.least : 0;
+    *height = fixed ? h.least : 0;
 }
 
 int bv_recipe_channels(const struct bv_recipe *recipe)

@@ -47,6 +47,9 @@ enum bv_status bv_recipe_parse(const json_t *object, struct bv_recipe **recipe,
 // Frees and sets *recipe to NULL. Accepts NULL.
 void bv_recipe_free(struct bv_recipe **recipe);
 
+// The size that every image has after the steps; 0 × 0 where it depends on the image.
+void bv_recipe_output_size(const struct bv_recipe *recipe, int *width, int *height);
+
 int bv_recipe_channels(const struct bv_recipe *recipe);
 const char *bv_recipe_intensity(const struct bv_recipe *recipe); // the preset's name
 bool bv_recipe_reads_high_byte(const struct bv_recipe *recipe);  // of 16-bit files

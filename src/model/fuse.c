@@ -163,7 +163,7 @@ static enum bv_status run_image_tower(struct bv_session *s, const float *pixels,
     image->tokens = malloc((size_t)(image->n * image->width) * sizeof *image->tokens);
     if (!image->tokens)
         return bv_fail_nomem(err, "image tokens");
-    struct bv_wanted wanted = {output, image->tokens};
+    struct bv_wanted wanted = {output, image->tokens, (size_t)(image->n * image->width)};
     return bv_session_encode_pixels(s, pixels, 1, H, W, C, &wanted, 1, err);
 }
 
@@ -383,10 +383,10 @@ static void words_put(struct words *w, const struct bv_model *m, int64_t row,
     w->before_last[row] = n >= 2 ? n - 2 : 0;
 }
 
-// Runs one batch; out [B, …].
+// Runs one batch; the output is [B, …].
 static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *image,
                           const struct words *w, const struct bv_fusion_extra *extra,
-                          const char *output, float *out, struct bv_error *err)
+                          const struct bv_wanted *wanted, struct bv_error *err)
 {
     const void *inputs[BV_MAX_GRAPH_INPUTS];
     int n = 0;
@@ -408,9 +408,8 @@ static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *im
         inputs[n++] = extra->places;
     }
     struct bv_tower_key key = {0};
-    BV_TRY(make_key(s, image, w->B, w->T, extra, output, &key, err));
-    struct bv_wanted wanted = {output, out};
-    return bv_session_run(s, &key, inputs, &wanted, 1, err);
+    BV_TRY(make_key(s, image, w->B, w->T, extra, wanted->output, &key, err));
+    return bv_session_run(s, &key, inputs, wanted, 1, err);
 }
 
 // How many tokens of a text enter a batch, and stand before the text.
@@ -440,8 +439,9 @@ static enum bv_status fuse_batch(struct bv_session *s, const struct bv_fusion_im
     for (size_t i = 0; i < B; i++)
         words_put(&w, m, (int64_t)i, texts[order[i].index], tokens_before(m, image));
     float *rows = malloc(B * (size_t)D * sizeof *rows);
+    struct bv_wanted wanted = {output, rows, B * (size_t)D};
     enum bv_status status =
-        rows ? run(s, image, &w, NULL, output, rows, err) : bv_fail_nomem(err, "a batch of texts");
+        rows ? run(s, image, &w, NULL, &wanted, err) : bv_fail_nomem(err, "a batch of texts");
     for (size_t i = 0; status == BV_OK && i < B; i++)
         memcpy(out + order[i].index * (size_t)D, rows + i * (size_t)D, (size_t)D * sizeof *out);
     free(rows);
@@ -462,9 +462,10 @@ static size_t batch_size(const struct bv_model *m, const struct bv_by_length *or
 
 enum bv_status bv_session_fuse(struct bv_session *s, const struct bv_fusion_image *image,
                                const struct bv_tokens *const *texts, size_t n, const char *output,
-                               float *out, struct bv_error *err)
+                               float *out, size_t capacity, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
+    const struct bv_wanted wanted = {output, out, capacity};
     struct bv_output_shape shape = {0};
     struct bv_by_length *order = NULL;
     for (size_t i = 0; i < n; i++)
@@ -474,6 +475,7 @@ enum bv_status bv_session_fuse(struct bv_session *s, const struct bv_fusion_imag
     BV_TRY(bv_session_fusion_shape(s, image, length_in(m, texts[0]->n), NULL, output, &shape, err));
     if (shape.rank != 1)
         return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", output);
+    BV_TRY(bv_check_capacity(&wanted, (int64_t)n * shape.dim[0], m, err));
     BV_TRY(bv_order_by_length(texts, n, &order, err));
     enum bv_status status = BV_OK;
     for (size_t first = 0, B; status == BV_OK && first < n; first += B) {
@@ -487,9 +489,10 @@ enum bv_status bv_session_fuse(struct bv_session *s, const struct bv_fusion_imag
 enum bv_status bv_session_fuse_one(struct bv_session *s, const struct bv_fusion_image *image,
                                    const struct bv_tokens *text,
                                    const struct bv_fusion_extra *extra, const char *output,
-                                   float *out, struct bv_error *err)
+                                   float *out, size_t capacity, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
+    const struct bv_wanted wanted = {output, out, capacity};
     struct words w = {.B = 1};
     if (text) {
         BV_TRY(bv_check_length(m, text, err));
@@ -499,8 +502,7 @@ enum bv_status bv_session_fuse_one(struct bv_session *s, const struct bv_fusion_
         BV_TRY(words_create(&w, 1, T, err));
         words_put(&w, m, 0, text, tokens_before(m, image));
     }
-    enum bv_status status =
-        run(s, image, &w, extra && extra->n > 0 ? extra : NULL, output, out, err);
+    enum bv_status status = run(s, image, &w, extra && extra->n > 0 ? extra : NULL, &wanted, err);
     free(w.ids);
     return status;
 }

@@ -60,7 +60,7 @@ static enum bv_status run_image(struct bv_session *s, const char *output, float 
         status = bv_fail_nomem(err, "golden vectors");
     } else {
         bv_golden_pixels(pixels, side, side, C);
-        struct bv_wanted wanted = {output, result};
+        struct bv_wanted wanted = {output, result, (size_t)shape.dim[0]};
         status = bv_session_encode_pixels(s, pixels, 1, side, side, C, &wanted, 1, err);
     }
     free(pixels);
@@ -85,7 +85,7 @@ static enum bv_status run_text(struct bv_session *s, const char *output, const c
     float *result = NULL;
     if (status == BV_OK && shape.rank == 1) {
         result = malloc((size_t)shape.dim[0] * sizeof *result);
-        struct bv_wanted wanted = {output, result};
+        struct bv_wanted wanted = {output, result, (size_t)shape.dim[0]};
         status = result ? bv_session_encode_sequence(s, &tokens, &wanted, 1, err)
                         : bv_fail_nomem(err, "golden vectors");
     }
@@ -202,9 +202,9 @@ static enum bv_status run_fusion(struct bv_session *s, const struct bv_fusion_im
                                          &shape, err);
     if (status == BV_OK && shape.rank == 1) {
         result = malloc((size_t)shape.dim[0] * sizeof *result);
-        status =
-            result ? bv_session_fuse_one(s, image, text, text ? NULL : &extra, output, result, err)
-                   : bv_fail_nomem(err, "golden vectors");
+        status = result ? bv_session_fuse_one(s, image, text, text ? NULL : &extra, output, result,
+                                              (size_t)shape.dim[0], err)
+                        : bv_fail_nomem(err, "golden vectors");
     }
     bv_tokens_free(&tokens);
     free(features);

@@ -10,6 +10,7 @@
 #include "base/unfinished.h"
 #include "checkpoint/checkpoint.h"
 #include "model/card.h"
+#include "model/contract.h"
 #include "model/fuse.h"
 #include "model/golden.h"
 #include "model/header.h"
@@ -30,6 +31,7 @@ struct import {
     size_t vocabulary_size;
     char digest[65];
     size_t golden_room; // bytes that the golden vectors will need in the header, about
+    bool broken_card;   // the tensors are those of the card, which contradicts itself
 };
 
 static void release(struct import *im)
@@ -332,6 +334,8 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
     if (status == BV_OK && bv_model_has_fusion(model))
         status = check_fusion(model, graphs[0], &graphs[3], err);
     if (status == BV_OK)
+        im->broken_card = (status = bv_model_check(model, err)) != BV_OK;
+    if (status == BV_OK)
         status = check_unread(im, graphs, err);
     im->golden_room = 8192;
     for (int k = 0; k < 4; k++) {
@@ -515,7 +519,7 @@ static enum bv_status name_system(const struct import *im, enum bv_status status
                                   struct bv_error *err)
 {
     json_t *own = NULL;
-    if (status != BV_ERR_MODEL || !im->options->system ||
+    if (status != BV_ERR_MODEL || !im->options->system || im->broken_card ||
         bv_recognise(im->checkpoint, &own, NULL) != BV_OK)
         return status;
     const char *name = bv_json_string(own, "name", ""), *given = im->options->system;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/sha256.h"
+#include "model/contract.h"
 #include "model/fuse.h"
 #include "model/output.h"
 #include "model/quantize.h"
@@ -19,6 +20,11 @@ bool bv_model_has_image(const struct bv_model *model)
 bool bv_model_has_text(const struct bv_model *model)
 {
     return json_is_object(json_object_get(model->card, "text"));
+}
+
+const json_t *bv_model_sized_tower(const struct bv_model *model)
+{
+    return json_object_get(model->card, bv_model_has_image(model) ? "image" : "fusion");
 }
 
 bool bv_model_takes_prior(const struct bv_model *model)
@@ -40,6 +46,16 @@ void bv_model_unload(struct bv_model **out)
     *out = NULL;
 }
 
+// The size of the encoder's input: what the recipe makes, or, where that depends on the image, the
+// card's.
+static void take_size(struct bv_model *m)
+{
+    int64_t side = bv_json_integer(bv_model_sized_tower(m), "size", 0);
+    bv_recipe_output_size(m->recipe, &m->image_width, &m->image_height);
+    if (m->image_width == 0 && side > 0 && side <= BV_MAX_IMAGE_SIDE)
+        m->image_width = m->image_height = (int)side;
+}
+
 // Reads from the card what callers ask for often, and makes the recipe.
 static enum bv_status prepare(struct bv_model *m, struct bv_error *err)
 {
@@ -51,10 +67,12 @@ static enum bv_status prepare(struct bv_model *m, struct bv_error *err)
     if (json_object_get(m->card, "preprocess")) {
         const json_t *recipe = json_object_get(m->card, "preprocess");
         BV_TRY(bv_recipe_parse(recipe, &m->recipe, err));
-        const json_t *tower = json_object_get(m->card, bv_model_has_image(m) ? "image" : "fusion");
-        int64_t size = bv_json_integer(tower, "size", 0);
-        m->image_height = m->image_width = (int)size;
+        take_size(m);
     }
+    if (bv_model_has_image(m) && !m->recipe)
+        return bv_fail(err, BV_ERR_FORMAT, "the card has an image encoder and no \"preprocess\"");
+    if (bv_model_has_text(m) && !m->tokenizer)
+        return bv_fail(err, BV_ERR_FORMAT, "the card has a text encoder and no tokenizer");
     if (m->tokenizer) {
         int64_t table =
             bv_model_has_text(m)
@@ -146,7 +164,8 @@ static enum bv_status load(struct bv_model *m, const char *path, struct bv_error
             return bv_fail(err, BV_ERR_FORMAT, "the model reads text but has no vocabulary");
         BV_TRY(bv_tokenizer_create(&m->tokenizer, tokenizer, vocab, vocab_size, NULL, 0, err));
     }
-    return prepare(m, err);
+    BV_TRY(prepare(m, err));
+    return bv_model_check(m, err);
 }
 
 enum bv_status bv_model_load(struct bv_model **out, const char *path, struct bv_error *err)

@@ -24,7 +24,7 @@ struct bv_model {
     struct bv_tokenizer *tokenizer; // NULL without a text tower
     const char *name;               // of the system, in the card
     const char *digest;             // 64 hexadecimal digits
-    int image_height, image_width;  // pixels that the recipe makes; 0 when they vary
+    int image_height, image_width;  // encoder input; 0 where the image decides
     int64_t max_tokens;             // of one text, special tokens included
 };
 
@@ -33,8 +33,8 @@ struct bv_model {
 enum bv_status bv_model_load(struct bv_model **model, const char *path, struct bv_error *err);
 void bv_model_unload(struct bv_model **model); // accepts NULL
 
-// Assembles a model from parts that it then owns, in success and in failure: what import checks
-// before it writes. weights borrow their data from somewhere that outlives the model.
+// Assembles a model from parts that it then owns, in success and in failure: what conversion checks
+// (contract.h) before it writes. weights borrow their data from somewhere that outlives the model.
 enum bv_status bv_model_assemble(struct bv_model **model, struct bv_weights *weights, json_t *card,
                                  struct bv_tokenizer *tokenizer, struct bv_error *err);
 
@@ -44,6 +44,11 @@ void bv_model_digest(const struct bv_safetensors *file, char hex[65]);
 bool bv_model_has_image(const struct bv_model *model);
 bool bv_model_has_text(const struct bv_model *model);
 bool bv_model_takes_prior(const struct bv_model *model); // an earlier image of the same patient
+
+// The part of the card that may say which square images the model takes, as "size", where the
+// recipe leaves that to the image.
+const json_t *bv_model_sized_tower(const struct bv_model *model);
+#define BV_MAX_IMAGE_SIDE 8192 // of "size", as of the sizes that recipes name
 
 // The graph of the image tower for N images of H×W×C: input "pixels" [N,H,W,C], one output per
 // member of card.image.outputs. The caller owns *graph, also when it holds a failure.

@@ -88,7 +88,7 @@ static enum bv_status run_images(const struct choice *c, struct bv_session *s, s
 {
     for (size_t i = 0; i < n && i < c->inputs->n_images; i++) {
         const struct bv_pixels *p = &c->inputs->images[i];
-        struct bv_wanted wanted = {"global", out + i * c->image_dim};
+        struct bv_wanted wanted = {"global", out + i * c->image_dim, c->image_dim};
         BV_TRY(bv_session_encode_pixels(s, p->data, 1, p->height, p->width, p->channels, &wanted, 1,
                                         err));
     }
@@ -100,7 +100,8 @@ static enum bv_status run_texts(const struct choice *c, struct bv_session *s, si
 {
     for (size_t i = 0; i < n && i < c->inputs->n_texts; i++) {
         const struct bv_tokens *text = &c->inputs->texts[i];
-        BV_TRY(bv_session_encode_tokens(s, &text, 1, "global", out + i * c->text_dim, err));
+        BV_TRY(bv_session_encode_tokens(s, &text, 1, "global", out + i * c->text_dim, c->text_dim,
+                                        err));
     }
     return BV_OK;
 }

@@ -226,6 +226,16 @@ enum bv_status bv_session_text_shape(struct bv_session *s, const char *output, i
     return bv_session_shape(s, &key, output, shape, err);
 }
 
+enum bv_status bv_check_capacity(const struct bv_wanted *wanted, int64_t n,
+                                 const struct bv_model *model, struct bv_error *err)
+{
+    if (wanted->out && (uint64_t)n <= wanted->capacity)
+        return BV_OK;
+    return bv_fail(err, BV_ERR_MODEL,
+                   "output \"%s\" of model \"%s\" is %lld numbers, not the %zu that were expected",
+                   wanted->output, model->name, (long long)n, wanted->capacity);
+}
+
 // Puts the wanted outputs into the graph's order.
 static enum bv_status arrange(const struct bv_session *s, const struct bv_program *p,
                               const struct bv_wanted *wanted, int n_wanted,
@@ -235,6 +245,8 @@ static enum bv_status arrange(const struct bv_session *s, const struct bv_progra
     for (int i = 0; i < n_wanted; i++) {
         int index = 0;
         BV_TRY(find_output(s, p, wanted[i].output, &index, err));
+        BV_TRY(bv_check_capacity(&wanted[i], p->n_items * bv_elements(p->graph->outputs[index]),
+                                 s->model, err));
         outputs[index] = wanted[i].out;
     }
     return BV_OK;
@@ -390,7 +402,7 @@ static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens 
         status = bv_fail_nomem(err, "a batch of texts");
     for (int64_t i = 0; status == BV_OK && i < B; i++)
         put_text(&b, i, texts[order[i].index]);
-    struct bv_wanted wanted = {output, rows};
+    struct bv_wanted wanted = {output, rows, (size_t)(B * D)};
     if (status == BV_OK)
         status = run_text(s, &b, &wanted, 1, err);
     for (int64_t i = 0; status == BV_OK && i < B; i++)
@@ -402,13 +414,14 @@ static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens 
 
 // In batches of texts of similar lengths, or, with T > 0, all padded to T tokens.
 static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *const *texts,
-                                 size_t n, int64_t T, const char *output, float *out,
+                                 size_t n, int64_t T, const struct bv_wanted *wanted,
                                  struct bv_error *err)
 {
     struct bv_output_shape shape = {0};
-    BV_TRY(bv_session_text_shape(s, output, TOKEN_STEP, &shape, err));
+    BV_TRY(bv_session_text_shape(s, wanted->output, TOKEN_STEP, &shape, err));
     if (shape.rank != 1)
-        return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", output);
+        return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", wanted->output);
+    BV_TRY(bv_check_capacity(wanted, (int64_t)n * shape.dim[0], s->model, err));
     struct bv_by_length *order = NULL;
     BV_TRY(bv_order_by_length(texts, n, &order, err));
     enum bv_status status = BV_OK;
@@ -417,32 +430,34 @@ static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *c
     for (size_t first = 0; status == BV_OK && first < n; first += BV_BATCH_TEXTS) {
         size_t B = n - first < BV_BATCH_TEXTS ? n - first : BV_BATCH_TEXTS;
         int64_t length = T > 0 ? T : bv_padded_length(s->model, order[first + B - 1].n_tokens);
-        status = encode_batch(s, texts, order + first, (int64_t)B, length, output, shape.dim[0],
-                              out, err);
+        status = encode_batch(s, texts, order + first, (int64_t)B, length, wanted->output,
+                              shape.dim[0], wanted->out, err);
     }
     free(order);
     return status;
 }
 
 enum bv_status bv_session_encode_tokens(struct bv_session *s, const struct bv_tokens *const *texts,
-                                        size_t n, const char *output, float *out,
+                                        size_t n, const char *output, float *out, size_t capacity,
                                         struct bv_error *err)
 {
+    const struct bv_wanted wanted = {output, out, capacity};
     for (size_t i = 0; i < n; i++)
         BV_TRY(bv_check_length(s->model, texts[i], err));
-    return n == 0 ? BV_OK : encode_all(s, texts, n, 0, output, out, err);
+    return n == 0 ? BV_OK : encode_all(s, texts, n, 0, &wanted, err);
 }
 
 enum bv_status bv_session_encode_padded(struct bv_session *s, const struct bv_tokens *const *texts,
-                                        size_t n, const char *output, float *out,
+                                        size_t n, const char *output, float *out, size_t capacity,
                                         struct bv_error *err)
 {
+    const struct bv_wanted wanted = {output, out, capacity};
     int64_t T = 0;
     for (size_t i = 0; i < n; i++) {
         BV_TRY(bv_check_length(s->model, texts[i], err));
         T = (int64_t)texts[i]->n > T ? (int64_t)texts[i]->n : T;
     }
-    return n == 0 ? BV_OK : encode_all(s, texts, n, T, output, out, err);
+    return n == 0 ? BV_OK : encode_all(s, texts, n, T, &wanted, err);
 }
 
 enum bv_status bv_session_encode_sequence(struct bv_session *s, const struct bv_tokens *text,

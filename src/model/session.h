@@ -43,10 +43,12 @@ enum bv_status bv_session_text_shape(struct bv_session *session, const char *out
                                      struct bv_error *err);
 
 // Runs the image tower over N pixel arrays of one size, [N,H,W,C] f32 as the recipe makes them.
-// Each wanted output (by name) receives [N, its shape]; raw, not normalised.
+// Each wanted output (by name) receives [N, its shape]; raw, not normalised. BV_ERR_MODEL where
+// that is more than its capacity: nothing is computed then.
 struct bv_wanted {
     const char *output; // "global", "local", …
     float *out;
+    size_t capacity; // floats at out
 };
 enum bv_status bv_session_encode_pixels(struct bv_session *session, const float *pixels, int64_t N,
                                         int64_t H, int64_t W, int64_t C,
@@ -59,17 +61,20 @@ enum bv_status bv_session_encode_pair(struct bv_session *session, const float *p
                                       int64_t C, const struct bv_wanted *wanted, int n_wanted,
                                       struct bv_error *err);
 
-// Runs the text tower over n token sequences of any lengths; out receives [n,D] of a pooled output,
-// raw, in the order given. A text's result does not depend on its neighbours.
+// Runs the text tower over n token sequences of any lengths; out, of `capacity` floats, receives
+// [n,D] of a pooled output, raw, in the order given. A text's result does not depend on its
+// neighbours.
 enum bv_status bv_session_encode_tokens(struct bv_session *session,
                                         const struct bv_tokens *const *texts, size_t n,
-                                        const char *output, float *out, struct bv_error *err);
+                                        const char *output, float *out, size_t capacity,
+                                        struct bv_error *err);
 
 // The same for one batch as its authors run it: every text is padded with zeros to the longest, so
 // that outputs that pool over padding ("padded" steps) are theirs.
 enum bv_status bv_session_encode_padded(struct bv_session *session,
                                         const struct bv_tokens *const *texts, size_t n,
-                                        const char *output, float *out, struct bv_error *err);
+                                        const char *output, float *out, size_t capacity,
+                                        struct bv_error *err);
 
 // One sequence, several outputs, token-wise ones too ([T,…] with T = the sequence's length).
 enum bv_status bv_session_encode_sequence(struct bv_session *session, const struct bv_tokens *text,

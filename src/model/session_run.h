@@ -37,6 +37,10 @@ enum bv_status bv_order_by_length(const struct bv_tokens *const *texts, size_t n
 // The length to which a batch is padded whose longest text has n tokens.
 int64_t bv_padded_length(const struct bv_model *model, size_t n);
 
+// BV_ERR_MODEL where n numbers are more than an output's capacity.
+enum bv_status bv_check_capacity(const struct bv_wanted *wanted, int64_t n,
+                                 const struct bv_model *model, struct bv_error *err);
+
 // BV_ERR_ARG for a text of no tokens or of more than the model takes.
 enum bv_status bv_check_length(const struct bv_model *model, const struct bv_tokens *text,
                                struct bv_error *err);

@@ -54,7 +54,7 @@ enum bv_status bv_embed_texts(struct bv_session *session, const char *const *tex
         list[i] = &tokens[i];
     }
     if (status == BV_OK)
-        status = bv_session_encode_tokens(session, list, n, "global", out, err);
+        status = bv_session_encode_tokens(session, list, n, "global", out, n * dimension, err);
     for (size_t i = 0; tokens && i < n; i++)
         bv_tokens_free(&tokens[i]);
     free(tokens);
@@ -72,7 +72,7 @@ enum bv_status bv_embed_image(struct bv_session *session, const struct bv_image 
     if (!bv_model_has_image(m))
         return bv_fail(err, BV_ERR_ARG, "model %s has no image encoder", m->name);
     BV_TRY(bv_recipe_run(m->recipe, image, &pixels, err));
-    struct bv_wanted wanted = {"global", out};
+    struct bv_wanted wanted = {"global", out, dimension};
     enum bv_status status = bv_session_encode_pixels(
         session, pixels.data, 1, pixels.height, pixels.width, pixels.channels, &wanted, 1, err);
     bv_pixels_free(&pixels);

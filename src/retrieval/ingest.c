@@ -277,7 +277,7 @@ static enum bv_status encode_run(struct bv_ingest *ingest, const size_t *members
         return bv_fail_nomem(err, "pixels");
     for (size_t i = 0; i < n; i++)
         memcpy(pixels + i * each, ingest->slots[members[i]].pixels.data, each * sizeof *pixels);
-    struct bv_wanted wanted = {"global", out};
+    struct bv_wanted wanted = {"global", out, n * ingest->dimension};
     enum bv_status status = bv_session_encode_pixels(ingest->session, pixels, (int64_t)n, p->height,
                                                      p->width, p->channels, &wanted, 1, err);
     free(pixels);

@@ -74,13 +74,14 @@ static enum bv_status encode(struct bv_classifier *c, struct bv_session *session
     const json_t *spec = json_object_get(bv_session_model(session)->card, "scoring");
     const char *padded = bv_json_string(spec, "padded_output", NULL);
     if (!padded)
-        return bv_session_encode_tokens(session, list, c->n_rows, "global", c->matrix, err);
+        return bv_session_encode_tokens(session, list, c->n_rows, "global", c->matrix,
+                                        c->n_rows * c->D, err);
     size_t row = 0;
     for (size_t i = 0; i < 2 * c->labels->n; i++) {
         const struct bv_label *l = &c->labels->items[i / 2];
         size_t n = i % 2 ? l->n_negative : l->n_positive;
-        BV_TRY(
-            bv_session_encode_padded(session, list + row, n, padded, c->matrix + row * c->D, err));
+        BV_TRY(bv_session_encode_padded(session, list + row, n, padded, c->matrix + row * c->D,
+                                        n * c->D, err));
         row += n;
     }
     return BV_OK;
@@ -106,7 +107,8 @@ static enum bv_status encode_words(struct bv_classifier *c, struct bv_session *s
         float *rows = malloc(tokens[i].n * c->D * sizeof *rows);
         if (!rows)
             return bv_fail_nomem(err, "words");
-        struct bv_wanted wanted[] = {{"global", c->matrix + i * c->D}, {output, rows}};
+        struct bv_wanted wanted[] = {{"global", c->matrix + i * c->D, c->D},
+                                     {output, rows, tokens[i].n * c->D}};
         status = bv_session_encode_sequence(session, &tokens[i], wanted, 2, err);
         if (status == BV_OK)
             status = bv_words_create(&c->words[i], &tokens[i], rows, c->D, slots[i], err);

@@ -106,7 +106,7 @@ enum bv_status bv_pair_count(struct bv_session *s, const struct bv_fusion_image 
 // The logits [n,width] of texts.
 static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *image,
                           const char *const *texts, size_t n, const char *output, float *logits,
-                          unsigned char *truncated, struct bv_error *err)
+                          size_t width, unsigned char *truncated, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
     struct bv_tokens *tokens = calloc(n + 1, sizeof *tokens);
@@ -121,7 +121,7 @@ static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *im
         list[i] = &tokens[i];
     }
     if (status == BV_OK)
-        status = bv_session_fuse(s, image, list, n, output, logits, err);
+        status = bv_session_fuse(s, image, list, n, output, logits, n * width, err);
     for (size_t i = 0; tokens && i < n; i++)
         bv_tokens_free(&tokens[i]);
     free(tokens);
@@ -146,7 +146,7 @@ enum bv_status bv_pair_match(struct bv_session *s, const struct bv_fusion_image 
     float *logits = malloc((n + 1) * width * sizeof *logits);
     if (!logits)
         return bv_fail_nomem(err, "scores");
-    enum bv_status status = run(s, image, texts, n, output, logits, truncated, err);
+    enum bv_status status = run(s, image, texts, n, output, logits, width, truncated, err);
     for (size_t i = 0; status == BV_OK && i < n; i++) {
         activate(head, logits + i * width, width, p);
         scores[i] = p[index];
@@ -168,7 +168,7 @@ enum bv_status bv_pair_scores(struct bv_session *s, const struct bv_fusion_image
     float *logits = malloc(n * sizeof *logits);
     if (!logits)
         return bv_fail_nomem(err, "scores");
-    enum bv_status status = run(s, image, &text, 1, output, logits, &cut, err);
+    enum bv_status status = run(s, image, &text, 1, output, logits, n, &cut, err);
     if (status == BV_OK)
         activate(head_of(m, head), logits, n, scores);
     if (truncated)

@@ -217,7 +217,7 @@ float *bench_image_of(struct bench *b, const struct bv_pixels *pixels, const cha
         err);
     float *out = malloc(shape_size(shape) * sizeof *out);
     assert_non_null(out);
-    struct bv_wanted wanted = {output, out};
+    struct bv_wanted wanted = {output, out, shape_size(shape)};
     assert_ok(bv_session_encode_pixels(b->session, pixels->data, 1, pixels->height, pixels->width,
                                        pixels->channels, &wanted, 1, &err),
               err);
@@ -243,7 +243,7 @@ float *bench_text(struct bench *b, const char *sentence, const char *output,
     assert_ok(bv_session_text_shape(b->session, output, (int64_t)tokens.n, shape, &err), err);
     float *out = malloc(shape_size(shape) * sizeof *out);
     assert_non_null(out);
-    struct bv_wanted wanted = {output, out};
+    struct bv_wanted wanted = {output, out, shape_size(shape)};
     assert_ok(bv_session_encode_sequence(b->session, &tokens, &wanted, 1, &err), err);
     bv_tokens_free(&tokens);
     return out;

@@ -372,7 +372,7 @@ static void check_biovil_t(struct bench *b)
     float *a = malloc(raw->n * sizeof *a), *c = malloc(pooled->n * sizeof *c);
     assert_non_null(a);
     assert_non_null(c);
-    struct bv_wanted wanted[] = {{"global", a}, {"pooled", c}};
+    struct bv_wanted wanted[] = {{"global", a, raw->n}, {"pooled", c, pooled->n}};
     assert_ok(bv_session_encode_pair(b->session, current.data, prior.data, 1, current.height,
                                      current.width, current.channels, wanted, 2, &err),
               err);

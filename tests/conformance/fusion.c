@@ -132,7 +132,7 @@ static float *fuse(struct bench *b, const struct bv_fusion_image *image, const s
     float *out = malloc(*n * sizeof *out);
     assert_non_null(out);
     assert_ok(
-        bv_session_fuse_one(b->session, image, t ? &t->tokens : NULL, extra, output, out, &err),
+        bv_session_fuse_one(b->session, image, t ? &t->tokens : NULL, extra, output, out, *n, &err),
         err);
     return out;
 }
@@ -196,13 +196,16 @@ static const char *sentence_of(const struct bench *b, const char *member, size_t
 
 static bool open_meter(struct bench *b)
 {
-    char text[4][64], vocab[256];
+    char text[4][128], vocab[256];
     const char *set[5] = {NULL};
     int heads = bench_integer(b, "config.num_heads");
     set[0] = set_heads(text[0], "fusion", heads);
     set[1] =
         set_heads(text[1], "text", bench_integer(b, "text_encoder_config.num_attention_heads"));
-    (void)snprintf(text[2], sizeof text[2], "image.size=%d", bench_integer(b, "config.image_size"));
+    (void)snprintf(text[2], sizeof text[2],
+                   "preprocess={\"intensity\":\"stored\",\"channels\":3,"
+                   "\"steps\":[{\"op\":\"center_crop\",\"size\":%d}]}",
+                   bench_integer(b, "config.image_size"));
     set[2] = text[2];
     (void)snprintf(text[3], sizeof text[3], "tokenizer.max_length=%d",
                    bench_integer(b, "config.max_text_len"));

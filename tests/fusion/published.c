@@ -167,7 +167,7 @@ static double compare(struct bv_session *s, const struct bv_fusion_image *image,
     assert_non_null(out);
     assert_true((e->n - 1) * e->stride < n);
     assert_ok(bv_session_fuse_one(s, image, lvit ? NULL : &words, lvit ? &extra : NULL, e->output,
-                                  out, &err),
+                                  out, n, &err),
               err);
     double worst = 0;
     for (size_t i = 0; i < e->n; i++)

@@ -14,7 +14,7 @@
 static const char words[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nsmall\nleft\neffusion\nno\n##s\n";
 
 // Encodes a text with a hidden unit of the given bias; BV_ERR_DEVICE without a device.
-static enum bv_status encode(void *const *state, float bias, const char *precision, float *out,
+static enum bv_status encode(void *const *state, float bias, const char *precision, float out[64],
                              struct bv_error *err)
 {
     struct fault fault = {.poison = "encoder.layer.0.intermediate.dense.bias", .value = bias};
@@ -32,7 +32,7 @@ static enum bv_status encode(void *const *state, float bias, const char *precisi
     assert_ok(bv_tokenizer_encode(model->tokenizer, "no effusions", 12, &tokens, err), *err);
     enum bv_status status = bv_session_open(&session, model, &options, err);
     if (status == BV_OK)
-        status = bv_session_encode_tokens(session, &one, 1, "global", out, err);
+        status = bv_session_encode_tokens(session, &one, 1, "global", out, 64, err);
     if (session)
         assert_silent(bv_session_backend(session));
     bv_tokens_free(&tokens);

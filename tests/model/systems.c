@@ -63,8 +63,9 @@ static const struct system_case systems[] = {
     {"mueller2022", "mueller2022", SHAPES(lovt), LOVT},
     {"bfspr", NULL, SHAPES(bfspr), .vocabulary_file = "merges.txt",
      .vocabulary = "#version: 0.2\nc d</w>\nx y\na b</w>\n", .text = "ab cd", .label = "ab cd",
-     .set = "image.size=64", .image = GOLDEN(image_bfspr), .embedding = GOLDEN(text_bfspr),
-     .score = GOLDEN(score_bfspr)},
+     .set = "preprocess={\"intensity\":\"stored\",\"channels\":3,"
+            "\"steps\":[{\"op\":\"center_crop\",\"size\":64}]}",
+     .image = GOLDEN(image_bfspr), .embedding = GOLDEN(text_bfspr), .score = GOLDEN(score_bfspr)},
 };
 
 static void compare(const char *system, const char *what, const float *ours, struct golden golden)
@@ -82,11 +83,11 @@ static void check_image(struct bv_session *session, const struct system_case *c,
 {
     struct bv_error err = {0};
     float *pixels = malloc(sizeof *pixels * SIDE * SIDE * 3), *local = NULL;
-    struct bv_wanted wanted[2] = {{"global", global}};
+    struct bv_wanted wanted[2] = {{"global", global, c->image.n}};
     struct golden second = c->local.n ? c->local : c->logits;
     if (second.n) {
         local = malloc(second.n * sizeof *local);
-        wanted[1] = (struct bv_wanted){c->local.n ? "local" : "logits", local};
+        wanted[1] = (struct bv_wanted){c->local.n ? "local" : "logits", local, second.n};
     }
     assert_non_null(pixels);
     fixed_values("pixels", 0, 1.5f, (int64_t)SIDE * SIDE * 3, pixels);
@@ -108,7 +109,7 @@ static void check_text(struct bv_session *session, const struct bv_model *model,
     float out[64];
     assert_true(c->embedding.n <= 64);
     assert_ok(bv_tokenizer_encode(model->tokenizer, c->text, strlen(c->text), &tokens, &err), err);
-    assert_ok(bv_session_encode_tokens(session, &one, 1, "global", out, &err), err);
+    assert_ok(bv_session_encode_tokens(session, &one, 1, "global", out, 64, &err), err);
     compare(c->name, "text", out, c->embedding);
     bv_tokens_free(&tokens);
 }

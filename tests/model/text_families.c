@@ -67,7 +67,7 @@ static void check_pooling(void *const *state, const struct family *f, const char
     float out[64];
     const struct bv_tokens *one = &tokens;
     assert_true(width <= 64);
-    assert_ok(bv_session_encode_tokens(session, &one, 1, "global", out, &err), err);
+    assert_ok(bv_session_encode_tokens(session, &one, 1, "global", out, 64, &err), err);
     for (size_t i = 0; i < width; i++) {
         largest = fmax(largest, fabs(out[i] - expected[i]));
         if (!(fabs(out[i] - expected[i]) <= limit))

@@ -69,8 +69,8 @@ static enum bv_status encode(struct bv_model_scorer *m, const struct bv_pixels *
     for (size_t i = 0; i < n; i++)
         memcpy(m->pixels + i * samples, images[i]->data, samples * sizeof *m->pixels);
     struct bv_wanted wanted[] = {
-        {m->classifier ? bv_classifier_output(m->classifier) : "global", m->embeddings},
-        {R ? bv_classifier_region_output(m->classifier) : NULL, m->regions}};
+        {m->classifier ? bv_classifier_output(m->classifier) : "global", m->embeddings, n * m->dim},
+        {R ? bv_classifier_region_output(m->classifier) : NULL, m->regions, n * R * m->dim}};
     return bv_session_encode_pixels(m->session, m->pixels, (int64_t)n, images[0]->height,
                                     images[0]->width, images[0]->channels, wanted, R ? 2 : 1, err);
 }

@@ -202,7 +202,7 @@ static enum bv_status take_image(struct run *run, const struct region *region, s
         if (!run->patches)
             status = bv_fail_nomem(err, "patch embeddings");
     }
-    struct bv_wanted wanted = {run->output, run->patches};
+    struct bv_wanted wanted = {run->output, run->patches, run->h * run->w * run->D};
     if (status == BV_OK)
         status = bv_session_encode_pixels(run->session, p->data, 1, p->height, p->width,
                                           p->channels, &wanted, 1, err);
