@@ -50,3 +50,21 @@ double bv_mcc(const struct bv_confusion *c)
     double scale = sqrt(tp + fp) * sqrt(tp + fn) * sqrt(tn + fp) * sqrt(tn + fn);
     return scale > 0 ? (tp * tn - fp * fn) / scale : 0;
 }
+
+double bv_kappa(const struct bv_confusion *c)
+{
+    double tp = (double)c->tp, fp = (double)c->fp, tn = (double)c->tn, fn = (double)c->fn;
+    double n = tp + fp + tn + fn, seen = (tp + tn) / n;
+    double chance = ((tp + fp) * (tp + fn) + (tn + fn) * (tn + fp)) / (n * n);
+    return chance < 1 ? (seen - chance) / (1 - chance) : NAN;
+}
+
+double bv_likelihood_ratio_positive(const struct bv_confusion *c)
+{
+    return bv_sensitivity(c) / (1 - bv_specificity(c));
+}
+
+double bv_likelihood_ratio_negative(const struct bv_confusion *c)
+{
+    return (1 - bv_sensitivity(c)) / bv_specificity(c);
+}

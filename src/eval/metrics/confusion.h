@@ -18,4 +18,12 @@ double bv_negative_predictive_value(const struct bv_confusion *c);
 double bv_f1(const struct bv_confusion *c);
 double bv_mcc(const struct bv_confusion *c); // Matthews correlation coefficient
 
+// Cohen's kappa; NaN where chance alone would agree always.
+double bv_kappa(const struct bv_confusion *c);
+
+// sensitivity / (1 - specificity) and (1 - sensitivity) / specificity; Inf or NaN for division by
+// 0.
+double bv_likelihood_ratio_positive(const struct bv_confusion *c);
+double bv_likelihood_ratio_negative(const struct bv_confusion *c);
+
 #endif
