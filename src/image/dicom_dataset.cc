@@ -1,7 +1,10 @@
 extern "C" {
 #include "image/dicom_dataset.h"
+#include "image/transfer_syntax.h"
 }
 
+#include <charconv>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -10,9 +13,10 @@ extern "C" {
 
 #include <dcmtk/config/osconfig.h>
 
+#include <dcmtk/dcmdata/dcbytstr.h>
+#include <dcmtk/dcmdata/dcdatset.h>
 #include <dcmtk/dcmdata/dcdeftag.h>
 #include <dcmtk/dcmdata/dcerror.h>
-#include <dcmtk/dcmdata/dcfilefo.h>
 #include <dcmtk/dcmdata/dcistrma.h>
 #include <dcmtk/dcmdata/dcpixel.h>
 #include <dcmtk/dcmdata/dcpixseq.h>
@@ -163,17 +167,22 @@ DcmInputStreamFactory *MemoryStream::newFactory() const
 } // namespace
 
 struct bv_dataset {
-    DcmFileFormat file;
-    DcmPixelData *pixels = nullptr;
-    DcmPixelSequence *fragments = nullptr;
+    DcmDataset items;
+    struct bv_dicom_outline outline = {};
     std::string transfer_syntax;
-    bool encapsulated = false;
+    bv_dataset() = default;
+    bv_dataset(const bv_dataset &) = delete;
+    bv_dataset &operator=(const bv_dataset &) = delete;
+    ~bv_dataset()
+    {
+        bv_dicom_outline_free(&outline);
+    }
 };
 
 namespace
 {
 
-// DCMTK keeps its codecs and its logger in the process; both are set up once and stay.
+// DCMTK keeps its codecs, its settings and its logger in the process; all are set up once and stay.
 void set_up()
 {
     static std::once_flag once;
@@ -181,6 +190,8 @@ void set_up()
         OFLog::configure(OFLogger::OFF_LOG_LEVEL);
         // Y of YBR is the luma already; by way of RGB it would be clipped.
         DJDecoderRegistration::registerCodecs(EDC_never);
+        // Archives that did not know an element wrote it as UN; the dictionary knows it.
+        dcmEnableUnknownVRConversion.set(OFTrue);
     });
 }
 
@@ -191,18 +202,18 @@ DcmTagKey key(uint32_t tag)
 
 DcmDataset *items(const bv_dataset *dataset)
 {
-    return const_cast<bv_dataset *>(dataset)->file.getDataset();
+    return &const_cast<bv_dataset *>(dataset)->items;
 }
 
-// The data set itself for sequence 0.
-DcmItem *item_of(const bv_dataset *dataset, uint32_t sequence, unsigned item)
+// An item that C code holds is a DcmItem by another name.
+DcmItem *of(const bv_item *item)
 {
-    if (sequence == 0)
-        return items(dataset);
-    DcmItem *found = nullptr;
-    if (items(dataset)->findAndGetSequenceItem(key(sequence), found, static_cast<long>(item)).bad())
-        return nullptr;
-    return found;
+    return reinterpret_cast<DcmItem *>(const_cast<bv_item *>(item));
+}
+
+const bv_item *as_item(DcmItem *item)
+{
+    return reinterpret_cast<const bv_item *>(item);
 }
 
 bool text_of(DcmItem *item, uint32_t tag, unsigned index, char *out, size_t size)
@@ -220,7 +231,30 @@ bool text_of(DcmItem *item, uint32_t tag, unsigned index, char *out, size_t size
     return true;
 }
 
-bool number_of(DcmElement *element, unsigned index, double *value)
+// Decimal String and Integer String (PS3.5 6.2): nothing but a number, and that finite.
+enum bv_number parse_number(OFString text, double *value)
+{
+    size_t begin = text.find_first_not_of(" "), end = text.find_last_not_of(OFString(" \0", 2));
+    if (begin == OFString_npos || end == OFString_npos || end < begin)
+        return BV_NUMBER_NONE;
+    text = text.substr(begin, end - begin + 1);
+    enum bv_number how = BV_NUMBER_READ;
+    size_t comma = text.find(',');
+    if (comma != OFString_npos) {
+        if (text.find('.') != OFString_npos || text.find(',', comma + 1) != OFString_npos)
+            return BV_NUMBER_BAD;
+        text[comma] = '.';
+        how = BV_NUMBER_COMMA;
+    }
+    if (text.find_first_not_of("+-.0123456789eE") != OFString_npos)
+        return BV_NUMBER_BAD;
+    const char *first = text.c_str(), *last = first + text.size();
+    first += *first == '+';
+    auto parsed = std::from_chars(first, last, *value);
+    return parsed.ec == std::errc() && parsed.ptr == last ? how : BV_NUMBER_BAD;
+}
+
+enum bv_number number_of(DcmElement *element, unsigned index, double *value)
 {
     Uint16 us = 0;
     Sint16 ss = 0;
@@ -228,6 +262,10 @@ bool number_of(DcmElement *element, unsigned index, double *value)
     Sint32 sl = 0;
     Float32 fl = 0;
     Float64 fd = 0;
+    OFString text;
+    if (dynamic_cast<DcmByteString *>(element))
+        return element->getOFString(text, index).good() ? parse_number(text, value)
+                                                        : BV_NUMBER_NONE;
     if (element->getUint16(us, index).good())
         *value = us;
     else if (element->getSint16(ss, index).good())
@@ -241,8 +279,8 @@ bool number_of(DcmElement *element, unsigned index, double *value)
     else if (element->getFloat32(fl, index).good())
         *value = static_cast<double>(fl);
     else
-        return false;
-    return *value == *value;
+        return BV_NUMBER_NONE;
+    return std::isfinite(*value) ? BV_NUMBER_READ : BV_NUMBER_BAD;
 }
 
 // Calls body and turns what it throws into a status or into false.
@@ -255,45 +293,44 @@ template <typename Result, typename Body> Result guarded(Result on_throw, Body b
     }
 }
 
-enum bv_status find_pixels(bv_dataset *dataset, struct bv_error *err)
+// The transfer syntax in which DCMTK is to read: how the elements are written, and whether there
+// are fragments.
+E_TransferSyntax syntax_of(const struct bv_dicom_outline *outline)
 {
-    DcmElement *element = nullptr;
-    E_TransferSyntax xfer = items(dataset)->getOriginalXfer();
-    DcmXfer syntax(xfer);
-    dataset->transfer_syntax = syntax.getXferID() ? syntax.getXferID() : "";
-    dataset->encapsulated = syntax.isEncapsulated();
-    if (items(dataset)->findAndGetElement(DCM_PixelData, element).bad())
-        return BV_OK; // the caller decides what it misses
-    dataset->pixels = dynamic_cast<DcmPixelData *>(element);
-    if (!dataset->pixels)
-        return bv_fail(err, BV_ERR_FORMAT, "the pixel data has an unexpected type");
-    if (dataset->encapsulated &&
-        dataset->pixels->getEncapsulatedRepresentation(xfer, nullptr, dataset->fragments).bad())
-        return bv_fail(err, BV_ERR_FORMAT,
-                       "the pixel data is not encapsulated as the transfer syntax says");
-    return BV_OK;
+    // DCMTK takes an unknown name for some syntax or other.
+    bool known = bv_transfer_syntax_find(outline->syntax) != nullptr;
+    E_TransferSyntax named = known ? DcmXfer(outline->syntax).getXfer() : EXS_Unknown;
+    bool deflated = std::strcmp(outline->syntax, BV_DEFLATED_LITTLE_ENDIAN) == 0;
+    if (named != EXS_Unknown && !outline->relabelled && !deflated &&
+        DcmXfer(named).isEncapsulated() == (outline->encapsulated ? OFTrue : OFFalse))
+        return named;
+    if (outline->encapsulated && !outline->implicit && !outline->big)
+        return EXS_RLELossless; // stands for any with fragments
+    if (outline->implicit)
+        return outline->big ? EXS_BigEndianImplicit : EXS_LittleEndianImplicit;
+    return outline->big ? EXS_BigEndianExplicit : EXS_LittleEndianExplicit;
 }
 
-} // namespace
-
-static enum bv_status parse(struct bv_bytes bytes, bool bare, struct bv_dataset **out,
-                            struct bv_error *err)
+enum bv_status parse(struct bv_bytes bytes, bool bare, bv_dataset *dataset, struct bv_error *err)
 {
-    auto dataset = std::make_unique<bv_dataset>();
-    MemoryStream stream(bytes, 0);
-    DcmObject *root = bare ? static_cast<DcmObject *>(items(dataset.get())) : &dataset->file;
-    root->transferInit();
-    OFCondition read = root->read(stream, bare ? EXS_LittleEndianExplicit : EXS_Unknown);
-    root->transferEnd();
+    BV_TRY(bv_dicom_outline_find(bytes, bare, &dataset->outline, err));
+    const struct bv_dicom_outline *outline = &dataset->outline;
+    E_TransferSyntax syntax = syntax_of(outline);
+    MemoryStream stream({bytes.data, outline->end}, outline->begin);
+    dataset->items.transferInit();
+    OFCondition read = dataset->items.read(stream, syntax);
+    dataset->items.transferEnd();
     if (stream.too_deep())
         return bv_fail(err, BV_ERR_LIMIT, "damaged DICOM: sequences are nested too deeply");
     if (read.bad())
         return bv_fail(err, BV_ERR_FORMAT, "damaged or truncated DICOM: %s", read.text());
-    enum bv_status status = find_pixels(dataset.get(), err);
-    if (status == BV_OK)
-        *out = dataset.release();
-    return status;
+    dataset->transfer_syntax = outline->syntax;
+    if (!outline->syntax[0] || (outline->relabelled && !outline->encapsulated))
+        dataset->transfer_syntax = DcmXfer(syntax).getXferID();
+    return BV_OK;
 }
+
+} // namespace
 
 const char *bv_dcmtk_version(void)
 {
@@ -305,7 +342,10 @@ enum bv_status bv_dataset_open(struct bv_bytes bytes, bool bare, struct bv_datas
 {
     try {
         set_up();
-        return parse(bytes, bare, out, err);
+        auto dataset = std::make_unique<bv_dataset>();
+        BV_TRY(parse(bytes, bare, dataset.get(), err));
+        *out = dataset.release();
+        return BV_OK;
     } catch (const std::bad_alloc &) {
         return bv_fail_nomem(err, "DICOM data set");
     } catch (...) {
@@ -319,77 +359,127 @@ void bv_dataset_close(struct bv_dataset **dataset)
     *dataset = nullptr;
 }
 
+const struct bv_dicom_outline *bv_dataset_outline(const struct bv_dataset *dataset)
+{
+    return &dataset->outline;
+}
+
 const char *bv_dataset_transfer_syntax(const struct bv_dataset *dataset)
 {
     return dataset->transfer_syntax.c_str();
 }
 
-bool bv_dataset_is_encapsulated(const struct bv_dataset *dataset)
+const struct bv_item *bv_dataset_root(const struct bv_dataset *dataset)
 {
-    return dataset->encapsulated;
+    return as_item(items(dataset));
+}
+
+const struct bv_item *bv_item_child(const struct bv_item *item, uint32_t sequence, unsigned index)
+{
+    return guarded(static_cast<const bv_item *>(nullptr), [&]() -> const bv_item * {
+        DcmItem *found = nullptr;
+        if (!item || of(item)->findAndGetSequenceItem(key(sequence), found, index).bad())
+            return nullptr;
+        return as_item(found);
+    });
+}
+
+const struct bv_item *bv_dataset_group(const struct bv_dataset *dataset, unsigned frame,
+                                       uint32_t sequence)
+{
+    static const uint32_t shared = BV_TAG(0x5200, 0x9229), per_frame = BV_TAG(0x5200, 0x9230);
+    const bv_item *root = bv_dataset_root(dataset);
+    const bv_item *own = bv_item_child(bv_item_child(root, per_frame, frame), sequence, 0);
+    return own ? own : bv_item_child(bv_item_child(root, shared, 0), sequence, 0);
+}
+
+bool bv_item_text(const struct bv_item *item, uint32_t tag, unsigned index, char *out, size_t size)
+{
+    return guarded(false, [&] { return text_of(of(item), tag, index, out, size); });
+}
+
+enum bv_number bv_item_number(const struct bv_item *item, uint32_t tag, unsigned index,
+                              double *value)
+{
+    return guarded(BV_NUMBER_NONE, [&] {
+        DcmElement *element = nullptr;
+        if (!item || of(item)->findAndGetElement(key(tag), element).bad())
+            return BV_NUMBER_NONE;
+        return number_of(element, index, value);
+    });
 }
 
 bool bv_dataset_text(const struct bv_dataset *dataset, uint32_t tag, unsigned index, char *out,
                      size_t size)
 {
-    return guarded(false, [&] { return text_of(items(dataset), tag, index, out, size); });
-}
-
-bool bv_dataset_item_text(const struct bv_dataset *dataset, uint32_t sequence, unsigned item,
-                          uint32_t tag, char *out, size_t size)
-{
-    return guarded(false,
-                   [&] { return text_of(item_of(dataset, sequence, item), tag, 0, out, size); });
+    return bv_item_text(bv_dataset_root(dataset), tag, index, out, size);
 }
 
 bool bv_dataset_number(const struct bv_dataset *dataset, uint32_t tag, unsigned index,
                        double *value)
 {
-    return guarded(false, [&] {
-        DcmElement *element = nullptr;
-        return items(dataset)->findAndGetElement(key(tag), element).good() &&
-               number_of(element, index, value);
-    });
+    double read = 0;
+    enum bv_number how = bv_item_number(bv_dataset_root(dataset), tag, index, &read);
+    if (how != BV_NUMBER_READ && how != BV_NUMBER_COMMA)
+        return false;
+    *value = read;
+    return true;
 }
 
-bool bv_dataset_lut(const struct bv_dataset *dataset, uint32_t sequence, unsigned item,
-                    uint32_t descriptor_tag, uint32_t data_tag, struct bv_lut_element *lut)
+// The bytes of a table, whatever value representation they have.
+static bool table_of(DcmElement *element, struct bv_bytes *bytes)
+{
+    Uint16 *words = nullptr;
+    Uint8 *octets = nullptr;
+    if (element->getUint16Array(words).good() && words)
+        bytes->data = reinterpret_cast<const uint8_t *>(words);
+    else if (element->getUint8Array(octets).good() && octets)
+        bytes->data = octets;
+    else
+        return false;
+    bytes->size = element->getLength();
+    return true;
+}
+
+bool bv_item_lut(const struct bv_item *item, uint32_t descriptor_tag, uint32_t data_tag,
+                 struct bv_lut_element *lut)
 {
     return guarded(false, [&] {
-        DcmItem *holder = item_of(dataset, sequence, item);
         DcmElement *descriptor = nullptr, *data = nullptr;
-        if (!holder || holder->findAndGetElement(key(descriptor_tag), descriptor).bad() ||
-            holder->findAndGetElement(key(data_tag), data).bad())
+        if (!item || of(item)->findAndGetElement(key(descriptor_tag), descriptor).bad() ||
+            of(item)->findAndGetElement(key(data_tag), data).bad())
             return false;
         for (unsigned i = 0; i < 3; i++) {
             double value = 0;
-            if (!number_of(descriptor, i, &value))
+            enum bv_number how = number_of(descriptor, i, &value);
+            if (how != BV_NUMBER_READ || value < -65536 || value > 65536)
                 return false;
             lut->descriptor[i] = static_cast<int32_t>(value);
         }
-        Uint16 *words = nullptr;
-        if (data->getUint16Array(words).bad() || !words)
-            return false;
-        lut->data = words;
-        lut->n_words = data->getLength() / sizeof(Uint16);
-        return true;
+        return table_of(data, &lut->data);
     });
 }
 
 bool bv_dataset_native_pixels(const struct bv_dataset *dataset, struct bv_bytes *bytes)
 {
+    const struct bv_dicom_outline *outline = &dataset->outline;
+    if (outline->has_pixels && !outline->encapsulated && !outline->big) {
+        *bytes = outline->pixels;
+        return true;
+    }
     return guarded(false, [&] {
-        if (!dataset->pixels || dataset->encapsulated)
-            return false;
-        // Words are in the host's order, so on a little-endian host their bytes are the pixels'.
+        DcmElement *element = nullptr;
         Uint16 *words = nullptr;
         Uint8 *octets = nullptr;
-        bool is_words = dataset->pixels->getVR() == EVR_OW;
-        if (is_words ? dataset->pixels->getUint16Array(words).bad()
-                     : dataset->pixels->getUint8Array(octets).bad())
+        if (outline->encapsulated ||
+            items(dataset)->findAndGetElement(DCM_PixelData, element).bad())
+            return false;
+        // Words are in the host's order, so on a little-endian host their bytes are the pixels'.
+        bool is_words = element->getVR() == EVR_OW;
+        if (is_words ? element->getUint16Array(words).bad() : element->getUint8Array(octets).bad())
             return false;
         bytes->data = is_words ? reinterpret_cast<const uint8_t *>(words) : octets;
-        bytes->size = bytes->data ? dataset->pixels->getLength() : 0;
+        bytes->size = bytes->data ? element->getLength() : 0;
         return bytes->data != nullptr;
     });
 }
@@ -408,54 +498,96 @@ bool bv_dataset_float_pixels(const struct bv_dataset *dataset, const float **val
     });
 }
 
-unsigned bv_dataset_n_fragments(const struct bv_dataset *dataset)
+// The transfer syntax that a JPEG process belongs to: it chooses DCMTK's codec.
+static bool syntax_of_process(unsigned process, E_TransferSyntax *syntax)
 {
-    return guarded(0U, [&] {
-        unsigned long n = dataset->fragments ? dataset->fragments->card() : 0;
-        return n ? static_cast<unsigned>(n - 1) : 0U;
-    });
-}
-
-static bool pixel_item(const struct bv_dataset *dataset, unsigned index, struct bv_bytes *bytes)
-{
-    return guarded(false, [&] {
-        DcmPixelItem *item = nullptr;
-        Uint8 *octets = nullptr;
-        if (!dataset->fragments || dataset->fragments->getItem(item, index).bad() || !item)
-            return false;
-        bytes->size = item->getLength();
-        if (bytes->size && (item->getUint8Array(octets).bad() || !octets))
-            return false;
-        bytes->data = octets;
+    switch (process) {
+    case 0xc0:
+        *syntax = EXS_JPEGProcess1;
         return true;
-    });
+    case 0xc1:
+        *syntax = EXS_JPEGProcess2_4;
+        return true;
+    case 0xc2:
+        *syntax = EXS_JPEGProcess10_12;
+        return true;
+    case 0xc3:
+        *syntax = EXS_JPEGProcess14;
+        return true;
+    default:
+        return false;
+    }
 }
 
-bool bv_dataset_fragment(const struct bv_dataset *dataset, unsigned index, struct bv_bytes *bytes)
+// A data set that says what the stream is, so that no header that contradicts it is asked.
+static OFCondition describe(DcmItem *item, const struct bv_jpeg_header *header)
 {
-    return pixel_item(dataset, index + 1, bytes);
+    const Uint16 precision = static_cast<Uint16>(header->precision);
+    const struct {
+        DcmTagKey tag;
+        unsigned value;
+    } numbers[] = {
+        {DCM_SamplesPerPixel, header->components},
+        {DCM_Rows, header->height},
+        {DCM_Columns, header->width},
+        {DCM_BitsAllocated, precision > 8 ? 16U : 8U},
+        {DCM_BitsStored, precision},
+        {DCM_HighBit, precision - 1U},
+        {DCM_PixelRepresentation, 0},
+        {DCM_PlanarConfiguration, 0},
+    };
+    for (const auto &number : numbers) {
+        OFCondition put = item->putAndInsertUint16(number.tag, static_cast<Uint16>(number.value));
+        if (put.bad())
+            return put;
+    }
+    return item->putAndInsertString(DCM_PhotometricInterpretation,
+                                    header->components == 1 ? "MONOCHROME2" : "RGB");
 }
 
-bool bv_dataset_offset_table(const struct bv_dataset *dataset, struct bv_bytes *bytes)
+static OFCondition decode_jpeg(struct bv_bytes stream, const struct bv_jpeg_header *header,
+                               E_TransferSyntax syntax, void *out, size_t size)
 {
-    return pixel_item(dataset, 0, bytes);
+    DcmDataset item;
+    auto pixels = std::make_unique<DcmPixelData>(DCM_PixelData);
+    auto fragments = std::make_unique<DcmPixelSequence>(DCM_PixelSequenceTag);
+    auto table = std::make_unique<DcmPixelItem>(DCM_PixelItemTag);
+    auto fragment = std::make_unique<DcmPixelItem>(DCM_PixelItemTag);
+    Uint8 *copy = nullptr;
+    OFCondition made = describe(&item, header);
+    if (made.good())
+        made = fragment->createUint8Array(static_cast<Uint32>(stream.size + stream.size % 2), copy);
+    if (made.bad())
+        return made;
+    std::memcpy(copy, stream.data, stream.size);
+    if (stream.size % 2)
+        copy[stream.size] = 0;
+    if (fragments->insert(table.get()).good())
+        (void)table.release();
+    if (fragments->insert(fragment.get()).good())
+        (void)fragment.release();
+    pixels->putOriginalRepresentation(syntax, nullptr, fragments.release());
+    Uint32 first = 0;
+    OFString colour;
+    return pixels->getUncompressedFrame(&item, 0, first, out, static_cast<Uint32>(size), colour,
+                                        nullptr);
 }
 
-enum bv_status bv_dataset_decode_frame(struct bv_dataset *dataset, unsigned frame, void *out,
-                                       size_t size, char photometric[17], struct bv_error *err)
+enum bv_status bv_dcmtk_jpeg(struct bv_bytes stream, const struct bv_jpeg_header *header, void *out,
+                             size_t size, struct bv_error *err)
 {
     try {
-        Uint32 fragment = 0;
-        OFString colour;
-        if (!dataset->pixels || size > UINT32_MAX)
-            return bv_fail(err, BV_ERR_FORMAT, "the file has no pixel data");
-        OFCondition decoded = dataset->pixels->getUncompressedFrame(
-            items(dataset), frame, fragment, out, static_cast<Uint32>(size), colour, nullptr);
+        E_TransferSyntax syntax = EXS_Unknown;
+        if (!syntax_of_process(header->process, &syntax))
+            return bv_fail(err, BV_ERR_UNSUPPORTED, "JPEG of process SOF%u cannot be decoded",
+                           header->process - 0xc0U);
+        if (size > UINT32_MAX || stream.size > UINT32_MAX - 1)
+            return bv_fail(err, BV_ERR_LIMIT, "a JPEG stream of more than 4 GiB");
+        set_up();
+        OFCondition decoded = decode_jpeg(stream, header, syntax, out, size);
         if (decoded.bad())
             return bv_fail(err, BV_ERR_FORMAT, "the pixel data cannot be decoded: %s",
                            decoded.text());
-        (void)std::strncpy(photometric, colour.c_str(), 16);
-        photometric[16] = 0;
         return BV_OK;
     } catch (const std::bad_alloc &) {
         return bv_fail_nomem(err, "pixel decoder");

@@ -93,44 +93,104 @@ static bool is_frame_header(uint8_t marker)
     return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
 }
 
-// Encoders pad a fragment to even length with one byte after the end marker.
-static bool ends(struct bv_bytes bytes)
+// A stream cannot hold an end marker within its entropy-coded data, so that the last one is its
+// end, whatever fills the rest of a fragment. Not before at.
+static size_t find_end(struct bv_bytes bytes, size_t at)
 {
-    size_t n = bytes.size;
-    while (n > 2 && bytes.data[n - 1] == 0)
-        n--;
-    while (n > 2 && bytes.data[n - 1] == 0xff)
-        n--;
-    return n >= 2 && bytes.data[n - 2] == 0xff && bytes.data[n - 1] == 0xd9;
+    for (size_t n = bytes.size; n >= at + 2; n--)
+        if (bytes.data[n - 2] == 0xff && bytes.data[n - 1] == 0xd9)
+            return n;
+    return 0;
 }
 
-bool bv_jpeg_header(struct bv_bytes bytes, struct bv_jpeg_header *header)
+static bool is_filling(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != 0 && p[i] != 0xff)
+            return false;
+    return true;
+}
+
+// p points to the components of a frame header: name, sampling factors, table.
+static enum bv_jpeg_colour colour_of_components(const uint8_t *p, unsigned n)
+{
+    if (n != 3)
+        return BV_JPEG_COLOUR_UNSAID;
+    if (p[0] == 'R' && p[3] == 'G' && p[6] == 'B')
+        return BV_JPEG_COLOUR_RGB;
+    // Who samples two components more coarsely took them for chroma.
+    return p[1] != p[4] && p[4] == p[7] ? BV_JPEG_COLOUR_YCC : BV_JPEG_COLOUR_UNSAID;
+}
+
+// Takes what a marker segment says; p points behind its length. Returns false for a bad one.
+static bool take_segment(struct bv_jpeg_header *header, enum bv_jpeg_colour *said, uint8_t marker,
+                         const uint8_t *p, size_t n)
+{
+    if (is_frame_header(marker) && n >= 6) {
+        header->process = marker;
+        header->precision = p[0];
+        header->height = (unsigned)p[1] << 8 | p[2];
+        header->width = (unsigned)p[3] << 8 | p[4];
+        header->components = p[5];
+        if (n < 6 + 3 * (size_t)p[5])
+            return false;
+        header->colour = colour_of_components(p + 6, p[5]);
+    } else if (marker == 0xe0 && n >= 5 && memcmp(p, "JFIF", 5) == 0) {
+        *said = *said ? *said : BV_JPEG_COLOUR_YCC;
+    } else if (marker == 0xee && n >= 12 && memcmp(p, "Adobe", 5) == 0) {
+        *said = p[11] == 0 ? BV_JPEG_COLOUR_RGB : BV_JPEG_COLOUR_YCC;
+    }
+    return true;
+}
+
+bool bv_jpeg_header_read(struct bv_bytes bytes, struct bv_jpeg_header *header)
 {
     const uint8_t *p = bytes.data;
-    if (bytes.size < 4 || p[0] != 0xff || p[1] != 0xd8)
+    enum bv_jpeg_colour said = BV_JPEG_COLOUR_UNSAID;
+    struct bv_jpeg_header found = {0};
+    size_t start = 0;
+    while (start < 64 && start + 4 <= bytes.size && (p[start] != 0xff || p[start + 1] != 0xd8))
+        start++;
+    if (start >= 64 || start + 4 > bytes.size || !is_filling(p, start))
         return false;
-    for (size_t at = 2; bytes.size - at >= 4;) {
+    for (size_t at = start + 2; bytes.size - at >= 4;) {
+        uint8_t marker = p[at + 1];
         if (p[at] != 0xff)
             return false;
-        uint8_t marker = p[at + 1];
         if (marker == 0xff) { // fill byte
             at++;
             continue;
         }
         size_t length = (size_t)p[at + 2] << 8 | p[at + 3];
-        if (length < 2 || length > bytes.size - at - 2)
-            return false;
-        if (is_frame_header(marker) && length >= 8) {
-            header->precision = p[at + 4];
-            header->height = (unsigned)p[at + 5] << 8 | p[at + 6];
-            header->width = (unsigned)p[at + 7] << 8 | p[at + 8];
-            header->components = p[at + 9];
-            header->complete = ends(bytes);
-            return true;
-        }
-        if (marker == 0xda)
+        if (length < 2 || length > bytes.size - at - 2 ||
+            !take_segment(&found, &said, marker, p + at + 4, length - 2))
             return false;
         at += 2 + length;
+        if (marker != 0xda)
+            continue;
+        // Lossless coders write JFIF's marker before untransformed colours.
+        if (found.process != 0xc3 && said)
+            found.colour = said;
+        size_t end = find_end(bytes, at);
+        if (end)
+            found.stream = (struct bv_bytes){p + start, end - start};
+        *header = found;
+        return found.process != 0;
+    }
+    return false;
+}
+
+bool bv_jpeg2000_transforms(struct bv_bytes bytes)
+{
+    const uint8_t *p = bytes.data;
+    size_t at = 0;
+    while (at + 4 <= bytes.size && memcmp(p + at, "\xff\x4f\xff\x51", 4) != 0)
+        at++;
+    // Marker segments of the main header up to the first tile; the transform is a byte of COD.
+    for (at += 2; at + 9 <= bytes.size && p[at] == 0xff && p[at + 1] != 0x90;) {
+        if (p[at + 1] == 0x52)
+            return p[at + 8] == 1;
+        at += 2 + ((size_t)p[at + 2] << 8 | p[at + 3]);
     }
     return false;
 }

@@ -14,12 +14,26 @@ bool bv_dicom_meta(struct bv_bytes bytes, char transfer_syntax[65], size_t *data
 enum bv_status bv_dicom_inflate(struct bv_bytes deflated, size_t max_bytes, uint8_t **inflated,
                                 size_t *size, struct bv_error *err);
 
-// The frame header of a JPEG or JPEG-LS stream (ITU-T T.81 B.2.2, T.87 C.2.2).
-struct bv_jpeg_header {
-    unsigned width, height, precision, components;
-    bool complete; // the stream ends with an end-of-image marker
+enum bv_jpeg_colour {
+    BV_JPEG_COLOUR_UNSAID,
+    BV_JPEG_COLOUR_RGB,
+    BV_JPEG_COLOUR_YCC,
 };
 
-bool bv_jpeg_header(struct bv_bytes bytes, struct bv_jpeg_header *header);
+// The frame header of a JPEG or JPEG-LS stream (ITU-T T.81 B.2.2, T.87 C.2.2), and what its other
+// markers say.
+struct bv_jpeg_header {
+    unsigned width, height, precision, components;
+    unsigned process; // the marker's second byte: 0xC0 baseline, 0xC3 lossless, 0xF7 LS, …
+    enum bv_jpeg_colour colour; // of three components: by Adobe or JFIF, names, or sampling
+    struct bv_bytes stream; // from the start to the end marker; data is NULL where it has no end
+};
+
+// What stands before the start marker is left out where it is filling.
+bool bv_jpeg_header_read(struct bv_bytes bytes, struct bv_jpeg_header *header);
+
+// Whether a JPEG 2000 codestream, bare or in a JP2 file, transforms colour (RCT or ICT), so that R,
+// G and B come out of it.
+bool bv_jpeg2000_transforms(struct bv_bytes bytes);
 
 #endif

@@ -118,6 +118,64 @@ void dicom_fragment(struct buffer *file, const void *bytes, size_t n)
     buffer_add(file, "", n % 2);
 }
 
+void dicom_odd_fragment(struct buffer *file, const void *bytes, size_t n)
+{
+    add_u16(file, 0xfffe);
+    add_u16(file, 0xe000);
+    add_u32(file, (uint32_t)n);
+    buffer_add(file, bytes, n);
+}
+
+void dicom_sequence(struct buffer *file, uint16_t group, uint16_t element, const char *vr,
+                    const struct buffer *body)
+{
+    struct buffer item = {0};
+    dicom_odd_fragment(&item, body->data, body->size);
+    dicom_bytes(file, group, element, vr, item.data, item.size);
+    buffer_free(&item);
+}
+
+static uint32_t read_length(const uint8_t *p, size_t n)
+{
+    uint32_t v = 0;
+    for (size_t i = 0; i < n; i++)
+        v |= (uint32_t)p[i] << (8 * i);
+    return v;
+}
+
+static void add_implicit(struct buffer *out, const uint8_t *p, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        const char vr[3] = {(char)p[at + 4], (char)p[at + 5], 0};
+        bool is_item = p[at] == 0xfe && p[at + 1] == 0xff;
+        bool is_long = !is_item && strstr("OB OW OF SQ UN UT", vr);
+        size_t head = is_long ? 12 : 8;
+        uint32_t length = is_item   ? read_length(p + at + 4, 4)
+                          : is_long ? read_length(p + at + 8, 4)
+                                    : read_length(p + at + 6, 2);
+        struct buffer value = {0};
+        if (is_item || strcmp(vr, "SQ") == 0)
+            add_implicit(&value, p + at + head, length);
+        else
+            buffer_add(&value, p + at + head, length);
+        buffer_add(out, p + at, 4);
+        add_u32(out, (uint32_t)value.size);
+        buffer_add(out, value.data, value.size);
+        buffer_free(&value);
+        at += head + length;
+    }
+}
+
+void dicom_to_implicit(struct buffer *file)
+{
+    size_t begin = 132 + 12 + read_length(file->data + 140, 4);
+    struct buffer out = {0};
+    buffer_add(&out, file->data, begin);
+    add_implicit(&out, file->data + begin, file->size - begin);
+    buffer_free(file);
+    *file = out;
+}
+
 void dicom_fragments_end(struct buffer *file)
 {
     add_u16(file, 0xfffe);
@@ -177,6 +235,8 @@ void jpeg_encode(struct buffer *file, const struct jpeg_kind *kind, const uint8_
                           : kind->components == 3 ? JCS_RGB
                                                   : JCS_CMYK;
     jpeg_set_defaults(&info);
+    if (kind->untransformed)
+        jpeg_set_colorspace(&info, JCS_RGB);
     jpeg_set_quality(&info, kind->quality, TRUE);
     if (kind->progressive)
         jpeg_simple_progression(&info);
@@ -190,6 +250,69 @@ void jpeg_encode(struct buffer *file, const struct jpeg_kind *kind, const uint8_
     jpeg_destroy_compress(&info);
     buffer_add(file, bytes, n);
     free(bytes);
+}
+
+struct bits {
+    struct buffer *file;
+    uint32_t held;
+    int n;
+};
+
+static void add_bits(struct bits *b, uint32_t value, int n)
+{
+    for (int i = n - 1; i >= 0; i--) {
+        b->held = b->held << 1 | (value >> i & 1);
+        if (++b->n < 8)
+            continue;
+        uint8_t byte = (uint8_t)b->held;
+        buffer_add(b->file, &byte, 1);
+        if (byte == 0xff)
+            buffer_add(b->file, "", 1);
+        b->held = 0;
+        b->n = 0;
+    }
+}
+
+void jpeg_lossless_encode(struct buffer *file, int width, int height, int bits,
+                          const uint16_t *pixels)
+{
+    const uint8_t frame[] = {0xff,
+                             0xd8,
+                             0xff,
+                             0xc3,
+                             0,
+                             11,
+                             (uint8_t)bits,
+                             (uint8_t)(height >> 8),
+                             (uint8_t)height,
+                             (uint8_t)(width >> 8),
+                             (uint8_t)width,
+                             1,
+                             1,
+                             0x11,
+                             0};
+    // Seventeen categories of difference, each with a code of five bits.
+    const uint8_t table[] = {0xff, 0xc4, 0, 36, 0, 0,  0,  0,  0,  17, 0,  0, 0,
+                             0,    0,    0, 0,  0, 0,  0,  0,  0,  1,  2,  3, 4,
+                             5,    6,    7, 8,  9, 10, 11, 12, 13, 14, 15, 16};
+    static const uint8_t scan[] = {0xff, 0xda, 0, 8, 1, 1, 0, 1, 0, 0};
+    buffer_add(file, frame, sizeof frame);
+    buffer_add(file, table, sizeof table);
+    buffer_add(file, scan, sizeof scan);
+    struct bits out = {.file = file};
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            int at = y * width + x;
+            int before = at == 0 ? 1 << (bits - 1) : x ? pixels[at - 1] : pixels[at - width];
+            int difference = (int16_t)(uint16_t)(pixels[at] - before), category = 0;
+            while ((difference < 0 ? -difference : difference) >> category)
+                category++;
+            add_bits(&out, (uint32_t)category, 5);
+            if (category < 16)
+                add_bits(&out, (uint32_t)(difference < 0 ? difference - 1 : difference), category);
+        }
+    add_bits(&out, 0x7f, 7); // ones fill the last byte
+    buffer_add(file, "\xff\xd9", 2);
 }
 
 static OPJ_SIZE_T j2k_write(void *bytes, OPJ_SIZE_T n, void *user)

@@ -28,6 +28,18 @@ void dicom_bytes(struct buffer *file, uint16_t group, uint16_t element, const ch
 void dicom_fragments_begin(struct buffer *file);
 void dicom_fragment(struct buffer *file, const void *bytes, size_t n);
 void dicom_fragments_end(struct buffer *file);
+void dicom_odd_fragment(struct buffer *file, const void *bytes, size_t n); // without a pad byte
+
+// A sequence of one item with the elements of body, of defined length. vr: "SQ", or "UN" as an
+// archive writes what it does not know.
+void dicom_sequence(struct buffer *file, uint16_t group, uint16_t element, const char *vr,
+                    const struct buffer *body);
+
+// The elements of a file (its meta information left alone) in Implicit VR Little Endian. The
+// transfer syntax it names stays. Sequences of defined length only.
+void dicom_to_implicit(struct buffer *file);
+
+#define IMPLICIT_LE "1.2.840.10008.1.2"
 
 // The elements of (0028,xxxx) that every image has.
 struct pixel_module {
@@ -65,9 +77,15 @@ void png_encode(struct buffer *file, const struct png_kind *kind, const uint8_t 
 struct jpeg_kind {
     int width, height, components, quality;
     bool progressive;
+    bool untransformed; // of three components: R, G, B with Adobe's marker, rather than YCbCr in
+                        // JFIF
 };
 
 void jpeg_encode(struct buffer *file, const struct jpeg_kind *kind, const uint8_t *pixels);
+
+// JPEG of process 14, first-order prediction: one component of bits (2 to 16), lossless.
+void jpeg_lossless_encode(struct buffer *file, int width, int height, int bits,
+                          const uint16_t *pixels);
 
 // JPEG 2000 codestream of one component, lossless.
 void jpeg2000_encode(struct buffer *file, int width, int height, int bits, const uint16_t *pixels);
