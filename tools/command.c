@@ -214,6 +214,15 @@ static int show_done(void *arg, size_t done, size_t total)
     return watched_stop && *watched_stop;
 }
 
+static void print_warning(void *arg, enum bv_log_level level, const char *text)
+{
+    (void)arg;
+    if (level != BV_LOG_WARNING)
+        return;
+    clear_progress();
+    (void)fprintf(stderr, "biovl: %s\n", text);
+}
+
 static void print_failure(void *arg, const char *name, enum bv_status status, const char *text)
 {
     (void)arg;
@@ -226,8 +235,10 @@ static void print_failure(void *arg, const char *name, enum bv_status status, co
 enum bv_status watch(struct bv_context *context, const char *what,
                      const volatile sig_atomic_t *stop)
 {
-    const struct bv_observer observer = {
-        .size = sizeof observer, .progress = show_done, .failed = print_failure};
+    const struct bv_observer observer = {.size = sizeof observer,
+                                         .progress = show_done,
+                                         .failed = print_failure,
+                                         .log = print_warning};
     watched = what;
     watched_stop = stop;
     return bv_context_observe(context, &observer);

@@ -97,9 +97,11 @@ static bool parse_shard(const char *text, size_t *shard, size_t *n_shards)
 static int report_added(const struct bv_index_counts *c, bool pulled)
 {
     clear_progress();
-    printf("{\"images\":%llu,\"reports\":%llu,\"skipped\":%llu,\"failed\":%llu",
+    printf("{\"images\":%llu,\"reports\":%llu,\"skipped\":%llu,\"failed\":%llu,\"updated\":%llu,"
+           "\"apart\":%llu",
            (unsigned long long)c->images, (unsigned long long)c->reports,
-           (unsigned long long)c->skipped, (unsigned long long)c->failed);
+           (unsigned long long)c->skipped, (unsigned long long)c->failed,
+           (unsigned long long)c->updated, (unsigned long long)c->apart);
     if (pulled)
         printf(",\"retries\":%llu", (unsigned long long)c->retries);
     puts("}");

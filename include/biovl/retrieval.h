@@ -58,6 +58,8 @@ struct bv_index_counts {
     uint64_t failed;
     uint64_t retries;                       // of transfers; bv_index_pull()
     uint64_t results_sent, results_waiting; // bv_index_listen() with results
+    uint64_t updated;                       // reports whose text was replaced
+    uint64_t apart; // taken in, but not joined with the study that their names lead to
 };
 
 struct bv_index_sources {

@@ -220,7 +220,9 @@ enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
     const struct bv_index_counts mine = {.images = added.images,
                                          .reports = added.reports,
                                          .skipped = added.skipped,
-                                         .failed = added.failed};
+                                         .failed = added.failed,
+                                         .updated = added.updated,
+                                         .apart = added.apart};
     bv_counts_write(counts, &mine, sizeof mine);
     return BV_OK;
 }

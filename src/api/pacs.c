@@ -130,6 +130,8 @@ static void write_counts(struct bv_index_counts *to, const struct bv_ingest_coun
                                          .reports = counts->reports,
                                          .skipped = counts->skipped,
                                          .failed = counts->failed,
+                                         .updated = counts->updated,
+                                         .apart = counts->apart,
                                          .retries = retries,
                                          .results_sent = sent,
                                          .results_waiting = waiting};

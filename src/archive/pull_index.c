@@ -28,7 +28,7 @@ enum bv_status bv_ingest_object(struct bv_ingest *ingest, const uint8_t *bytes, 
     } else {
         status = bv_ingest_put(ingest, &record, err);
         *image = record.has_image && !record.ours;
-        json_decref(record.metadata);
+        bv_record_clear(&record);
     }
     bv_arena_free(&arena);
     return status;

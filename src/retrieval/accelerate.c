@@ -50,8 +50,9 @@ static enum bv_status read_beside(struct bv_store *store, const struct beside *b
     how->reason = "it was not built yet";
     if (!text || bv_json_parse(&remembered, text, strlen(text), b->setting, &ignored) != BV_OK)
         goto done;
-    how->reason = "the index has grown";
+    how->reason = "the index has changed";
     if (bv_json_integer(remembered, "rows", -1) != (int64_t)b->n_rows ||
+        bv_json_integer(remembered, "generation", -1) != (int64_t)bv_store_generation(store) ||
         strcmp(bv_json_string(remembered, "type", ""), b->type) != 0)
         goto done;
     how->reason = "the file is missing";
@@ -117,9 +118,10 @@ static enum bv_status write_beside(struct bv_store *store, const struct beside *
     size_t size;
     struct bv_new_file file = {0};
     BV_TRY(bv_faiss_bytes(faiss, &bytes, &size, err));
-    json_t *remembered = json_pack("{s:s, s:I, s:I, s:I, s:f}", "type", b->type, "rows",
-                                   (json_int_t)b->n_rows, "bytes", (json_int_t)size, "crc32c",
-                                   (json_int_t)bv_crc32c(0, bytes, size), "recall", recall);
+    json_t *remembered =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:f}", "type", b->type, "rows", (json_int_t)b->n_rows,
+                  "generation", (json_int_t)bv_store_generation(store), "bytes", (json_int_t)size,
+                  "crc32c", (json_int_t)bv_crc32c(0, bytes, size), "recall", recall);
     char *text = remembered ? json_dumps(remembered, JSON_COMPACT) : NULL;
     enum bv_status status = text ? BV_OK : bv_fail_nomem(err, "a FAISS file");
     if (status == BV_OK)

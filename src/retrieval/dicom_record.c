@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,10 @@
 
 enum {
     SOP_INSTANCE = 0x00080018,
+    STUDY_DATE = 0x00080020,
+    CONTENT_DATE = 0x00080023,
+    STUDY_TIME = 0x00080030,
+    CONTENT_TIME = 0x00080033,
     ACCESSION = 0x00080050,
     MODALITY = 0x00080060,
     MODEL_NAME = 0x00081090,
@@ -17,6 +22,10 @@ enum {
     VIEW_POSITION = 0x00185101,
     SEX = 0x00100040,
     AGE = 0x00101010,
+    PATIENT_ID = 0x00100020,
+    COMPLETION = 0x0040A491,
+    VERIFICATION = 0x0040A493,
+    PRELIMINARY = 0x0040A496,
     ROWS = 0x00280010,
     COLUMNS = 0x00280011,
 };
@@ -74,6 +83,56 @@ static void set_age(json_t *metadata, const struct bv_dataset *d)
     (void)json_object_set_new(metadata, "age", json_integer(years > 90 ? 90 : years));
 }
 
+// Seconds since some day of a date YYYYMMDD and a time HHMMSS; false when there is no such date.
+static bool read_when(const struct bv_dataset *d, uint32_t date, uint32_t time, int64_t *seconds)
+{
+    char day[16], clock[32];
+    int year, month, of_month, hour = 0, minute = 0, second = 0;
+    if (!bv_dataset_text(d, date, 0, day, sizeof day) ||
+        sscanf(day, "%4d%2d%2d", &year, &month, &of_month) != 3 || month < 1 || month > 12)
+        return false;
+    if (bv_dataset_text(d, time, 0, clock, sizeof clock))
+        (void)sscanf(clock, "%2d%2d%2d", &hour, &minute, &second);
+    // Days of the Gregorian calendar, years beginning in March.
+    int64_t y = year - (month <= 2), m = (month + 9) % 12;
+    int64_t days = 365 * y + y / 4 - y / 100 + y / 400 + (m * 306 + 5) / 10 + of_month;
+    *seconds = days * 86400 + hour * 3600 + minute * 60 + second;
+    return true;
+}
+
+// One of the words that the standard knows for an attribute; others are not kept.
+static void set_word(json_t *metadata, const char *key, const struct bv_dataset *d, uint32_t tag,
+                     const char *const *words)
+{
+    char value[64];
+    if (!bv_dataset_text(d, tag, 0, value, sizeof value))
+        return;
+    for (; *words; words++) {
+        if (strcmp(value, *words) == 0)
+            (void)json_object_set_new(metadata, key, json_string(value));
+    }
+}
+
+// What a report says of itself; its day only as its distance from the study's.
+static json_t *read_report_facts(const struct bv_dataset *d, struct bv_report_facts *facts)
+{
+    static const char *const completion[] = {"PARTIAL", "COMPLETE", NULL};
+    static const char *const verification[] = {"UNVERIFIED", "VERIFIED", NULL};
+    static const char *const preliminary[] = {"PRELIMINARY", "FINAL", NULL};
+    json_t *metadata = json_object();
+    int64_t study, content;
+    facts->dated = read_when(d, STUDY_DATE, STUDY_TIME, &study) &&
+                   read_when(d, CONTENT_DATE, CONTENT_TIME, &content);
+    if (facts->dated)
+        facts->after = content - study;
+    set_word(metadata, "completion", d, COMPLETION, completion);
+    set_word(metadata, "verification", d, VERIFICATION, verification);
+    set_word(metadata, "preliminary", d, PRELIMINARY, preliminary);
+    if (facts->dated)
+        (void)json_object_set_new(metadata, "seconds_after_study", json_integer(facts->after));
+    return metadata;
+}
+
 // What is kept of a header: nothing that points to a person.
 static json_t *read_metadata(const struct bv_dataset *d)
 {
@@ -107,6 +166,13 @@ static enum bv_status inflate(struct bv_bytes *bytes, uint8_t **inflated, const 
     return BV_OK;
 }
 
+void bv_record_clear(struct bv_record *record)
+{
+    json_decref(record->metadata);
+    json_decref(record->report_metadata);
+    record->metadata = record->report_metadata = NULL;
+}
+
 enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *bytes, size_t size,
                                     const char *name, struct bv_arena *arena, struct bv_error *err)
 {
@@ -123,6 +189,8 @@ enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *byt
     r.id = text_of(d, SOP_INSTANCE, arena);
     r.study = text_of(d, STUDY_INSTANCE, arena);
     r.accession = text_of(d, ACCESSION, arena);
+    r.patient = text_of(d, PATIENT_ID, arena);
+    r.fixed = true;
     r.has_image = bv_dataset_number(d, ROWS, 0, &number);
     r.ours = is_ours(d);
     for (size_t i = 0; i < sizeof identifying / sizeof *identifying; i++) {
@@ -131,17 +199,21 @@ enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *byt
             r.identifiers[r.n_identifiers++] = value;
     }
     r.metadata = read_metadata(d);
+    if (!r.has_image)
+        r.report_metadata = read_report_facts(d, &r.facts);
     bv_dataset_close(&d);
     enum bv_status status = r.metadata ? BV_OK : bv_fail_nomem(err, "an object's header");
     if (status == BV_OK && !r.id)
         status = bv_fail(err, BV_ERR_FORMAT, "%s: an object without SOP Instance UID", name);
     if (status == BV_OK && !r.has_image && !r.ours)
-        status =
-            bv_dicom_text(parsed.data, parsed.size, inflated != NULL, name, arena, &r.report, err);
+        status = bv_dicom_text(parsed.data, parsed.size, inflated != NULL, name, arena, &r.report,
+                               &r.facts, err);
+    if (status == BV_OK && r.report_metadata && r.facts.kind)
+        (void)json_object_set_new(r.report_metadata, "report_kind", json_string(r.facts.kind));
     free(inflated);
     if (status == BV_OK)
         *record = r;
     else
-        json_decref(r.metadata);
+        bv_record_clear(&r);
     return status;
 }

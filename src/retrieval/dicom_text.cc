@@ -89,9 +89,86 @@ void add_node(std::string *out, const DSRDocumentTreeNode *node)
     }
 }
 
-bv_status report_text(DcmDataset *dataset, const char *name, std::string *out, bv_error *err)
+// Whether objects of this class hold a radiologist's words.
+bool is_report_class(const OFString &uid)
+{
+    static const char *const classes[] = {
+        UID_BasicTextSRStorage,       UID_EnhancedSRStorage,   UID_ComprehensiveSRStorage,
+        UID_Comprehensive3DSRStorage, UID_ExtensibleSRStorage,
+    };
+    for (const char *known : classes) {
+        if (uid == known)
+            return true;
+    }
+    return false;
+}
+
+// Titles of documents that hold measurements only (CID 7021), and selections (CID 7010).
+bool is_report_title(const std::string &scheme, const std::string &value)
+{
+    static const char *const others[] = {"126000", "126001", "126002", "126003", "113000"};
+    for (const char *other : others) {
+        if (scheme == "DCM" && value == other)
+            return false;
+    }
+    return true;
+}
+
+bool calls_itself_addendum(const std::string &text)
+{
+    static const char word[] = "addendum";
+    size_t at = text.find_first_not_of(" \t\r\n");
+    for (size_t i = 0; at != std::string::npos && i < sizeof word - 1; i++) {
+        if (at + i >= text.size() || (text[at + i] | 0x20) != word[i])
+            return false;
+    }
+    return at != std::string::npos;
+}
+
+// The first text of the tree, where an addendum says that it is one.
+const char *first_text(const DSRDocumentTreeNode *node)
+{
+    return node->getValueType() == DSRTypes::VT_Text
+               ? static_cast<const DSRTextTreeNode *>(node)->getValue().c_str()
+               : nullptr;
+}
+
+bv_status read_predecessors(DcmDataset *dataset, bv_arena *arena, bv_report_facts *facts,
+                            bv_error *err)
+{
+    DcmSequenceOfItems *studies = nullptr;
+    if (dataset->findAndGetSequence(DCM_PredecessorDocumentsSequence, studies).bad() || !studies)
+        return BV_OK;
+    for (unsigned long i = 0; i < studies->card(); i++) {
+        DcmSequenceOfItems *series = nullptr;
+        (void)studies->getItem(i)->findAndGetSequence(DCM_ReferencedSeriesSequence, series);
+        for (unsigned long j = 0; series && j < series->card(); j++) {
+            DcmSequenceOfItems *objects = nullptr;
+            (void)series->getItem(j)->findAndGetSequence(DCM_ReferencedSOPSequence, objects);
+            for (unsigned long k = 0; objects && k < objects->card(); k++) {
+                OFString uid;
+                (void)objects->getItem(k)->findAndGetOFString(DCM_ReferencedSOPInstanceUID, uid);
+                if (uid.empty() || facts->n_predecessors == BV_RECORD_PREDECESSORS)
+                    continue;
+                const char *copy = bv_arena_strdup(arena, uid.c_str());
+                if (!copy)
+                    return bv_fail_nomem(err, "a report");
+                facts->predecessors[facts->n_predecessors++] = copy;
+            }
+        }
+    }
+    return BV_OK;
+}
+
+bv_status report_text(DcmDataset *dataset, const char *name, std::string *out,
+                      bv_report_facts *facts, bv_error *err)
 {
     DSRDocument document;
+    OFString sop_class;
+    (void)dataset->findAndGetOFString(DCM_SOPClassUID, sop_class);
+    if (!is_report_class(sop_class))
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "%s: a structured document of a class that is no report", name);
     // Real archives hold reports that break a rule here and there; read what can be read.
     OFCondition result = document.read(
         *dataset, DSRTypes::RF_readDigitalSignatures | DSRTypes::RF_acceptUnknownRelationshipType |
@@ -101,11 +178,23 @@ bv_status report_text(DcmDataset *dataset, const char *name, std::string *out, b
     if (result.bad())
         return bv_fail(err, BV_ERR_FORMAT, "%s: a structured report that cannot be read", name);
     DSRDocumentTreeNodeCursor cursor;
+    const char *first = nullptr;
+    bool addendum = false;
     if (document.getTree().getCursorToRootNode(cursor) > 0) {
+        const DSRCodedEntryValue &title = cursor.getNode()->getConceptName();
+        if (!is_report_title(title.getCodingSchemeDesignator().c_str(),
+                             title.getCodeValue().c_str()))
+            return bv_fail(err, BV_ERR_UNSUPPORTED,
+                           "%s: a structured document that is no report by its title", name);
+        addendum = calls_itself_addendum(meaning(title));
         do {
+            if (!first)
+                first = first_text(cursor.getNode());
             add_node(out, cursor.getNode());
         } while (cursor.iterate() > 0);
     }
+    addendum = addendum || (first && calls_itself_addendum(first));
+    facts->kind = addendum ? "addendum" : facts->n_predecessors ? "correction" : "report";
     return BV_OK;
 }
 
@@ -194,22 +283,25 @@ bv_status encapsulated_text(DcmDataset *dataset, const char *name, std::string *
     return BV_OK;
 }
 
-bv_status object_text(DcmFileFormat *file, const char *name, std::string *out, bv_error *err)
+bv_status object_text(DcmFileFormat *file, const char *name, bv_arena *arena, std::string *out,
+                      bv_report_facts *facts, bv_error *err)
 {
     DcmDataset *dataset = file->getDataset();
     if (dataset->tagExists(DCM_EncapsulatedDocument))
         return encapsulated_text(dataset, name, out, err);
     // Texts of other character sets become UTF-8; where that fails they stay as they are.
     (void)dataset->convertToUTF8();
-    if (dataset->tagExists(DCM_ContentSequence) || dataset->tagExists(DCM_ValueType))
-        return report_text(dataset, name, out, err);
+    if (dataset->tagExists(DCM_ContentSequence) || dataset->tagExists(DCM_ValueType)) {
+        BV_TRY(read_predecessors(dataset, arena, facts, err));
+        return report_text(dataset, name, out, facts, err);
+    }
     return bv_fail(err, BV_ERR_UNSUPPORTED, "%s: neither an image nor a report", name);
 }
 
 } // namespace
 
 bv_status bv_dicom_text(const uint8_t *bytes, size_t size, bool bare, const char *name,
-                        bv_arena *arena, const char **text, bv_error *err)
+                        bv_arena *arena, const char **text, bv_report_facts *facts, bv_error *err)
 {
     try {
         DcmInputBufferStream stream;
@@ -223,7 +315,7 @@ bv_status bv_dicom_text(const uint8_t *bytes, size_t size, bool bare, const char
         if (result.bad() && result != EC_EndOfStream)
             return bv_fail(err, BV_ERR_FORMAT, "%s: not a readable DICOM object", name);
         std::string out;
-        bv_status status = object_text(&file, name, &out, err);
+        bv_status status = object_text(&file, name, arena, &out, facts, err);
         if (status != BV_OK)
             return status;
         const char *copy = bv_arena_strndup(arena, out.data(), out.size());

@@ -53,18 +53,24 @@ enum bv_status bv_filter_make(struct bv_filter *filter, const char *const *condi
     struct bv_filter f = {0};
     if (n > MAX_CONDITIONS)
         return bv_fail(err, BV_ERR_LIMIT, "more than %d conditions", MAX_CONDITIONS);
-    f.values = bv_arena_array(arena, 2 * n + 1, sizeof *f.values);
+    f.values = bv_arena_array(arena, 2 * n + 2, sizeof *f.values);
     if (!f.values)
         return bv_fail_nomem(err, "a filter");
     for (size_t i = 0; i < n; i++)
         BV_TRY(add_condition(&f, conditions[i], arena, err));
     if (full_text) {
-        static const char match[] = "s.number IN (SELECT rowid FROM report_text"
-                                    " WHERE report_text MATCH ?)";
+        // A report by its own words, an image by those of its study's standing reports.
+        static const char match[] =
+            "CASE i.kind WHEN 0 THEN s.number IN (SELECT belongs FROM standing WHERE number IN"
+            " (SELECT rowid FROM report_text WHERE report_text MATCH ?))"
+            " ELSE i.id IN (SELECT id FROM report WHERE number IN"
+            " (SELECT rowid FROM report_text WHERE report_text MATCH ?)) END";
         f.sql = f.sql ? bv_arena_printf(arena, "%s AND %s", f.sql, match) : match;
-        f.values[f.n_values++] = bv_arena_strdup(arena, full_text);
-        if (!f.sql || !f.values[f.n_values - 1])
+        const char *words = bv_arena_strdup(arena, full_text);
+        if (!f.sql || !words)
             return bv_fail_nomem(err, "a filter");
+        f.values[f.n_values++] = words;
+        f.values[f.n_values++] = words;
     }
     *filter = f;
     return BV_OK;

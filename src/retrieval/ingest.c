@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "image/png_writer.h"
 #include "image/preset.h"
+#include "retrieval/crc32c.h"
 #include "retrieval/identity.h"
 #include "retrieval/report.h"
 #include "retrieval/scrub.h"
@@ -28,10 +29,13 @@ struct slot {
     struct bv_arena arena;
     char id[NAME_ROOM], study[NAME_ROOM], report_id[NAME_ROOM];
     bool wants_image, wants_report;
+    bool known;       // the index has an image of this id, whose pixels are compared:
+    uint32_t content; // their checksum
     struct bv_pixels pixels;
     uint8_t *thumbnail;
     size_t thumbnail_bytes;
     char warnings[256];
+    json_t *report_metadata; // owned
     struct bv_error error;
 };
 
@@ -40,8 +44,8 @@ struct bv_ingest {
     struct bv_session *session;
     const struct bv_sitekey *key;
     struct bv_ingest_options options;
-    struct bv_ingest_counts counts;
-    size_t dimension, n_open; // items of the open transaction
+    struct bv_ingest_counts counts, committed; // in all, and what of it is durable
+    size_t dimension, n_open;                  // items of the open transaction
     struct timespec began;
     bool in_transaction;
     struct slot slots[WAITING];
@@ -85,6 +89,7 @@ static void clear_slot(struct slot *slot)
 {
     free((void *)slot->record.bytes);
     json_decref(slot->record.metadata);
+    json_decref(slot->report_metadata);
     bv_pixels_free(&slot->pixels);
     free(slot->thumbnail);
     bv_arena_free(&slot->arena);
@@ -127,7 +132,9 @@ static enum bv_status commit(struct bv_ingest *ingest, struct bv_error *err)
     if (!ingest->in_transaction)
         return BV_OK;
     ingest->in_transaction = false;
-    return bv_store_commit(ingest->store, err);
+    BV_TRY(bv_store_commit(ingest->store, err));
+    ingest->committed = ingest->counts;
+    return BV_OK;
 }
 
 // Naming.
@@ -142,46 +149,65 @@ static bool name_of(const struct bv_sitekey *key, const char *identifier, char n
     return snprintf(name, NAME_ROOM, "%s", identifier) < NAME_ROOM;
 }
 
-// The study that a name leads to; "" when there is none.
-static enum bv_status find_alias(struct bv_ingest *ingest, const char *alias, char study[NAME_ROOM],
-                                 struct bv_error *err)
+// The keyed name of what is named by a word and an identifier, whatever the index keeps.
+static enum bv_status prefixed_name(const struct bv_sitekey *key, const char *prefix,
+                                    const char *identifier, char name[NAME_ROOM],
+                                    struct bv_error *err)
 {
-    struct bv_arena arena = {0};
-    const char *known = NULL;
-    enum bv_status status = bv_store_find_alias(ingest->store, alias, &arena, &known, err);
-    if (status == BV_OK)
-        (void)snprintf(study, NAME_ROOM, "%s", known ? known : "");
-    bv_arena_free(&arena);
-    return status;
+    char text[NAME_ROOM];
+    int n = snprintf(text, sizeof text, "%s:%s", prefix, identifier);
+    if (n < 0 || n >= NAME_ROOM || !name_of(key, text, name))
+        return bv_fail(err, BV_ERR_LIMIT, "a number (%s) of more than 1000 bytes", prefix);
+    return BV_OK;
 }
 
-// A study is its study identifier. The accession number alone joins a record that has no other, or
-// a study identifier to what came before it under that number alone; the first study of a number
-// keeps it.
+void bv_ingest_patient_name(const struct bv_sitekey *key, const char *patient,
+                            char name[BV_SITEKEY_NAME])
+{
+    char text[NAME_ROOM];
+    (void)snprintf(text, sizeof text, "patient:%s", patient);
+    bv_sitekey_hash(key, text, name);
+}
+
+static void note_apart(struct bv_ingest *ingest, const char *name, enum bv_apart apart)
+{
+    if (apart == BV_APART_NOT)
+        return;
+    ingest->counts.apart++;
+    bv_observe_log(ingest->options.observer, BV_LOG_WARNING, "%s: kept apart: %s", name,
+                   apart == BV_APART_PATIENT
+                       ? "its study is known as another patient's"
+                       : "its accession number leads to several studies or another patient");
+}
+
+// The study of a record: the one of its study identifier; without one that of its accession
+// number; else its own.
 static enum bv_status find_study(struct bv_ingest *ingest, const struct bv_record *r,
                                  const char *id, char study[NAME_ROOM], struct bv_error *err)
 {
-    char number[NAME_ROOM] = "", uid[NAME_ROOM] = "", of_number[NAME_ROOM] = "";
-    if (r->accession && !bv_accession_is_placeholder(r->accession)) {
-        char prefixed[NAME_ROOM];
-        int n = snprintf(prefixed, sizeof prefixed, "accession:%s", r->accession);
-        if (n >= NAME_ROOM || !name_of(ingest->key, prefixed, number))
-            return bv_fail(err, BV_ERR_LIMIT, "an accession number of more than 1000 bytes");
-        BV_TRY(find_alias(ingest, number, of_number, err));
-    }
+    char number[NAME_ROOM] = "", uid[NAME_ROOM] = "", patient[BV_SITEKEY_NAME] = "";
+    if (r->accession && !bv_accession_is_placeholder(r->accession))
+        BV_TRY(prefixed_name(ingest->key, "accession", r->accession, number, err));
     if (r->study && !name_of(ingest->key, r->study, uid))
         return bv_fail(err, BV_ERR_LIMIT, "a study identifier of more than 1000 bytes");
-    if (*uid)
-        BV_TRY(find_alias(ingest, uid, study, err));
-    if (!*study) {
-        const char *name = *uid ? uid : *number ? number : id;
-        if (*of_number && (!*uid || strcmp(of_number, number) == 0))
-            name = of_number;
-        (void)snprintf(study, NAME_ROOM, "%s", name);
-    }
-    if (*uid)
-        BV_TRY(bv_store_set_alias(ingest->store, uid, study, err));
-    return *number && !*of_number ? bv_store_set_alias(ingest->store, number, study, err) : BV_OK;
+    if (r->patient && !bv_accession_is_placeholder(r->patient))
+        bv_ingest_patient_name(ingest->key, r->patient, patient);
+    const struct bv_study known = {.id = *uid      ? uid
+                                         : *number ? number
+                                                   : id,
+                                   .named = *uid != 0,
+                                   .accession = *number ? number : NULL,
+                                   .patient = patient};
+    struct bv_arena arena = {0};
+    const char *placed = NULL;
+    enum bv_apart apart = BV_APART_NOT;
+    enum bv_status status = bv_store_place(ingest->store, &known, &arena, &placed, &apart, err);
+    if (status == BV_OK && snprintf(study, NAME_ROOM, "%s", placed) >= NAME_ROOM)
+        status = bv_fail(err, BV_ERR_LIMIT, "a study identifier of more than 1000 bytes");
+    bv_arena_free(&arena);
+    if (status == BV_OK)
+        note_apart(ingest, r->name, apart);
+    return status;
 }
 
 // Where an image can be read again, for a reranker.
@@ -205,8 +231,8 @@ static enum bv_status copy_record(bool keep_paths, struct slot *slot, const stru
     struct bv_record *copy = &slot->record;
     copy->name = bv_arena_strdup(&slot->arena, r->name);
     copy->path = r->path ? bv_arena_strdup(&slot->arena, r->path) : NULL;
-    copy->report =
-        r->report ? bv_scrub(&slot->arena, r->report, r->identifiers, r->n_identifiers) : NULL;
+    copy->facts = r->facts;
+    copy->fixed = r->fixed;
     copy->metadata = r->metadata ? json_deep_copy(r->metadata) : json_object();
     copy->has_image = r->has_image;
     if (r->bytes && r->has_image) {
@@ -216,8 +242,8 @@ static enum bv_status copy_record(bool keep_paths, struct slot *slot, const stru
         copy->bytes = bytes;
         copy->size = r->size;
     }
-    if (!copy->name || (r->path && !copy->path) || (r->report && !copy->report) ||
-        !copy->metadata || (r->bytes && r->has_image && !copy->bytes))
+    if (!copy->name || (r->path && !copy->path) || !copy->metadata ||
+        (r->bytes && r->has_image && !copy->bytes))
         return bv_fail_nomem(err, "an input");
     return keep_paths && r->has_image && r->path ? note_path(copy->metadata, r->path, err) : BV_OK;
 }
@@ -236,6 +262,21 @@ static void note_warnings(struct slot *slot, const struct bv_image *image)
     }
 }
 
+uint32_t bv_ingest_content(const struct bv_image *image)
+{
+    static const size_t bytes[] = {[BV_SAMPLE_U8] = 1,
+                                   [BV_SAMPLE_U16] = 2,
+                                   [BV_SAMPLE_I16] = 2,
+                                   [BV_SAMPLE_I32] = 4,
+                                   [BV_SAMPLE_F32] = 4};
+    const int shape[] = {image->width, image->height, image->channels, (int)image->sample};
+    uint32_t crc = bv_crc32c(0, shape, sizeof shape);
+    crc = bv_crc32c(crc, image->pixels,
+                    (size_t)image->width * (size_t)image->height * (size_t)image->channels *
+                        bytes[image->sample]);
+    return crc ? crc : 1;
+}
+
 static enum bv_status decode(const struct bv_ingest *ingest, struct slot *slot)
 {
     const struct bv_model *model = bv_session_model(ingest->session);
@@ -247,8 +288,11 @@ static enum bv_status decode(const struct bv_ingest *ingest, struct slot *slot)
         BV_TRY(bv_image_read(r->bytes, r->size, r->name, NULL, &image, &slot->error));
     else
         BV_TRY(bv_image_open(r->path, NULL, &image, &slot->error));
-    enum bv_status status = bv_recipe_run(model->recipe, image, &slot->pixels, &slot->error);
-    int thumbnail = bv_store_info(ingest->store)->thumbnail;
+    slot->content = bv_ingest_content(image);
+    enum bv_status status = BV_OK;
+    if (!slot->known)
+        status = bv_recipe_run(model->recipe, image, &slot->pixels, &slot->error);
+    int thumbnail = slot->known ? 0 : bv_store_info(ingest->store)->thumbnail;
     if (status == BV_OK && thumbnail > 0)
         status = bv_thumbnail_encode(image, thumbnail, &slot->thumbnail, &slot->thumbnail_bytes,
                                      &slot->error);
@@ -291,6 +335,29 @@ static bool same_size(const struct bv_pixels *a, const struct bv_pixels *b)
     return a->width == b->width && a->height == b->height && a->channels == b->channels;
 }
 
+// An image that the index has: other pixels, or another study, under its id are refused.
+static enum bv_status check_known(struct bv_ingest *ingest, const struct slot *slot,
+                                  struct bv_error *err)
+{
+    struct bv_arena arena = {0};
+    const char *study = NULL;
+    uint32_t content = 0;
+    BV_TRY(bv_store_find_item(ingest->store, slot->id, &arena, &study, &content, err));
+    bool moved = !study || strcmp(study, slot->study) != 0;
+    bool other = content && slot->content && content != slot->content;
+    bv_arena_free(&arena);
+    if (moved || other) {
+        char text[512];
+        (void)snprintf(text, sizeof text,
+                       "%.300s: the index has another %s under this identifier; it stays",
+                       slot->record.name, other ? "image" : "study's object");
+        bv_ingest_fail(ingest, slot->record.name, BV_ERR_REFUSED, text);
+    } else {
+        ingest->counts.skipped++;
+    }
+    return BV_OK;
+}
+
 static enum bv_status add_image(struct bv_ingest *ingest, struct slot *slot, const float *embedding,
                                 struct bv_error *err)
 {
@@ -305,6 +372,7 @@ static enum bv_status add_image(struct bv_ingest *ingest, struct slot *slot, con
                            .kind = BV_KIND_IMAGE,
                            .vector = embedding,
                            .metadata = text,
+                           .content = slot->content,
                            .thumbnail = slot->thumbnail,
                            .thumbnail_bytes = slot->thumbnail_bytes};
     // One batch may hold an input twice.
@@ -313,12 +381,11 @@ static enum bv_status add_image(struct bv_ingest *ingest, struct slot *slot, con
     if (status == BV_OK && !has)
         status = bv_store_add(ingest->store, &item, err);
     free(text);
-    if (status == BV_OK) {
-        ingest->counts.images += !has;
-        ingest->counts.skipped += has;
+    if (status == BV_OK && !has) {
+        ingest->counts.images++;
         ingest->n_open++;
     }
-    return status;
+    return status == BV_OK && has ? check_known(ingest, slot, err) : status;
 }
 
 // Encodes the images that were decoded, sizes together, and adds them in the order they came.
@@ -328,7 +395,7 @@ static enum bv_status encode_images(struct bv_ingest *ingest, struct bv_error *e
         size_t members[WAITING], n = 0, next = first;
         for (; next < ingest->n_slots; next++) {
             struct slot *slot = &ingest->slots[next];
-            if (!slot->wants_image || slot->error.status != BV_OK)
+            if (!slot->wants_image || slot->known || slot->error.status != BV_OK)
                 continue;
             if (n > 0 && !same_size(&ingest->slots[members[0]].pixels, &slot->pixels))
                 break;
@@ -344,27 +411,48 @@ static enum bv_status encode_images(struct bv_ingest *ingest, struct bv_error *e
     return BV_OK;
 }
 
+// The text is embedded where the model has words; it is searched by them in any case.
+static enum bv_status embed_report(struct bv_ingest *ingest, struct slot *slot,
+                                   enum bv_change change, struct bv_error *err)
+{
+    const char *text = bv_report_essence(&slot->arena, slot->record.report);
+    if (!text)
+        return bv_fail_nomem(err, "a report");
+    BV_TRY(bv_embed_texts(ingest->session, &text, 1, ingest->dimension, ingest->embeddings, err));
+    char *metadata = json_dumps(slot->report_metadata, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!metadata)
+        return bv_fail_nomem(err, "metadata");
+    struct bv_item item = {.id = slot->report_id,
+                           .study = slot->study,
+                           .kind = BV_KIND_REPORT,
+                           .vector = ingest->embeddings,
+                           .metadata = metadata};
+    enum bv_status status = change == BV_ADDED ? bv_store_add(ingest->store, &item, err)
+                                               : bv_store_replace(ingest->store, &item, err);
+    free(metadata);
+    ingest->n_open++;
+    return status;
+}
+
 static enum bv_status add_report(struct bv_ingest *ingest, struct slot *slot, struct bv_error *err)
 {
-    bool has = false;
-    BV_TRY(bv_store_set_report(ingest->store, slot->study, slot->record.report, err));
-    BV_TRY(bv_store_has(ingest->store, slot->report_id, &has, err));
-    if (has)
+    const struct bv_report_facts *facts = &slot->record.facts;
+    const struct bv_report report = {.id = slot->report_id,
+                                     .study = slot->study,
+                                     .text = slot->record.report,
+                                     .kind = facts->kind,
+                                     .dated = facts->dated,
+                                     .after = facts->after,
+                                     .predecessors = facts->predecessors,
+                                     .n_predecessors = facts->n_predecessors};
+    enum bv_change change;
+    BV_TRY(bv_store_put_report(ingest->store, &report, &change, err));
+    if (change == BV_UNCHANGED)
         return BV_OK;
-    if (bv_model_has_text(bv_session_model(ingest->session))) {
-        const char *text = bv_report_essence(&slot->arena, slot->record.report);
-        if (!text)
-            return bv_fail_nomem(err, "a report");
-        BV_TRY(
-            bv_embed_texts(ingest->session, &text, 1, ingest->dimension, ingest->embeddings, err));
-        struct bv_item item = {.id = slot->report_id,
-                               .study = slot->study,
-                               .kind = BV_KIND_REPORT,
-                               .vector = ingest->embeddings};
-        BV_TRY(bv_store_add(ingest->store, &item, err));
-        ingest->n_open++;
-    }
-    ingest->counts.reports++;
+    if (bv_model_has_text(bv_session_model(ingest->session)))
+        BV_TRY(embed_report(ingest, slot, change, err));
+    ingest->counts.reports += change == BV_ADDED;
+    ingest->counts.updated += change == BV_REPLACED;
     return BV_OK;
 }
 
@@ -386,6 +474,8 @@ static enum bv_status flush(struct bv_ingest *ingest, struct bv_error *err)
     }
     BV_TRY(encode_images(ingest, err));
     for (size_t i = 0; i < ingest->n_slots; i++) {
+        if (ingest->slots[i].known && ingest->slots[i].error.status == BV_OK)
+            BV_TRY(check_known(ingest, &ingest->slots[i], err));
         if (ingest->slots[i].wants_report)
             BV_TRY(add_report(ingest, &ingest->slots[i], err));
     }
@@ -398,13 +488,64 @@ static enum bv_status flush(struct bv_ingest *ingest, struct bv_error *err)
     return transaction_is_old(ingest) ? commit(ingest, err) : BV_OK;
 }
 
+// The name of the report: an object's own, else its study's.
+static enum bv_status name_report(const struct bv_ingest *ingest, const struct bv_record *r,
+                                  struct slot *slot, struct bv_error *err)
+{
+    char identifier[NAME_ROOM];
+    if (!r->has_image && r->id) {
+        memcpy(slot->report_id, slot->id, sizeof slot->report_id);
+        return BV_OK;
+    }
+    int n = snprintf(identifier, sizeof identifier, "%s#report", slot->study);
+    if (n < 0 || n >= NAME_ROOM || !name_of(ingest->key, identifier, slot->report_id))
+        return bv_fail(err, BV_ERR_LIMIT, "%s: an identifier that is too long", r->name);
+    return BV_OK;
+}
+
+// The names of the reports that this one continues.
+static enum bv_status name_predecessors(const struct bv_ingest *ingest, struct slot *slot,
+                                        struct bv_error *err)
+{
+    struct bv_report_facts *facts = &slot->record.facts;
+    for (size_t i = 0; i < facts->n_predecessors; i++) {
+        char name[NAME_ROOM];
+        if (!name_of(ingest->key, facts->predecessors[i], name))
+            return bv_fail(err, BV_ERR_LIMIT, "%s: an identifier that is too long",
+                           slot->record.name);
+        facts->predecessors[i] = bv_arena_strdup(&slot->arena, name);
+        if (!facts->predecessors[i])
+            return bv_fail_nomem(err, "a report");
+    }
+    return BV_OK;
+}
+
+// Scrubs the report and sees whether it is new, another text of one that is known, or known.
+static enum bv_status prepare_report(struct bv_ingest *ingest, const struct bv_record *r,
+                                     struct slot *slot, struct bv_error *err)
+{
+    struct bv_report_found known = {0};
+    BV_TRY(name_report(ingest, r, slot, err));
+    slot->record.report = bv_scrub(&slot->arena, r->report, r->identifiers, r->n_identifiers);
+    if (!slot->record.report)
+        return bv_fail_nomem(err, "a report");
+    BV_TRY(bv_store_find_report(ingest->store, slot->report_id, &slot->arena, &known, err));
+    bool same = known.number && strcmp(known.text, slot->record.report) == 0;
+    bool moved = known.number && strcmp(known.study, slot->study) != 0;
+    if (moved || (known.number && !same && r->fixed && r->id && !r->has_image))
+        return bv_fail(err, BV_ERR_REFUSED,
+                       "%s: the index has another %s under this identifier; it stays", r->name,
+                       moved ? "study's report" : "report");
+    slot->wants_report = !same && *slot->record.report;
+    return BV_OK;
+}
+
 // Gives the slot its names and sees what of it the index lacks.
 static enum bv_status prepare(struct bv_ingest *ingest, const struct bv_record *r,
                               struct slot *slot, struct bv_error *err)
 {
     bool numbered = r->accession && !bv_accession_is_placeholder(r->accession);
     const char *base = r->id ? r->id : r->study ? r->study : numbered ? r->accession : NULL;
-    char identifier[NAME_ROOM];
     if (r->ours) {
         ingest->counts.skipped++;
         return BV_OK;
@@ -415,33 +556,45 @@ static enum bv_status prepare(struct bv_ingest *ingest, const struct bv_record *
         return bv_fail(err, BV_ERR_LIMIT, "%s: an identifier that is too long or no UTF-8",
                        r->name);
     BV_TRY(find_study(ingest, r, slot->id, slot->study, err));
-    bool has = false;
     if (r->has_image) {
-        BV_TRY(bv_store_has(ingest->store, slot->id, &has, err));
-        slot->wants_image = !has;
+        BV_TRY(bv_store_has(ingest->store, slot->id, &slot->known, err));
+        // What came over the network is at hand: its pixels are compared. A file is taken at its
+        // identifier.
+        slot->wants_image = !slot->known || !r->path;
     }
-    if (r->report && *r->report) {
-        // A report that is an object of its own has its own id; else it is the study's.
-        if (r->has_image || !r->id) {
-            if (snprintf(identifier, sizeof identifier, "%s#report", slot->study) >= NAME_ROOM)
-                return bv_fail(err, BV_ERR_LIMIT, "%s: an identifier that is too long", r->name);
-            if (!name_of(ingest->key, identifier, slot->report_id))
-                return bv_fail(err, BV_ERR_LIMIT, "%s: an identifier that is too long", r->name);
-        } else {
-            memcpy(slot->report_id, slot->id, sizeof slot->report_id);
-        }
-        BV_TRY(bv_store_has(ingest->store, slot->report_id, &has, err));
-        slot->wants_report = !has;
-    }
+    if (r->report && *r->report)
+        BV_TRY(prepare_report(ingest, r, slot, err));
     if (!slot->wants_image && !slot->wants_report) {
+        if (slot->known) {
+            slot->record.name = r->name;
+            return check_known(ingest, slot, err);
+        }
         ingest->counts.skipped++;
         return BV_OK;
     }
-    return copy_record(ingest->options.keep_paths, slot, r, err);
+    BV_TRY(copy_record(ingest->options.keep_paths, slot, r, err));
+    slot->report_metadata = r->report_metadata ? json_deep_copy(r->report_metadata) : json_object();
+    if (!slot->report_metadata)
+        return bv_fail_nomem(err, "metadata");
+    return slot->wants_report ? name_predecessors(ingest, slot, err) : BV_OK;
 }
 
-enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *record,
-                             struct bv_error *err)
+// After a failure of the index: what waits and what is not committed goes.
+static void reset(struct bv_ingest *ingest)
+{
+    for (size_t i = 0; i < ingest->n_slots; i++)
+        clear_slot(&ingest->slots[i]);
+    ingest->n_slots = 0;
+    bv_store_rollback(ingest->store);
+    ingest->in_transaction = false;
+    // Inputs that failed have been told of.
+    size_t failed = ingest->counts.failed;
+    ingest->counts = ingest->committed;
+    ingest->counts.failed = failed;
+}
+
+static enum bv_status put(struct bv_ingest *ingest, const struct bv_record *record,
+                          struct bv_error *err)
 {
     struct slot *slot = &ingest->slots[ingest->n_slots];
     struct bv_error mine = {0};
@@ -453,11 +606,20 @@ enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *r
     }
     clear_slot(slot);
     // A wrong input is the input's matter, everything else the index's.
-    if (status == BV_ERR_ARG || status == BV_ERR_LIMIT) {
+    if (status == BV_ERR_ARG || status == BV_ERR_LIMIT || status == BV_ERR_REFUSED) {
         bv_ingest_fail(ingest, record->name, status, mine.text);
         return BV_OK;
     }
     return status == BV_OK ? BV_OK : bv_fail(err, status, "%s", mine.text);
+}
+
+enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *record,
+                             struct bv_error *err)
+{
+    enum bv_status status = put(ingest, record, err);
+    if (status != BV_OK && status != BV_ERR_CANCELLED)
+        reset(ingest);
+    return status;
 }
 
 enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, bool *has,
@@ -472,13 +634,20 @@ enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, b
     return BV_OK;
 }
 
-enum bv_status bv_ingest_finish(struct bv_ingest *ingest, struct bv_ingest_counts *counts,
-                                struct bv_error *err)
+static enum bv_status finish(struct bv_ingest *ingest, struct bv_error *err)
 {
     if (ingest->n_slots > 0)
         BV_TRY(flush(ingest, err));
-    BV_TRY(commit(ingest, err));
+    return commit(ingest, err);
+}
+
+enum bv_status bv_ingest_finish(struct bv_ingest *ingest, struct bv_ingest_counts *counts,
+                                struct bv_error *err)
+{
+    enum bv_status status = finish(ingest, err);
+    if (status != BV_OK && status != BV_ERR_CANCELLED)
+        reset(ingest);
     if (counts)
         *counts = ingest->counts;
-    return BV_OK;
+    return status;
 }

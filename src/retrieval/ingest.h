@@ -12,14 +12,17 @@ struct bv_ingest;
 
 struct bv_ingest_counts {
     size_t images, reports; // added
+    size_t updated;         // reports whose text was replaced
     size_t skipped;         // there already
-    size_t failed;
+    size_t apart;           // taken in, but not joined with the study that their names lead to
+    size_t failed;          // refused ones included
 };
 
 struct bv_ingest_options {
     struct bv_pool *pool; // borrowed; NULL: one thread
     bool keep_paths;      // images keep the absolute path of their file as metadata "path"
-    // May be NULL. Its progress counts every input that was taken, skipped or failed.
+    // May be NULL. Its progress counts every input that was taken, skipped or failed; what
+    // is kept apart from the study that its names lead to is logged as a warning.
     const struct bv_observer *observer;
 };
 
@@ -39,6 +42,13 @@ enum bv_status bv_embed_texts(struct bv_session *session, const char *const *tex
 enum bv_status bv_embed_image(struct bv_session *session, const struct bv_image *image,
                               size_t dimension, float *out, struct bv_error *err);
 
+// The name that a patient's number has in an index.
+void bv_ingest_patient_name(const struct bv_sitekey *key, const char *patient,
+                            char name[BV_SITEKEY_NAME]);
+
+// A checksum over an image's pixels as they are stored, never 0.
+uint32_t bv_ingest_content(const struct bv_image *image);
+
 // Everything is borrowed. Refuses a store of another model (BV_ERR_REFUSED) or site key.
 enum bv_status bv_ingest_open(struct bv_ingest **ingest, struct bv_store *store,
                               struct bv_session *session, const struct bv_sitekey *key,
@@ -46,7 +56,9 @@ enum bv_status bv_ingest_open(struct bv_ingest **ingest, struct bv_store *store,
 
 // Takes one record; what it points to may go after the call, its metadata stays the caller's.
 // Inputs that fail are counted and reported, not returned: a failure here is one of the index
-// itself, after which only close is called. What an index holds already is skipped.
+// itself. Then everything since the last commit is gone, and the ingest may be used on. What an
+// index holds already is skipped; a report's other text under a known identifier replaces the old
+// one, unless the identifier is that of a DICOM object: that, like other pixels, is refused.
 enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *record,
                              struct bv_error *err);
 

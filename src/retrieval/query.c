@@ -14,6 +14,7 @@ struct bv_searcher {
     struct bv_vectors vectors[BV_KINDS];
     bool loaded[BV_KINDS];
     struct bv_faiss *faiss[BV_KINDS];
+    uint64_t generation; // of the rows that were loaded
     const char *rebuilt;
 };
 
@@ -29,14 +30,20 @@ enum bv_status bv_searcher_open(struct bv_searcher **out, struct bv_store *store
     return BV_OK;
 }
 
+static void forget(struct bv_searcher *s)
+{
+    for (int kind = 0; kind < BV_KINDS; kind++) {
+        bv_vectors_free(&s->vectors[kind]);
+        bv_faiss_free(&s->faiss[kind]);
+        s->loaded[kind] = false;
+    }
+}
+
 void bv_searcher_close(struct bv_searcher **searcher)
 {
     if (!searcher || !*searcher)
         return;
-    for (int kind = 0; kind < BV_KINDS; kind++) {
-        bv_vectors_free(&(*searcher)->vectors[kind]);
-        bv_faiss_free(&(*searcher)->faiss[kind]);
-    }
+    forget(*searcher);
     free(*searcher);
     *searcher = NULL;
 }
@@ -204,9 +211,8 @@ static enum bv_status apply_rerank(const struct bv_query *q, struct bv_hit *hits
     return status;
 }
 
-enum bv_status bv_searcher_run(struct bv_searcher *s, const struct bv_query *q,
-                               struct bv_arena *arena, struct bv_hit **out, size_t *n_out,
-                               struct bv_error *err)
+static enum bv_status run(struct bv_searcher *s, const struct bv_query *q, struct bv_arena *arena,
+                          struct bv_hit **out, size_t *n_out, struct bv_error *err)
 {
     if (q->k == 0 || q->k > MAX_K || q->rerank_depth > MAX_K)
         return bv_fail(err, BV_ERR_ARG, "k must be 1 to %d", MAX_K);
@@ -247,9 +253,26 @@ enum bv_status bv_searcher_run(struct bv_searcher *s, const struct bv_query *q,
     }
     if (n > wanted)
         n = wanted;
-    if (q->rerank)
-        BV_TRY(apply_rerank(q, hits, n, err));
     *out = hits;
-    *n_out = n < q->k ? n : q->k;
+    *n_out = n;
     return BV_OK;
+}
+
+enum bv_status bv_searcher_run(struct bv_searcher *s, const struct bv_query *q,
+                               struct bv_arena *arena, struct bv_hit **out, size_t *n_out,
+                               struct bv_error *err)
+{
+    // Another process may change the index: what is asked is one state of it.
+    BV_TRY(bv_store_view_begin(s->store, err));
+    if (s->generation != bv_store_generation(s->store)) {
+        forget(s);
+        s->generation = bv_store_generation(s->store);
+    }
+    enum bv_status status = run(s, q, arena, out, n_out, err);
+    bv_store_view_end(s->store); // a reranking takes long, and nobody could write
+    if (status == BV_OK && q->rerank)
+        status = apply_rerank(q, *out, *n_out, err);
+    if (status == BV_OK && *n_out > q->k)
+        *n_out = q->k;
+    return status;
 }

@@ -68,8 +68,10 @@ static enum bv_status put_dicom(struct walk *w, const char *path, const struct b
         }
         if (given && given->metadata)
             (void)json_object_update(r.metadata, given->metadata);
+        if (given && given->patient)
+            r.patient = given->patient;
         status = bv_ingest_put(w->ingest, &r, err);
-        json_decref(r.metadata);
+        bv_record_clear(&r);
     }
     bv_arena_free(&arena);
     bv_mapping_close(&file);
@@ -128,7 +130,7 @@ static enum bv_status put_file(struct walk *w, const char *path, const char *id,
 struct table {
     struct bv_csv_reader *reader;
     const char *path;
-    int path_column, id, study, accession, report;
+    int path_column, id, study, accession, patient, report;
     int metadata[MAX_METADATA], identifiers[BV_RECORD_IDENTIFIERS];
     size_t n_metadata, n_identifiers;
 };
@@ -172,6 +174,7 @@ static enum bv_status find_all_columns(struct table *t, const struct bv_source_c
     static const char *const id[] = {"id", "sop_instance_uid", "dicom_id"};
     static const char *const study[] = {"study", "study_id", "study_instance_uid"};
     static const char *const accession[] = {"accession", "accession_number"};
+    static const char *const patient[] = {"patient_id", "mrn", "subject_id", "PatientID"};
     static const char *const report[] = {"report", "text", "notes"};
     static const char *const metadata[] = {"view", "sex", "age", "modality", "split"};
     static const char *const identifiers[] = {"name",       "patient_name", "patient_id", "mrn",
@@ -181,6 +184,7 @@ static enum bv_status find_all_columns(struct table *t, const struct bv_source_c
     BV_TRY(find_column(t, c->id, USUAL(id), &t->id, err));
     BV_TRY(find_column(t, c->study, USUAL(study), &t->study, err));
     BV_TRY(find_column(t, c->accession, USUAL(accession), &t->accession, err));
+    BV_TRY(find_column(t, NULL, USUAL(patient), &t->patient, err));
     BV_TRY(find_column(t, c->report, USUAL(report), &t->report, err));
     BV_TRY(find_columns(t, c->metadata, c->n_metadata, metadata,
                         c->n_metadata ? 0 : sizeof metadata / sizeof *metadata, t->metadata,
@@ -207,6 +211,7 @@ static enum bv_status put_row(struct walk *w, const struct table *t, const struc
     struct bv_record r = {.id = field(row, t->id),
                           .study = field(row, t->study),
                           .accession = field(row, t->accession),
+                          .patient = field(row, t->patient),
                           .report = field(row, t->report)};
     (void)snprintf(name, sizeof name, "%s line %llu", t->path, (unsigned long long)row->line);
     r.name = name;

@@ -6,9 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/half.h"
 #include "base/unfinished.h"
-#include "retrieval/crc32c.h"
 
 // Vectors lie in pages of about this many bytes: one is allocated as zeros when its first row
 // comes, and only the parts that rows touch are written after that.
@@ -16,137 +14,40 @@ enum { PAGE_BYTES = 262144 };
 
 static const char schema[] =
     "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    // belongs: the study that this one is shown as, itself unless named is 0.
     "CREATE TABLE study(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-    "  report TEXT NOT NULL DEFAULT '');"
-    "CREATE TABLE alias(id TEXT PRIMARY KEY, study INTEGER NOT NULL) WITHOUT ROWID;"
+    "  named INTEGER NOT NULL, patient TEXT NOT NULL, belongs INTEGER NOT NULL);"
+    "CREATE INDEX study_belongs ON study(belongs);"
+    "CREATE INDEX study_patient ON study(patient) WHERE patient <> '';"
+    "CREATE TABLE bears(accession TEXT, study INTEGER, PRIMARY KEY(accession, study))"
+    "  WITHOUT ROWID;"
+    "CREATE INDEX bears_study ON bears(study);"
     "CREATE TABLE item(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     "  study INTEGER NOT NULL, kind INTEGER NOT NULL, row INTEGER NOT NULL,"
-    "  checksum INTEGER NOT NULL, metadata TEXT NOT NULL, UNIQUE(kind, row));"
+    "  checksum INTEGER NOT NULL, metadata TEXT NOT NULL, content INTEGER NOT NULL,"
+    "  UNIQUE(kind, row));"
+    "CREATE INDEX item_study ON item(study);"
     "CREATE TABLE page(number INTEGER PRIMARY KEY, vectors BLOB NOT NULL);"
     "CREATE TABLE thumbnail(item INTEGER PRIMARY KEY, image BLOB NOT NULL);"
-    "CREATE VIEW reported AS SELECT number, report FROM study WHERE report <> '';"
-    "CREATE VIRTUAL TABLE report_text USING fts5(report, content='reported',"
+    "CREATE TABLE report(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    "  study INTEGER NOT NULL, text TEXT NOT NULL, kind TEXT NOT NULL, after INTEGER);"
+    "CREATE INDEX report_study ON report(study);"
+    "CREATE TABLE predecessor(id TEXT, report INTEGER, PRIMARY KEY(id, report)) WITHOUT ROWID;"
+    "CREATE INDEX predecessor_report ON predecessor(report);"
+    "CREATE TABLE removed(what TEXT PRIMARY KEY) WITHOUT ROWID;"
+    // Reports that no correction of the same study has replaced.
+    "CREATE VIEW standing AS SELECT r.number AS number, r.id AS id, r.text AS text,"
+    "  r.kind AS kind, r.after AS after, m.belongs AS belongs"
+    "  FROM study m JOIN report r ON r.study = m.number WHERE NOT EXISTS"
+    "  (SELECT 1 FROM predecessor p JOIN report c ON c.number = p.report"
+    "   JOIN study n ON n.number = c.study"
+    "   WHERE p.id = r.id AND c.kind = 'correction' AND n.belongs = m.belongs);"
+    "CREATE VIRTUAL TABLE report_text USING fts5(text, content='report',"
     "  content_rowid='number');";
-
-static const char *const sql[BV_SQL_STATEMENTS] = {
-    [BV_SQL_BEGIN] = "BEGIN IMMEDIATE",
-    [BV_SQL_COMMIT] = "COMMIT",
-    [BV_SQL_ROLLBACK] = "ROLLBACK",
-    [BV_SQL_HAS] = "SELECT 1 FROM item WHERE id = ?",
-    [BV_SQL_STUDY_ADD] = "INSERT OR IGNORE INTO study(id) VALUES(?)",
-    [BV_SQL_STUDY_FIND] = "SELECT number, report FROM study WHERE id = ?",
-    [BV_SQL_ITEM_ADD] = "INSERT INTO item(id, study, kind, row, checksum, metadata)"
-                        " VALUES(?, ?, ?, ?, ?, ?)",
-    [BV_SQL_PAGE_ADD] = "INSERT INTO page(number, vectors) VALUES(?, ?)",
-    [BV_SQL_THUMBNAIL_ADD] = "INSERT INTO thumbnail(item, image) VALUES(?, ?)",
-    [BV_SQL_REPORT_SET] = "UPDATE study SET report = ? WHERE number = ?",
-    [BV_SQL_REPORT_UNINDEX] = "INSERT INTO report_text(report_text, rowid, report)"
-                              " VALUES('delete', ?, ?)",
-    [BV_SQL_REPORT_INDEX] = "INSERT INTO report_text(rowid, report) VALUES(?, ?)",
-    [BV_SQL_ALIAS_SET] = "INSERT OR REPLACE INTO alias(id, study) VALUES(?, ?)",
-    [BV_SQL_ALIAS_FIND] = "SELECT s.id FROM alias a JOIN study s ON s.number = a.study"
-                          " WHERE a.id = ?",
-    [BV_SQL_SETTING_SET] = "INSERT OR REPLACE INTO setting(key, value) VALUES(?, ?)",
-    [BV_SQL_SETTING_GET] = "SELECT value FROM setting WHERE key = ?",
-#define ENTRY_SELECT                                                                               \
-    "SELECT i.id, s.id, i.metadata, s.report, i.kind, i.row FROM item i"                           \
-    " JOIN study s ON s.number = i.study"
-    [BV_SQL_ENTRY] = ENTRY_SELECT " WHERE i.kind = ? AND i.row = ?",
-    [BV_SQL_FIND] = ENTRY_SELECT " WHERE i.id = ?",
-    [BV_SQL_THUMBNAIL] = "SELECT t.image FROM thumbnail t JOIN item i ON i.number = t.item"
-                         " WHERE i.kind = ? AND i.row = ?",
-    [BV_SQL_EACH] = ENTRY_SELECT " ORDER BY i.number",
-    [BV_SQL_CHECKSUM] = "SELECT checksum FROM item WHERE kind = ? AND row = ?",
-    [BV_SQL_COUNT] = "SELECT coalesce(max(row) + 1, 0) FROM item WHERE kind = ?",
-};
 
 const char *bv_kind_name(enum bv_kind kind)
 {
     return kind == BV_KIND_IMAGE ? "image" : "report";
-}
-
-enum bv_status bv_store_fail(sqlite3 *db, const char *path, int code, struct bv_error *err)
-{
-    switch (code & 0xff) {
-    case SQLITE_FULL:
-        return bv_fail(err, BV_ERR_IO, "%s: the disk is full; what was committed is kept", path);
-    case SQLITE_NOMEM:
-        return bv_fail_nomem(err, "SQLite");
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return bv_fail(err, BV_ERR_IO, "%s: another process is writing to this index", path);
-    case SQLITE_NOTADB:
-        return bv_fail(err, BV_ERR_FORMAT, "%s: not an index of biovl", path);
-    case SQLITE_CORRUPT:
-        return bv_fail(err, BV_ERR_FORMAT, "%s: the file is damaged (%s)", path,
-                       db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
-    case SQLITE_READONLY:
-        return bv_fail(err, BV_ERR_IO, "%s: the file or its folder cannot be written", path);
-    default:
-        return bv_fail(err, BV_ERR_IO, "%s: %s (SQLite %d)", path,
-                       db ? sqlite3_errmsg(db) : sqlite3_errstr(code), code);
-    }
-}
-
-enum bv_status bv_store_connect(sqlite3 **out, const char *path, int flags, struct bv_error *err)
-{
-    sqlite3 *db = NULL;
-    int code = sqlite3_open_v2(path, &db, flags, NULL);
-    if (code == SQLITE_OK) {
-        (void)sqlite3_extended_result_codes(db, 1);
-        (void)sqlite3_busy_timeout(db, 10000);
-        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        // The file may come from anywhere: its schema gets no power.
-        code = sqlite3_exec(db,
-                            "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-                            "PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
-                            "PRAGMA cache_size=-65536;",
-                            NULL, NULL, NULL);
-    }
-    if (code != SQLITE_OK) {
-        enum bv_status status = bv_store_fail(db, path, code, err);
-        (void)sqlite3_close(db);
-        return status;
-    }
-    *out = db;
-    return BV_OK;
-}
-
-enum bv_status bv_store_statement(struct bv_store *s, enum bv_statement which, sqlite3_stmt **out,
-                                  struct bv_error *err)
-{
-    if (!s->statements[which]) {
-        int code = sqlite3_prepare_v3(s->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT,
-                                      &s->statements[which], NULL);
-        if (code != SQLITE_OK)
-            return bv_store_fail(s->db, s->path, code, err);
-    }
-    (void)sqlite3_reset(s->statements[which]);
-    (void)sqlite3_clear_bindings(s->statements[which]);
-    *out = s->statements[which];
-    return BV_OK;
-}
-
-enum bv_status bv_store_run(struct bv_store *s, sqlite3_stmt *statement, struct bv_error *err)
-{
-    int code = sqlite3_step(statement);
-    enum bv_status status = code == SQLITE_DONE || code == SQLITE_ROW
-                                ? BV_OK
-                                : bv_store_fail(s->db, s->path, code, err);
-    (void)sqlite3_reset(statement);
-    return status;
-}
-
-// One-parameter-list statements of text values; NULL ends the list.
-static enum bv_status run_text(struct bv_store *s, enum bv_statement which, const char *a,
-                               const char *b, struct bv_error *err)
-{
-    sqlite3_stmt *statement;
-    BV_TRY(bv_store_statement(s, which, &statement, err));
-    (void)sqlite3_bind_text(statement, 1, a, -1, SQLITE_STATIC);
-    if (b)
-        (void)sqlite3_bind_text(statement, 2, b, -1, SQLITE_STATIC);
-    return bv_store_run(s, statement, err);
 }
 
 // Opening and creating.
@@ -171,7 +72,7 @@ static enum bv_status write_info(struct bv_store *s, const struct bv_store_info 
         {"accelerator", info->accelerator},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        BV_TRY(run_text(s, BV_SQL_SETTING_SET, settings[i][0], settings[i][1], err));
+        BV_TRY(bv_store_run_text(s, BV_SQL_SETTING_SET, settings[i][0], settings[i][1], err));
     return BV_OK;
 }
 
@@ -180,7 +81,8 @@ static enum bv_status create_tables(struct bv_store *s, const struct bv_store_in
 {
     char pragma[160];
     (void)snprintf(pragma, sizeof pragma,
-                   "PRAGMA page_size=16384; PRAGMA journal_mode=DELETE;"
+                   "PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL;"
+                   "PRAGMA journal_mode=DELETE;"
                    "PRAGMA application_id=%d; BEGIN IMMEDIATE;",
                    BV_STORE_APPLICATION);
     int code = sqlite3_exec(s->db, pragma, NULL, NULL, NULL);
@@ -254,8 +156,9 @@ static enum bv_status read_info(struct bv_store *s, struct bv_error *err)
     BV_TRY(read_setting(s, "format", &format, err));
     if (strcmp(format, BV_STORE_FORMAT) != 0)
         return bv_fail(err, BV_ERR_UNSUPPORTED,
-                       "%s: an index of format %.16s; this version reads " BV_STORE_FORMAT, s->path,
-                       format);
+                       "%s: an index of format %.16s; this version reads format " BV_STORE_FORMAT
+                       ": make it again (docs/retrieval.md)",
+                       s->path, format);
     BV_TRY(read_number(s, "dimension", 1, 65536, &s->info.dimension, err));
     BV_TRY(read_number(s, "page_rows", 1, 1 << 20, &s->page_rows, err));
     BV_TRY(read_number(s, "thumbnail", 0, 4096, &thumbnail, err));
@@ -267,6 +170,16 @@ static enum bv_status read_info(struct bv_store *s, struct bv_error *err)
     BV_TRY(read_setting(s, "keep_identifiers", &keep, err));
     s->info.keep_identifiers = strcmp(keep, "1") == 0;
     return BV_OK;
+}
+
+static enum bv_status read_generation(struct bv_store *s, struct bv_error *err)
+{
+    struct bv_arena arena = {0};
+    const char *text = NULL;
+    enum bv_status status = bv_store_get(s, "generation", &arena, &text, err);
+    s->generation = text ? strtoull(text, NULL, 10) : 0;
+    bv_arena_free(&arena);
+    return status;
 }
 
 // Rows are numbered without holes, which bv_store_verify() checks: the next number is their count.
@@ -286,7 +199,7 @@ static enum bv_status read_counts(struct bv_store *s, struct bv_error *err)
                            bv_kind_name((enum bv_kind)kind));
         s->n[kind] = (size_t)n;
     }
-    return BV_OK;
+    return read_generation(s, err);
 }
 
 // Ids are random: a transaction touches most pages of their indexes, 120 MB at a million items.
@@ -363,16 +276,7 @@ enum bv_status bv_store_check_model(const struct bv_store *s, const char *model,
                    s->path, s->info.model, s->info.fingerprint, model, fingerprint);
 }
 
-// Writing.
-
-static void close_blobs(struct bv_store *s)
-{
-    for (int kind = 0; kind < BV_KINDS; kind++) {
-        if (s->blob[kind])
-            (void)sqlite3_blob_close(s->blob[kind]);
-        s->blob[kind] = NULL;
-    }
-}
+// Transactions.
 
 enum bv_status bv_store_begin(struct bv_store *s, struct bv_error *err)
 {
@@ -389,7 +293,7 @@ enum bv_status bv_store_begin(struct bv_store *s, struct bv_error *err)
 
 enum bv_status bv_store_commit(struct bv_store *s, struct bv_error *err)
 {
-    close_blobs(s);
+    bv_store_close_pages(s);
     sqlite3_stmt *commit;
     enum bv_status status = bv_store_statement(s, BV_SQL_COMMIT, &commit, err);
     if (status == BV_OK)
@@ -404,187 +308,32 @@ void bv_store_rollback(struct bv_store *s)
 {
     if (!s->in_transaction)
         return;
-    close_blobs(s);
+    bv_store_close_pages(s);
     s->in_transaction = false;
     // A failed write may have rolled back already.
     if (!sqlite3_get_autocommit(s->db))
-        (void)sqlite3_exec(s->db, sql[BV_SQL_ROLLBACK], NULL, NULL, NULL);
+        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     (void)read_counts(s, NULL);
 }
 
-// The study's number, which it gets now if it is new; *report (may be NULL) is the text it has.
-static enum bv_status study_number(struct bv_store *s, const char *id, sqlite3_int64 *number,
-                                   struct bv_arena *arena, const char **report,
-                                   struct bv_error *err)
+enum bv_status bv_store_view_begin(struct bv_store *s, struct bv_error *err)
 {
-    BV_TRY(run_text(s, BV_SQL_STUDY_ADD, id, NULL, err));
-    sqlite3_stmt *find;
-    BV_TRY(bv_store_statement(s, BV_SQL_STUDY_FIND, &find, err));
-    (void)sqlite3_bind_text(find, 1, id, -1, SQLITE_STATIC);
-    int code = sqlite3_step(find);
-    enum bv_status status = BV_OK;
-    if (code != SQLITE_ROW) {
-        status = bv_store_fail(s->db, s->path, code, err);
-    } else {
-        *number = sqlite3_column_int64(find, 0);
-        if (report) {
-            *report = bv_arena_strdup(arena, (const char *)sqlite3_column_text(find, 1));
-            if (!*report)
-                status = bv_fail_nomem(err, "a report");
-        }
-    }
-    (void)sqlite3_reset(find);
-    return status;
-}
-
-// Opens the page that holds a row of a kind, making it for its first row.
-static enum bv_status open_page(struct bv_store *s, enum bv_kind kind, size_t row,
-                                struct bv_error *err)
-{
-    size_t page = row / s->page_rows;
-    if (s->blob[kind] && s->blob_page[kind] == page)
+    if (s->in_transaction || !sqlite3_get_autocommit(s->db))
         return BV_OK;
-    if (s->blob[kind])
-        (void)sqlite3_blob_close(s->blob[kind]);
-    s->blob[kind] = NULL;
-    if (row % s->page_rows == 0) {
-        sqlite3_stmt *add;
-        BV_TRY(bv_store_statement(s, BV_SQL_PAGE_ADD, &add, err));
-        (void)sqlite3_bind_int64(add, 1, bv_store_page_key(kind, page));
-        (void)sqlite3_bind_zeroblob64(add, 2, s->page_rows * s->info.dimension * sizeof(uint16_t));
-        BV_TRY(bv_store_run(s, add, err));
-    }
-    int code = sqlite3_blob_open(s->db, "main", "page", "vectors", bv_store_page_key(kind, page), 1,
-                                 &s->blob[kind]);
+    int code = sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL);
     if (code != SQLITE_OK)
         return bv_store_fail(s->db, s->path, code, err);
-    s->blob_page[kind] = page;
-    return BV_OK;
-}
-
-static enum bv_status write_vector(struct bv_store *s, enum bv_kind kind, size_t row,
-                                   const float *vector, uint32_t *checksum, struct bv_error *err)
-{
-    size_t bytes = s->info.dimension * sizeof(uint16_t);
-    uint16_t *half = malloc(bytes);
-    if (!half)
-        return bv_fail_nomem(err, "a vector");
-    bv_f32_to_f16_array(vector, half, s->info.dimension);
-    enum bv_status status = open_page(s, kind, row, err);
-    if (status == BV_OK) {
-        int code =
-            sqlite3_blob_write(s->blob[kind], half, (int)bytes, (int)(row % s->page_rows * bytes));
-        if (code != SQLITE_OK)
-            status = bv_store_fail(s->db, s->path, code, err);
-    }
-    *checksum = bv_crc32c(0, half, bytes);
-    free(half);
+    enum bv_status status = read_counts(s, err);
+    if (status != BV_OK)
+        bv_store_view_end(s);
     return status;
 }
 
-static enum bv_status write_thumbnail(struct bv_store *s, sqlite3_int64 item,
-                                      const struct bv_item *from, struct bv_error *err)
+void bv_store_view_end(struct bv_store *s)
 {
-    sqlite3_stmt *add;
-    BV_TRY(bv_store_statement(s, BV_SQL_THUMBNAIL_ADD, &add, err));
-    (void)sqlite3_bind_int64(add, 1, item);
-    (void)sqlite3_bind_blob64(add, 2, from->thumbnail, from->thumbnail_bytes, SQLITE_STATIC);
-    return bv_store_run(s, add, err);
-}
-
-uint32_t bv_store_item_checksum(uint32_t crc, const char *id, const char *metadata,
-                                const void *thumbnail, size_t thumbnail_bytes)
-{
-    crc = bv_crc32c(crc, id, strlen(id) + 1);
-    crc = bv_crc32c(crc, metadata, strlen(metadata) + 1);
-    return thumbnail_bytes ? bv_crc32c(crc, thumbnail, thumbnail_bytes) : crc;
-}
-
-enum bv_status bv_store_add(struct bv_store *s, const struct bv_item *item, struct bv_error *err)
-{
-    sqlite3_int64 study;
-    uint32_t checksum = 0;
-    if (!s->in_transaction)
-        return bv_fail(err, BV_ERR_ARG, "%s: adding outside a transaction", s->path);
-    size_t row = s->n[item->kind];
-    if (row >= UINT32_MAX)
-        return bv_fail(err, BV_ERR_LIMIT, "%s: the index is full", s->path);
-    BV_TRY(study_number(s, item->study, &study, NULL, NULL, err));
-    BV_TRY(write_vector(s, item->kind, row, item->vector, &checksum, err));
-    const char *metadata = item->metadata ? item->metadata : "{}";
-    checksum = bv_store_item_checksum(checksum, item->id, metadata, item->thumbnail,
-                                      item->thumbnail ? item->thumbnail_bytes : 0);
-    sqlite3_stmt *add;
-    BV_TRY(bv_store_statement(s, BV_SQL_ITEM_ADD, &add, err));
-    (void)sqlite3_bind_text(add, 1, item->id, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(add, 2, study);
-    (void)sqlite3_bind_int(add, 3, (int)item->kind);
-    (void)sqlite3_bind_int64(add, 4, (sqlite3_int64)row);
-    (void)sqlite3_bind_int64(add, 5, checksum);
-    (void)sqlite3_bind_text(add, 6, metadata, -1, SQLITE_STATIC);
-    int code = sqlite3_step(add);
-    (void)sqlite3_reset(add);
-    if (code == SQLITE_CONSTRAINT_UNIQUE)
-        return bv_fail(err, BV_ERR_ARG, "%s: the index has an item of this id already", s->path);
-    if (code != SQLITE_DONE)
-        return bv_store_fail(s->db, s->path, code, err);
-    if (item->thumbnail)
-        BV_TRY(write_thumbnail(s, sqlite3_last_insert_rowid(s->db), item, err));
-    s->n[item->kind]++;
-    return BV_OK;
-}
-
-// FTS5 keeps no copy of the text: what it indexed must be taken out with the very words.
-static enum bv_status index_text(struct bv_store *s, enum bv_statement which, sqlite3_int64 study,
-                                 const char *text, struct bv_error *err)
-{
-    sqlite3_stmt *statement;
-    BV_TRY(bv_store_statement(s, which, &statement, err));
-    (void)sqlite3_bind_int64(statement, 1, study);
-    (void)sqlite3_bind_text(statement, 2, text, -1, SQLITE_STATIC);
-    return bv_store_run(s, statement, err);
-}
-
-enum bv_status bv_store_set_report(struct bv_store *s, const char *study, const char *text,
-                                   struct bv_error *err)
-{
-    struct bv_arena arena = {0};
-    sqlite3_int64 number;
-    const char *old = NULL;
-    sqlite3_stmt *set;
-    enum bv_status status = study_number(s, study, &number, &arena, &old, err);
-    if (status != BV_OK || strcmp(old, text) == 0)
-        goto done;
-    if (*old)
-        status = index_text(s, BV_SQL_REPORT_UNINDEX, number, old, err);
-    if (status == BV_OK)
-        status = bv_store_statement(s, BV_SQL_REPORT_SET, &set, err);
-    if (status == BV_OK) {
-        (void)sqlite3_bind_text(set, 1, text, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int64(set, 2, number);
-        status = bv_store_run(s, set, err);
-    }
-    if (status == BV_OK && *text)
-        status = index_text(s, BV_SQL_REPORT_INDEX, number, text, err);
-done:
-    bv_arena_free(&arena);
-    return status;
-}
-
-enum bv_status bv_store_set_alias(struct bv_store *s, const char *alias, const char *study,
-                                  struct bv_error *err)
-{
-    sqlite3_int64 number;
-    sqlite3_stmt *set;
-    BV_TRY(study_number(s, study, &number, NULL, NULL, err));
-    BV_TRY(bv_store_statement(s, BV_SQL_ALIAS_SET, &set, err));
-    (void)sqlite3_bind_text(set, 1, alias, -1, SQLITE_STATIC);
-    (void)sqlite3_bind_int64(set, 2, number);
-    return bv_store_run(s, set, err);
-}
-
-enum bv_status bv_store_set(struct bv_store *s, const char *key, const char *value,
-                            struct bv_error *err)
-{
-    return run_text(s, BV_SQL_SETTING_SET, key, value, err);
+    if (s->in_transaction || sqlite3_get_autocommit(s->db))
+        return;
+    // What a search wrote of its own (how a FAISS file was built) may be lost.
+    if (sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }

@@ -62,6 +62,7 @@ struct bv_item {
     enum bv_kind kind;
     const float *vector;   // [dimension], as it should be compared (L2-normalised for cosines)
     const char *metadata;  // a JSON object; NULL: none
+    uint32_t content;      // checksum of the pixels; 0: unknown
     const void *thumbnail; // a PNG or JPEG file; NULL: none
     size_t thumbnail_bytes;
 };
@@ -71,22 +72,78 @@ enum bv_status bv_store_begin(struct bv_store *store, struct bv_error *err);
 enum bv_status bv_store_commit(struct bv_store *store, struct bv_error *err);
 void bv_store_rollback(struct bv_store *store); // accepts a store without a transaction
 
+// What is read between begin and end is one state of the index, whatever other processes write.
+// Neither does anything within a transaction.
+enum bv_status bv_store_view_begin(struct bv_store *store, struct bv_error *err);
+void bv_store_view_end(struct bv_store *store);
+
 // An id that is there already is BV_ERR_ARG.
 enum bv_status bv_store_add(struct bv_store *store, const struct bv_item *item,
                             struct bv_error *err);
 
-// Sets a study's report text, making the study if need be.
-enum bv_status bv_store_set_report(struct bv_store *store, const char *study, const char *text,
-                                   struct bv_error *err);
+// Gives an item that is there another vector and other metadata; BV_ERR_ARG when it is not there.
+enum bv_status bv_store_replace(struct bv_store *store, const struct bv_item *item,
+                                struct bv_error *err);
 
-// Another name of a study (a keyed accession number), so that later reports find it.
-enum bv_status bv_store_set_alias(struct bv_store *store, const char *alias, const char *study,
-                                  struct bv_error *err);
-// *study is NULL when there is no such alias; else in the arena.
-enum bv_status bv_store_find_alias(struct bv_store *store, const char *alias,
-                                   struct bv_arena *arena, const char **study,
-                                   struct bv_error *err);
+// What is known of a study when something of it arrives. Names are those of the index.
+struct bv_study {
+    const char *id;
+    const char *accession; // NULL: none that names a study
+    const char *patient;   // NULL: unknown
+    bool named;            // by its own identifier; false: by its accession number alone
+};
 
+enum bv_apart {
+    BV_APART_NOT,
+    BV_APART_PATIENT,   // the study is known as another patient's
+    BV_APART_ACCESSION, // the accession number leads to several studies, or to another patient's
+};
+
+// Where something of a study belongs: *id (in the arena) is what items and reports give as theirs.
+// It is the study's own id, which is made if need be, unless that study is known as another
+// patient's: then it is one of its own. What has no name but its accession number is shown with
+// the one study that has an identifier and bears that number, as long as there is one, and no
+// patient contradicts; the order of arrival does not matter. *apart says what was kept apart.
+enum bv_status bv_store_place(struct bv_store *store, const struct bv_study *study,
+                              struct bv_arena *arena, const char **id, enum bv_apart *apart,
+                              struct bv_error *err);
+
+// Joins anew what bears an accession number; bv_store_place() has done so.
+enum bv_status bv_store_join(struct bv_store *store, const char *accession, struct bv_error *err);
+
+// A report of a study; a study has any number of them. Everything is copied.
+struct bv_report {
+    const char *id, *study, *text;
+    const char *kind;                // "report", "addendum" or "correction"; NULL: "report"
+    bool dated;                      // after is known:
+    int64_t after;                   // seconds from the study to the report
+    const char *const *predecessors; // ids of the reports that it corrects or continues
+    size_t n_predecessors;
+};
+
+enum bv_change {
+    BV_ADDED,
+    BV_REPLACED, // the id had another text
+    BV_UNCHANGED,
+};
+
+enum bv_status bv_store_put_report(struct bv_store *store, const struct bv_report *report,
+                                   enum bv_change *change, struct bv_error *err);
+
+struct bv_report_found {
+    int64_t number; // 0: there is none
+    const char *study, *text, *kind;
+};
+// Strings are in the arena.
+enum bv_status bv_store_find_report(struct bv_store *store, const char *id, struct bv_arena *arena,
+                                    struct bv_report_found *found, struct bv_error *err);
+
+// What tells one image from another under the same id; *study in the arena, NULL when there is no
+// such item.
+enum bv_status bv_store_find_item(struct bv_store *store, const char *id, struct bv_arena *arena,
+                                  const char **study, uint32_t *content, struct bv_error *err);
+
+// Whether there is an item or a report of an id.
 enum bv_status bv_store_has(struct bv_store *store, const char *id, bool *has,
                             struct bv_error *err);
 
@@ -104,7 +161,10 @@ enum bv_status bv_store_count(struct bv_store *store, struct bv_store_counts *co
 
 // A row as it is stored; strings in the arena.
 struct bv_entry {
-    const char *id, *study, *metadata, *report; // report: "" when there is none
+    const char *id, *study, *metadata;
+    // A report's own text; of an image the standing reports of its study, earliest first, a blank
+    // line between them; "" when there is none.
+    const char *report;
     enum bv_kind kind;
     uint32_t row;
 };
@@ -131,6 +191,9 @@ enum bv_status bv_store_vector(struct bv_store *store, enum bv_kind kind, uint32
 // The checksum of a row's item, as bv_store_verify() computes it again.
 enum bv_status bv_store_checksum(struct bv_store *store, enum bv_kind kind, uint32_t row,
                                  uint32_t *checksum, struct bv_error *err);
+
+// Changes whenever rows that were there change or go: copies of them are void.
+uint64_t bv_store_generation(const struct bv_store *store);
 
 // The number of rows of a kind, those of an open transaction included.
 size_t bv_store_rows(const struct bv_store *store, enum bv_kind kind);

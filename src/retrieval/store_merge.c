@@ -30,85 +30,176 @@ static enum bv_status check_alike(const struct bv_store *to, const struct bv_sto
     return BV_OK;
 }
 
-// The name that a study of from has in to: another index may have met it by its accession number
-// alone. Any alias that both know joins them.
-static enum bv_status find_study(struct merge *m, const char *study, struct bv_arena *arena,
-                                 const char **name, struct bv_error *err)
-{
-    sqlite3_stmt *aliases = NULL;
-    const char *found = NULL;
-    enum bv_status status = BV_OK;
-    int code = sqlite3_prepare_v2(m->from->db,
-                                  "SELECT a.id FROM alias a JOIN study s ON s.number = a.study"
-                                  " WHERE s.id = ? ORDER BY a.id",
-                                  -1, &aliases, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_text(aliases, 1, study, -1, SQLITE_STATIC);
-    while ((code == SQLITE_OK || code == SQLITE_ROW) && status == BV_OK && !found &&
-           (code = sqlite3_step(aliases)) == SQLITE_ROW)
-        status = bv_store_find_alias(m->to, (const char *)sqlite3_column_text(aliases, 0), arena,
-                                     &found, err);
-    if (status == BV_OK && code != SQLITE_DONE && code != SQLITE_ROW)
-        status = bv_store_fail(m->from->db, m->from->path, code, err);
-    (void)sqlite3_finalize(aliases);
-    if (status == BV_OK)
-        *name = found ? found : study;
-    return status;
-}
-
-static enum bv_status merge_item(void *arg, const struct bv_entry *entry, struct bv_error *err)
-{
-    struct merge *m = arg;
-    bool has = false;
-    struct bv_arena arena = {0};
-    struct bv_item item = {
-        .id = entry->id, .kind = entry->kind, .vector = m->vector, .metadata = entry->metadata};
-    enum bv_status status = bv_store_has(m->to, entry->id, &has, err);
-    if (status != BV_OK || has)
-        goto done;
-    if ((status = bv_store_vector(m->from, entry->kind, entry->row, m->half, err)) != BV_OK)
-        goto done;
-    bv_f16_to_f32_array(m->half, m->vector, m->from->info.dimension);
-    status = bv_store_thumbnail(m->from, entry->kind, entry->row, &arena, &item.thumbnail,
-                                &item.thumbnail_bytes, err);
-    if (status == BV_OK)
-        status = find_study(m, entry->study, &arena, &item.study, err);
-    if (status == BV_OK)
-        status = bv_store_add(m->to, &item, err);
-    if (status != BV_OK)
-        goto done;
-    m->n_added++;
-    if (++m->n_open >= COMMIT_ITEMS) {
-        m->n_open = 0;
-        if ((status = bv_store_commit(m->to, err)) == BV_OK)
-            status = bv_store_begin(m->to, err);
-    }
-done:
-    bv_arena_free(&arena);
-    return status;
-}
-
-// Sets the reports (or other names) of from's studies in to; query gives pairs of text and study.
-static enum bv_status copy_pairs(struct merge *m, const char *query, bool reports,
-                                 struct bv_error *err)
+// Calls visit for every row of a query on from, which has at most one parameter.
+static enum bv_status each_row(struct merge *m, const char *query, const char *value,
+                               enum bv_status (*visit)(struct merge *m, sqlite3_stmt *row,
+                                                       void *arg, struct bv_error *err),
+                               void *arg, struct bv_error *err)
 {
     sqlite3_stmt *rows = NULL;
     enum bv_status status = BV_OK;
     int code = sqlite3_prepare_v2(m->from->db, query, -1, &rows, NULL);
+    if (code == SQLITE_OK && value)
+        code = sqlite3_bind_text(rows, 1, value, -1, SQLITE_STATIC);
     while ((code == SQLITE_OK || code == SQLITE_ROW) && status == BV_OK &&
-           (code = sqlite3_step(rows)) == SQLITE_ROW) {
-        struct bv_arena arena = {0};
-        const char *text = (const char *)sqlite3_column_text(rows, 0), *study = NULL;
-        status = find_study(m, (const char *)sqlite3_column_text(rows, 1), &arena, &study, err);
-        if (status == BV_OK)
-            status = reports ? bv_store_set_report(m->to, study, text, err)
-                             : bv_store_set_alias(m->to, text, study, err);
-        bv_arena_free(&arena);
-    }
+           (code = sqlite3_step(rows)) == SQLITE_ROW)
+        status = visit(m, rows, arg, err);
     if (status == BV_OK && code != SQLITE_DONE)
         status = bv_store_fail(m->from->db, m->from->path, code, err);
     (void)sqlite3_finalize(rows);
     return status;
+}
+
+// A column as text; what a damaged file lacks is empty.
+static const char *text_of(sqlite3_stmt *row, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return text ? text : "";
+}
+
+// The id of a study before it was kept apart as another patient's; in to it may be the first.
+static const char *bare_id(const char *id, const char *patient, struct bv_arena *arena)
+{
+    const char *mark = strrchr(id, '~');
+    bool apart = mark && mark[1] && strncmp(mark + 1, patient, strlen(mark + 1)) == 0;
+    return apart ? bv_arena_strndup(arena, id, (size_t)(mark - id)) : bv_arena_strdup(arena, id);
+}
+
+// A study with one of its accession numbers.
+static enum bv_status place_study(struct merge *m, sqlite3_stmt *row, void *arg,
+                                  struct bv_error *err)
+{
+    (void)arg;
+    struct bv_arena arena = {0};
+    const char *placed = NULL;
+    enum bv_apart apart;
+    const struct bv_study study = {
+        .id = bare_id(text_of(row, 0), text_of(row, 2), &arena),
+        .named = sqlite3_column_int(row, 1) != 0,
+        .patient = text_of(row, 2),
+        .accession = sqlite3_column_type(row, 3) == SQLITE_NULL ? NULL : text_of(row, 3)};
+    enum bv_status status = study.id ? bv_store_place(m->to, &study, &arena, &placed, &apart, err)
+                                     : bv_fail_nomem(err, "a study");
+    bv_arena_free(&arena);
+    return status;
+}
+
+// The study's name in to, where the same id may be another patient's.
+static enum bv_status name_study(struct merge *m, const char *id, const char *patient,
+                                 struct bv_arena *arena, const char **name, struct bv_error *err)
+{
+    const struct bv_study study = {.id = bare_id(id, patient, arena), .patient = patient};
+    enum bv_apart apart;
+    if (!study.id)
+        return bv_fail_nomem(err, "a study");
+    return bv_store_place(m->to, &study, arena, name, &apart, err);
+}
+
+static enum bv_status commit_now_and_then(struct merge *m, struct bv_error *err)
+{
+    if (++m->n_open < COMMIT_ITEMS)
+        return BV_OK;
+    m->n_open = 0;
+    BV_TRY(bv_store_commit(m->to, err));
+    return bv_store_begin(m->to, err);
+}
+
+static enum bv_status merge_item(struct merge *m, sqlite3_stmt *row, void *arg,
+                                 struct bv_error *err)
+{
+    (void)arg;
+    bool has = false;
+    struct bv_arena arena = {0};
+    struct bv_item item = {.id = text_of(row, 0),
+                           .kind = sqlite3_column_int(row, 1) == 0 ? BV_KIND_IMAGE : BV_KIND_REPORT,
+                           .vector = m->vector,
+                           .metadata = text_of(row, 3),
+                           .content = (uint32_t)sqlite3_column_int64(row, 4)};
+    const char *known = NULL;
+    uint32_t content = 0;
+    enum bv_status status = bv_store_find_item(m->to, item.id, &arena, &known, &content, err);
+    has = known != NULL;
+    uint32_t number = (uint32_t)sqlite3_column_int64(row, 2);
+    if (status == BV_OK && !has)
+        status = bv_store_vector(m->from, item.kind, number, m->half, err);
+    if (status == BV_OK && !has) {
+        bv_f16_to_f32_array(m->half, m->vector, m->from->info.dimension);
+        status = bv_store_thumbnail(m->from, item.kind, number, &arena, &item.thumbnail,
+                                    &item.thumbnail_bytes, err);
+    }
+    if (status == BV_OK && !has)
+        status = name_study(m, text_of(row, 5), text_of(row, 6), &arena, &item.study, err);
+    if (status == BV_OK && !has)
+        status = bv_store_add(m->to, &item, err);
+    bv_arena_free(&arena);
+    if (status != BV_OK || has)
+        return status;
+    m->n_added++;
+    return commit_now_and_then(m, err);
+}
+
+struct predecessors {
+    struct bv_arena *arena;
+    const char **ids;
+    size_t n, room;
+};
+
+static enum bv_status read_predecessor(struct merge *m, sqlite3_stmt *row, void *arg,
+                                       struct bv_error *err)
+{
+    struct predecessors *p = arg;
+    (void)m;
+    if (p->n == p->room)
+        return BV_OK;
+    p->ids[p->n] = bv_arena_strdup(p->arena, text_of(row, 0));
+    return p->ids[p->n++] ? BV_OK : bv_fail_nomem(err, "a report");
+}
+
+static enum bv_status merge_report(struct merge *m, sqlite3_stmt *row, void *arg,
+                                   struct bv_error *err)
+{
+    (void)arg;
+    enum { MAX_PREDECESSORS = 64 };
+    struct bv_arena arena = {0};
+    const char *ids[MAX_PREDECESSORS];
+    struct predecessors before = {.arena = &arena, .ids = ids, .room = MAX_PREDECESSORS};
+    struct bv_report report = {.id = text_of(row, 0),
+                               .text = text_of(row, 1),
+                               .kind = text_of(row, 2),
+                               .dated = sqlite3_column_type(row, 3) != SQLITE_NULL,
+                               .after = sqlite3_column_int64(row, 3)};
+    struct bv_report_found known = {0};
+    enum bv_change change;
+    enum bv_status status = bv_store_find_report(m->to, report.id, &arena, &known, err);
+    if (status == BV_OK && !known.number)
+        status = each_row(m,
+                          "SELECT p.id FROM predecessor p JOIN report r ON r.number = p.report"
+                          " WHERE r.id = ? ORDER BY p.id",
+                          report.id, read_predecessor, &before, err);
+    if (status == BV_OK && !known.number)
+        status = name_study(m, text_of(row, 4), text_of(row, 5), &arena, &report.study, err);
+    report.predecessors = ids;
+    report.n_predecessors = before.n;
+    if (status == BV_OK && !known.number)
+        status = bv_store_put_report(m->to, &report, &change, err);
+    bv_arena_free(&arena);
+    return status == BV_OK ? commit_now_and_then(m, err) : status;
+}
+
+static enum bv_status merge_all(struct merge *m, struct bv_error *err)
+{
+    BV_TRY(each_row(m,
+                    "SELECT s.id, s.named, s.patient, b.accession FROM study s"
+                    " LEFT JOIN bears b ON b.study = s.number ORDER BY s.number, b.accession",
+                    NULL, place_study, NULL, err));
+    BV_TRY(each_row(m,
+                    "SELECT i.id, i.kind, i.row, i.metadata, i.content, s.id, s.patient FROM item i"
+                    " JOIN study s ON s.number = i.study ORDER BY i.number",
+                    NULL, merge_item, NULL, err));
+    return each_row(m,
+                    "SELECT r.id, r.text, r.kind, r.after, s.id, s.patient FROM report r"
+                    " JOIN study s ON s.number = r.study ORDER BY r.number",
+                    NULL, merge_report, NULL, err);
 }
 
 enum bv_status bv_store_merge(struct bv_store *to, struct bv_store *from, size_t *n_added,
@@ -122,16 +213,7 @@ enum bv_status bv_store_merge(struct bv_store *to, struct bv_store *from, size_t
     if (status == BV_OK)
         status = bv_store_begin(to, err);
     if (status == BV_OK)
-        status = bv_store_each(from, merge_item, &m, err);
-    // Reports before names: once the names are set, every study would find itself.
-    if (status == BV_OK)
-        status = copy_pairs(&m, "SELECT report, id FROM study WHERE report <> '' ORDER BY number",
-                            true, err);
-    if (status == BV_OK)
-        status = copy_pairs(&m,
-                            "SELECT a.id, s.id FROM alias a JOIN study s ON s.number = a.study"
-                            " ORDER BY a.id",
-                            false, err);
+        status = merge_all(&m, err);
     if (status == BV_OK)
         status = bv_store_commit(to, err);
     else

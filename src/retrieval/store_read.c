@@ -38,10 +38,54 @@ enum bv_status bv_store_get(struct bv_store *s, const char *key, struct bv_arena
     return read_text(s, BV_SQL_SETTING_GET, key, arena, value, err);
 }
 
-enum bv_status bv_store_find_alias(struct bv_store *s, const char *alias, struct bv_arena *arena,
-                                   const char **study, struct bv_error *err)
+static const char *copy_column(sqlite3_stmt *statement, int column, struct bv_arena *arena)
 {
-    return read_text(s, BV_SQL_ALIAS_FIND, alias, arena, study, err);
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return bv_arena_strdup(arena, text ? (const char *)text : "");
+}
+
+enum bv_status bv_store_find_report(struct bv_store *s, const char *id, struct bv_arena *arena,
+                                    struct bv_report_found *found, struct bv_error *err)
+{
+    sqlite3_stmt *find;
+    *found = (struct bv_report_found){0};
+    BV_TRY(bv_store_statement(s, BV_SQL_REPORT_FIND, &find, err));
+    (void)sqlite3_bind_text(find, 1, id, -1, SQLITE_STATIC);
+    int code = sqlite3_step(find);
+    enum bv_status status = BV_OK;
+    if (code == SQLITE_ROW) {
+        *found = (struct bv_report_found){.number = sqlite3_column_int64(find, 0),
+                                          .study = copy_column(find, 1, arena),
+                                          .text = copy_column(find, 2, arena),
+                                          .kind = copy_column(find, 3, arena)};
+        if (!found->study || !found->text || !found->kind)
+            status = bv_fail_nomem(err, "a report");
+    } else if (code != SQLITE_DONE) {
+        status = bv_store_fail(s->db, s->path, code, err);
+    }
+    (void)sqlite3_reset(find);
+    return status;
+}
+
+enum bv_status bv_store_find_item(struct bv_store *s, const char *id, struct bv_arena *arena,
+                                  const char **study, uint32_t *content, struct bv_error *err)
+{
+    sqlite3_stmt *find;
+    *study = NULL;
+    BV_TRY(bv_store_statement(s, BV_SQL_ITEM_WHERE, &find, err));
+    (void)sqlite3_bind_text(find, 1, id, -1, SQLITE_STATIC);
+    int code = sqlite3_step(find);
+    enum bv_status status = BV_OK;
+    if (code == SQLITE_ROW) {
+        *study = copy_column(find, 3, arena);
+        *content = (uint32_t)sqlite3_column_int64(find, 4);
+        if (!*study)
+            status = bv_fail_nomem(err, "an item");
+    } else if (code != SQLITE_DONE) {
+        status = bv_store_fail(s->db, s->path, code, err);
+    }
+    (void)sqlite3_reset(find);
+    return status;
 }
 
 enum bv_status bv_store_has(struct bv_store *s, const char *id, bool *has, struct bv_error *err)
@@ -62,8 +106,11 @@ enum bv_status bv_store_count(struct bv_store *s, struct bv_store_counts *counts
 {
     static const char query[] = "SELECT (SELECT count(*) FROM item WHERE kind = 0),"
                                 " (SELECT count(*) FROM item WHERE kind = 1),"
-                                " (SELECT count(*) FROM study),"
-                                " (SELECT count(*) FROM study WHERE report <> ''),"
+                                " (SELECT count(DISTINCT m.belongs) FROM study m WHERE"
+                                "  EXISTS (SELECT 1 FROM item i WHERE i.study = m.number) OR"
+                                "  EXISTS (SELECT 1 FROM report r WHERE r.study = m.number)),"
+                                " (SELECT count(DISTINCT m.belongs) FROM report r"
+                                "  JOIN study m ON m.number = r.study),"
                                 " (SELECT count(*) FROM thumbnail)";
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(s->db, query, -1, &statement, NULL);
@@ -82,12 +129,6 @@ enum bv_status bv_store_count(struct bv_store *s, struct bv_store_counts *counts
         status = bv_store_fail(s->db, s->path, code, err);
     (void)sqlite3_finalize(statement);
     return status;
-}
-
-static const char *copy_column(sqlite3_stmt *statement, int column, struct bv_arena *arena)
-{
-    const unsigned char *text = sqlite3_column_text(statement, column);
-    return bv_arena_strdup(arena, text ? (const char *)text : "");
 }
 
 // The row at hand of an ENTRY_SELECT.
@@ -251,6 +292,11 @@ size_t bv_store_rows(const struct bv_store *s, enum bv_kind kind)
     return s->n[kind];
 }
 
+uint64_t bv_store_generation(const struct bv_store *s)
+{
+    return s->generation;
+}
+
 struct load_job {
     const struct bv_store *s;
     enum bv_kind kind;
@@ -349,7 +395,8 @@ enum bv_status bv_store_select(struct bv_store *s, enum bv_kind kind, const char
                                const char *const *values, size_t n_values, size_t n_rows,
                                uint64_t **bits, size_t *n_set, struct bv_error *err)
 {
-    static const char select[] = "SELECT i.row FROM item i JOIN study s ON s.number = i.study"
+    static const char select[] = "SELECT i.row FROM item i JOIN study o ON o.number = i.study"
+                                 " JOIN study s ON s.number = o.belongs"
                                  " WHERE i.kind = %d AND (%s)";
     sqlite3_stmt *statement = NULL;
     char *query = sqlite3_mprintf(select, (int)kind, where);

@@ -22,18 +22,19 @@ enum {
     ROWS_OFFSET = 2 << 20, // so that rows start on whatever pages there are
 };
 
-static const char magic[8] = "bvvecs1";
+static const char magic[8] = "bvvecs2";
 
 struct head {
     char magic[8];
     uint32_t kind, dimension, stride;
     uint32_t last; // checksum of the item of the last row: tells indexes apart
     uint64_t n;
+    uint64_t generation;  // of the index's rows
     char fingerprint[64]; // of the index's model
     uint32_t table;       // CRC-32C of the blocks' checksums
     uint32_t self;        // CRC-32C of what comes before
 };
-_Static_assert(sizeof(struct head) == 104, "no padding");
+_Static_assert(sizeof(struct head) == 112, "no padding");
 
 struct vector_file {
     struct bv_store *store;
@@ -64,7 +65,8 @@ static enum bv_status fill_head(const struct vector_file *f, size_t n, struct he
     *head = (struct head){.kind = (uint32_t)f->kind,
                           .dimension = (uint32_t)f->dimension,
                           .stride = (uint32_t)f->stride,
-                          .n = n};
+                          .n = n,
+                          .generation = bv_store_generation(f->store)};
     memcpy(head->magic, magic, sizeof magic);
     size_t length = strlen(info->fingerprint);
     memcpy(head->fingerprint, info->fingerprint, length < 64 ? length : 64);

@@ -41,4 +41,33 @@ expect 0 "$biovl" index create $index --keep-identifiers --thumbnails 0
 expect 0 "$biovl" index add $index t.csv
 own 1.2.276.0.9999.3.1 zqxone
 own 1.2.276.0.9999.3.2 zqxtwo
+
+# A report that gives the number alone joins the one study of that number, in either order; a
+# second study of the number, or another patient's, undoes it, and the command says so.
+image c.dcm 3 ACC3 C 3
+image d.dcm 4 ACC3 D 4
+printf 'accession,patient_id,report\nACC3,C,zqxthree\n' >t.csv
+for order in 't.csv c.dcm' 'c.dcm t.csv'; do
+    rm -f i.biovl*
+    expect 0 "$biovl" index create $index --keep-identifiers --thumbnails 0
+    expect 0 "$biovl" index add $index $order
+    own 1.2.276.0.9999.3.3 zqxthree
+    expect 0 "$biovl" index add $index d.dcm
+    prints '"apart":1'
+    says 'kept apart: its accession number leads to several studies'
+    own 1.2.276.0.9999.3.3 ''
+    own 1.2.276.0.9999.3.4 ''
+done
+rm -f i.biovl*
+expect 0 "$biovl" index create $index --keep-identifiers --thumbnails 0
+expect 0 "$biovl" index add $index d.dcm t.csv
+prints '"apart":1'
+own 1.2.276.0.9999.3.4 ''
+
+# One study identifier under two patients is two studies.
+image e.dcm 5 ACC5 E 3
+expect 0 "$biovl" index add $index c.dcm e.dcm
+says 'its study is known as another patient'
+"$biovl" index export $index -o items
+[ "$(grep -o '"study":"[^"]*"' items | sort -u | wc -l)" -eq 3 ] || fail "studies: $(cat items)"
 finish

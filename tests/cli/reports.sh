@@ -67,6 +67,61 @@ for i in 1 2 3 4 5; do
     [ "$(wc -l <out)" -eq 1 ] || fail "report $i is found more than once, or not"
 done
 prints 'Word5 & a <small> nodule'
+
+# An addendum stands beside the report, each with its own words; a correction takes the place of
+# what it names; a Key Object Selection and a dose report are no reports.
+mkdir more
+make_report more/a.dcm 1 'ADDENDUM: wordadded.'
+dcmodify -nb -m '(0008,0018)=1.2.276.0.9999.5.71' more/a.dcm >/dev/null
+make_report more/c.dcm 2 'Wordcorrected.'
+dcmodify -nb -m '(0008,0018)=1.2.276.0.9999.5.72' \
+    -i '(0040,a360)[0].(0020,000d)=1.2.276.0.9999.1.2' \
+    -i '(0040,a360)[0].(0008,1115)[0].(0020,000e)=1.2.276.0.9999.4.2' \
+    -i '(0040,a360)[0].(0008,1115)[0].(0008,1199)[0].(0008,1155)=1.2.276.0.9999.5.2' \
+    more/c.dcm >/dev/null || fail "dcmodify"
+make_report more/k.dcm 3 'Wordselected.'
+dcmodify -nb -m '(0008,0018)=1.2.276.0.9999.5.73' -m '(0008,0016)=1.2.840.10008.5.1.4.1.1.88.59' more/k.dcm >/dev/null
+expect 1 "$biovl" index add i.biovl more
+prints '"images":0,"reports":2,"skipped":0,"failed":1'
+says 'no report'
+# found KIND WORD: how many of a kind have the word.
+found() { "$biovl" search i.biovl --find "$1" --text anything --match "$2" --json | wc -l; }
+expect_found() { [ "$(found "$2" "$3")" -eq "$1" ] || fail "$2 of $3: $(found "$2" "$3"), not $1"; }
+expect_found 1 image word1
+expect_found 1 image wordadded
+expect_found 0 image word2
+expect_found 1 image wordcorrected
+expect_found 1 report word1
+expect_found 1 report word2
+expect_found 0 report wordselected
+"$biovl" search i.biovl --find report --text anything --match wordadded --json >out
+prints '"report_kind":"addendum"'
+grep -q Word1 out && fail "an addendum is shown with another report's text"
+"$biovl" search i.biovl --find report --text anything --where report_kind=correction --json >out
+prints 'Wordcorrected'
+
+# The same identifier with other words, or in another study, is refused and changes nothing.
+make_report again.dcm 4 'Wordother.'
+expect 1 "$biovl" index add i.biovl again.dcm
+says 'another report under this identifier'
+expect_found 0 report wordother
+cp data/image4.dcm moved.dcm
+dcmodify -nb -m '(0020,000d)=1.2.276.0.9999.1.3' -m '(0010,0020)=MRN08153' moved.dcm >/dev/null
+expect 1 "$biovl" index add i.biovl moved.dcm
+says "another study's object under this identifier"
+
+# A table's corrected text takes the place of the old one.
+printf 'study,report\n1.2.276.0.9999.1.6,Wordfirst.\n' >t.csv
+expect 0 "$biovl" index add i.biovl t.csv
+printf 'study,report\n1.2.276.0.9999.1.6,Wordsecond.\n' >t.csv
+expect 0 "$biovl" index add i.biovl t.csv
+prints '"reports":0,.*"updated":1'
+expect 0 "$biovl" index add i.biovl t.csv
+prints '"skipped":1,"failed":0,"updated":0'
+expect_found 0 report wordfirst
+expect_found 1 report wordsecond
+expect_found 1 image wordsecond
+expect 0 "$biovl" index verify i.biovl
 expect 0 "$biovl" index export i.biovl -o items
 for text in 'Findings:' 'Word1 in the café of' 'Finding: Pleural effusion' 'Long axis: 12.5 millimeter'; do
     grep -qF -- "$text" items || fail "no \"$text\" in the reports: $(head -3 items)"

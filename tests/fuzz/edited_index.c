@@ -46,9 +46,11 @@ static void fill(struct bv_store *store)
                                .thumbnail = i % 2 ? NULL : "picture",
                                .thumbnail_bytes = 7};
         expect(bv_store_add(store, &item, &err));
+        struct bv_report report = {
+            .id = id, .study = study, .text = "Small effusion on the left.", .kind = "report"};
+        enum bv_change change;
         if (i % 2)
-            expect(bv_store_set_report(store, study, "Small effusion on the left.", &err));
-        expect(bv_store_set_alias(store, id, study, &err));
+            expect(bv_store_put_report(store, &report, &change, &err));
     }
     expect(bv_store_commit(store, &err));
 }

@@ -34,7 +34,7 @@ static void use(struct bv_store *store)
     (void)bv_store_each(store, visit, NULL, &err);
     (void)bv_store_find(store, "item7", &arena, &entry, &found, &err);
     (void)bv_store_thumbnail(store, BV_KIND_IMAGE, 3, &arena, &picture, &size, &err);
-    if (bv_store_select(store, BV_KIND_IMAGE, "s.report <> ''", NULL, 0, 20, &bits, &n_set, &err) ==
+    if (bv_store_select(store, BV_KIND_IMAGE, "s.patient = ''", NULL, 0, 20, &bits, &n_set, &err) ==
         BV_OK)
         free(bits);
     if (bv_store_rows(store, BV_KIND_IMAGE) < 100000 &&
@@ -45,8 +45,10 @@ static void use(struct bv_store *store)
         float *vector = calloc(bv_store_info(store)->dimension, sizeof *vector);
         struct bv_item item = {
             .id = "new", .study = "study1", .kind = BV_KIND_IMAGE, .vector = vector};
+        struct bv_report report = {.id = "item1", .study = "study0", .text = "Other words."};
+        enum bv_change change;
         if (vector && bv_store_add(store, &item, &err) == BV_OK)
-            (void)bv_store_set_report(store, "study1", "Other words.", &err);
+            (void)bv_store_put_report(store, &report, &change, &err);
         (void)bv_store_commit(store, &err);
         free(vector);
     }

@@ -22,13 +22,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (record.report &&
             bv_scrub(&arena, record.report, record.identifiers, record.n_identifiers))
             (void)bv_report_essence(&arena, record.report);
-        json_decref(record.metadata);
+        bv_record_clear(&record);
     }
     // A data set alone, as deflated ones come to be.
     struct bv_dataset *bare = NULL;
     if (bv_dataset_open((struct bv_bytes){data, size}, true, &bare, &err) == BV_OK) {
         bv_dataset_close(&bare);
-        (void)bv_dicom_text(data, size, true, "fuzz", &arena, &text, &err);
+        struct bv_report_facts facts = {0};
+        (void)bv_dicom_text(data, size, true, "fuzz", &arena, &text, &facts, &err);
     }
     bv_arena_free(&arena);
     return 0;

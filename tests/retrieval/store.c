@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/half.h"
 #include "checkpoint/temporary.h"
+#include "retrieval/filter.h"
 #include "retrieval/synthetic.h"
 #include "support/check.h"
 
@@ -94,43 +95,182 @@ static void test_refusals(void **state)
     assert_null(other);
 }
 
-static void test_reports(void **state)
+// The rows of a kind whose reports match words.
+static uint64_t matching(struct bv_store *store, enum bv_kind kind, const char *words)
 {
     struct bv_error err = {0};
     struct bv_arena arena = {0};
-    struct bv_store *store = create(temporary_path(state, "index"));
+    struct bv_filter filter;
     uint64_t *bits = NULL;
     size_t n_set = 0;
-    add(store, 0, 30);
+    assert_ok(bv_filter_make(&filter, NULL, 0, words, &arena, &err), err);
+    assert_ok(bv_store_select(store, kind, filter.sql, filter.values, filter.n_values, 20, &bits,
+                              &n_set, &err),
+              err);
+    uint64_t first = bits[0];
+    free(bits);
+    bv_arena_free(&arena);
+    return first;
+}
+
+static enum bv_change put_report(struct bv_store *store, const struct bv_report *report)
+{
+    struct bv_error err = {0};
+    enum bv_change change;
     assert_ok(bv_store_begin(store, &err), err);
-    assert_ok(bv_store_set_report(store, "study0", "small left pleural effusion", &err), err);
-    assert_ok(bv_store_set_report(store, "study0", "large right pneumothorax", &err), err);
-    assert_ok(bv_store_set_alias(store, "alias", "study0", &err), err);
+    assert_ok(bv_store_put_report(store, report, &change, &err), err);
     assert_ok(bv_store_commit(store, &err), err);
+    return change;
+}
+
+static void assert_shown(struct bv_store *store, const char *id, const char *report)
+{
+    struct bv_error err = {0};
+    struct bv_arena arena = {0};
+    struct bv_entry entry;
+    bool found = false;
+    assert_ok(bv_store_find(store, id, &arena, &entry, &found, &err), err);
+    assert_true(found);
+    assert_string_equal(entry.report, report);
+    bv_arena_free(&arena);
+}
+
+static void test_reports(void **state)
+{
+    struct bv_error err = {0};
+    struct bv_store *store = create(temporary_path(state, "index"));
+    add(store, 0, 2); // items 0 and 1, images of study0
+    const char *const one[] = {"r1"};
+    const struct bv_report report = {
+        .id = "r1", .study = "study0", .text = "small left effusion", .dated = true};
+    const struct bv_report late = {.id = "r2",
+                                   .study = "study0",
+                                   .text = "rib fracture",
+                                   .kind = "addendum",
+                                   .dated = true,
+                                   .after = 3600};
+    const struct bv_report right = {.id = "r3",
+                                    .study = "study0",
+                                    .text = "no pneumothorax",
+                                    .kind = "correction",
+                                    .dated = true,
+                                    .after = 60,
+                                    .predecessors = one,
+                                    .n_predecessors = 1};
+    assert_int_equal(put_report(store, &late), BV_ADDED);
+    assert_int_equal(put_report(store, &report), BV_ADDED);
+    assert_int_equal(put_report(store, &report), BV_UNCHANGED);
+    assert_shown(store, synthetic_id(0), "small left effusion\n\nrib fracture");
+    assert_int_equal(matching(store, BV_KIND_IMAGE, "effusion"), 3);
+    assert_int_equal(matching(store, BV_KIND_IMAGE, "fracture"), 3);
+    // A correction takes the place of what it corrects, for the images of the study.
+    assert_int_equal(put_report(store, &right), BV_ADDED);
+    assert_shown(store, synthetic_id(1), "no pneumothorax\n\nrib fracture");
+    assert_int_equal(matching(store, BV_KIND_IMAGE, "effusion"), 0);
+    // Another text under the same id replaces the old one, and its words.
+    struct bv_report corrected = right;
+    corrected.text = "tension pneumothorax";
+    assert_int_equal(put_report(store, &corrected), BV_REPLACED);
+    assert_int_equal(matching(store, BV_KIND_IMAGE, "tension"), 3);
+    assert_int_equal(matching(store, BV_KIND_IMAGE, "no"), 0);
+    // A correction of another study's report changes nothing there.
+    struct bv_report stray = right;
+    stray.id = "r4";
+    stray.study = "study9";
+    const char *const two[] = {"r2"};
+    stray.predecessors = two;
+    assert_int_equal(put_report(store, &stray), BV_ADDED);
+    assert_shown(store, synthetic_id(1), "tension pneumothorax\n\nrib fracture");
     assert_ok(bv_store_verify(store, &err), err);
-    const char *study = NULL;
-    assert_ok(bv_store_find_alias(store, "alias", &arena, &study, &err), err);
-    assert_string_equal(study, "study0");
-    assert_ok(bv_store_find_alias(store, "unknown", &arena, &study, &err), err);
-    assert_null(study);
-    // Items 0 and 1 belong to study0; the text that was replaced is no longer found.
-    static const char match[] = "s.number IN (SELECT rowid FROM report_text WHERE report_text"
-                                " MATCH ?)";
-    const char *const words[] = {"pneumothorax", "effusion", "\"unclosed"};
-    assert_ok(bv_store_select(store, BV_KIND_IMAGE, match, &words[0], 1, 20, &bits, &n_set, &err),
-              err);
-    assert_int_equal(n_set, 2);
-    assert_int_equal(bits[0], 3);
-    free(bits);
-    assert_ok(bv_store_select(store, BV_KIND_IMAGE, match, &words[1], 1, 20, &bits, &n_set, &err),
-              err);
-    assert_int_equal(n_set, 0);
-    free(bits);
-    assert_int_equal(
-        bv_store_select(store, BV_KIND_IMAGE, match, &words[2], 1, 20, &bits, &n_set, &err),
-        BV_ERR_ARG);
+    struct bv_filter filter;
+    struct bv_arena arena = {0};
+    uint64_t *bits = NULL;
+    size_t n_set = 0;
+    assert_ok(bv_filter_make(&filter, NULL, 0, "\"unclosed", &arena, &err), err);
+    assert_int_equal(bv_store_select(store, BV_KIND_IMAGE, filter.sql, filter.values,
+                                     filter.n_values, 20, &bits, &n_set, &err),
+                     BV_ERR_ARG);
     bv_arena_free(&arena);
     bv_store_close(&store);
+}
+
+// Places an image and a report of what is known; the report that the image is then shown with.
+struct arrival {
+    const char *id, *study, *accession, *patient; // study NULL: known by its accession number only
+    bool report;
+};
+
+static void arrive(struct bv_store *store, const struct arrival *a, enum bv_apart *apart)
+{
+    struct bv_error err = {0};
+    struct bv_arena arena = {0};
+    const char *placed = NULL;
+    const struct bv_study study = {.id = a->study ? a->study : a->accession,
+                                   .named = a->study != NULL,
+                                   .accession = a->accession,
+                                   .patient = a->patient};
+    float vector[SYNTHETIC_DIMENSION] = {1};
+    assert_ok(bv_store_begin(store, &err), err);
+    assert_ok(bv_store_place(store, &study, &arena, &placed, apart, &err), err);
+    const struct bv_item item = {.id = a->id, .study = placed, .kind = a->report, .vector = vector};
+    const struct bv_report report = {.id = a->id, .study = placed, .text = a->id};
+    enum bv_change change;
+    assert_ok(bv_store_add(store, &item, &err), err);
+    if (a->report)
+        assert_ok(bv_store_put_report(store, &report, &change, &err), err);
+    assert_ok(bv_store_commit(store, &err), err);
+    bv_arena_free(&arena);
+}
+
+// In every order of arrival an image is shown with the same reports.
+static void in_all_orders(void **state, const struct arrival *all, size_t n,
+                          const char *const *shown, bool any_apart)
+{
+    struct bv_error err = {0};
+    static const size_t orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                       {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (size_t o = 0; o < sizeof orders / sizeof *orders; o++) {
+        const char *path = temporary_path(state, "index");
+        struct bv_store *store = create(path);
+        bool apart_once = false;
+        for (size_t i = 0; i < 3; i++) {
+            enum bv_apart apart = BV_APART_NOT;
+            if (orders[o][i] < n)
+                arrive(store, &all[orders[o][i]], &apart);
+            apart_once = apart_once || apart != BV_APART_NOT;
+        }
+        for (size_t i = 0; i < n; i++)
+            assert_shown(store, all[i].id, shown[i]);
+        assert_int_equal(apart_once, any_apart);
+        assert_ok(bv_store_verify(store, &err), err);
+        bv_store_close(&store);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
+static void test_joining(void **state)
+{
+    // A report known by its accession number joins the one study that bears it …
+    const struct arrival joined[] = {{"image", "1.2", "A1", "", false},
+                                     {"report", NULL, "A1", "P", true}};
+    in_all_orders(state, joined, 2, (const char *const[]){"report", "report"}, false);
+    // … not when another study bears it, too,
+    const struct arrival both[] = {{"image", "1.2", "A1", "", false},
+                                   {"other", "1.3", "A1", "", false},
+                                   {"report", NULL, "A1", "", true}};
+    in_all_orders(state, both, 3, (const char *const[]){"", "", "report"}, true);
+    // nor when it is another patient's.
+    const struct arrival patients[] = {{"image", "1.2", "A1", "P", false},
+                                       {"report", NULL, "A1", "Q", true}};
+    in_all_orders(state, patients, 2, (const char *const[]){"", "report"}, true);
+    // One study identifier under two patients is two studies.
+    const struct arrival same[] = {{"image", "1.2", NULL, "P", false},
+                                   {"report", "1.2", NULL, "Q", true}};
+    in_all_orders(state, same, 2, (const char *const[]){"", "report"}, true);
+    // Two reports of one number and two patients are no study.
+    const struct arrival numbers[] = {{"first", NULL, "A1", "P", true},
+                                      {"second", NULL, "A1", "Q", true}};
+    in_all_orders(state, numbers, 2, (const char *const[]){"first", "second"}, true);
 }
 
 static void test_merge(void **state)
@@ -225,7 +365,8 @@ int main(void)
     cmocka_unit_test_setup_teardown(test, temporary_folder, temporary_folder_remove)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_round_trip), WITH_FOLDER(test_refusals), WITH_FOLDER(test_reports),
-        WITH_FOLDER(test_merge),      WITH_FOLDER(test_damage),   WITH_FOLDER(test_hole),
+        WITH_FOLDER(test_joining),    WITH_FOLDER(test_merge),    WITH_FOLDER(test_damage),
+        WITH_FOLDER(test_hole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

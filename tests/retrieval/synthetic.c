@@ -61,7 +61,9 @@ enum bv_status synthetic_add(struct bv_store *store, uint64_t i, struct bv_error
         item.thumbnail_bytes = strlen(thumbnail);
     }
     BV_TRY(bv_store_add(store, &item, err));
-    return is_report ? bv_store_set_report(store, study, report, err) : BV_OK;
+    const struct bv_report words = {.id = item.id, .study = study, .text = report};
+    enum bv_change change;
+    return is_report ? bv_store_put_report(store, &words, &change, err) : BV_OK;
 }
 
 struct digest {

@@ -70,11 +70,12 @@ static void test_filter(void **state)
     struct bv_filter f;
     const char *const good[] = {"view=PA", "age>=60", "labels~nodule"};
     assert_ok(bv_filter_make(&f, good, 3, "effusion", &arena, &err), err);
-    assert_int_equal(f.n_values, 7);
+    assert_int_equal(f.n_values, 8);
     assert_string_equal(f.values[0], "$.\"view\"");
     assert_string_equal(f.values[1], "PA");
     assert_string_equal(f.values[3], "60");
     assert_string_equal(f.values[6], "effusion");
+    assert_string_equal(f.values[7], "effusion");
     assert_ok(bv_filter_make(&f, NULL, 0, NULL, &arena, &err), err);
     assert_null(f.sql);
     static const char *const bad[] = {"view", "=PA", "a\"b=c", "age!60"};
