@@ -457,6 +457,8 @@ static enum bv_status take_jpeg2000(struct bv_image *image, struct bv_dicom_layo
     size_t n = (size_t)layout->rows * layout->columns;
     if (decoded->precision > 16 && decoded->precision > (int)layout->allocated)
         return bv_fail(err, BV_ERR_UNSUPPORTED, "JPEG 2000 of %d bits", decoded->precision);
+    if (decoded->is_sycc)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "a JP2 file in sYCC as pixel data");
     BV_TRY(take_samples(image, layout, (unsigned)decoded->n_components, true, err));
     bool is_ybr = strncmp(layout->photometric, "YBR_FULL", 8) == 0;
     struct cells cells = {.size = 4,

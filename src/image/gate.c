@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "image/color.h"
+#include "image/exif.h"
 #include "image/preset.h"
 
 #define GRID 32
@@ -124,10 +125,12 @@ static enum bv_status show(const struct bv_image *image, struct bv_pixels *shown
     return status;
 }
 
-static enum bv_status check_pixels(struct bv_image *image, struct bv_error *err)
+// upright: what the model sees of the image.
+static enum bv_status check_pixels(struct bv_image *image, const struct bv_image *upright,
+                                   struct bv_error *err)
 {
     struct bv_pixels shown = {0}, gray = {0};
-    BV_TRY(show(image, &shown, err));
+    BV_TRY(show(upright, &shown, err));
     size_t n = (size_t)shown.width * (size_t)shown.height;
     enum bv_status status = BV_OK;
     if (shown.channels == 3) {
@@ -198,5 +201,18 @@ enum bv_status bv_gate(struct bv_image *image, const struct bv_recipe *recipe, s
         bv_image_warn(image, BV_REASON_SMALL, "only %d × %d pixels", image->width, image->height);
     if (image->sixteen_bit && recipe && bv_recipe_reads_high_byte(recipe))
         check_high_byte(image);
-    return check_pixels(image, err);
+    if (image->orientation <= 1)
+        return check_pixels(image, image, err);
+    if (!recipe || !bv_recipe_turns(recipe)) {
+        bv_image_warn(image, BV_REASON_ORIENTATION,
+                      "Exif orientation %d: the image is to be turned to be shown, and the model's "
+                      "authors do not turn it",
+                      image->orientation);
+        return check_pixels(image, image, err);
+    }
+    struct bv_image upright = {0};
+    BV_TRY(bv_exif_upright(image, &upright, err));
+    enum bv_status status = check_pixels(image, &upright, err);
+    bv_exif_upright_free(&upright);
+    return status;
 }

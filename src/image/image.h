@@ -49,9 +49,10 @@ enum bv_reason {
     BV_REASON_DARK_SIXTEEN_BIT, // the authors' code keeps only the high byte, and it is nearly
                                 // empty
     BV_REASON_SMALL,            // few pixels
+    BV_REASON_ORIENTATION,      // Exif says to turn it, and the model's authors did not
 };
 
-#define BV_REASON_COUNT 18
+#define BV_REASON_COUNT 19
 
 // "lateral_view", "looks_inverted", …
 const char *bv_reason_name(enum bv_reason reason);
@@ -115,6 +116,7 @@ struct bv_image {
     int bits_stored;  // the meaning of the full range: 12 for values 0 … 4095
     bool is_signed;   // pixel representation
     bool sixteen_bit; // a PNG or JPEG 2000 file of more than 8 bits
+    int orientation;  // of the Exif data of a JPEG or PNG: 1 (as it is) to 8
 
     // DICOM; zero elsewhere.
     enum bv_photometric photometric;

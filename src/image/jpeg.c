@@ -10,6 +10,7 @@
 #include <jerror.h>
 
 #include "image/decode.h"
+#include "image/exif.h"
 
 // A progressive file may repeat cheap scans over a large image; no encoder writes this many.
 #define MAX_SCANS 200
@@ -110,6 +111,7 @@ static void decode(j_decompress_ptr info, struct jpeg_reader *reader, struct bv_
                    struct bv_bytes bytes, size_t max_pixels)
 {
     jpeg_mem_src(info, bytes.data, (unsigned long)bytes.size);
+    jpeg_save_markers(info, JPEG_APP0 + 1, 0xffff);
     (void)jpeg_read_header(info, TRUE);
     reader->status =
         bv_decode_check_size(info->image_width, info->image_height, max_pixels, reader->err);
@@ -117,6 +119,10 @@ static void decode(j_decompress_ptr info, struct jpeg_reader *reader, struct bv_
         reader->status = bv_fail(reader->err, BV_ERR_UNSUPPORTED, "a JPEG of two components");
     if (reader->status != BV_OK)
         stop(reader, (j_common_ptr)info, "");
+    for (jpeg_saved_marker_ptr m = info->marker_list; m; m = m->next)
+        if (m->data_length > 6 && memcmp(m->data, "Exif\0", 6) == 0)
+            image->orientation =
+                bv_exif_orientation((struct bv_bytes){m->data + 6, m->data_length - 6});
     image->width = (int)info->image_width;
     image->height = (int)info->image_height;
     image->sample = BV_SAMPLE_U8;

@@ -51,11 +51,34 @@ static enum bv_status check_components(const opj_image_t *image, size_t max_pixe
         return bv_fail(err, BV_ERR_UNSUPPORTED, "JPEG 2000 of %u components", image->numcomps);
     for (uint32_t i = 0; i < image->numcomps; i++) {
         const opj_image_comp_t *c = &image->comps[i], *first = &image->comps[0];
-        if (c->dx != 1 || c->dy != 1 || c->w != first->w || c->h != first->h ||
-            c->prec != first->prec || c->sgnd != first->sgnd || c->prec < 1 || c->prec > 31)
+        bool coarse = image->numcomps == 3 && i > 0 && c->dx <= 2 && c->dy <= 2 && c->dx && c->dy &&
+                      (c->dx > 1 || c->dy > 1) && image->x0 % 2 == 0 && image->y0 % 2 == 0;
+        bool same = c->dx == 1 && c->dy == 1 && c->w == first->w && c->h == first->h;
+        bool fits = c->w == (width + c->dx - 1) / (c->dx ? c->dx : 1) &&
+                    c->h == (height + c->dy - 1) / (c->dy ? c->dy : 1);
+        if (!(same || (coarse && fits)) || c->prec != first->prec || c->sgnd != first->sgnd ||
+            c->prec < 1 || c->prec > 31)
             return bv_fail(err, BV_ERR_UNSUPPORTED,
                            "JPEG 2000 with components of unequal size or depth");
     }
+    return BV_OK;
+}
+
+// Colour spaces that would be taken for R, G, B; coarser components are chroma.
+static enum bv_status check_colours(const opj_image_t *image, struct bv_error *err)
+{
+    bool coarse = false;
+    for (uint32_t i = 0; i < image->numcomps; i++)
+        coarse |= image->comps[i].dx != 1 || image->comps[i].dy != 1;
+    if (image->color_space == OPJ_CLRSPC_CMYK || image->color_space == OPJ_CLRSPC_EYCC)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "JPEG 2000 in the colour space %s",
+                       image->color_space == OPJ_CLRSPC_CMYK ? "CMYK" : "e-YCC");
+    if (coarse && image->color_space != OPJ_CLRSPC_SYCC)
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "JPEG 2000 with components of unequal size or depth");
+    if (image->color_space == OPJ_CLRSPC_SYCC && image->numcomps != 3)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "JPEG 2000 in sYCC of %u components",
+                       image->numcomps);
     return BV_OK;
 }
 
@@ -96,6 +119,8 @@ enum bv_status bv_jpeg2000_decode(struct bv_bytes bytes, size_t max_pixels,
     for (uint32_t i = 0; status == BV_OK && i < image->numcomps; i++)
         if (!image->comps[i].data)
             status = bv_fail(err, BV_ERR_FORMAT, "damaged JPEG 2000: a component has no data");
+    if (status == BV_OK)
+        status = check_colours(image, err);
     if (status != BV_OK)
         goto fail;
     *decoded = (struct bv_jpeg2000){.width = image->comps[0].w,
@@ -103,9 +128,15 @@ enum bv_status bv_jpeg2000_decode(struct bv_bytes bytes, size_t max_pixels,
                                     .n_components = (int)image->numcomps,
                                     .precision = (int)image->comps[0].prec,
                                     .is_signed = image->comps[0].sgnd,
+                                    .is_sycc = image->color_space == OPJ_CLRSPC_SYCC,
                                     .handle = image};
-    for (uint32_t i = 0; i < image->numcomps; i++)
-        decoded->planes[i] = image->comps[i].data;
+    for (uint32_t i = 0; i < image->numcomps; i++) {
+        const opj_image_comp_t *c = &image->comps[i];
+        decoded->planes[i] = c->data;
+        decoded->across[i] = c->w;
+        decoded->step_x[i] = c->dx;
+        decoded->step_y[i] = c->dy;
+    }
     image = NULL;
 fail:
     if (image)
@@ -124,19 +155,44 @@ void bv_jpeg2000_free(struct bv_jpeg2000 *decoded)
     *decoded = (struct bv_jpeg2000){0};
 }
 
+static int32_t clamp(double v, int32_t top)
+{
+    return v <= 0 ? 0 : v >= top ? top : (int32_t)(v + 0.5);
+}
+
+// sYCC (IEC 61966-2-1 Amendment 1): Y, Cb, Cr of these bits to R, G, B.
+static void to_rgb(int32_t v[3], int precision)
+{
+    int32_t top = (int32_t)((1U << precision) - 1);
+    double y = v[0], cb = v[1] - (1 << (precision - 1)), cr = v[2] - (1 << (precision - 1));
+    v[0] = clamp(y + 1.402 * cr, top);
+    v[1] = clamp(y - 0.344136 * cb - 0.714136 * cr, top);
+    v[2] = clamp(y + 1.772 * cb, top);
+}
+
 static void copy_planes(struct bv_image *image, const struct bv_jpeg2000 *decoded)
 {
-    size_t n = (size_t)image->width * (size_t)image->height, channels = (size_t)image->channels;
+    size_t w = (size_t)image->width, h = (size_t)image->height, channels = (size_t)image->channels;
     // Below 8 bits the range is widened to 8, as readers of gray files do.
     int shift = decoded->precision < 8 ? 8 - decoded->precision : 0;
     int32_t offset = decoded->is_signed ? 1 << (decoded->precision - 1) : 0;
-    for (size_t i = 0; i < n * channels; i++) {
-        int32_t v = (decoded->planes[i % channels][i / channels] + offset) * (1 << shift);
-        if (image->sample == BV_SAMPLE_U8)
-            ((uint8_t *)image->pixels)[i] = (uint8_t)v;
-        else
-            ((uint16_t *)image->pixels)[i] = (uint16_t)v;
-    }
+    size_t i = 0;
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w; x++) {
+            int32_t v[3] = {0};
+            for (size_t c = 0; c < channels; c++)
+                v[c] = decoded->planes[c][y / decoded->step_y[c] * decoded->across[c] +
+                                          x / decoded->step_x[c]] +
+                       offset;
+            if (decoded->is_sycc)
+                to_rgb(v, decoded->precision);
+            for (size_t c = 0; c < channels; c++, i++) {
+                if (image->sample == BV_SAMPLE_U8)
+                    ((uint8_t *)image->pixels)[i] = (uint8_t)(v[c] * (1 << shift));
+                else
+                    ((uint16_t *)image->pixels)[i] = (uint16_t)v[c];
+            }
+        }
 }
 
 enum bv_status bv_decode_jpeg2000_file(struct bv_image *image, struct bv_bytes bytes,

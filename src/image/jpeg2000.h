@@ -4,13 +4,16 @@
 
 #include "image/decode.h"
 
-// Decoded components of equal size and precision.
+// Decoded components of equal precision. Only the chroma of sYCC may be coarser than the rest.
 struct bv_jpeg2000 {
     uint32_t width, height;
-    int n_components; // 1 to 4
-    int precision;    // bits, 1 to 31
+    bool is_sycc;       // a JP2 file whose three components are Y, Cb, Cr
+    uint32_t across[4]; // samples of a row of each plane
+    int n_components;   // 1 to 4
+    int precision;      // bits, 1 to 31
     bool is_signed;
-    const int32_t *planes[4]; // each [height][width], owned by handle
+    uint32_t step_x[4], step_y[4]; // pixels that share a sample of a plane
+    const int32_t *planes[4];      // each [rows][across], owned by handle
     void *handle;
 };
 

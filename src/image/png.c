@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "image/decode.h"
+#include "image/exif.h"
 
 // Deflate cannot expand further than this (RFC 1951: 258 bytes from 2 bits, less overhead).
 #define DEFLATE_MAX_RATIO 1032
@@ -140,7 +141,13 @@ static void decode(png_structp png, png_infop info, struct bv_image *image,
     for (int y = 0; y < image->height; y++)
         reader->rows[y] = (png_bytep)image->pixels + (size_t)y * row_bytes;
     png_read_image(png, reader->rows);
-    png_read_end(png, NULL);
+    png_read_end(png, info);
+#ifdef PNG_eXIf_SUPPORTED
+    png_uint_32 n_exif = 0;
+    png_bytep exif = NULL;
+    if (png_get_eXIf_1(png, info, &n_exif, &exif) && exif)
+        image->orientation = bv_exif_orientation((struct bv_bytes){exif, n_exif});
+#endif
     if (channels == 2 || channels == 4) {
         image->channels = channels - 1;
         drop_alpha(image, channels);

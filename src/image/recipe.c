@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "image/exif.h"
 #include "image/preset.h"
 #include "image/step.h"
 
@@ -15,7 +16,7 @@
 
 struct bv_recipe {
     enum bv_preset preset;
-    bool preset_for_eight, high_byte;
+    bool preset_for_eight, high_byte, turns;
     int channels;
     struct bv_step *steps;
     int n_steps;
@@ -73,6 +74,7 @@ static const struct word roundings[] = {{"product", BV_ROUND_PRODUCT},
                                         {NULL, 0}};
 static const struct word margin_roundings[] = {{"even", 0}, {"floor", 1}, {NULL, 0}};
 static const struct word eight_bits[] = {{"as_is", 0}, {"preset", 1}, {NULL, 0}};
+static const struct word orientations[] = {{"as_is", 0}, {"exif", 1}, {NULL, 0}};
 static const struct word sixteen_bits[] = {{"preset", 0}, {"high_byte", 1}, {NULL, 0}};
 
 // A string field that must be one of words. An absent field leaves *value.
@@ -266,14 +268,17 @@ static enum bv_status parse(struct bv_recipe *recipe, const json_t *object, stru
 {
     if (!json_is_object(object))
         return bv_fail(err, BV_ERR_ARG, "not a JSON object");
-    BV_TRY(check_fields(object, " intensity eight_bit sixteen_bit steps channels ", err));
+    BV_TRY(
+        check_fields(object, " intensity eight_bit sixteen_bit orientation steps channels ", err));
     const char *intensity = bv_json_string(object, "intensity", NULL);
     if (!intensity)
         return bv_fail(err, BV_ERR_ARG, "\"intensity\" is missing");
     BV_TRY(bv_preset_find(intensity, &recipe->preset, err));
-    int eight = 0, sixteen = 0;
+    int eight = 0, sixteen = 0, turns = 0;
     BV_TRY(get_word(object, "eight_bit", eight_bits, &eight, err));
     BV_TRY(get_word(object, "sixteen_bit", sixteen_bits, &sixteen, err));
+    BV_TRY(get_word(object, "orientation", orientations, &turns, err));
+    recipe->turns = turns == 1;
     recipe->preset_for_eight = eight == 1;
     recipe->high_byte = sixteen == 1;
     BV_TRY(get_int(object, "channels", 3, &recipe->channels, err));
@@ -376,6 +381,11 @@ bool bv_recipe_reads_high_byte(const struct bv_recipe *recipe)
     return recipe->high_byte;
 }
 
+bool bv_recipe_turns(const struct bv_recipe *recipe)
+{
+    return recipe->turns;
+}
+
 static enum bv_status copy_eight_bit(const struct bv_image *image, struct bv_pixels *pixels,
                                      struct bv_error *err)
 {
@@ -434,15 +444,18 @@ static enum bv_status finish(const struct bv_recipe *recipe, struct bv_step_stat
     return BV_OK;
 }
 
-enum bv_status bv_recipe_run(const struct bv_recipe *recipe, const struct bv_image *image,
-                             struct bv_pixels *pixels, struct bv_error *err)
+// tap: the step to stop after, or NULL for all.
+static enum bv_status run(const struct bv_recipe *recipe, const struct bv_image *image,
+                          const char *tap, struct bv_pixels *pixels, struct bv_error *err)
 {
     struct bv_step_state state = {.image = image};
     bool reached = false;
     enum bv_status status = begin(recipe, image, &state, err);
     if (status == BV_OK)
-        status = run_steps(recipe, &state, NULL, &reached, err);
-    if (status == BV_OK)
+        status = run_steps(recipe, &state, tap, &reached, err);
+    if (status == BV_OK && tap && !reached)
+        status = bv_fail(err, BV_ERR_ARG, "preprocessing: no step is named \"%s\"", tap);
+    if (status == BV_OK && !tap)
         status = finish(recipe, &state, err);
     if (status == BV_OK)
         *pixels = state.pixels;
@@ -454,16 +467,17 @@ enum bv_status bv_recipe_run(const struct bv_recipe *recipe, const struct bv_ima
 enum bv_status bv_recipe_run_to(const struct bv_recipe *recipe, const struct bv_image *image,
                                 const char *tap, struct bv_pixels *pixels, struct bv_error *err)
 {
-    struct bv_step_state state = {.image = image};
-    bool reached = false;
-    enum bv_status status = begin(recipe, image, &state, err);
-    if (status == BV_OK)
-        status = run_steps(recipe, &state, tap, &reached, err);
-    if (status == BV_OK && !reached)
-        status = bv_fail(err, BV_ERR_ARG, "preprocessing: no step is named \"%s\"", tap);
-    if (status == BV_OK)
-        *pixels = state.pixels;
-    else
-        bv_pixels_free(&state.pixels);
+    if (!recipe->turns || image->orientation <= 1)
+        return run(recipe, image, tap, pixels, err);
+    struct bv_image upright = {0};
+    BV_TRY(bv_exif_upright(image, &upright, err));
+    enum bv_status status = run(recipe, &upright, tap, pixels, err);
+    bv_exif_upright_free(&upright);
     return status;
+}
+
+enum bv_status bv_recipe_run(const struct bv_recipe *recipe, const struct bv_image *image,
+                             struct bv_pixels *pixels, struct bv_error *err)
+{
+    return bv_recipe_run_to(recipe, image, NULL, pixels, err);
 }

@@ -6,8 +6,9 @@
 //   {"intensity": "mimic-cxr-jpg",     preset that turns DICOM values into gray levels (preset.h)
 //    "eight_bit": "as_is",             or "preset": 8-bit files go through the preset as well
 //    "sixteen_bit": "preset",          or "high_byte": 16-bit files as OpenCV's imread reads them
-//    "steps": [STEP, …],
-//    "channels": 3}                    of the result: gray is repeated, other numbers must fit
+//    "orientation": "as_is",           or "exif": photographs are turned upright, as OpenCV's
+//    imread "steps": [STEP, …], "channels": 3}                    of the result: gray is repeated,
+//    other numbers must fit
 //
 // A step is {"op": NAME, fields…, "as": TAP}; "as" names the state after it for tests. Sizes are
 // pixels, "size" sets width and height.
@@ -53,6 +54,7 @@ void bv_recipe_output_size(const struct bv_recipe *recipe, int *width, int *heig
 int bv_recipe_channels(const struct bv_recipe *recipe);
 const char *bv_recipe_intensity(const struct bv_recipe *recipe); // the preset's name
 bool bv_recipe_reads_high_byte(const struct bv_recipe *recipe);  // of 16-bit files
+bool bv_recipe_turns(const struct bv_recipe *recipe);            // as Exif says
 
 // All steps. pixels becomes [height][width][channels] F32; the caller frees it.
 enum bv_status bv_recipe_run(const struct bv_recipe *recipe, const struct bv_image *image,

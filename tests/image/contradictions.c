@@ -459,7 +459,7 @@ static void test_labels(void **state)
         narrow[i] = (uint8_t)pixels[i];
     jpeg_lossless_encode(&streams[0], W, H, 8, pixels);
     jpeg2000_encode(&streams[1], W, H, 8, pixels);
-    jpeg_encode(&streams[2], &(struct jpeg_kind){W, H, 1, 100, false, false}, narrow);
+    jpeg_encode(&streams[2], &(struct jpeg_kind){W, H, 1, 100, false, 0, false}, narrow);
     const char *const labels[] = {JPEG_BASELINE, JPEG_LOSSLESS, JPEG2000, RLE, EXPLICIT_LE};
     static const int right[] = {1, 2, 0};
     for (int s = 0; s < 3; s++)
@@ -507,7 +507,8 @@ static void test_colours(void **state)
             m.samples = 3;
             m.planar = 0;
             m.photometric = photometric[p];
-            jpeg_encode(&stream, &(struct jpeg_kind){W, H, 3, 100, false, untransformed}, pixels);
+            jpeg_encode(&stream, &(struct jpeg_kind){W, H, 3, 100, false, 0, untransformed},
+                        pixels);
             encapsulate(&file, JPEG_BASELINE, &m, &stream);
             struct bv_image *image = read_ok(&file);
             assert_int_equal(bv_image_warned(image, BV_REASON_BAD_HEADER),

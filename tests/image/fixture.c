@@ -183,6 +183,17 @@ void dicom_fragments_end(struct buffer *file)
     add_u32(file, 0);
 }
 
+// TIFF-structured Exif data with nothing but the orientation, in big-endian order.
+static const uint8_t *exif_data(int orientation, size_t *n)
+{
+    static uint8_t data[26] = {'M',  'M',  0, 42, 0, 0, 0, 8, 0, 1, // one entry
+                               0x01, 0x12, 0, 3,  0, 0, 0, 1};
+    data[18] = 0;
+    data[19] = (uint8_t)orientation;
+    *n = sizeof data;
+    return data;
+}
+
 static void png_write(png_structp png, png_bytep bytes, size_t n)
 {
     buffer_add(png_get_io_ptr(png), bytes, n);
@@ -208,6 +219,11 @@ void png_encode(struct buffer *file, const struct png_kind *kind, const uint8_t 
             (png_color){kind->palette[3 * i], kind->palette[3 * i + 1], kind->palette[3 * i + 2]};
     if (kind->n_palette)
         png_set_PLTE(png, info, colors, kind->n_palette);
+    if (kind->orientation) {
+        size_t n = 0;
+        const uint8_t *exif = exif_data(kind->orientation, &n);
+        png_set_eXIf_1(png, info, (png_uint_32)n, (png_bytep)(uintptr_t)exif);
+    }
     png_write_info(png, info);
     png_bytep *pointers = malloc((size_t)kind->height * sizeof *pointers);
     assert_non_null(pointers);
@@ -241,6 +257,13 @@ void jpeg_encode(struct buffer *file, const struct jpeg_kind *kind, const uint8_
     if (kind->progressive)
         jpeg_simple_progression(&info);
     jpeg_start_compress(&info, TRUE);
+    if (kind->orientation) {
+        uint8_t marker[64] = "Exif\0";
+        size_t n_exif = 0;
+        const uint8_t *exif = exif_data(kind->orientation, &n_exif);
+        memcpy(marker + 6, exif, n_exif);
+        jpeg_write_marker(&info, JPEG_APP0 + 1, marker, (unsigned)n_exif + 6);
+    }
     size_t row = (size_t)kind->width * (size_t)kind->components;
     while (info.next_scanline < info.image_height) {
         JSAMPROW at = (JSAMPROW)(uintptr_t)pixels + info.next_scanline * row;
@@ -315,19 +338,61 @@ void jpeg_lossless_encode(struct buffer *file, int width, int height, int bits,
     buffer_add(file, "\xff\xd9", 2);
 }
 
+// A JP2 file is written with steps back: the buffer's size is the place, its end what was reached.
+static size_t j2k_end;
+
 static OPJ_SIZE_T j2k_write(void *bytes, OPJ_SIZE_T n, void *user)
 {
-    buffer_add(user, bytes, n);
+    struct buffer *file = user;
+    buffer_add(file, bytes, n);
+    j2k_end = file->size > j2k_end ? file->size : j2k_end;
     return n;
 }
 
-void jpeg2000_encode(struct buffer *file, int width, int height, int bits, const uint16_t *pixels)
+static OPJ_BOOL j2k_seek(OPJ_OFF_T at, void *user)
+{
+    struct buffer *file = user;
+    static const uint8_t zeros[64];
+    while (file->room < (size_t)at) // make room, which then is skipped
+        buffer_add(file, zeros, sizeof zeros);
+    file->size = (size_t)at;
+    j2k_end = file->size > j2k_end ? file->size : j2k_end;
+    return OPJ_TRUE;
+}
+
+static OPJ_OFF_T j2k_skip(OPJ_OFF_T n, void *user)
+{
+    struct buffer *file = user;
+    return j2k_seek((OPJ_OFF_T)file->size + n, user) ? n : -1;
+}
+
+static void encode_opj(struct buffer *file, opj_image_t *image, OPJ_CODEC_FORMAT format)
 {
     opj_cparameters_t parameters;
     opj_set_default_encoder_parameters(&parameters);
     parameters.tcp_numlayers = 1;
     parameters.cp_disto_alloc = 1;
     parameters.numresolution = 3;
+    parameters.tcp_mct = 0;
+    j2k_end = file->size;
+    opj_codec_t *codec = opj_create_compress(format);
+    opj_stream_t *stream = opj_stream_create(1 << 20, OPJ_FALSE);
+    opj_stream_set_user_data(stream, file, NULL);
+    opj_stream_set_write_function(stream, j2k_write);
+    opj_stream_set_seek_function(stream, j2k_seek);
+    opj_stream_set_skip_function(stream, j2k_skip);
+    assert_true(opj_setup_encoder(codec, &parameters, image));
+    assert_true(opj_start_compress(codec, image, stream));
+    assert_true(opj_encode(codec, stream));
+    assert_true(opj_end_compress(codec, stream));
+    opj_stream_destroy(stream);
+    opj_destroy_codec(codec);
+    opj_image_destroy(image);
+    file->size = j2k_end;
+}
+
+void jpeg2000_encode(struct buffer *file, int width, int height, int bits, const uint16_t *pixels)
+{
     opj_image_cmptparm_t component = {.dx = 1,
                                       .dy = 1,
                                       .w = (OPJ_UINT32)width,
@@ -340,15 +405,28 @@ void jpeg2000_encode(struct buffer *file, int width, int height, int bits, const
     image->y1 = (OPJ_UINT32)height;
     for (int i = 0; i < width * height; i++)
         image->comps[0].data[i] = pixels[i];
-    opj_codec_t *codec = opj_create_compress(OPJ_CODEC_J2K);
-    opj_stream_t *stream = opj_stream_create(1 << 16, OPJ_FALSE);
-    opj_stream_set_user_data(stream, file, NULL);
-    opj_stream_set_write_function(stream, j2k_write);
-    assert_true(opj_setup_encoder(codec, &parameters, image));
-    assert_true(opj_start_compress(codec, image, stream));
-    assert_true(opj_encode(codec, stream));
-    assert_true(opj_end_compress(codec, stream));
-    opj_stream_destroy(stream);
-    opj_destroy_codec(codec);
-    opj_image_destroy(image);
+    encode_opj(file, image, OPJ_CODEC_J2K);
+}
+
+void jp2_encode(struct buffer *file, int width, int height, int step, int colour_space,
+                uint8_t *const planes[3])
+{
+    opj_image_cmptparm_t components[3];
+    for (int c = 0; c < 3; c++) {
+        int s = c ? step : 1;
+        components[c] = (opj_image_cmptparm_t){.dx = (OPJ_UINT32)s,
+                                               .dy = (OPJ_UINT32)s,
+                                               .w = (OPJ_UINT32)((width + s - 1) / s),
+                                               .h = (OPJ_UINT32)((height + s - 1) / s),
+                                               .prec = 8,
+                                               .bpp = 8};
+    }
+    opj_image_t *image = opj_image_create(3, components, (OPJ_COLOR_SPACE)colour_space);
+    assert_non_null(image);
+    image->x1 = (OPJ_UINT32)width;
+    image->y1 = (OPJ_UINT32)height;
+    for (int c = 0; c < 3; c++)
+        for (size_t i = 0; i < (size_t)components[c].w * components[c].h; i++)
+            image->comps[c].data[i] = planes[c][i];
+    encode_opj(file, image, OPJ_CODEC_JP2);
 }

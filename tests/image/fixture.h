@@ -69,6 +69,7 @@ struct png_kind {
     int width, height, type, depth, n_palette;
     const uint8_t *palette;
     bool interlaced;
+    int orientation; // of Exif data; 0: no Exif data
 };
 
 void png_encode(struct buffer *file, const struct png_kind *kind, const uint8_t *rows);
@@ -77,6 +78,7 @@ void png_encode(struct buffer *file, const struct png_kind *kind, const uint8_t 
 struct jpeg_kind {
     int width, height, components, quality;
     bool progressive;
+    int orientation;    // of Exif data; 0: no Exif data
     bool untransformed; // of three components: R, G, B with Adobe's marker, rather than YCbCr in
                         // JFIF
 };
@@ -89,5 +91,10 @@ void jpeg_lossless_encode(struct buffer *file, int width, int height, int bits,
 
 // JPEG 2000 codestream of one component, lossless.
 void jpeg2000_encode(struct buffer *file, int width, int height, int bits, const uint16_t *pixels);
+
+// JP2 file of three 8-bit planes in an OpenJPEG colour space, lossless and untransformed; the
+// second and third have a sample for each step × step pixels.
+void jp2_encode(struct buffer *file, int width, int height, int step, int colour_space,
+                uint8_t *const planes[3]);
 
 #endif

@@ -1,0 +1,106 @@
+// Reading a file by its content: which reader it belongs to, and what all of them share.
+#include "image/decode.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/file.h"
+#include "base/large.h"
+#include "image/sniff.h"
+
+#define DEFAULT_MAX_PIXELS ((size_t)100 * 1000 * 1000)
+#define DEFAULT_MAX_FILE ((size_t)1 << 30)
+
+enum bv_status bv_decode_check_size(uint64_t width, uint64_t height, size_t max_pixels,
+                                    struct bv_error *err)
+{
+    if (width == 0 || height == 0)
+        return bv_fail(err, BV_ERR_FORMAT, "the image has no pixels (%ju × %ju)", (uintmax_t)width,
+                       (uintmax_t)height);
+    if (width > INT32_MAX || height > INT32_MAX || width * height > max_pixels)
+        return bv_fail(err, BV_ERR_LIMIT, "%ju × %ju pixels, the limit is %zu in all",
+                       (uintmax_t)width, (uintmax_t)height, max_pixels);
+    return BV_OK;
+}
+
+enum bv_status bv_decode_alloc(struct bv_image *image, struct bv_error *err)
+{
+    size_t n = 0;
+    if (!bv_mul_size((size_t)image->width, (size_t)image->height, &n) ||
+        !bv_mul_size(n, (size_t)image->channels * bv_sample_size(image->sample), &n))
+        return bv_fail(err, BV_ERR_LIMIT, "the image's size overflows");
+    image->pixels = bv_alloc_large(n);
+    return image->pixels ? BV_OK : bv_fail_nomem(err, "pixels");
+}
+
+static enum bv_status decode(struct bv_image *image, enum bv_format format, struct bv_bytes bytes,
+                             const struct bv_image_options *options, struct bv_error *err)
+{
+    size_t max_pixels = options && options->max_pixels ? options->max_pixels : DEFAULT_MAX_PIXELS;
+    size_t max_file = options && options->max_file ? options->max_file : DEFAULT_MAX_FILE;
+    if (bytes.size > max_file)
+        return bv_fail(err, BV_ERR_LIMIT, "%zu bytes, the limit is %zu", bytes.size, max_file);
+    switch (format) {
+    case BV_FORMAT_PNG:
+        return bv_decode_png(image, bytes, max_pixels, err);
+    case BV_FORMAT_JPEG:
+        return bv_decode_jpeg(image, bytes, max_pixels, err);
+    case BV_FORMAT_JPEG2000:
+        return bv_decode_jpeg2000_file(image, bytes, max_pixels, err);
+    case BV_FORMAT_DICOM:
+        return bv_decode_dicom(image, bytes, options ? options->frame : -1, max_pixels, max_file,
+                               err);
+    case BV_FORMAT_EMPTY:
+        return bv_fail(err, BV_ERR_FORMAT, "the file is empty");
+    case BV_FORMAT_UNKNOWN:
+        return bv_fail(err, BV_ERR_FORMAT, "not an image (DICOM, PNG, JPEG or JPEG 2000)");
+    default:
+        break;
+    }
+    return bv_fail(err, BV_ERR_UNSUPPORTED, "%s cannot be read; DICOM, PNG, JPEG and JPEG 2000 can",
+                   bv_format_name(format));
+}
+
+enum bv_status bv_image_read(const uint8_t *bytes, size_t size, const char *name,
+                             const struct bv_image_options *options, struct bv_image **out,
+                             struct bv_error *err)
+{
+    struct bv_image *image = calloc(1, sizeof *image);
+    if (!image)
+        return bv_fail_nomem(err, name);
+    image->slope = 1;
+    image->aspect = 1;
+    image->alpha_min = 255;
+    image->n_frames = 1;
+    image->orientation = 1;
+    enum bv_status status =
+        decode(image, bv_sniff(bytes, size), (struct bv_bytes){bytes, size}, options, err);
+    if (status != BV_OK) {
+        bv_image_free(&image);
+        (void)bv_fail_prefix(err, "%s", name);
+        return status;
+    }
+    *out = image;
+    return BV_OK;
+}
+
+enum bv_status bv_image_open(const char *path, const struct bv_image_options *options,
+                             struct bv_image **image, struct bv_error *err)
+{
+    struct bv_mapping mapping = {0};
+    size_t max_file = options && options->max_file ? options->max_file : DEFAULT_MAX_FILE;
+    if (strcmp(path, "-") == 0) {
+        char *bytes = NULL;
+        size_t size = 0;
+        BV_TRY(bv_read_all(path, max_file, &bytes, &size, err));
+        enum bv_status status =
+            bv_image_read((const uint8_t *)bytes, size, "standard input", options, image, err);
+        free(bytes);
+        return status;
+    }
+    BV_TRY(bv_mapping_open(&mapping, path, max_file, err));
+    enum bv_status status = bv_image_read(mapping.data, mapping.size, path, options, image, err);
+    bv_mapping_close(&mapping);
+    return status;
+}
