@@ -66,7 +66,7 @@ static bool choose_family(struct bv_vk *vk)
 static uint32_t matrix_subgroup(const struct bv_vk_device_info *info)
 {
     if (info->subgroup_required)
-        return info->vendor_id == 0x8086 ? info->subgroup_min : info->subgroup_size;
+        return info->vendor_id == BV_VK_INTEL ? info->subgroup_min : info->subgroup_size;
     return info->subgroup_min == info->subgroup_max ? info->subgroup_size : 0;
 }
 
@@ -105,8 +105,8 @@ static void set_limits(struct bv_vk *vk, const struct bv_vk_quirks *quirks)
     for (int i = 0; i < 3; i++)
         vk->max_groups[i] = (uint32_t)lowered(vk->info.max_groups[i], s->max_groups);
     vk->shared_bytes = (uint32_t)lowered(vk->info.shared_bytes, s->shared_bytes);
-    vk->submit_flops = quirks->submit_gflop ? quirks->submit_gflop * 1000000000u : 200000000000u;
-    vk->submit_flops = lowered(vk->submit_flops, s->submit_mflop * 1000000u);
+    vk->submit_flops = lowered(quirks->submit_gflop * 1000000000u, s->submit_mflop * 1000000u);
+    vk->few_registers = quirks->few_registers;
 }
 
 static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)

@@ -10,6 +10,8 @@
 #define BV_VK_PUSH_BYTES 128       // what every device has
 #define BV_VK_OFFSET_ALIGNMENT 256 // the largest minStorageBufferOffsetAlignment allowed
 
+enum { BV_VK_AMD = 0x1002, BV_VK_NVIDIA = 0x10de, BV_VK_ARM = 0x13b5, BV_VK_INTEL = 0x8086 };
+
 // What the environment asks for; docs/vulkan.md describes each.
 struct bv_vk_switches {
     bool validate, serial, timing, poison, force_staging, allow_software;
@@ -21,6 +23,7 @@ struct bv_vk_switches {
         BV_VK_PATH_EMU
     } path;
     struct bv_vk_matrix_shape fragment;           // the only matrix shape to use; zero: any
+    uint32_t tile_m, tile_n;                      // of matrix products where possible; 0: by size
     uint64_t max_range, max_groups, shared_bytes; // lower a limit of the device; 0: leave it
     uint64_t submit_mflop;                        // most work of a submission; 0: by device
     uint64_t timeout_ms;                          // of the watchdog on fences
@@ -42,6 +45,10 @@ struct bv_vk_instance {
 };
 
 struct bv_vk_pipeline;
+struct bv_vk_matrix_tile;
+
+// Of tiles on matrix units: for products of many rows, of any, of few.
+enum bv_vk_tile_size { BV_VK_TILE_LARGE, BV_VK_TILE_MEDIUM, BV_VK_TILE_SKINNY, BV_VK_TILE_SIZES };
 
 struct bv_vk {
     struct bv_backend base;
@@ -66,6 +73,8 @@ struct bv_vk {
     enum bv_vk_path path;               // of matrix products
     struct bv_vk_matrix_shape fragment; // when path is not scalar
     uint32_t subgroup;                  // threads of a subgroup in matrix shaders
+    const struct bv_vk_matrix_tile *matrix_tile[BV_VK_TILE_SIZES]; // NULL: none of this size
+    bool few_registers;                                            // to a thread: small tiles
 
     VkCommandPool commands;
     VkDescriptorSetLayout set_layout;

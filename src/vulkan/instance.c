@@ -36,6 +36,9 @@ static void read_switches(struct bv_vk_switches *s)
     struct bv_vk_matrix_shape shape;
     if (fragment && sscanf(fragment, "%ux%ux%u", &shape.m, &shape.n, &shape.k) == 3)
         s->fragment = shape;
+    const char *tile = getenv("BIOVL_VK_TILE");
+    if (tile && sscanf(tile, "%ux%u", &s->tile_m, &s->tile_n) != 2)
+        s->tile_m = s->tile_n = 0;
 }
 
 // The callback must not print: messages are counted and the first is kept.

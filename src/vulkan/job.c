@@ -79,6 +79,14 @@ enum bv_status bv_vk_job_step(struct bv_vk_recorder *r, const struct bv_vk_job *
             return too_large(r, job, r->vk->max_range + 1, err);
         most = most / multiple * multiple;
     }
+    // Nor more work than a submission may hold, down to the fewest units that stay aligned.
+    double unit_flops = job->flops / (double)job->units, cap = (double)r->vk->submit_flops;
+    if (unit_flops * (double)most > cap) {
+        uint64_t fits = (uint64_t)(cap / unit_flops) / multiple * multiple;
+        if (fits < multiple)
+            fits = multiple;
+        most = fits < most ? fits : most;
+    }
     *step = most;
     return BV_OK;
 }

@@ -25,8 +25,8 @@ enum bv_status bv_vk_operand(struct bv_vk_recorder *r, const struct bv_tensor *t
                              uint64_t per_unit, struct bv_vk_operand *operand,
                              struct bv_error *err);
 
-// The most units that one dispatch may take, a number that keeps the offsets of all operands
-// aligned; job->units when they all fit.
+// The most units that one dispatch may take, by the sizes of its operands and by its work, a number
+// that keeps the offsets of all operands aligned; job->units when they all fit.
 enum bv_status bv_vk_job_step(struct bv_vk_recorder *r, const struct bv_vk_job *job, uint64_t *step,
                               struct bv_error *err);
 

@@ -3,6 +3,7 @@
 
 #include "shaders/lib/args.h"
 #include "vulkan/job.h"
+#include "vulkan/tile.h"
 
 static_assert(sizeof(struct bv_gemm_args) <= BV_VK_PUSH_BYTES, "push constants");
 static_assert(sizeof(struct bv_conv2d_args) <= BV_VK_PUSH_BYTES, "push constants");
@@ -12,42 +13,6 @@ static uint64_t divide_up(uint64_t n, uint64_t by)
     return (n + by - 1) / by;
 }
 
-// TILE_M, TILE_N, TILE_K, THREAD_M, THREAD_N of lib/tile.glsl.
-struct tile {
-    uint32_t m, n, k, thread_m, thread_n;
-};
-
-static uint32_t tile_threads(const struct tile *t)
-{
-    return t->m / t->thread_m * (t->n / t->thread_n);
-}
-
-// The tile for a product of M rows and N columns. All tiles sum in the same order, so the choice
-// does not change the result.
-static enum bv_status choose_tile(const struct bv_vk *vk, uint64_t M, uint64_t N,
-                                  const struct tile **tile, struct bv_error *err)
-{
-    static const struct tile tiles[] = {
-        {128, 64, 16, 8, 4}, // many rows on a GPU
-        {64, 64, 16, 8, 8},  // the default
-        {16, 64, 16, 4, 4},  // few rows
-        {16, 16, 16, 4, 4},  // little shared memory
-    };
-    int first = M <= 16 ? 2 : 1;
-    if (M >= 2048 && N >= 64 && vk->info.kind != BV_VK_SOFTWARE)
-        first = 0;
-    for (int i = first; i < (int)(sizeof tiles / sizeof *tiles); i++) {
-        const struct tile *t = &tiles[i];
-        uint32_t shared = 4 * t->k * (t->m + t->n + 2) + 12 * t->m;
-        if (shared <= vk->shared_bytes && tile_threads(t) <= vk->info.max_invocations) {
-            *tile = t;
-            return BV_OK;
-        }
-    }
-    return bv_fail(err, BV_ERR_LIMIT, "%s has too little shared memory for a matrix product",
-                   vk->info.name);
-}
-
 // What a product's epilogue does.
 struct epilogue {
     bool bias, residual;
@@ -55,71 +20,28 @@ struct epilogue {
 };
 
 // vector: rows of both operands are multiples of four elements.
-static struct bv_vk_kernel tiled_kernel(const char *shader, const struct tile *t, bool rhs_rows,
-                                        bool vector, struct epilogue e)
+static struct bv_vk_kernel tiled_kernel(const char *shader, const struct bv_vk_tile *t,
+                                        bool rhs_rows, bool vector, struct epilogue e)
 {
     return (struct bv_vk_kernel){
         .shader = shader,
         .n_constants = 12,
-        .constant = {0, tile_threads(t), t->m, t->n, t->k, t->thread_m, t->thread_n, rhs_rows,
+        .constant = {0, bv_vk_tile_threads(t), t->m, t->n, t->k, t->thread_m, t->thread_n, rhs_rows,
                      e.bias, e.residual, (uint32_t)e.activation, vector},
     };
 }
 
-// ---- matrix units
-// --------------------------------------------------------------------------------
-
-// TILE_M, TILE_N, WARP_M, WARP_N of lib/matrix_tile.glsl; TILE_K is 32.
-struct matrix_tile {
-    uint32_t m, n, warp_m, warp_n;
-};
-
-enum { matrix_tile_k = 32 };
-
-static uint32_t matrix_subgroups(const struct matrix_tile *t)
-{
-    return t->m / t->warp_m * (t->n / t->warp_n);
-}
-
-static bool matrix_tile_fits(const struct bv_vk *vk, const struct matrix_tile *t)
-{
-    uint32_t shared = (t->m + t->n) * (2 * matrix_tile_k + 16) + 12 * t->m +
-                      4 * vk->fragment.m * vk->fragment.n * matrix_subgroups(t);
-    return shared <= vk->shared_bytes &&
-           matrix_subgroups(t) * vk->subgroup <= vk->info.max_invocations;
-}
-
-// The tile for M rows and N columns; NULL when the product is not one for matrix units. Large tiles
-// feed the units better once there are enough of them to occupy the processors; where that is has
-// yet to be measured on hardware.
-static const struct matrix_tile *choose_matrix_tile(const struct bv_vk *vk, uint64_t M, uint64_t N)
-{
-    static const struct matrix_tile tiles[] = {
-        {128, 128, 64, 32},
-        {64, 64, 32, 32},
-        {32, 128, 32, 32},
-    };
-    const struct matrix_tile *t = &tiles[1];
-    if (vk->path == BV_VK_PATH_SCALAR || M <= 8 || N < 8)
-        return NULL;
-    if (divide_up(M, 128) * divide_up(N, 128) >= 128 && matrix_tile_fits(vk, &tiles[0]))
-        t = &tiles[0];
-    else if (M <= 32 && matrix_tile_fits(vk, &tiles[2]))
-        t = &tiles[2];
-    return matrix_tile_fits(vk, t) ? t : NULL;
-}
-
 static struct bv_vk_kernel matrix_kernel(const struct bv_vk *vk, const char *shader,
-                                         const struct matrix_tile *t, bool vector,
+                                         const struct bv_vk_matrix_tile *t, bool vector,
                                          struct epilogue e)
 {
     return (struct bv_vk_kernel){
         .shader = shader,
         .matrix = true,
         .n_constants = 15,
-        .constant = {0, matrix_subgroups(t) * vk->subgroup, t->m, t->n, matrix_tile_k, t->warp_m,
-                     t->warp_n, vector, e.bias, e.residual, (uint32_t)e.activation, vk->fragment.m,
-                     vk->fragment.n, vk->fragment.k, vk->subgroup},
+        .constant = {0, bv_vk_matrix_subgroups(t) * vk->subgroup, t->m, t->n, BV_VK_MATRIX_TILE_K,
+                     t->warp_m, t->warp_n, vector, e.bias, e.residual, (uint32_t)e.activation,
+                     vk->fragment.m, vk->fragment.n, vk->fragment.k, vk->subgroup},
         .subgroup_size = vk->path == BV_VK_PATH_EMU ? 0 : vk->subgroup,
     };
 }
@@ -138,12 +60,12 @@ struct product {
 static enum bv_status emit_columns(struct bv_vk_recorder *r, const struct product *p,
                                    struct bv_vk_job *job, uint64_t n, struct bv_error *err)
 {
-    const struct tile *t = NULL;
-    BV_TRY(choose_tile(r->vk, p->M, n, &t, err));
+    const struct bv_vk_tile *t = NULL;
+    BV_TRY(bv_vk_choose_tile(r->vk, p->M, n, &t, err));
     struct epilogue e = {p->bias, p->residual, p->activation};
     job->kernel = tiled_kernel("gemm", t, p->rhs_rows, p->K % 4 == 0, e);
     uint32_t tile_m = t->m, tile_n = t->n;
-    const struct matrix_tile *wide = choose_matrix_tile(r->vk, p->M, n);
+    const struct bv_vk_matrix_tile *wide = bv_vk_choose_matrix_tile(r->vk, p->M, n);
     if (wide && p->rhs_rows && p->K % 8 == 0 && job->operand[0].region.half &&
         job->operand[1].region.half) {
         job->kernel = matrix_kernel(r->vk, "gemm_matrix", wide, true, e);
@@ -236,12 +158,12 @@ static enum bv_status encode_batched(struct bv_vk_recorder *r, const struct bv_n
     BV_TRY(bv_vk_operand(r, node->in[0], true, M * K, &job.operand[0], err));
     BV_TRY(bv_vk_operand(r, node->in[1], true, N * K, &job.operand[1], err));
     BV_TRY(bv_vk_operand(r, node->out, false, M * N, &job.operand[4], err));
-    const struct tile *t = NULL;
-    BV_TRY(choose_tile(r->vk, M, N, &t, err));
+    const struct bv_vk_tile *t = NULL;
+    BV_TRY(bv_vk_choose_tile(r->vk, M, N, &t, err));
     const struct epilogue none = {.activation = BV_ACT_NONE};
     job.kernel = tiled_kernel("gemm", t, rhs_rows, K % 4 == 0, none);
     uint32_t tile_m = t->m, tile_n = t->n;
-    const struct matrix_tile *wide = choose_matrix_tile(r->vk, M, N);
+    const struct bv_vk_matrix_tile *wide = bv_vk_choose_matrix_tile(r->vk, M, N);
     if (wide && rhs_rows && K % 8 == 0 && job.operand[0].region.half &&
         job.operand[1].region.half) {
         job.kernel = matrix_kernel(r->vk, "gemm_matrix", wide, true, none);
@@ -362,13 +284,14 @@ enum bv_status bv_vk_encode_conv2d(struct bv_vk_recorder *r, const struct bv_nod
     BV_TRY(bv_vk_operand(r, node->in[2], false, 0, &job.operand[2], err));
     BV_TRY(bv_vk_operand(r, node->in[3], false, per_out, &job.operand[3], err));
     BV_TRY(bv_vk_operand(r, out, false, per_out, &job.operand[4], err));
-    const struct tile *t = NULL;
-    BV_TRY(choose_tile(r->vk, (uint64_t)bv_rows(out), (uint64_t)(w->dim[0] / c->groups), &t, err));
+    const struct bv_vk_tile *t = NULL;
+    BV_TRY(bv_vk_choose_tile(r->vk, (uint64_t)bv_rows(out), (uint64_t)(w->dim[0] / c->groups), &t,
+                             err));
     struct epilogue e = {node->in[2], node->in[3], c->activation};
     job.kernel = tiled_kernel("conv2d", t, true, w->dim[3] % 4 == 0, e);
     uint32_t tile_m = t->m, tile_n = t->n;
-    const struct matrix_tile *wide =
-        choose_matrix_tile(r->vk, (uint64_t)bv_rows(out), (uint64_t)(w->dim[0] / c->groups));
+    const struct bv_vk_matrix_tile *wide =
+        bv_vk_choose_matrix_tile(r->vk, (uint64_t)bv_rows(out), (uint64_t)(w->dim[0] / c->groups));
     if (wide && job.operand[1].region.half) {
         bool vector = w->dim[3] % 8 == 0 && job.operand[0].region.half;
         job.kernel = matrix_kernel(r->vk, "conv2d_matrix", wide, vector, e);

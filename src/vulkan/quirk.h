@@ -7,9 +7,10 @@
 
 #include "vulkan/vulkan.h"
 
-// What to do about it. Zero fields change nothing.
+// What to do about it.
 struct bv_vk_quirks {
     bool no_matrix;        // do not use cooperative matrices
+    bool few_registers;    // a thread holds few sums
     uint64_t submit_gflop; // most work of one submission, in 10⁹ floating-point operations
     const char *why[4];    // the symptoms that applied, NULL-terminated
 };

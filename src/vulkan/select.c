@@ -152,6 +152,11 @@ static enum bv_vk_device_kind kind_of(VkPhysicalDeviceType type)
     }
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 static void describe(const struct bv_vk_api *api, VkPhysicalDevice device, int index,
                      struct bv_vk_device_info *info)
 {
@@ -177,7 +182,8 @@ static void describe(const struct bv_vk_api *api, VkPhysicalDevice device, int i
         .max_buffer_range = limits->maxStorageBufferRange,
         .max_allocation = v11.maxMemoryAllocationSize,
         .shared_bytes = limits->maxComputeSharedMemorySize,
-        .max_invocations = limits->maxComputeWorkGroupInvocations,
+        .max_invocations =
+            smaller(limits->maxComputeWorkGroupInvocations, limits->maxComputeWorkGroupSize[0]),
         .push_constant_bytes = limits->maxPushConstantsSize,
         .subgroup_size = v11.subgroupSize,
         .subgroup_min = size.minSubgroupSize,

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vulkan/device.h"
+#include "vulkan/tile.h"
 
 // Ragged sizes, so that edges are tested too; small integers, so that every sum is exact.
 enum { ROWS = 83, IN = 40, OUT = 72, SIDE = 11, CHANNELS = 16, FILTERS = 24 };
@@ -108,48 +108,82 @@ static enum bv_status run(struct bv_vk *vk, struct check *c, bool *right, struct
     return status;
 }
 
-// Whether the tiles of matrix.c can be made of a shape.
-static bool fits_tiles(const struct bv_vk *vk, struct bv_vk_matrix_shape s)
+static bool wanted(const struct bv_vk *vk, struct bv_vk_matrix_shape s)
 {
     struct bv_vk_matrix_shape only = vk->instance.switches.fragment;
-    bool wanted = !only.m || (only.m == s.m && only.n == s.n && only.k == s.k);
-    return wanted && s.m && s.n && s.k && 32 % s.m == 0 && 32 % s.n == 0 && 32 % s.k == 0 &&
-           s.m * s.n % vk->subgroup == 0;
+    return s.m && s.n && s.k && (!only.m || (only.m == s.m && only.n == s.n && only.k == s.k));
+}
+
+// Checks every tile that the device would use with the present shape, and drops those that are
+// wrong; *right says whether the tile for products of any size is left.
+static enum bv_status check_tiles(struct bv_vk *vk, struct check *c, bool *right,
+                                  struct bv_error *err)
+{
+    *right = false;
+    if (!bv_vk_find_matrix_tiles(vk))
+        return BV_OK;
+    const struct bv_vk_matrix_tile *tiles[BV_VK_TILE_SIZES];
+    memcpy(tiles, vk->matrix_tile, sizeof tiles);
+    for (int size = 0; size < BV_VK_TILE_SIZES; size++) {
+        struct bv_error why = {0};
+        bool exact = false;
+        if (!tiles[size])
+            continue;
+        for (int i = 0; i < BV_VK_TILE_SIZES; i++) // a product of any size takes it
+            vk->matrix_tile[i] = tiles[size];
+        enum bv_status status = run(vk, c, &exact, &why);
+        if (status == BV_ERR_DEVICE_LOST || status == BV_ERR_NOMEM || status == BV_ERR_OOM_DEVICE) {
+            if (err)
+                *err = why;
+            return status;
+        }
+        if (!exact) // also where compiling failed: it speaks against this tile only
+            tiles[size] = NULL;
+    }
+    memcpy(vk->matrix_tile, tiles, sizeof tiles);
+    *right = tiles[BV_VK_TILE_MEDIUM] != NULL;
+    return BV_OK;
+}
+
+// Sorted by the work of one instruction, the largest first; else in the driver's order.
+static void sort_shapes(struct bv_vk_matrix_shape *list, int n)
+{
+    for (int i = 1; i < n; i++)
+        for (int k = i; k > 0 && list[k].m * list[k].n * list[k].k >
+                                     list[k - 1].m * list[k - 1].n * list[k - 1].k;
+             k--) {
+            struct bv_vk_matrix_shape swap = list[k];
+            list[k] = list[k - 1];
+            list[k - 1] = swap;
+        }
 }
 
 enum bv_status bv_vk_selfcheck(struct bv_vk *vk, struct bv_error *err)
 {
-    struct bv_vk_matrix_shape emulated[] = {{16, 16, 16}, {8, 16, 16}};
-    const struct bv_vk_matrix_shape *shapes = vk->info.shapes;
-    int n = vk->info.n_shapes;
+    static const struct bv_vk_matrix_shape emulated[] = {{16, 16, 16}, {8, 16, 16}};
+    struct bv_vk_matrix_shape shapes[BV_VK_MAX_SHAPES];
+    bool emulates = vk->path == BV_VK_PATH_EMU;
+    int n = emulates ? 2 : vk->info.n_shapes;
     if (vk->path == BV_VK_PATH_SCALAR)
         return BV_OK;
-    if (vk->path == BV_VK_PATH_EMU) {
-        shapes = emulated;
-        n = 2;
-    }
+    memcpy(shapes, emulates ? emulated : vk->info.shapes, (size_t)n * sizeof *shapes);
+    sort_shapes(shapes, n);
     struct check *c = malloc(sizeof *c);
     if (!c)
         return bv_fail_nomem(err, "the self-check of matrix shapes");
     prepare(c);
     enum bv_status status = BV_OK;
     bool right = false;
-    for (int i = 0; i < n && !right; i++) {
-        struct bv_error why = {0};
-        if (!fits_tiles(vk, shapes[i]))
+    for (int i = 0; i < n && !right && status == BV_OK; i++) {
+        if (!wanted(vk, shapes[i]))
             continue;
         vk->fragment = shapes[i];
-        status = run(vk, c, &right, &why);
-        if (status == BV_ERR_DEVICE_LOST || status == BV_ERR_NOMEM || status == BV_ERR_OOM_DEVICE) {
-            if (err)
-                *err = why;
-            break;
-        }
-        status = BV_OK; // another failure speaks against this shape only
+        status = check_tiles(vk, c, &right, err);
     }
     if (!right) {
         vk->path = BV_VK_PATH_SCALAR;
         vk->fragment = (struct bv_vk_matrix_shape){0};
+        memset(vk->matrix_tile, 0, sizeof vk->matrix_tile);
     }
     free(c);
     return status;

@@ -41,7 +41,8 @@ struct bv_vk_device_info {
     bool usable;            // has what the backend needs
     char why_not[128];      // else what is missing
     uint64_t heap_bytes, max_buffer_range, max_allocation;
-    uint32_t shared_bytes, max_invocations, push_constant_bytes, max_groups[3];
+    uint32_t max_invocations; // threads of a workgroup, which has one dimension
+    uint32_t shared_bytes, push_constant_bytes, max_groups[3];
     uint32_t subgroup_size, subgroup_min, subgroup_max; // min = max = 0: not controllable
     bool subgroup_required; // a compute shader may ask for a size between them
     bool subgroup_full;     // a compute shader may ask that no subgroup lacks threads

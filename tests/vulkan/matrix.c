@@ -97,7 +97,7 @@ static void test_not_offered(void **state)
 // ----------------------------------------------------------------
 
 static struct bv_vk_api real;
-enum driver { HONEST, REFUSES, WRONG };
+enum driver { HONEST, REFUSES, WRONG, WRONG_LARGE };
 static enum driver driver;
 // What the driver says of subgroup sizes, and what was then asked of it.
 static struct {
@@ -232,9 +232,10 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipeli
     asked.full += info->stage.flags != 0;
     made_as.stage.pNext = NULL;
     made_as.stage.flags = 0;
-    if (driver == WRONG && s->mapEntryCount == 15) { // a matrix shader
-        uint32_t constants[BV_VK_MAX_CONSTANTS];
-        memcpy(constants, s->pData, s->dataSize);
+    uint32_t constants[BV_VK_MAX_CONSTANTS];
+    memcpy(constants, s->pData, s->dataSize);
+    if (s->mapEntryCount == 15 && // a matrix shader
+        (driver == WRONG || (driver == WRONG_LARGE && constants[2] == 128))) {
         constants[10] = 1; // ACTIVATION: negative results become zero
         VkSpecializationInfo changed = *s;
         changed.pData = constants;
@@ -345,6 +346,24 @@ static void test_refusing_driver(void **state)
     check_driver(REFUSES, BV_VK_PATH_SCALAR, 0);
 }
 
+// Each tile is checked: one that is wrong leaves the others in use.
+static void test_wrong_tile(void **state)
+{
+    (void)state;
+    if (!bv_vk_path_built(BV_VK_PATH_NV))
+        skip();
+    struct net net;
+    net_create(&net, 4, 50);
+    driver = WRONG_LARGE;
+    struct bv_vk *vk = open_device(&net, claim_matrices);
+    assert_int_equal(vk->path, BV_VK_PATH_NV);
+    assert_null(vk->matrix_tile[BV_VK_TILE_LARGE]);
+    assert_non_null(vk->matrix_tile[BV_VK_TILE_MEDIUM]);
+    assert_non_null(vk->matrix_tile[BV_VK_TILE_SKINNY]);
+    close_device(vk);
+    net_destroy(&net);
+}
+
 static void test_wrong_driver(void **state)
 {
     (void)state;
@@ -359,7 +378,7 @@ int main(void)
         cmocka_unit_test(test_emulated),           cmocka_unit_test(test_not_offered),
         cmocka_unit_test(test_honest_driver),      cmocka_unit_test(test_refusing_driver),
         cmocka_unit_test(test_wrong_driver),       cmocka_unit_test(test_subgroup_sizes),
-        cmocka_unit_test(test_featureless_driver),
+        cmocka_unit_test(test_featureless_driver), cmocka_unit_test(test_wrong_tile),
     };
     claim.feature = true;
     net_require_device();

@@ -119,7 +119,7 @@ static void test_submissions(void **state)
     assert_int_equal(submissions_of(&net), 1);
     (void)setenv("BIOVL_VK_SUBMIT_MFLOP", "1", 1);
     int several = submissions_of(&net);
-    assert_in_range(several, 3, 8);
+    assert_in_range(several, 3, 12);
     (void)unsetenv("BIOVL_VK_SUBMIT_MFLOP");
     (void)setenv("BIOVL_VK_SERIAL", "1", 1);
     assert_in_range(submissions_of(&net), several + 1, 40);
@@ -127,6 +127,30 @@ static void test_submissions(void **state)
     (void)setenv("BIOVL_VK_STAGE", "1", 1); // weights through staging
     assert_in_range(submissions_of(&net), 2, 40);
     (void)unsetenv("BIOVL_VK_STAGE");
+    net_destroy(&net);
+}
+
+// A dispatch holds no more work than a submission may.
+static void test_cut_by_work(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct net net;
+    struct bv_backend *backend = NULL;
+    struct bv_program *program = NULL;
+    net_create(&net, 16, 50);
+    (void)setenv("BIOVL_VK_SUBMIT_MFLOP", "1", 1);
+    assert_ok(open_with(&backend, &net, BV_VK_F32, NULL, &err), err);
+    struct bv_graph *g = net_graph(&net);
+    assert_ok(bv_program_compile(backend, &g, &program, &err), err);
+    const struct bv_vk_recorder *r = &((const struct bv_vk_program *)program)->recorder;
+    double largest = 0;
+    for (int i = 0; i < r->n; i++)
+        largest = fmax(largest, r->dispatches[i].flops);
+    assert_true(largest > 0.5e6 && largest <= 1e6); // 2.7e6 uncut
+    bv_program_destroy(&program);
+    bv_backend_destroy(&backend);
+    (void)unsetenv("BIOVL_VK_SUBMIT_MFLOP");
     net_destroy(&net);
 }
 
@@ -340,7 +364,7 @@ int main(void)
         cmocka_unit_test(test_f32),          cmocka_unit_test(test_f16),
         cmocka_unit_test(test_small_ranges), cmocka_unit_test(test_submissions),
         cmocka_unit_test(test_barriers),     cmocka_unit_test(test_timing),
-        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_cache),        cmocka_unit_test(test_cut_by_work),
     };
     net_require_device();
     return cmocka_run_group_tests_name("vulkan.run", tests, NULL, NULL);

@@ -56,13 +56,21 @@ static void test_quirks(void **state)
     struct bv_vk_device_info d = {.vendor_id = 0x10de, .kind = BV_VK_DISCRETE, .name = "H200"};
     struct bv_vk_quirks q = bv_vk_quirks_of(&d);
     assert_false(q.no_matrix);
-    assert_int_equal(q.submit_gflop, 0);
+    assert_int_equal(q.submit_gflop, 200);
     assert_null(q.why[0]);
     d = (struct bv_vk_device_info){.vendor_id = 0x1002, .kind = BV_VK_INTEGRATED, .name = "780M"};
     q = bv_vk_quirks_of(&d);
     assert_int_equal(q.submit_gflop, 20);
     assert_non_null(q.why[0]);
     assert_null(q.why[1]);
+    d.vendor_id = BV_VK_INTEL; // every integrated one
+    assert_int_equal(bv_vk_quirks_of(&d).submit_gflop, 20);
+    d.subgroup_min = 8;
+    assert_true(bv_vk_quirks_of(&d).no_matrix);
+    d.subgroup_min = 16;
+    assert_false(bv_vk_quirks_of(&d).no_matrix);
+    d.vendor_id = BV_VK_ARM;
+    assert_true(bv_vk_quirks_of(&d).few_registers);
     d = (struct bv_vk_device_info){.vendor_id = 0x1002,
                                    .driver_id = VK_DRIVER_ID_AMD_PROPRIETARY,
                                    .kind = BV_VK_DISCRETE,
