@@ -2,8 +2,10 @@
 #ifndef BV_EVAL_METRICS_BOOTSTRAP_H
 #define BV_EVAL_METRICS_BOOTSTRAP_H
 
+#include <stdbool.h>
+
 #include "base/thread.h"
-#include "eval/metrics/ranked.h"
+#include "eval/metrics/metric.h"
 
 // Replicate i resamples with the seed i, as sklearn.utils.resample(range(n), random_state=i) does
 // in CheXzero's evaluation: all classes see the same resampled units.
@@ -20,6 +22,24 @@ enum bv_status bv_bootstrap_run(const struct bv_bootstrap *bootstrap,
                                 const struct bv_ranked *classes, size_t n_classes,
                                 struct bv_pool *pool, double *auroc, double *average_precision,
                                 struct bv_error *err);
+
+// A class all of whose metrics are resampled.
+struct bv_bootstrap_class {
+    struct bv_ranked ranked;
+    double threshold; // of the decisions; NaN: there is none
+    bool is_probability;
+};
+
+// All metrics of all classes, of their mean (macro) and of all pooled (micro):
+// values [n_classes + 2][BV_METRIC_COUNT][n_replicates], macro at n_classes, micro behind it. NaN
+// where a replicate lacks a class and where the data itself has no such metric. The macro average
+// is over the classes that have the metric in the data itself, and NaN where one of them has it not
+// in the replicate; pooled are the classes that have positives and negatives. What is chosen on the
+// data (thresholds at a sensitivity) is chosen again in each replicate. Calibrated metrics, and
+// those of micro at a sensitivity or specificity, are NaN.
+enum bv_status bv_bootstrap_metrics(const struct bv_bootstrap *bootstrap,
+                                    const struct bv_bootstrap_class *classes, size_t n_classes,
+                                    struct bv_pool *pool, double *values, struct bv_error *err);
 
 struct bv_interval {
     double mean, low, high; // NaN where nothing is defined

@@ -5,71 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define METRIC(name)                                                                               \
-    {                                                                                              \
-#name, offsetof(struct bv_metrics, name)                                                   \
-    }
-
-const struct bv_metric bv_metric_table[BV_METRIC_COUNT] = {
-    METRIC(auroc),
-    METRIC(average_precision),
-    METRIC(pr_auc_trapezoid),
-    METRIC(brier),
-    METRIC(ece),
-    METRIC(calibrated_brier),
-    METRIC(calibrated_ece),
-    METRIC(accuracy),
-    METRIC(balanced_accuracy),
-    METRIC(sensitivity),
-    METRIC(specificity),
-    METRIC(precision),
-    METRIC(npv),
-    METRIC(f1),
-    METRIC(mcc),
-};
-
 const char *const bv_point_rules[BV_POINT_COUNT] = {
     "youden",          "mcc", "f1", "sensitivity=0.95", "sensitivity=0.9", "specificity=0.9",
     "specificity=0.95"};
-
-double bv_metric_value(const struct bv_metrics *metrics, size_t i)
-{
-    double value = 0;
-    memcpy(&value, (const char *)metrics + bv_metric_table[i].offset, sizeof value);
-    return value;
-}
-
-static void set_metric(struct bv_metrics *metrics, size_t i, double value)
-{
-    memcpy((char *)metrics + bv_metric_table[i].offset, &value, sizeof value);
-}
-
-static struct bv_metrics not_available(void)
-{
-    struct bv_metrics metrics;
-    for (size_t i = 0; i < BV_METRIC_COUNT; i++)
-        set_metric(&metrics, i, NAN);
-    return metrics;
-}
-
-static void set_areas(struct bv_metrics *m, const struct bv_areas *areas)
-{
-    m->auroc = bv_areas_auroc(areas);
-    m->average_precision = bv_areas_average_precision(areas);
-    m->pr_auc_trapezoid = bv_areas_pr_trapezoid(areas);
-}
-
-static void set_decisions(struct bv_metrics *m, const struct bv_confusion *c)
-{
-    m->accuracy = bv_accuracy(c);
-    m->balanced_accuracy = bv_balanced_accuracy(c);
-    m->sensitivity = bv_sensitivity(c);
-    m->specificity = bv_specificity(c);
-    m->precision = bv_precision(c);
-    m->npv = bv_negative_predictive_value(c);
-    m->f1 = bv_f1(c);
-    m->mcc = bv_mcc(c);
-}
 
 // Reliability of the scores after a calibration.
 static enum bv_status calibrate(struct bv_class_result *c, const struct bv_ranked *ranked,
@@ -116,7 +54,7 @@ static enum bv_status evaluate_class(const struct bv_level_options *o, size_t la
                                   .n = ranked->n,
                                   .positives = areas.tp,
                                   .negatives = areas.fp,
-                                  .metrics = not_available(),
+                                  .metrics = bv_metrics_none(),
                                   .threshold = NAN};
     c->delong = bv_interval_delong(ranked->items, ranked->n);
     c->chexzero = c->percentile = c->by_patient = c->average_precision =
@@ -126,7 +64,7 @@ static enum bv_status evaluate_class(const struct bv_level_options *o, size_t la
     // A class with one label only is left out of everything, its Brier score too.
     if (!areas.tp || !areas.fp)
         return BV_OK;
-    set_areas(&c->metrics, &areas);
+    bv_metrics_set_areas(&c->metrics, &areas);
     if (c->is_probability) {
         c->reliability = bv_reliability(ranked, 1);
         c->metrics.brier = c->reliability.brier;
@@ -138,7 +76,7 @@ static enum bv_status evaluate_class(const struct bv_level_options *o, size_t la
         c->threshold = 0.5;
     if (!isnan(c->threshold)) {
         c->confusion = bv_confusion_at(ranked->items, ranked->n, c->threshold);
-        set_decisions(&c->metrics, &c->confusion);
+        bv_metrics_set_decisions(&c->metrics, &c->confusion);
     }
     return o->calibrations ? calibrate(c, ranked, &o->calibrations[label], err) : BV_OK;
 }
@@ -150,7 +88,7 @@ static bool is_available(const struct bv_class_result *c)
 
 static void average_classes(struct bv_level_result *r)
 {
-    r->macro = not_available();
+    r->macro = bv_metrics_none();
     for (size_t i = 0; i < BV_METRIC_COUNT; i++) {
         double sum = 0;
         for (size_t l = 0; l < r->n_labels; l++) {
@@ -161,7 +99,7 @@ static void average_classes(struct bv_level_result *r)
             r->n_averaged[i]++;
         }
         if (r->n_averaged[i])
-            set_metric(&r->macro, i, sum / (double)r->n_averaged[i]);
+            bv_metric_set(&r->macro, i, sum / (double)r->n_averaged[i]);
     }
 }
 
@@ -188,16 +126,16 @@ static enum bv_status pool_classes(struct bv_level_result *r, struct bv_error *e
         all.fn += c->confusion.fn;
     }
     r->n_available = n;
-    r->micro = not_available();
+    r->micro = bv_metrics_none();
     enum bv_status status = bv_areas_pooled(lists, n, &areas, err);
-    set_areas(&r->micro, &areas);
+    bv_metrics_set_areas(&r->micro, &areas);
     if (n && probabilities) {
         struct bv_reliability pooled = bv_reliability(lists, n);
         r->micro.brier = pooled.brier;
         r->micro.ece = pooled.ece;
     }
     if (n && decided)
-        set_decisions(&r->micro, &all);
+        bv_metrics_set_decisions(&r->micro, &all);
     free(lists);
     return status;
 }

@@ -4,27 +4,11 @@
 
 #include "eval/metrics/bootstrap.h"
 #include "eval/metrics/calibration.h"
-#include "eval/metrics/confusion.h"
+#include "eval/metrics/metric.h"
 #include "eval/metrics/multiclass.h"
 #include "eval/metrics/reliability.h"
 #include "eval/metrics/score_table.h"
 #include "eval/metrics/threshold.h"
-
-// Numbers that a class has and that can be averaged over classes. NaN: not available.
-struct bv_metrics {
-    double auroc, average_precision, pr_auc_trapezoid, brier, ece;
-    double calibrated_brier, calibrated_ece;
-    double accuracy, balanced_accuracy, sensitivity, specificity, precision, npv, f1, mcc;
-};
-
-// Their names in the results, and where they are in the struct.
-struct bv_metric {
-    const char *name;
-    size_t offset;
-};
-#define BV_METRIC_COUNT 15
-extern const struct bv_metric bv_metric_table[BV_METRIC_COUNT];
-double bv_metric_value(const struct bv_metrics *metrics, size_t i);
 
 // Rules whose points are described for the data at hand.
 #define BV_POINT_COUNT 7

@@ -3,7 +3,7 @@
 #include <math.h>
 
 // The number of inner edges below p.
-static size_t bin_of(double p)
+size_t bv_reliability_bin_of(double p)
 {
     const double width = 1.0 / BV_RELIABILITY_BINS;
     size_t bin = 0;
@@ -20,7 +20,7 @@ struct bv_reliability bv_reliability(const struct bv_ranked *lists, size_t n_lis
         for (size_t i = 0; i < lists[l].n; i++) {
             const struct bv_ranked_item *item = &lists[l].items[i];
             double error = item->score - (double)item->positive;
-            size_t bin = bin_of(item->score);
+            size_t bin = bv_reliability_bin_of(item->score);
             r.bins[bin].n++;
             r.bins[bin].positives += item->positive;
             sums[bin] += item->score;

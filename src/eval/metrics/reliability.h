@@ -8,6 +8,8 @@
 
 // Bin i holds the probabilities in (i/15, (i+1)/15], and 0 in the first one; the edges are those of
 // scikit-learn's calibration_curve(strategy="uniform").
+size_t bv_reliability_bin_of(double p);
+
 struct bv_reliability_bin {
     uint64_t n, positives;
     double mean; // of the probabilities; NaN in an empty bin
