@@ -51,8 +51,9 @@ static enum bv_status encode(struct bench *b, struct bv_error *err)
 
 static enum bv_status fuse(struct bench *b, size_t first, size_t n, struct bv_error *err)
 {
-    return bv_session_fuse(b->session, &b->image, b->texts + first, n, b->output,
-                           b->logits + (int64_t)first * b->width, n * (size_t)b->width, err);
+    const struct bv_wanted wanted = {b->output, b->logits + (int64_t)first * b->width,
+                                     n * (size_t)b->width};
+    return bv_session_fuse(b->session, &b->image, b->texts + first, n, &wanted, err);
 }
 
 static enum bv_status read_texts(struct bench *b, const char *path, struct bv_error *err)

@@ -4,6 +4,7 @@
 
 #include "api/context.h"
 #include "checkpoint/npy.h"
+#include "model/encode.h"
 #include "score/pair.h"
 
 enum bv_status bv_engine_open(struct bv_context *context, const struct bv_model *model,
@@ -68,58 +69,30 @@ enum bv_status bv_check_embeds(const struct bv_model *m, const char *tower, cons
 size_t bv_engine_image_dim(struct bv_engine *engine)
 {
     struct bv_error *err = bv_begin(engine->context);
-    struct bv_output_shape shape = {0};
     const struct bv_model *m = bv_session_model(engine->session);
-    int side = m->image_height > 0 ? m->image_height : 224;
     if (bv_check_embeds(m, "image", "images", err) != BV_OK)
         return 0;
-    if (bv_session_image_shape(engine->session, "global", side, side, &shape, err) != BV_OK)
-        return 0;
-    return (size_t)shape.dim[0];
+    if (m->image_dim == 0)
+        (void)bv_fail(err, BV_ERR_ARG, "model \"%s\" does not embed images", m->name);
+    return (size_t)m->image_dim;
 }
 
 size_t bv_engine_text_dim(struct bv_engine *engine)
 {
     struct bv_error *err = bv_begin(engine->context);
-    struct bv_output_shape shape = {0};
-    if (bv_check_embeds(bv_session_model(engine->session), "text", "texts", err) != BV_OK)
+    const struct bv_model *m = bv_session_model(engine->session);
+    if (bv_check_embeds(m, "text", "texts", err) != BV_OK)
         return 0;
-    if (bv_session_text_shape(engine->session, "global", 8, &shape, err) != BV_OK)
-        return 0;
-    return (size_t)shape.dim[0];
-}
-
-static enum bv_status run_pixels(struct bv_session *session, const struct bv_pixels *pixels,
-                                 const struct bv_pixels *prior, const struct bv_wanted *wanted,
-                                 int n_wanted, struct bv_error *err)
-{
-    int64_t H = pixels->height, W = pixels->width, C = pixels->channels;
-    if (!prior)
-        return bv_session_encode_pixels(session, pixels->data, 1, H, W, C, wanted, n_wanted, err);
-    if (prior->height != pixels->height || prior->width != pixels->width)
-        return bv_fail(err, BV_ERR_ARG, "the prior image is %d×%d for the encoder, the image %d×%d",
-                       prior->width, prior->height, pixels->width, pixels->height);
-    return bv_session_encode_pair(session, pixels->data, prior->data, 1, H, W, C, wanted, n_wanted,
-                                  err);
+    if (m->text_dim == 0)
+        (void)bv_fail(err, BV_ERR_ARG, "model \"%s\" does not embed texts", m->name);
+    return (size_t)m->text_dim;
 }
 
 enum bv_status bv_engine_run_image(struct bv_engine *engine, const struct bv_image *image,
                                    const struct bv_image *prior, const struct bv_wanted *wanted,
                                    int n_wanted, struct bv_error *err)
 {
-    const struct bv_model *m = bv_session_model(engine->session);
-    struct bv_pixels pixels = {0}, before = {0};
-    if (prior && !bv_model_takes_prior(m))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" takes no prior image", m->name);
-    enum bv_status status = bv_recipe_run(m->recipe, image, &pixels, err);
-    if (status == BV_OK && prior)
-        status = bv_recipe_run(m->recipe, prior, &before, err);
-    if (status == BV_OK)
-        status =
-            run_pixels(engine->session, &pixels, prior ? &before : NULL, wanted, n_wanted, err);
-    bv_pixels_free(&pixels);
-    bv_pixels_free(&before);
-    return status;
+    return bv_encode_images(engine->session, &image, &prior, 1, wanted, n_wanted, NULL, err);
 }
 
 static enum bv_status embed_image(struct bv_engine *engine, const struct bv_image *image,
@@ -168,22 +141,6 @@ enum bv_status bv_engine_embed_image_bytes(struct bv_engine *engine, const void 
     return status;
 }
 
-static enum bv_status embed_texts(struct bv_engine *engine, const char *const *texts,
-                                  struct bv_tokens *tokens, const struct bv_tokens **list, size_t n,
-                                  float *out, size_t dim, unsigned char *truncated,
-                                  struct bv_error *err)
-{
-    const struct bv_model *m = bv_session_model(engine->session);
-    for (size_t i = 0; i < n; i++) {
-        if (bv_tokenizer_encode(m->tokenizer, texts[i], strlen(texts[i]), &tokens[i], err) != BV_OK)
-            return bv_fail_prefix(err, "text %zu", i + 1);
-        if (truncated)
-            truncated[i] = tokens[i].truncated;
-        list[i] = &tokens[i];
-    }
-    return bv_session_encode_tokens(engine->session, list, n, "global", out, n * dim, err);
-}
-
 enum bv_status bv_engine_embed_texts(struct bv_engine *engine, const char *const *texts, size_t n,
                                      unsigned flags, float *out, unsigned char *truncated)
 {
@@ -191,20 +148,11 @@ enum bv_status bv_engine_embed_texts(struct bv_engine *engine, const char *const
     struct bv_error *err = &engine->context->error;
     if (dim == 0)
         return err->status;
-    struct bv_tokens *tokens = calloc(n + 1, sizeof *tokens);
-    const struct bv_tokens **list = calloc(n + 1, sizeof *list);
-    enum bv_status status = BV_OK;
-    if (!tokens || !list)
-        status = bv_fail_nomem(err, "texts");
-    if (status == BV_OK)
-        status = embed_texts(engine, texts, tokens, list, n, out, dim, truncated, err);
-    for (size_t i = 0; tokens && i < n; i++)
-        bv_tokens_free(&tokens[i]);
-    free(tokens);
-    free(list);
-    if (status == BV_OK && !(flags & BV_EMBED_RAW))
+    const struct bv_wanted wanted = {"global", out, n * dim};
+    BV_TRY(bv_encode_texts(engine->session, texts, n, &wanted, truncated, NULL, err));
+    if (!(flags & BV_EMBED_RAW))
         bv_normalize_rows(out, n, dim);
-    return status;
+    return BV_OK;
 }
 
 enum bv_status bv_preprocess(struct bv_context *context, const struct bv_model *model,

@@ -144,9 +144,9 @@ enum bv_status bv_fused_image_segment(struct bv_fused_image *f, const char *feat
         status = bv_fail_nomem(err, "a mask");
     struct bv_fusion_extra extra = {x->data, x->rows, x->columns, NULL};
     const char *output = bv_json_string(head_of(f, "segment"), "output", "mask");
+    struct bv_wanted wanted = {output, out, (size_t)f->input.n};
     if (status == BV_OK)
-        status = bv_session_fuse_one(f->engine->session, &f->input, NULL, &extra, output, out,
-                                     (size_t)f->input.n, err);
+        status = bv_session_fuse_one(f->engine->session, &f->input, NULL, &extra, &wanted, err);
     bv_region_file_free(&file);
     if (status != BV_OK) {
         free(out);

@@ -19,13 +19,12 @@ static enum bv_status make_map(const struct bv_result *r, size_t label, float **
     const json_t *spec = json_object_get(m->card, "heatmap");
     const char *output = bv_json_string(spec, "output", NULL);
     struct bv_heatmap_crop crop = {(int)bv_json_integer(spec, "resize_shorter", 0),
-                                   (int)m->image_height};
+                                   m->image_height};
     const float *text = bv_classifier_embedding(r->zero_shot->classifier, label);
     struct bv_output_shape shape = {0};
-    if (!output || !text || crop.shorter < 1 || crop.crop < 1)
+    if (!output || !text || crop.shorter < 1 || m->size_varies)
         return BV_OK;
-    BV_TRY(bv_session_image_shape(engine->session, output, m->image_height, m->image_height, &shape,
-                                  err));
+    BV_TRY(bv_model_image_shape(m, output, m->image_height, m->image_width, &shape, err));
     size_t h = (size_t)shape.dim[0], w = (size_t)shape.dim[1], D = (size_t)shape.dim[2];
     if (shape.rank != 3 || D != bv_classifier_dim(r->zero_shot->classifier))
         return BV_OK;

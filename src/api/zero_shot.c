@@ -91,8 +91,7 @@ static enum bv_status count_regions(struct bv_session *session, const char *outp
 {
     const struct bv_model *m = bv_session_model(session);
     struct bv_output_shape shape = {0};
-    int64_t side = m->image_height > 0 ? m->image_height : 224;
-    BV_TRY(bv_session_image_shape(session, output, side, side, &shape, err));
+    BV_TRY(bv_model_image_shape(m, output, m->image_height, m->image_width, &shape, err));
     *R = 1;
     for (int d = 0; d + 1 < shape.rank; d++)
         *R *= (size_t)shape.dim[d];

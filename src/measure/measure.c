@@ -41,8 +41,7 @@ static enum bv_status build(const void *arg, int64_t batch, struct bv_graph **gr
     if (m->model && m->tokens > 0)
         return bv_model_text_graph(m->model, batch, m->tokens, graph, err);
     if (m->model) {
-        int side = m->model->image_height > 0 ? m->model->image_height : 224;
-        return bv_model_image_graph(m->model, batch, side, side,
+        return bv_model_image_graph(m->model, batch, m->model->image_height, m->model->image_width,
                                     bv_recipe_channels(m->model->recipe), graph, err);
     }
     BV_TRY(bv_graph_create(graph, b->own, err));

@@ -147,27 +147,25 @@ static enum bv_status check_size(const struct bv_model *m, struct bv_error *err)
     return BV_OK;
 }
 
-static enum bv_status check(struct towers *t, struct bv_error *err)
+static enum bv_status check(struct towers *t, int64_t *image, int64_t *text, struct bv_error *err)
 {
     const struct bv_model *m = t->model;
-    int64_t image = 0, text = 0;
-    int64_t H = m->image_height > 0 ? m->image_height : 224;
-    int64_t W = m->image_width > 0 ? m->image_width : 224;
+    const int64_t H = m->image_height, W = m->image_width;
     int64_t T = m->max_tokens > 0 && m->max_tokens < TOKENS ? m->max_tokens : TOKENS;
     BV_TRY(check_size(m, err));
     if (bv_model_has_image(m))
         BV_TRY(bv_model_image_graph(m, 1, H, W, bv_recipe_channels(m->recipe), &t->image, err));
     if (bv_model_has_text(m))
         BV_TRY(bv_model_text_graph(m, 1, T, &t->text, err));
-    BV_TRY(check_global(t->image, "image", &image, err));
-    BV_TRY(check_global(t->text, "text", &text, err));
-    return check_scoring(t, image, text, err);
+    BV_TRY(check_global(t->image, "image", image, err));
+    BV_TRY(check_global(t->text, "text", text, err));
+    return check_scoring(t, *image, *text, err);
 }
 
-enum bv_status bv_model_check(const struct bv_model *model, struct bv_error *err)
+enum bv_status bv_model_check(struct bv_model *model, struct bv_error *err)
 {
     struct towers towers = {.model = model};
-    enum bv_status status = check(&towers, err);
+    enum bv_status status = check(&towers, &model->image_dim, &model->text_dim, err);
     bv_graph_destroy(&towers.image);
     bv_graph_destroy(&towers.text);
     return status;

@@ -154,7 +154,7 @@ static enum bv_status run_image_tower(struct bv_session *s, const float *pixels,
     const struct bv_model *m = bv_session_model(s);
     const char *output = bv_json_string(card_of(m), "image", "tokens");
     struct bv_output_shape shape = {0};
-    BV_TRY(bv_session_image_shape(s, output, H, W, &shape, err));
+    BV_TRY(bv_model_image_shape(m, output, H, W, &shape, err));
     if (shape.rank != 2)
         return bv_fail(err, BV_ERR_MODEL, "output \"%s\" is not one vector per image token",
                        output);
@@ -318,23 +318,20 @@ static enum bv_status find_output(const struct bv_model *m, const char *output, 
                    m->name, output);
 }
 
-static enum bv_status make_key(const struct bv_session *s, const struct bv_fusion_image *image,
+static enum bv_status sizes_of(const struct bv_model *m, const struct bv_fusion_image *image,
                                int64_t B, int64_t T, const struct bv_fusion_extra *extra,
-                               const char *output, struct bv_tower_key *key, struct bv_error *err)
+                               const char *output, struct bv_fusion_shape *sizes,
+                               struct bv_error *err)
 {
-    struct bv_fusion_shape shape = {.texts = B,
-                                    .tokens = T,
-                                    .image_tokens = image->n,
-                                    .width = image->width,
-                                    .box_width = image->box_width,
-                                    .positions = image->n_positions,
-                                    .extra = extra ? extra->n : 0,
-                                    .extra_width = extra ? extra->width : 0};
-    BV_TRY(find_output(bv_session_model(s), output, &shape.output, err));
-    _Static_assert(sizeof shape == sizeof key->dim, "a fusion key is a shape");
-    key->tower = BV_TOWER_FUSION;
-    memcpy(key->dim, &shape, sizeof shape);
-    return BV_OK;
+    *sizes = (struct bv_fusion_shape){.texts = B,
+                                      .tokens = T,
+                                      .image_tokens = image->n,
+                                      .width = image->width,
+                                      .box_width = image->box_width,
+                                      .positions = image->n_positions,
+                                      .extra = extra ? extra->n : 0,
+                                      .extra_width = extra ? extra->width : 0};
+    return find_output(m, output, &sizes->output, err);
 }
 
 enum bv_status bv_session_fusion_shape(struct bv_session *s, const struct bv_fusion_image *image,
@@ -342,9 +339,15 @@ enum bv_status bv_session_fusion_shape(struct bv_session *s, const struct bv_fus
                                        const char *output, struct bv_output_shape *shape,
                                        struct bv_error *err)
 {
-    struct bv_tower_key key = {0};
-    BV_TRY(make_key(s, image, 1, n_tokens, extra, output, &key, err));
-    return bv_session_shape(s, &key, output, shape, err);
+    const struct bv_model *m = bv_session_model(s);
+    struct bv_fusion_shape sizes = {0};
+    struct bv_graph *graph = NULL;
+    BV_TRY(sizes_of(m, image, 1, n_tokens, extra, output, &sizes, err));
+    enum bv_status status = bv_model_fusion_graph(m, &sizes, &graph, err);
+    if (status == BV_OK)
+        return bv_take_shape(m, &graph, output, shape, err);
+    bv_graph_destroy(&graph);
+    return status;
 }
 
 // The words of one batch. A text is its tokens, without [CLS] where the encoder frames the image.
@@ -407,8 +410,11 @@ static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *im
         inputs[n++] = extra->features;
         inputs[n++] = extra->places;
     }
-    struct bv_tower_key key = {0};
-    BV_TRY(make_key(s, image, w->B, w->T, extra, wanted->output, &key, err));
+    struct bv_tower_key key = {.tower = BV_TOWER_FUSION};
+    struct bv_fusion_shape sizes = {0};
+    BV_TRY(sizes_of(bv_session_model(s), image, w->B, w->T, extra, wanted->output, &sizes, err));
+    _Static_assert(sizeof sizes == sizeof key.dim, "a fusion key is a shape");
+    memcpy(key.dim, &sizes, sizeof sizes);
     return bv_session_run(s, &key, inputs, wanted, 1, err);
 }
 
@@ -431,19 +437,19 @@ static int64_t tokens_before(const struct bv_model *m, const struct bv_fusion_im
 static enum bv_status fuse_batch(struct bv_session *s, const struct bv_fusion_image *image,
                                  const struct bv_tokens *const *texts,
                                  const struct bv_by_length *order, size_t B, const char *output,
-                                 int64_t D, float *out, struct bv_error *err)
+                                 size_t D, float *out, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
     struct words w = {0};
     BV_TRY(words_create(&w, (int64_t)B, length_in(m, order[B - 1].n_tokens), err));
     for (size_t i = 0; i < B; i++)
         words_put(&w, m, (int64_t)i, texts[order[i].index], tokens_before(m, image));
-    float *rows = malloc(B * (size_t)D * sizeof *rows);
-    struct bv_wanted wanted = {output, rows, B * (size_t)D};
+    float *rows = malloc(B * D * sizeof *rows);
+    struct bv_wanted wanted = {output, rows, B * D};
     enum bv_status status =
         rows ? run(s, image, &w, NULL, &wanted, err) : bv_fail_nomem(err, "a batch of texts");
     for (size_t i = 0; status == BV_OK && i < B; i++)
-        memcpy(out + order[i].index * (size_t)D, rows + i * (size_t)D, (size_t)D * sizeof *out);
+        memcpy(out + order[i].index * D, rows + i * D, D * sizeof *out);
     free(rows);
     free(w.ids);
     return status;
@@ -461,26 +467,22 @@ static size_t batch_size(const struct bv_model *m, const struct bv_by_length *or
 }
 
 enum bv_status bv_session_fuse(struct bv_session *s, const struct bv_fusion_image *image,
-                               const struct bv_tokens *const *texts, size_t n, const char *output,
-                               float *out, size_t capacity, struct bv_error *err)
+                               const struct bv_tokens *const *texts, size_t n,
+                               const struct bv_wanted *wanted, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
-    const struct bv_wanted wanted = {output, out, capacity};
-    struct bv_output_shape shape = {0};
     struct bv_by_length *order = NULL;
+    const size_t D = n ? wanted->n_floats / n : 0;
     for (size_t i = 0; i < n; i++)
         BV_TRY(bv_check_length(m, texts[i], err));
     if (n == 0)
         return BV_OK;
-    BV_TRY(bv_session_fusion_shape(s, image, length_in(m, texts[0]->n), NULL, output, &shape, err));
-    if (shape.rank != 1)
-        return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", output);
-    BV_TRY(bv_check_capacity(&wanted, (int64_t)n * shape.dim[0], m, err));
+    BV_TRY(bv_check_wanted(wanted, (int64_t)(n * D), m, err));
     BV_TRY(bv_order_by_length(texts, n, &order, err));
     enum bv_status status = BV_OK;
     for (size_t first = 0, B; status == BV_OK && first < n; first += B) {
         B = batch_size(m, order + first, n - first);
-        status = fuse_batch(s, image, texts, order + first, B, output, shape.dim[0], out, err);
+        status = fuse_batch(s, image, texts, order + first, B, wanted->output, D, wanted->out, err);
     }
     free(order);
     return status;
@@ -488,11 +490,10 @@ enum bv_status bv_session_fuse(struct bv_session *s, const struct bv_fusion_imag
 
 enum bv_status bv_session_fuse_one(struct bv_session *s, const struct bv_fusion_image *image,
                                    const struct bv_tokens *text,
-                                   const struct bv_fusion_extra *extra, const char *output,
-                                   float *out, size_t capacity, struct bv_error *err)
+                                   const struct bv_fusion_extra *extra,
+                                   const struct bv_wanted *wanted, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
-    const struct bv_wanted wanted = {output, out, capacity};
     struct words w = {.B = 1};
     if (text) {
         BV_TRY(bv_check_length(m, text, err));
@@ -502,7 +503,7 @@ enum bv_status bv_session_fuse_one(struct bv_session *s, const struct bv_fusion_
         BV_TRY(words_create(&w, 1, T, err));
         words_put(&w, m, 0, text, tokens_before(m, image));
     }
-    enum bv_status status = run(s, image, &w, extra && extra->n > 0 ? extra : NULL, &wanted, err);
+    enum bv_status status = run(s, image, &w, extra && extra->n > 0 ? extra : NULL, wanted, err);
     free(w.ids);
     return status;
 }

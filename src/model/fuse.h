@@ -77,15 +77,15 @@ enum bv_status bv_session_fusion_shape(struct bv_session *session,
                                        const struct bv_fusion_extra *extra, const char *output,
                                        struct bv_output_shape *shape, struct bv_error *err);
 
-// A pooled output for n texts: out [n,D] of `capacity` floats, in the order given.
+// A pooled output for n texts: wanted receives [n,D], in the order given.
 enum bv_status bv_session_fuse(struct bv_session *session, const struct bv_fusion_image *image,
-                               const struct bv_tokens *const *texts, size_t n, const char *output,
-                               float *out, size_t capacity, struct bv_error *err);
+                               const struct bv_tokens *const *texts, size_t n,
+                               const struct bv_wanted *wanted, struct bv_error *err);
 
 // Any output for one text (text may be NULL for LViT, extra for all others).
 enum bv_status bv_session_fuse_one(struct bv_session *session, const struct bv_fusion_image *image,
                                    const struct bv_tokens *text,
-                                   const struct bv_fusion_extra *extra, const char *output,
-                                   float *out, size_t capacity, struct bv_error *err);
+                                   const struct bv_fusion_extra *extra,
+                                   const struct bv_wanted *wanted, struct bv_error *err);
 
 #endif

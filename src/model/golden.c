@@ -35,33 +35,27 @@ static json_t *floats_to_json(const float *x, int64_t n)
     return list;
 }
 
-// The side of the square input: the card's, or 224 where the recipe leaves it open.
-static int64_t side_of(const struct bv_model *m)
-{
-    return m->image_height > 0 ? m->image_height : 224;
-}
-
 // Runs one pooled image output; *out receives D floats that the caller frees. *D stays 0 for an
 // output that is not one vector per image.
 static enum bv_status run_image(struct bv_session *s, const char *output, float **out, int64_t *D,
                                 struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
-    int64_t side = side_of(m), C = bv_recipe_channels(m->recipe);
+    const int64_t H = m->image_height, W = m->image_width, C = bv_recipe_channels(m->recipe);
     struct bv_output_shape shape = {0};
     *D = 0;
-    BV_TRY(bv_session_image_shape(s, output, side, side, &shape, err));
+    BV_TRY(bv_model_image_shape(m, output, H, W, &shape, err));
     if (shape.rank != 1)
         return BV_OK;
-    float *pixels = malloc((size_t)(side * side * C) * sizeof *pixels);
+    float *pixels = malloc((size_t)(H * W * C) * sizeof *pixels);
     float *result = malloc((size_t)shape.dim[0] * sizeof *result);
     enum bv_status status = BV_OK;
     if (!pixels || !result) {
         status = bv_fail_nomem(err, "golden vectors");
     } else {
-        bv_golden_pixels(pixels, side, side, C);
+        bv_golden_pixels(pixels, H, W, C);
         struct bv_wanted wanted = {output, result, (size_t)shape.dim[0]};
-        status = bv_session_encode_pixels(s, pixels, 1, side, side, C, &wanted, 1, err);
+        status = bv_session_encode_pixels(s, pixels, 1, H, W, C, &wanted, 1, err);
     }
     free(pixels);
     if (status != BV_OK) {
@@ -81,7 +75,7 @@ static enum bv_status run_text(struct bv_session *s, const char *output, const c
     struct bv_tokens tokens = {0};
     *D = 0;
     BV_TRY(bv_tokenizer_encode(m->tokenizer, text, strlen(text), &tokens, err));
-    enum bv_status status = bv_session_text_shape(s, output, 8, &shape, err);
+    enum bv_status status = bv_model_text_shape(m, output, 8, &shape, err);
     float *result = NULL;
     if (status == BV_OK && shape.rank == 1) {
         result = malloc((size_t)shape.dim[0] * sizeof *result);
@@ -157,8 +151,9 @@ static enum bv_status make_fusion_image(struct bv_session *s, struct bv_fusion_i
     const struct bv_model *m = bv_session_model(s);
     struct bv_fusion_shape shape = bv_fusion_example_shape(m);
     bool regions = bv_model_fusion_wants(m).regions;
-    int64_t side = side_of(m), C = regions ? shape.width : bv_recipe_channels(m->recipe);
-    int64_t H = regions ? 1 : side, W = regions ? shape.image_tokens : side;
+    int64_t C = regions ? shape.width : bv_recipe_channels(m->recipe);
+    int64_t H = regions ? 1 : m->image_height;
+    int64_t W = regions ? shape.image_tokens : m->image_width;
     float *values = malloc((size_t)(H * W * C) * sizeof *values), boxes[8 * 4];
     if (!values)
         return bv_fail_nomem(err, "golden vectors");
@@ -202,8 +197,8 @@ static enum bv_status run_fusion(struct bv_session *s, const struct bv_fusion_im
                                          &shape, err);
     if (status == BV_OK && shape.rank == 1) {
         result = malloc((size_t)shape.dim[0] * sizeof *result);
-        status = result ? bv_session_fuse_one(s, image, text, text ? NULL : &extra, output, result,
-                                              (size_t)shape.dim[0], err)
+        struct bv_wanted wanted = {output, result, (size_t)shape.dim[0]};
+        status = result ? bv_session_fuse_one(s, image, text, text ? NULL : &extra, &wanted, err)
                         : bv_fail_nomem(err, "golden vectors");
     }
     bv_tokens_free(&tokens);

@@ -323,12 +323,13 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
         return status;
     }
     BV_TRY(bv_model_assemble(&model, shapes, json_incref(im->card), tokenizer, err));
-    int64_t side = model->image_height > 0 ? model->image_height : 224;
     int64_t C = bv_model_has_image(model) ? bv_recipe_channels(model->recipe) : 0;
     if (bv_model_has_image(model))
-        status = bv_model_image_graph(model, 1, side, side, C, &graphs[0], err);
+        status = bv_model_image_graph(model, 1, model->image_height, model->image_width, C,
+                                      &graphs[0], err);
     if (status == BV_OK && bv_model_takes_prior(model))
-        status = bv_model_pair_graph(model, 1, side, side, C, &graphs[1], err);
+        status = bv_model_pair_graph(model, 1, model->image_height, model->image_width, C,
+                                     &graphs[1], err);
     if (status == BV_OK && bv_model_has_text(model))
         status = bv_model_text_graph(model, 1, 2, &graphs[2], err);
     if (status == BV_OK && bv_model_has_fusion(model))

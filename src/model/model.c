@@ -12,6 +12,8 @@
 #include "text/encoder.h"
 #include "vision/vision.h"
 
+#define USUAL_SIDE 224 // of images whose size nothing tells
+
 bool bv_model_has_image(const struct bv_model *model)
 {
     return json_is_object(json_object_get(model->card, "image"));
@@ -52,8 +54,10 @@ static void take_size(struct bv_model *m)
 {
     int64_t side = bv_json_integer(bv_model_sized_tower(m), "size", 0);
     bv_recipe_output_size(m->recipe, &m->image_width, &m->image_height);
-    if (m->image_width == 0 && side > 0 && side <= BV_MAX_IMAGE_SIDE)
-        m->image_width = m->image_height = (int)side;
+    m->size_varies = m->image_width == 0;
+    if (m->size_varies)
+        m->image_width = m->image_height =
+            side > 0 && side <= BV_MAX_IMAGE_SIDE ? (int)side : USUAL_SIDE;
 }
 
 // Reads from the card what callers ask for often, and makes the recipe.
@@ -241,6 +245,60 @@ enum bv_status bv_model_text_graph(const struct bv_model *model, int64_t B, int6
     bv_text_build(g, tower, "text.", &in, &features);
     add_outputs(g, tower, &features, &in);
     return bv_graph_status(g, err);
+}
+
+size_t bv_shape_elements(const struct bv_output_shape *shape)
+{
+    size_t n = 1;
+    for (int i = 0; i < shape->rank; i++)
+        n *= (size_t)shape->dim[i];
+    return n;
+}
+
+enum bv_status bv_take_shape(const struct bv_model *model, struct bv_graph **graph,
+                             const char *output, struct bv_output_shape *shape,
+                             struct bv_error *err)
+{
+    enum bv_status status = BV_OK;
+    int i = bv_graph_find_output(*graph, output);
+    if (i < 0) {
+        status = bv_fail(err, BV_ERR_ARG, "model \"%s\" has no output \"%s\"", model->name, output);
+    } else {
+        const struct bv_tensor *t = (*graph)->outputs[i];
+        shape->rank = t->rank - 1;
+        memcpy(shape->dim, t->dim + 1, (size_t)shape->rank * sizeof *shape->dim);
+    }
+    bv_graph_destroy(graph);
+    return status;
+}
+
+enum bv_status bv_model_image_shape(const struct bv_model *model, const char *output,
+                                    int64_t height, int64_t width, struct bv_output_shape *shape,
+                                    struct bv_error *err)
+{
+    struct bv_graph *graph = NULL;
+    if (!bv_model_has_image(model))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", model->name);
+    enum bv_status status = bv_model_image_graph(model, 1, height, width,
+                                                 bv_recipe_channels(model->recipe), &graph, err);
+    if (status == BV_OK)
+        return bv_take_shape(model, &graph, output, shape, err);
+    bv_graph_destroy(&graph);
+    return status;
+}
+
+enum bv_status bv_model_text_shape(const struct bv_model *model, const char *output,
+                                   int64_t n_tokens, struct bv_output_shape *shape,
+                                   struct bv_error *err)
+{
+    struct bv_graph *graph = NULL;
+    if (!bv_model_has_text(model))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no text encoder", model->name);
+    enum bv_status status = bv_model_text_graph(model, 1, n_tokens, &graph, err);
+    if (status == BV_OK)
+        return bv_take_shape(model, &graph, output, shape, err);
+    bv_graph_destroy(&graph);
+    return status;
 }
 
 enum bv_status bv_model_logit_scale(const struct bv_model *model, float *scale,

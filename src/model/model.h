@@ -24,8 +24,12 @@ struct bv_model {
     struct bv_tokenizer *tokenizer; // NULL without a text tower
     const char *name;               // of the system, in the card
     const char *digest;             // 64 hexadecimal digits
-    int image_height, image_width;  // encoder input; 0 where the image decides
-    int64_t max_tokens;             // of one text, special tokens included
+    // The encoder's input: what the recipe makes of every image. Where that depends on the image
+    // (size_varies), a size to look at shapes with: the card's "size", or 224.
+    int image_height, image_width;
+    bool size_varies;
+    int64_t image_dim, text_dim; // of "global"; 0 where an encoder has none
+    int64_t max_tokens;          // of one text, special tokens included
 };
 
 // Opens a file that bv_import() wrote. Weights are mapped, not read. Damage is BV_ERR_FORMAT; a
@@ -63,6 +67,27 @@ enum bv_status bv_model_pair_graph(const struct bv_model *model, int64_t N, int6
 // "last" [B,1], "inner" [B] (see text/encoder.h); one output per member of card.text.outputs.
 enum bv_status bv_model_text_graph(const struct bv_model *model, int64_t B, int64_t T,
                                    struct bv_graph **graph, struct bv_error *err);
+
+// The shape of an output for one item, without the leading batch dimension.
+struct bv_output_shape {
+    int rank;
+    int64_t dim[BV_MAX_RANK];
+};
+size_t bv_shape_elements(const struct bv_output_shape *shape);
+
+// The shape of an output of an encoder for images of one size or texts of n_tokens, by inference:
+// nothing is compiled or computed. BV_ERR_ARG when there is no such encoder or output.
+enum bv_status bv_model_image_shape(const struct bv_model *model, const char *output,
+                                    int64_t height, int64_t width, struct bv_output_shape *shape,
+                                    struct bv_error *err);
+enum bv_status bv_model_text_shape(const struct bv_model *model, const char *output,
+                                   int64_t n_tokens, struct bv_output_shape *shape,
+                                   struct bv_error *err);
+
+// Reads the shape of an output off a graph, which is destroyed.
+enum bv_status bv_take_shape(const struct bv_model *model, struct bv_graph **graph,
+                             const char *output, struct bv_output_shape *shape,
+                             struct bv_error *err);
 
 // The scale of logits: exp of the card's logit_scale tensor (clamped where the card says so), its
 // constant, or 1.

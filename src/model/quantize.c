@@ -68,9 +68,9 @@ static enum bv_status find_layers(struct choice *c, struct bv_error *err)
     enum bv_status status = BV_OK;
     if (bv_model_has_image(m)) {
         const struct bv_pixels *p = c->inputs->n_images > 0 ? c->inputs->images : NULL;
-        int64_t side = m->image_height > 0 ? m->image_height : 224;
-        status = bv_model_image_graph(m, 1, p ? p->height : side, p ? p->width : side,
-                                      bv_recipe_channels(m->recipe), &g, err);
+        status = bv_model_image_graph(m, 1, p ? p->height : m->image_height,
+                                      p ? p->width : m->image_width, bv_recipe_channels(m->recipe),
+                                      &g, err);
         if (status == BV_OK)
             status = add_layers(c, &g, err);
     }
@@ -100,8 +100,8 @@ static enum bv_status run_texts(const struct choice *c, struct bv_session *s, si
 {
     for (size_t i = 0; i < n && i < c->inputs->n_texts; i++) {
         const struct bv_tokens *text = &c->inputs->texts[i];
-        BV_TRY(bv_session_encode_tokens(s, &text, 1, "global", out + i * c->text_dim, c->text_dim,
-                                        err));
+        struct bv_wanted wanted = {"global", out + i * c->text_dim, c->text_dim};
+        BV_TRY(bv_session_encode_tokens(s, &text, 1, &wanted, err));
     }
     return BV_OK;
 }
@@ -172,19 +172,11 @@ static enum bv_status make_reference(struct choice *c, struct bv_error *err)
 {
     struct bv_session *s = NULL;
     struct bv_session_options options = {"cpu", "f32", c->pool};
-    struct bv_output_shape shape = {0};
     const struct bv_calibration *in = c->inputs;
     BV_TRY(bv_session_open(&s, c->model, &options, err));
     enum bv_status status = BV_OK;
-    if (in->n_images > 0) {
-        status = bv_session_image_shape(s, "global", in->images[0].height, in->images[0].width,
-                                        &shape, err);
-        c->image_dim = (size_t)shape.dim[0];
-    }
-    if (status == BV_OK && in->n_texts > 0) {
-        status = bv_session_text_shape(s, "global", 8, &shape, err);
-        c->text_dim = (size_t)shape.dim[0];
-    }
+    c->image_dim = (size_t)c->model->image_dim;
+    c->text_dim = (size_t)c->model->text_dim;
     c->images = malloc((in->n_images * c->image_dim + 1) * sizeof *c->images);
     c->texts = malloc((in->n_texts * c->text_dim + 1) * sizeof *c->texts);
     if (status == BV_OK && (!c->images || !c->texts))

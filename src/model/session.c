@@ -29,6 +29,8 @@ struct bv_session {
     uint64_t clock;
     struct bv_error fallback; // why, once it has happened
     bool in_use[BV_TOWERS];   // towers that have run or will run several times
+    float *scratch;           // pixels of a batch
+    size_t scratch_floats;
 };
 
 static void drop_programs(struct bv_session *s)
@@ -44,8 +46,30 @@ static void drop_backend(struct bv_session *s)
     bv_backend_destroy(&s->backend);
 }
 
+static void drop_scratch(struct bv_session *s)
+{
+    free(s->scratch);
+    s->scratch = NULL;
+    s->scratch_floats = 0;
+}
+
+enum bv_status bv_session_scratch(struct bv_session *s, size_t n, float **scratch,
+                                  struct bv_error *err)
+{
+    if (n > s->scratch_floats) {
+        drop_scratch(s); // its content is of no use
+        s->scratch = malloc(n * sizeof *s->scratch);
+        if (!s->scratch)
+            return bv_fail_nomem(err, "a batch of images");
+        s->scratch_floats = n;
+    }
+    *scratch = s->scratch;
+    return BV_OK;
+}
+
 void bv_session_rest(struct bv_session *s)
 {
+    drop_scratch(s);
     drop_programs(s);
     if (s->backend && s->backend->ops->forget)
         s->backend->ops->forget(s->backend);
@@ -78,6 +102,7 @@ void bv_session_close(struct bv_session **out)
     if (!s)
         return;
     drop_backend(s);
+    drop_scratch(s);
     bv_weights_unhold(s->model->weights);
     free(s);
     *out = NULL;
@@ -86,6 +111,11 @@ void bv_session_close(struct bv_session **out)
 const struct bv_model *bv_session_model(const struct bv_session *s)
 {
     return s->model;
+}
+
+struct bv_pool *bv_session_pool(const struct bv_session *s)
+{
+    return s->pool;
 }
 
 const char *bv_session_device(const struct bv_session *s)
@@ -194,46 +224,14 @@ static enum bv_status find_output(const struct bv_session *s, const struct bv_pr
     return BV_OK;
 }
 
-enum bv_status bv_session_shape(struct bv_session *s, const struct bv_tower_key *key,
-                                const char *output, struct bv_output_shape *shape,
-                                struct bv_error *err)
+enum bv_status bv_check_wanted(const struct bv_wanted *wanted, int64_t n,
+                               const struct bv_model *model, struct bv_error *err)
 {
-    struct bv_program *p = NULL;
-    int index = 0;
-    BV_TRY(program_for(s, key, &p, err));
-    BV_TRY(find_output(s, p, output, &index, err));
-    const struct bv_tensor *t = p->graph->outputs[index];
-    shape->rank = t->rank - 1;
-    memcpy(shape->dim, t->dim + 1, (size_t)shape->rank * sizeof *shape->dim);
-    return BV_OK;
-}
-
-enum bv_status bv_session_image_shape(struct bv_session *s, const char *output, int64_t height,
-                                      int64_t width, struct bv_output_shape *shape,
-                                      struct bv_error *err)
-{
-    if (!bv_model_has_image(s->model))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", s->model->name);
-    struct bv_tower_key key = {BV_TOWER_IMAGE,
-                               {1, height, width, bv_recipe_channels(s->model->recipe)}};
-    return bv_session_shape(s, &key, output, shape, err);
-}
-
-enum bv_status bv_session_text_shape(struct bv_session *s, const char *output, int64_t n_tokens,
-                                     struct bv_output_shape *shape, struct bv_error *err)
-{
-    struct bv_tower_key key = {BV_TOWER_TEXT, {1, n_tokens}};
-    return bv_session_shape(s, &key, output, shape, err);
-}
-
-enum bv_status bv_check_capacity(const struct bv_wanted *wanted, int64_t n,
-                                 const struct bv_model *model, struct bv_error *err)
-{
-    if (wanted->out && (uint64_t)n <= wanted->capacity)
+    if (wanted->out && (uint64_t)n == wanted->n_floats)
         return BV_OK;
     return bv_fail(err, BV_ERR_MODEL,
                    "output \"%s\" of model \"%s\" is %lld numbers, not the %zu that were expected",
-                   wanted->output, model->name, (long long)n, wanted->capacity);
+                   wanted->output, model->name, (long long)n, wanted->n_floats);
 }
 
 // Puts the wanted outputs into the graph's order.
@@ -245,8 +243,8 @@ static enum bv_status arrange(const struct bv_session *s, const struct bv_progra
     for (int i = 0; i < n_wanted; i++) {
         int index = 0;
         BV_TRY(find_output(s, p, wanted[i].output, &index, err));
-        BV_TRY(bv_check_capacity(&wanted[i], p->n_items * bv_elements(p->graph->outputs[index]),
-                                 s->model, err));
+        BV_TRY(bv_check_wanted(&wanted[i], p->n_items * bv_elements(p->graph->outputs[index]),
+                               s->model, err));
         outputs[index] = wanted[i].out;
     }
     return BV_OK;
@@ -412,16 +410,26 @@ static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens 
     return status;
 }
 
+static enum bv_status pooled_dim(const struct bv_model *m, const char *output, int64_t *D,
+                                 struct bv_error *err)
+{
+    struct bv_output_shape shape = {.rank = 1, .dim = {m->text_dim}};
+    if (strcmp(output, "global") != 0 || m->text_dim == 0)
+        BV_TRY(bv_model_text_shape(m, output, bv_padded_length(m, 1), &shape, err));
+    if (shape.rank != 1)
+        return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", output);
+    *D = shape.dim[0];
+    return BV_OK;
+}
+
 // In batches of texts of similar lengths, or, with T > 0, all padded to T tokens.
 static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *const *texts,
                                  size_t n, int64_t T, const struct bv_wanted *wanted,
                                  struct bv_error *err)
 {
-    struct bv_output_shape shape = {0};
-    BV_TRY(bv_session_text_shape(s, wanted->output, TOKEN_STEP, &shape, err));
-    if (shape.rank != 1)
-        return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", wanted->output);
-    BV_TRY(bv_check_capacity(wanted, (int64_t)n * shape.dim[0], s->model, err));
+    int64_t D = 0;
+    BV_TRY(pooled_dim(s->model, wanted->output, &D, err));
+    BV_TRY(bv_check_wanted(wanted, (int64_t)n * D, s->model, err));
     struct bv_by_length *order = NULL;
     BV_TRY(bv_order_by_length(texts, n, &order, err));
     enum bv_status status = BV_OK;
@@ -430,34 +438,32 @@ static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *c
     for (size_t first = 0; status == BV_OK && first < n; first += BV_BATCH_TEXTS) {
         size_t B = n - first < BV_BATCH_TEXTS ? n - first : BV_BATCH_TEXTS;
         int64_t length = T > 0 ? T : bv_padded_length(s->model, order[first + B - 1].n_tokens);
-        status = encode_batch(s, texts, order + first, (int64_t)B, length, wanted->output,
-                              shape.dim[0], wanted->out, err);
+        status = encode_batch(s, texts, order + first, (int64_t)B, length, wanted->output, D,
+                              wanted->out, err);
     }
     free(order);
     return status;
 }
 
 enum bv_status bv_session_encode_tokens(struct bv_session *s, const struct bv_tokens *const *texts,
-                                        size_t n, const char *output, float *out, size_t capacity,
+                                        size_t n, const struct bv_wanted *wanted,
                                         struct bv_error *err)
 {
-    const struct bv_wanted wanted = {output, out, capacity};
     for (size_t i = 0; i < n; i++)
         BV_TRY(bv_check_length(s->model, texts[i], err));
-    return n == 0 ? BV_OK : encode_all(s, texts, n, 0, &wanted, err);
+    return n == 0 ? BV_OK : encode_all(s, texts, n, 0, wanted, err);
 }
 
 enum bv_status bv_session_encode_padded(struct bv_session *s, const struct bv_tokens *const *texts,
-                                        size_t n, const char *output, float *out, size_t capacity,
+                                        size_t n, const struct bv_wanted *wanted,
                                         struct bv_error *err)
 {
-    const struct bv_wanted wanted = {output, out, capacity};
     int64_t T = 0;
     for (size_t i = 0; i < n; i++) {
         BV_TRY(bv_check_length(s->model, texts[i], err));
         T = (int64_t)texts[i]->n > T ? (int64_t)texts[i]->n : T;
     }
-    return n == 0 ? BV_OK : encode_all(s, texts, n, T, &wanted, err);
+    return n == 0 ? BV_OK : encode_all(s, texts, n, T, wanted, err);
 }
 
 enum bv_status bv_session_encode_sequence(struct bv_session *s, const struct bv_tokens *text,

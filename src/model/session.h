@@ -29,26 +29,13 @@ const struct bv_backend *bv_session_backend(const struct bv_session *session); /
 // Why the work moved to the CPU under device "auto"; NULL when it did not.
 const char *bv_session_fallback(const struct bv_session *session);
 
-// The shape of an output of a tower for one item, without the leading batch dimension. n_tokens
-// is used by text outputs that have one row per token. BV_ERR_ARG when there is no such output.
-struct bv_output_shape {
-    int rank;
-    int64_t dim[BV_MAX_RANK];
-};
-enum bv_status bv_session_image_shape(struct bv_session *session, const char *output,
-                                      int64_t height, int64_t width, struct bv_output_shape *shape,
-                                      struct bv_error *err);
-enum bv_status bv_session_text_shape(struct bv_session *session, const char *output,
-                                     int64_t n_tokens, struct bv_output_shape *shape,
-                                     struct bv_error *err);
-
 // Runs the image tower over N pixel arrays of one size, [N,H,W,C] f32 as the recipe makes them.
 // Each wanted output (by name) receives [N, its shape]; raw, not normalised. BV_ERR_MODEL where
-// that is more than its capacity: nothing is computed then.
+// that is not n_floats: nothing is computed then.
 struct bv_wanted {
     const char *output; // "global", "local", …
     float *out;
-    size_t capacity; // floats at out
+    size_t n_floats; // at out
 };
 enum bv_status bv_session_encode_pixels(struct bv_session *session, const float *pixels, int64_t N,
                                         int64_t H, int64_t W, int64_t C,
@@ -61,20 +48,18 @@ enum bv_status bv_session_encode_pair(struct bv_session *session, const float *p
                                       int64_t C, const struct bv_wanted *wanted, int n_wanted,
                                       struct bv_error *err);
 
-// Runs the text tower over n token sequences of any lengths; out, of `capacity` floats, receives
-// [n,D] of a pooled output, raw, in the order given. A text's result does not depend on its
+// Runs the text tower over n token sequences of any lengths; wanted, a pooled output, receives
+// [n,D], raw, in the order given. A text's result does not depend on its
 // neighbours.
 enum bv_status bv_session_encode_tokens(struct bv_session *session,
                                         const struct bv_tokens *const *texts, size_t n,
-                                        const char *output, float *out, size_t capacity,
-                                        struct bv_error *err);
+                                        const struct bv_wanted *wanted, struct bv_error *err);
 
 // The same for one batch as its authors run it: every text is padded with zeros to the longest, so
 // that outputs that pool over padding ("padded" steps) are theirs.
 enum bv_status bv_session_encode_padded(struct bv_session *session,
                                         const struct bv_tokens *const *texts, size_t n,
-                                        const char *output, float *out, size_t capacity,
-                                        struct bv_error *err);
+                                        const struct bv_wanted *wanted, struct bv_error *err);
 
 // One sequence, several outputs, token-wise ones too ([T,…] with T = the sequence's length).
 enum bv_status bv_session_encode_sequence(struct bv_session *session, const struct bv_tokens *text,

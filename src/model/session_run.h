@@ -21,11 +21,6 @@ enum bv_status bv_session_run(struct bv_session *session, const struct bv_tower_
                               const void *const *inputs, const struct bv_wanted *wanted,
                               int n_wanted, struct bv_error *err);
 
-// The shape of an output without its batch dimension.
-enum bv_status bv_session_shape(struct bv_session *session, const struct bv_tower_key *key,
-                                const char *output, struct bv_output_shape *shape,
-                                struct bv_error *err);
-
 // In the order of their lengths, so that those of a batch are alike.
 #define BV_BATCH_TEXTS 16 // most texts of a batch
 struct bv_by_length {
@@ -37,9 +32,15 @@ enum bv_status bv_order_by_length(const struct bv_tokens *const *texts, size_t n
 // The length to which a batch is padded whose longest text has n tokens.
 int64_t bv_padded_length(const struct bv_model *model, size_t n);
 
-// BV_ERR_MODEL where n numbers are more than an output's capacity.
-enum bv_status bv_check_capacity(const struct bv_wanted *wanted, int64_t n,
-                                 const struct bv_model *model, struct bv_error *err);
+struct bv_pool *bv_session_pool(const struct bv_session *session); // NULL: one thread
+
+// Room for n floats that stays valid until the next call: the pixels of a batch.
+enum bv_status bv_session_scratch(struct bv_session *session, size_t n, float **scratch,
+                                  struct bv_error *err);
+
+// BV_ERR_MODEL where an output of n numbers in all is not what is wanted.
+enum bv_status bv_check_wanted(const struct bv_wanted *wanted, int64_t n,
+                               const struct bv_model *model, struct bv_error *err);
 
 // BV_ERR_ARG for a text of no tokens or of more than the model takes.
 enum bv_status bv_check_length(const struct bv_model *model, const struct bv_tokens *text,

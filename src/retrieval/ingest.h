@@ -31,7 +31,7 @@ enum bv_status bv_model_fingerprint(const struct bv_model *model, char fingerpri
                                     struct bv_error *err);
 
 // Dimension of the joint space; BV_ERR_ARG when the model's towers end in different spaces.
-enum bv_status bv_session_joint_dimension(struct bv_session *session, size_t *dimension,
+enum bv_status bv_session_joint_dimension(const struct bv_session *session, size_t *dimension,
                                           struct bv_error *err);
 
 // L2-normalised embeddings of texts, [n,D].

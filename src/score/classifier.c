@@ -73,15 +73,15 @@ static enum bv_status encode(struct bv_classifier *c, struct bv_session *session
 {
     const json_t *spec = json_object_get(bv_session_model(session)->card, "scoring");
     const char *padded = bv_json_string(spec, "padded_output", NULL);
+    const struct bv_wanted all = {"global", c->matrix, c->n_rows * c->D};
     if (!padded)
-        return bv_session_encode_tokens(session, list, c->n_rows, "global", c->matrix,
-                                        c->n_rows * c->D, err);
+        return bv_session_encode_tokens(session, list, c->n_rows, &all, err);
     size_t row = 0;
     for (size_t i = 0; i < 2 * c->labels->n; i++) {
         const struct bv_label *l = &c->labels->items[i / 2];
         size_t n = i % 2 ? l->n_negative : l->n_positive;
-        BV_TRY(bv_session_encode_padded(session, list + row, n, padded, c->matrix + row * c->D,
-                                        n * c->D, err));
+        struct bv_wanted wanted = {padded, c->matrix + row * c->D, n * c->D};
+        BV_TRY(bv_session_encode_padded(session, list + row, n, &wanted, err));
         row += n;
     }
     return BV_OK;
@@ -99,11 +99,6 @@ static enum bv_status encode_words(struct bv_classifier *c, struct bv_session *s
     if (!c->words)
         return bv_fail_nomem(err, "words");
     for (size_t i = 0; status == BV_OK && i < c->n_rows; i++) {
-        struct bv_output_shape shape = {0};
-        BV_TRY(bv_session_text_shape(session, output, (int64_t)tokens[i].n, &shape, err));
-        if (shape.rank != 2 || shape.dim[1] != (int64_t)c->D)
-            return bv_fail(err, BV_ERR_MODEL, "output \"%s\" is not one row of %zu per token",
-                           output, c->D);
         float *rows = malloc(tokens[i].n * c->D * sizeof *rows);
         if (!rows)
             return bv_fail_nomem(err, "words");
@@ -169,19 +164,13 @@ static enum bv_status fill_head(struct bv_classifier *c, struct bv_session *sess
     const json_t *spec = json_object_get(model->card, "scoring");
     const json_t *names = json_object_get(spec, "labels");
     const json_t *thresholds = json_object_get(spec, "thresholds");
-    struct bv_output_shape shape = {0};
     (void)snprintf(c->head_output, sizeof c->head_output, "%s",
                    bv_json_string(spec, "logits", "logits"));
-    int64_t side = model->image_height > 0 ? model->image_height : 224;
-    BV_TRY(bv_session_image_shape(session, c->head_output, side, side, &shape, err));
-    c->D = (size_t)shape.dim[0];
+    c->D = json_array_size(names); // as many as the head has (model/contract.h)
     c->head_row = calloc(c->labels->n, sizeof *c->head_row);
     c->thresholds = calloc(c->labels->n, sizeof *c->thresholds);
     if (!c->head_row || !c->thresholds)
         return bv_fail_nomem(err, "labels");
-    if (shape.rank != 1 || json_array_size(names) != c->D)
-        return bv_fail(err, BV_ERR_MODEL, "the card names %zu labels, the head has %zu",
-                       json_array_size(names), c->D);
     for (size_t i = 0; i < c->labels->n; i++) {
         const char *name = c->labels->items[i].name;
         size_t k = 0;
@@ -225,10 +214,7 @@ static enum bv_status fill_rule(struct bv_classifier *c, struct bv_session *sess
                        bv_json_string(local, "regions", "local"));
     if (c->scoring.rule != BV_SCORE_MUTUAL_INFORMATION)
         return BV_OK;
-    struct bv_output_shape shape = {0};
-    int64_t side = model->image_height > 0 ? model->image_height : 224;
-    BV_TRY(bv_session_image_shape(session, "global", side, side, &shape, err));
-    c->image_dim = (size_t)shape.dim[0];
+    c->image_dim = (size_t)model->image_dim;
     return bv_critic_open(&c->critic, model, c->image_dim, c->D, err);
 }
 
@@ -237,13 +223,14 @@ static enum bv_status fill(struct bv_classifier *c, struct bv_session *session,
 {
     const struct bv_model *model = bv_session_model(session);
     float scale = 1;
-    struct bv_output_shape shape = {0};
     BV_TRY(bv_model_logit_scale(model, &scale, err));
     BV_TRY(bv_scoring_parse(&c->scoring, model->card, scale, err));
     if (c->scoring.rule == BV_SCORE_OPERATING_POINT)
         return fill_head(c, session, err);
-    BV_TRY(bv_session_text_shape(session, "global", 8, &shape, err));
-    c->D = (size_t)shape.dim[0];
+    c->D = (size_t)model->text_dim;
+    if (model->text_dim == 0 || model->image_dim == 0)
+        return bv_fail(err, BV_ERR_MODEL, "model \"%s\" does not embed images and texts",
+                       model->name);
     BV_TRY(count_rows(c, err));
     BV_TRY(fill_rule(c, session, err));
     c->matrix = malloc(c->n_rows * c->D * sizeof *c->matrix);

@@ -109,6 +109,7 @@ static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *im
                           size_t width, unsigned char *truncated, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
+    const struct bv_wanted wanted = {output, logits, n * width};
     struct bv_tokens *tokens = calloc(n + 1, sizeof *tokens);
     const struct bv_tokens **list = calloc(n + 1, sizeof *list);
     enum bv_status status = tokens && list ? BV_OK : bv_fail_nomem(err, "texts");
@@ -121,7 +122,7 @@ static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *im
         list[i] = &tokens[i];
     }
     if (status == BV_OK)
-        status = bv_session_fuse(s, image, list, n, output, logits, n * width, err);
+        status = bv_session_fuse(s, image, list, n, &wanted, err);
     for (size_t i = 0; tokens && i < n; i++)
         bv_tokens_free(&tokens[i]);
     free(tokens);

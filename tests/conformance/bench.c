@@ -212,9 +212,8 @@ float *bench_image_of(struct bench *b, const struct bv_pixels *pixels, const cha
                       struct bv_output_shape *shape)
 {
     struct bv_error err = {0};
-    assert_ok(
-        bv_session_image_shape(b->session, output, pixels->height, pixels->width, shape, &err),
-        err);
+    assert_ok(bv_model_image_shape(b->model, output, pixels->height, pixels->width, shape, &err),
+              err);
     float *out = malloc(shape_size(shape) * sizeof *out);
     assert_non_null(out);
     struct bv_wanted wanted = {output, out, shape_size(shape)};
@@ -240,7 +239,7 @@ float *bench_text(struct bench *b, const char *sentence, const char *output,
     struct bv_tokens tokens = {0};
     assert_ok(bv_tokenizer_encode(b->model->tokenizer, sentence, strlen(sentence), &tokens, &err),
               err);
-    assert_ok(bv_session_text_shape(b->session, output, (int64_t)tokens.n, shape, &err), err);
+    assert_ok(bv_model_text_shape(b->model, output, (int64_t)tokens.n, shape, &err), err);
     float *out = malloc(shape_size(shape) * sizeof *out);
     assert_non_null(out);
     struct bv_wanted wanted = {output, out, shape_size(shape)};

@@ -130,10 +130,10 @@ static float *fuse(struct bench *b, const struct bv_fusion_image *image, const s
     for (int i = 0; i < shape.rank; i++)
         *n *= (size_t)shape.dim[i];
     float *out = malloc(*n * sizeof *out);
+    const struct bv_wanted wanted = {output, out, *n};
     assert_non_null(out);
-    assert_ok(
-        bv_session_fuse_one(b->session, image, t ? &t->tokens : NULL, extra, output, out, *n, &err),
-        err);
+    assert_ok(bv_session_fuse_one(b->session, image, t ? &t->tokens : NULL, extra, &wanted, &err),
+              err);
     return out;
 }
 

@@ -164,11 +164,12 @@ static double compare(struct bv_session *s, const struct bv_fusion_image *image,
     for (int i = 0; i < shape.rank; i++)
         n *= (size_t)shape.dim[i];
     float *out = malloc(n * sizeof *out);
+    const struct bv_wanted wanted = {e->output, out, n};
     assert_non_null(out);
     assert_true((e->n - 1) * e->stride < n);
-    assert_ok(bv_session_fuse_one(s, image, lvit ? NULL : &words, lvit ? &extra : NULL, e->output,
-                                  out, n, &err),
-              err);
+    assert_ok(
+        bv_session_fuse_one(s, image, lvit ? NULL : &words, lvit ? &extra : NULL, &wanted, &err),
+        err);
     double worst = 0;
     for (size_t i = 0; i < e->n; i++)
         worst = fmax(worst, fabs((double)out[i * e->stride] - e->values[i]));

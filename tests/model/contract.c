@@ -10,14 +10,9 @@
 #include "checkpoint/safetensors_writer.h"
 #include "checkpoint/temporary.h"
 #include "model/card.h"
-#include "model/folder.h"
-#include "model/import.h"
+#include "model/lovt.h"
 #include "model/session.h"
 #include "support/check.h"
-
-#include "model/systems.inc"
-
-static const char words[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nsmall\nleft\neffusion\nno\n##s\n";
 
 // A setting that breaks LoVT's card, and parts of the sentence about it.
 struct breach {
@@ -55,18 +50,6 @@ static const struct breach breaches[] = {
      "\"logits\""},
 };
 
-static enum bv_status convert(void *const *state, const char *set, const char *out,
-                              struct bv_error *err)
-{
-    const char *sets[] = {"text.heads=4", set};
-    const char *file =
-        folder_weights(state, "weights.safetensors", shapes_lovt,
-                       sizeof shapes_lovt / sizeof *shapes_lovt, VALUES_SCALED, NULL);
-    (void)temporary_file(state, "vocab.txt", words, strlen(words));
-    struct bv_import_options options = {.set = sets, .n_set = set ? 2 : 1, .dtype = BV_F32};
-    return bv_import(file, out, &options, NULL, err);
-}
-
 static void expect(const struct breach *b, enum bv_status status, const struct bv_error *err)
 {
     if (status != BV_ERR_MODEL)
@@ -81,7 +64,7 @@ static void test_convert(void **state)
     for (size_t i = 0; i < sizeof breaches / sizeof *breaches; i++) {
         struct bv_error err = {0};
         const char *out = temporary_path(state, "out.safetensors");
-        expect(&breaches[i], convert(state, breaches[i].set, out, &err), &err);
+        expect(&breaches[i], lovt_convert(state, breaches[i].set, out, &err), &err);
         assert_int_not_equal(access(out, F_OK), 0);
     }
 }
@@ -129,7 +112,7 @@ static void test_open(void **state)
     struct bv_error err = {0};
     char good[256];
     (void)snprintf(good, sizeof good, "%s", temporary_path(state, "good.safetensors"));
-    assert_ok(convert(state, NULL, good, &err), err);
+    assert_ok(lovt_convert(state, NULL, good, &err), err);
     for (size_t i = 0; i < sizeof breaches / sizeof *breaches; i++) {
         struct bv_model *model = NULL;
         const char *path = temporary_path(state, "old.safetensors");
@@ -140,8 +123,8 @@ static void test_open(void **state)
     }
 }
 
-// An output that has less room than it needs is refused before anything is written.
-static void test_capacity(void **state)
+// An output of another size than its reader expects is refused before anything is written.
+static void test_wanted(void **state)
 {
     struct bv_error err = {0};
     const char *path = temporary_path(state, "good.safetensors");
@@ -149,13 +132,13 @@ static void test_capacity(void **state)
     struct bv_session *session = NULL;
     struct bv_session_options cpu = {"cpu", "f32", NULL};
     struct bv_output_shape image = {0}, text = {0};
-    assert_ok(convert(state, NULL, path, &err), err);
+    assert_ok(lovt_convert(state, NULL, path, &err), err);
     assert_ok(bv_model_load(&model, path, &err), err);
     assert_int_equal(model->image_width, 224);
     assert_int_equal(model->image_height, 224);
     assert_ok(bv_session_open(&session, model, &cpu, &err), err);
-    assert_ok(bv_session_image_shape(session, "global", 64, 64, &image, &err), err);
-    assert_ok(bv_session_text_shape(session, "global", 8, &text, &err), err);
+    assert_ok(bv_model_image_shape(model, "global", 64, 64, &image, &err), err);
+    assert_ok(bv_model_text_shape(model, "global", 8, &text, &err), err);
     size_t D = (size_t)image.dim[0];
     assert_int_equal(text.dim[0], D);
     float *pixels = calloc(64 * 64 * 3, sizeof *pixels), *out = malloc(2 * D * sizeof *out);
@@ -164,20 +147,21 @@ static void test_capacity(void **state)
     struct bv_tokens tokens = {0};
     assert_ok(bv_tokenizer_encode(model->tokenizer, "no effusions", 12, &tokens, &err), err);
     const struct bv_tokens *texts[] = {&tokens, &tokens};
-    const size_t rooms[] = {0, D - 1, D};
-    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
-        struct bv_wanted wanted = {"global", out, rooms[i]};
+    const size_t sizes[] = {0, D - 1, D + 1, D};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct bv_wanted wanted = {"global", out, sizes[i]};
         out[0] = NAN;
         assert_int_equal(bv_session_encode_pixels(session, pixels, 1, 64, 64, 3, &wanted, 1, &err),
-                         rooms[i] < D ? BV_ERR_MODEL : BV_OK);
-        assert_int_equal(isnan(out[0]) != 0, rooms[i] < D);
+                         sizes[i] == D ? BV_OK : BV_ERR_MODEL);
+        assert_int_equal(isnan(out[0]) != 0, sizes[i] != D);
     }
     out[0] = NAN;
-    assert_int_equal(bv_session_encode_tokens(session, texts, 2, "global", out, 2 * D - 1, &err),
-                     BV_ERR_MODEL);
+    struct bv_wanted wanted = {"global", out, 2 * D - 1};
+    assert_int_equal(bv_session_encode_tokens(session, texts, 2, &wanted, &err), BV_ERR_MODEL);
     assert_non_null(strstr(err.text, "\"global\""));
     assert_true(isnan(out[0]));
-    assert_ok(bv_session_encode_tokens(session, texts, 2, "global", out, 2 * D, &err), err);
+    wanted.n_floats = 2 * D;
+    assert_ok(bv_session_encode_tokens(session, texts, 2, &wanted, &err), err);
     bv_tokens_free(&tokens);
     free(pixels);
     free(out);
@@ -190,7 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_convert, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_open, temporary_folder, temporary_folder_remove),
-        cmocka_unit_test_setup_teardown(test_capacity, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_wanted, temporary_folder, temporary_folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,12 +27,13 @@ static enum bv_status encode(void *const *state, float bias, const char *precisi
     struct bv_session_options options = {"vulkan", precision, NULL};
     struct bv_tokens tokens = {0};
     const struct bv_tokens *one = &tokens;
+    const struct bv_wanted wanted = {"global", out, sizeof mean_bert / sizeof *mean_bert};
     assert_ok(bv_import(folder, path, &import, NULL, err), *err);
     assert_ok(bv_model_load(&model, path, err), *err);
     assert_ok(bv_tokenizer_encode(model->tokenizer, "no effusions", 12, &tokens, err), *err);
     enum bv_status status = bv_session_open(&session, model, &options, err);
     if (status == BV_OK)
-        status = bv_session_encode_tokens(session, &one, 1, "global", out, 64, err);
+        status = bv_session_encode_tokens(session, &one, 1, &wanted, err);
     if (session)
         assert_silent(bv_session_backend(session));
     bv_tokens_free(&tokens);

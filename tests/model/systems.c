@@ -107,9 +107,10 @@ static void check_text(struct bv_session *session, const struct bv_model *model,
     struct bv_tokens tokens = {0};
     const struct bv_tokens *one = &tokens;
     float out[64];
+    const struct bv_wanted wanted = {"global", out, c->embedding.n};
     assert_true(c->embedding.n <= 64);
     assert_ok(bv_tokenizer_encode(model->tokenizer, c->text, strlen(c->text), &tokens, &err), err);
-    assert_ok(bv_session_encode_tokens(session, &one, 1, "global", out, 64, &err), err);
+    assert_ok(bv_session_encode_tokens(session, &one, 1, &wanted, &err), err);
     compare(c->name, "text", out, c->embedding);
     bv_tokens_free(&tokens);
 }

@@ -66,8 +66,9 @@ static void check_pooling(void *const *state, const struct family *f, const char
         assert_int_equal(tokens.ids[i], f->ids[i]);
     float out[64];
     const struct bv_tokens *one = &tokens;
+    const struct bv_wanted wanted = {"global", out, width};
     assert_true(width <= 64);
-    assert_ok(bv_session_encode_tokens(session, &one, 1, "global", out, 64, &err), err);
+    assert_ok(bv_session_encode_tokens(session, &one, 1, &wanted, &err), err);
     for (size_t i = 0; i < width; i++) {
         largest = fmax(largest, fabs(out[i] - expected[i]));
         if (!(fabs(out[i] - expected[i]) <= limit))

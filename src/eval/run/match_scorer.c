@@ -56,8 +56,8 @@ static enum bv_status score_image(struct bv_match_scorer *m, const struct bv_fus
                                   double *scores, struct bv_error *err)
 {
     BV_TRY(find_width(m, image, err));
-    BV_TRY(bv_session_fuse(m->session, image, m->list, m->n_texts, m->output, m->logits,
-                           m->n_texts * m->width, err));
+    const struct bv_wanted wanted = {m->output, m->logits, m->n_texts * m->width};
+    BV_TRY(bv_session_fuse(m->session, image, m->list, m->n_texts, &wanted, err));
     const float *logits = m->logits;
     for (size_t l = 0; l < m->labels->n; l++) {
         size_t n = m->labels->items[l].n_positive;

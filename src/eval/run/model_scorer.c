@@ -51,7 +51,8 @@ static enum bv_status count_regions(const struct bv_model_scorer *m, const struc
     *R = 0;
     if (!output)
         return BV_OK;
-    BV_TRY(bv_session_image_shape(m->session, output, image->height, image->width, &shape, err));
+    BV_TRY(bv_model_image_shape(bv_session_model(m->session), output, image->height, image->width,
+                                &shape, err));
     *R = 1;
     for (int d = 0; d + 1 < shape.rank; d++)
         *R *= (size_t)shape.dim[d];

@@ -178,18 +178,16 @@ static enum bv_status read_rows(struct run *run, struct bv_error *err)
 static enum bv_status take_image(struct run *run, const struct region *region, struct bv_error *err)
 {
     struct bv_prepared prepared = {.width = 0};
-    struct bv_output_shape shape = {0}, text = {0};
+    struct bv_output_shape shape = {0};
     bool is_new = false;
     BV_TRY(bv_task_image(&run->task, region->places->line, region->path, &prepared, &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
     const struct bv_pixels *p = &prepared.pixels;
-    enum bv_status status =
-        bv_session_image_shape(run->session, run->output, p->height, p->width, &shape, err);
-    if (status == BV_OK)
-        status = bv_session_text_shape(run->session, "global", 8, &text, err);
-    if (status == BV_OK &&
-        (shape.rank != 3 || p->height != p->width || text.rank != 1 || text.dim[0] != shape.dim[2]))
+    enum bv_status status = bv_model_image_shape(bv_session_model(run->session), run->output,
+                                                 p->height, p->width, &shape, err);
+    if (status == BV_OK && (shape.rank != 3 || p->height != p->width ||
+                            shape.dim[2] != bv_session_model(run->session)->text_dim))
         status = bv_fail(err, BV_ERR_MODEL,
                          "output \"%s\" is no grid of the texts' width over a square image",
                          run->output);
