@@ -62,7 +62,7 @@ static enum bv_status read_report(const char *path, struct bv_arena *arena, cons
     char *text = NULL;
     size_t size;
     BV_TRY(bv_read_all(path, (size_t)1 << 20, &text, &size, err));
-    const char *clean = bv_scrub(arena, text, NULL, 0);
+    const char *clean = bv_scrub(arena, text, NULL);
     *essence = clean ? bv_report_essence(arena, clean) : NULL;
     free(text);
     return *essence ? BV_OK : bv_fail_nomem(err, "a report");

@@ -20,7 +20,7 @@ enum bv_status bv_ingest_object(struct bv_ingest *ingest, const uint8_t *bytes, 
     struct bv_error why = {0};
     struct bv_arena arena = {0};
     struct bv_record record = {0};
-    enum bv_status status = bv_record_from_dicom(&record, bytes, size, name, &arena, &why);
+    enum bv_status status = bv_record_from_dicom(&record, bytes, size, name, false, &arena, &why);
     *image = false;
     if (status != BV_OK) {
         bv_ingest_fail(ingest, name, status, why.text);

@@ -5,8 +5,10 @@
 #include "image/dicom_dataset.h"
 #include "image/dicom_stream.h"
 #include "image/transfer_syntax.h"
+#include "retrieval/dicom_identifiers.h"
 #include "retrieval/dicom_text.h"
 #include "retrieval/record.h"
+#include "retrieval/vocabulary.h"
 
 enum {
     SOP_INSTANCE = 0x00080018,
@@ -30,23 +32,6 @@ enum {
     COLUMNS = 0x00280011,
 };
 
-// Everything whose words must not survive in a report.
-static const uint32_t identifying[] = {
-    0x00100010, // Patient's Name
-    0x00100020, // Patient ID
-    0x00100030, // Patient's Birth Date
-    0x00101001, // Other Patient Names
-    0x00080050, // Accession Number
-    0x00080020, // Study Date
-    0x00080090, // Referring Physician's Name
-    0x00081050, // Performing Physician's Name
-    0x00081060, // Name of Physicians Reading Study
-    0x00081070, // Operators' Name
-    0x00080080, // Institution Name
-    0x00200010, // Study ID
-};
-_Static_assert(sizeof identifying / sizeof *identifying <= BV_RECORD_IDENTIFIERS, "room");
-
 static const char *text_of(const struct bv_dataset *d, uint32_t tag, struct bv_arena *arena)
 {
     char value[256];
@@ -54,11 +39,15 @@ static const char *text_of(const struct bv_dataset *d, uint32_t tag, struct bv_a
                                                                      : NULL;
 }
 
-static void set_text(json_t *metadata, const char *key, const struct bv_dataset *d, uint32_t tag)
+static void set_term(json_t *metadata, const char *key, const struct bv_dataset *d, uint32_t tag,
+                     enum bv_vocabulary vocabulary)
 {
     char value[64];
-    if (bv_dataset_text(d, tag, 0, value, sizeof value) && *value)
-        (void)json_object_set_new(metadata, key, json_string(value));
+    const char *term = bv_dataset_text(d, tag, 0, value, sizeof value)
+                           ? bv_vocabulary_term(vocabulary, value)
+                           : NULL;
+    if (term)
+        (void)json_object_set_new(metadata, key, json_string(term));
 }
 
 // Reports and captures that biovl derived say so (pacs/findings.h): a report of its own scores
@@ -138,10 +127,10 @@ static json_t *read_metadata(const struct bv_dataset *d)
 {
     json_t *metadata = json_object();
     double number;
-    set_text(metadata, "modality", d, MODALITY);
-    set_text(metadata, "view", d, VIEW_POSITION);
-    set_text(metadata, "body_part", d, BODY_PART);
-    set_text(metadata, "sex", d, SEX);
+    set_term(metadata, "modality", d, MODALITY, BV_WORDS_MODALITY);
+    set_term(metadata, "view", d, VIEW_POSITION, BV_WORDS_VIEW);
+    set_term(metadata, "body_part", d, BODY_PART, BV_WORDS_BODY_PART);
+    set_term(metadata, "sex", d, SEX, BV_WORDS_SEX);
     set_age(metadata, d);
     if (bv_dataset_number(d, ROWS, 0, &number))
         (void)json_object_set_new(metadata, "rows", json_integer((json_int_t)number));
@@ -174,7 +163,8 @@ void bv_record_clear(struct bv_record *record)
 }
 
 enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *bytes, size_t size,
-                                    const char *name, struct bv_arena *arena, struct bv_error *err)
+                                    const char *name, bool with_report, struct bv_arena *arena,
+                                    struct bv_error *err)
 {
     struct bv_dataset *d = NULL;
     struct bv_record r = {.name = name, .bytes = bytes, .size = size};
@@ -193,11 +183,6 @@ enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *byt
     r.fixed = true;
     r.has_image = bv_dataset_number(d, ROWS, 0, &number);
     r.ours = is_ours(d);
-    for (size_t i = 0; i < sizeof identifying / sizeof *identifying; i++) {
-        const char *value = text_of(d, identifying[i], arena);
-        if (value)
-            r.identifiers[r.n_identifiers++] = value;
-    }
     r.metadata = read_metadata(d);
     if (!r.has_image)
         r.report_metadata = read_report_facts(d, &r.facts);
@@ -210,6 +195,9 @@ enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *byt
                                &r.facts, err);
     if (status == BV_OK && r.report_metadata && r.facts.kind)
         (void)json_object_set_new(r.report_metadata, "report_kind", json_string(r.facts.kind));
+    if (status == BV_OK && (with_report || r.report))
+        status = bv_dicom_identifiers(parsed.data, parsed.size, inflated != NULL, name, arena,
+                                      &r.identifiers, err);
     free(inflated);
     if (status == BV_OK)
         *record = r;

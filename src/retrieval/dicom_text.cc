@@ -10,10 +10,8 @@ extern "C" {
 #include <new>
 #include <string>
 
-#include <dcmtk/config/osconfig.h>
+#include "retrieval/dicom_parse.hh"
 
-#include <dcmtk/dcmdata/dcistrmb.h>
-#include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmsr/dsrcodtn.h>
 #include <dcmtk/dcmsr/dsrdoc.h>
 #include <dcmtk/dcmsr/dsrnumtn.h>
@@ -289,8 +287,6 @@ bv_status object_text(DcmFileFormat *file, const char *name, bv_arena *arena, st
     DcmDataset *dataset = file->getDataset();
     if (dataset->tagExists(DCM_EncapsulatedDocument))
         return encapsulated_text(dataset, name, out, err);
-    // Texts of other character sets become UTF-8; where that fails they stay as they are.
-    (void)dataset->convertToUTF8();
     if (dataset->tagExists(DCM_ContentSequence) || dataset->tagExists(DCM_ValueType)) {
         BV_TRY(read_predecessors(dataset, arena, facts, err));
         return report_text(dataset, name, out, facts, err);
@@ -304,20 +300,14 @@ bv_status bv_dicom_text(const uint8_t *bytes, size_t size, bool bare, const char
                         bv_arena *arena, const char **text, bv_report_facts *facts, bv_error *err)
 {
     try {
-        DcmInputBufferStream stream;
-        stream.setBuffer(bytes, static_cast<offile_off_t>(size));
-        stream.setEos();
         DcmFileFormat file;
-        DcmObject *root = bare ? static_cast<DcmObject *>(file.getDataset()) : &file;
-        root->transferInit();
-        OFCondition result = root->read(stream, bare ? EXS_LittleEndianExplicit : EXS_Unknown);
-        root->transferEnd();
-        if (result.bad() && result != EC_EndOfStream)
+        if (!bv_dicom_parse(bytes, size, bare, &file))
             return bv_fail(err, BV_ERR_FORMAT, "%s: not a readable DICOM object", name);
         std::string out;
         bv_status status = object_text(&file, name, arena, &out, facts, err);
         if (status != BV_OK)
             return status;
+        out = to_utf8(out);
         const char *copy = bv_arena_strndup(arena, out.data(), out.size());
         if (!copy)
             return bv_fail_nomem(err, "a report");

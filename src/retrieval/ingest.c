@@ -526,7 +526,7 @@ static enum bv_status prepare_report(struct bv_ingest *ingest, const struct bv_r
 {
     struct bv_report_found known = {0};
     BV_TRY(name_report(ingest, r, slot, err));
-    slot->record.report = bv_scrub(&slot->arena, r->report, r->identifiers, r->n_identifiers);
+    slot->record.report = bv_scrub(&slot->arena, r->report, &r->identifiers);
     if (!slot->record.report)
         return bv_fail_nomem(err, "a report");
     BV_TRY(bv_store_find_report(ingest->store, slot->report_id, &slot->arena, &known, err));

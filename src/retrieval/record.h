@@ -10,8 +10,8 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "retrieval/identifiers.h"
 
-#define BV_RECORD_IDENTIFIERS 12
 #define BV_RECORD_PREDECESSORS 16
 
 // What a report says of itself.
@@ -38,20 +38,21 @@ struct bv_record {
     json_t *report_metadata;      // of the report, likewise; NULL: none
     json_t *metadata; // what may be stored and filtered on; a reference of the record's owner
     // Texts that must not survive in the report: names, numbers, dates of this patient.
-    const char *identifiers[BV_RECORD_IDENTIFIERS];
-    size_t n_identifiers;
+    struct bv_identifiers identifiers;
     bool has_image; // path or bytes hold pixels
     bool fixed;     // a DICOM object: its identifier never names other content
     bool ours;      // biovl made the object out of another: no index takes it
 };
 
-// Fills id, study, accession, report, metadata and identifiers from a DICOM object's header;
+// Fills id, study, accession, patient, report and metadata from a DICOM object's header, and the
+// identifiers where it has a report or with_report says that one comes from elsewhere;
 // strings in the arena, metadata new references, which bv_record_clear() drops. Images: has_image.
 // Structured reports (Basic Text, Enhanced, Comprehensive and those built like them) and
 // encapsulated text: report. Objects that hold neither are BV_ERR_UNSUPPORTED. name stands for the
 // object in messages.
 enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *bytes, size_t size,
-                                    const char *name, struct bv_arena *arena, struct bv_error *err);
+                                    const char *name, bool with_report, struct bv_arena *arena,
+                                    struct bv_error *err);
 
 void bv_record_clear(struct bv_record *record);
 

@@ -2,111 +2,29 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
+#include "retrieval/fold.h"
+#include "retrieval/forms.h"
+#include "retrieval/scrub_dates.h"
+#include "retrieval/scrub_labels.h"
+
 static const char removed[] = "[removed]";
 
-// First words of header lines that name a person, a number, a place or a time.
-static const char *const headers[] = {
-    "patient",
-    "pt",
-    "name",
-    "mrn",
-    "medical record",
-    "dob",
-    "date",
-    "birth",
-    "accession",
-    "acc",
-    "account",
-    "visit",
-    "encounter",
-    "physician",
-    "referring",
-    "ordering",
-    "attending",
-    "radiologist",
-    "resident",
-    "dictated",
-    "transcribed",
-    "signed",
-    "electronically",
-    "interpreted by",
-    "reported by",
-    "read by",
-    "reviewed by",
-    "approved by",
-    "verified by",
-    "requested by",
-    "performed by",
-    "technologist",
-    "ssn",
-    "address",
-    "phone",
-    "hospital",
-    "institution",
-    "department",
-    "ward",
-    "study date",
-    "exam date",
-    "time",
-    "id",
-    "insurance",
-    "fax",
+struct scrubber {
+    const char *text;
+    size_t size;
+    const struct bv_forms *forms;
+    uint8_t *marks; // [size] 1: removed, 2: a line that is dropped
 };
 
+// Bytes of other scripts count as letters.
 static bool is_word(char c)
 {
-    // Bytes of other scripts count as letters.
     return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
-}
-
-// Whether a line opens with a header's words, followed by ':', '#', '=' or, for those that cannot
-// start a sentence of a report, by anything.
-static bool is_header(const char *line, size_t n)
-{
-    while (n > 0 && isspace((unsigned char)*line)) {
-        line++;
-        n--;
-    }
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        size_t length = strlen(headers[i]);
-        if (n < length || strncasecmp(line, headers[i], length) != 0 ||
-            (n > length && is_word(line[length])))
-            continue;
-        const char *colon = memchr(line, ':', n);
-        const char *hash = memchr(line, '#', n);
-        if ((colon && colon - line < 40) || (hash && hash - line < 40))
-            return true;
-        static const char *const certain[] = {"mrn",         "dob",      "dictated",
-                                              "transcribed", "signed",   "electronically",
-                                              "ssn",         "accession"};
-        for (size_t c = 0; c < sizeof certain / sizeof *certain; c++) {
-            if (strcmp(headers[i], certain[c]) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-static const char *const months[] = {"jan", "feb", "mar", "apr", "may", "jun",
-                                     "jul", "aug", "sep", "oct", "nov", "dec"};
-
-static bool starts_month(const char *p, size_t n, size_t *length)
-{
-    size_t word = 0;
-    while (word < n && isalpha((unsigned char)p[word]))
-        word++;
-    if (word < 3)
-        return false;
-    for (int i = 0; i < 12; i++) {
-        if (strncasecmp(p, months[i], 3) == 0) {
-            *length = word;
-            return true;
-        }
-    }
-    return false;
 }
 
 static size_t digits(const char *p, size_t n)
@@ -115,67 +33,6 @@ static size_t digits(const char *p, size_t n)
     while (i < n && isdigit((unsigned char)p[i]))
         i++;
     return i;
-}
-
-// The length of a date at p ("12/31/2019", "2019-12-31", "31.12.19", "Dec 31, 2019", "31 Dec
-// 2019"), 0 when there is none.
-static size_t match_date(const char *p, size_t n)
-{
-    size_t at = digits(p, n), word;
-    if (at > 0) {
-        if (at <= 4 && at < n && strchr("/-.", p[at])) {
-            char separator = p[at];
-            size_t second = digits(p + at + 1, n - at - 1);
-            size_t end = at + 1 + second;
-            if (second >= 1 && second <= 2 && end < n && p[end] == separator) {
-                size_t third = digits(p + end + 1, n - end - 1);
-                if (third == 2 || third == 4 || (at == 4 && third >= 1))
-                    return end + 1 + third;
-            }
-            return 0;
-        }
-        size_t gap = at < n && (p[at] == ' ' || p[at] == '-') ? 1 : 0;
-        if (at > 2 || !gap || !starts_month(p + at + gap, n - at - gap, &word))
-            return 0;
-        size_t end = at + gap + word;
-        size_t year = end < n ? digits(p + end + 1, n - end - 1) : 0;
-        return year == 4 || year == 2 ? end + 1 + year : 0;
-    }
-    if (!starts_month(p, n, &word) || word + 1 >= n)
-        return 0;
-    at = word;
-    while (at < n && (p[at] == ' ' || p[at] == '.'))
-        at++;
-    size_t day = digits(p + at, n - at);
-    if (day == 0 || day > 4)
-        return 0;
-    at += day;
-    size_t comma = at;
-    while (comma < n && (p[comma] == ',' || p[comma] == ' '))
-        comma++;
-    size_t year = digits(p + comma, n - comma);
-    if (day == 4)
-        return at;
-    return year == 4 ? comma + year : 0;
-}
-
-// "10:32", "10:32:05", with "am" or "pm".
-static size_t match_time(const char *p, size_t n)
-{
-    size_t hour = digits(p, n);
-    if (hour == 0 || hour > 2 || hour >= n || p[hour] != ':')
-        return 0;
-    size_t minute = digits(p + hour + 1, n - hour - 1);
-    if (minute != 2)
-        return 0;
-    size_t at = hour + 3;
-    if (at < n && p[at] == ':' && digits(p + at + 1, n - at - 1) == 2)
-        at += 3;
-    size_t word = at < n && p[at] == ' ' ? at + 1 : at;
-    if (word + 2 <= n &&
-        (strncasecmp(p + word, "am", 2) == 0 || strncasecmp(p + word, "pm", 2) == 0))
-        at = word + 2;
-    return at;
 }
 
 // A number of six digits or more, with letters in front of it or behind ("MRN0012345").
@@ -190,6 +47,43 @@ static size_t match_number(const char *p, size_t n)
     return count >= 6 ? i : 0;
 }
 
+// "1.2.840.10008": four groups of digits or more.
+static size_t match_uid(const char *p, size_t n)
+{
+    size_t at = 0, groups = 0, end = 0;
+    while (at < n) {
+        size_t group = digits(p + at, n - at);
+        if (group == 0)
+            break;
+        groups++;
+        at = end = at + group;
+        if (at >= n || p[at] != '.')
+            break;
+        at++;
+    }
+    return groups >= 4 ? end : 0;
+}
+
+// "(555) 867-5309", "+49 170 1234567": seven digits or more with blanks, strokes and brackets.
+static size_t match_phone(const char *p, size_t n)
+{
+    size_t at = 0, count = 0, end = 0;
+    bool group_of_three = false;
+    while (at < n && at < 32) {
+        size_t group = digits(p + at, n - at);
+        if (group > 0) {
+            count += group;
+            group_of_three = group_of_three || group >= 3;
+            end = at += group;
+        } else if (strchr(" -/()+", p[at]) && p[at] != 0 && (at == 0 || at - end < 2)) {
+            at++;
+        } else {
+            break;
+        }
+    }
+    return count >= 7 && group_of_three && (end == n || !is_word(p[end])) ? end : 0;
+}
+
 static size_t match_mail(const char *p, size_t n)
 {
     size_t i = 0, at = 0;
@@ -201,95 +95,184 @@ static size_t match_mail(const char *p, size_t n)
     return at > 0 && at + 1 < i ? i : 0;
 }
 
-// "Dr. Jane Doe", "Prof Doe": a title and up to three capitalised words.
-static size_t match_title(const char *p, size_t n)
+static size_t match_url(const char *p, size_t n)
 {
-    static const char *const titles[] = {"dr", "doctor", "prof", "professor", "mr", "mrs", "ms"};
-    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
-        size_t at = strlen(titles[i]);
-        if (n <= at || strncasecmp(p, titles[i], at) != 0 || is_word(p[at]))
+    static const char *const starts[] = {"http://", "https://", "www.", "ftp://", "dicom://"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        size_t at = strlen(starts[i]);
+        if (n <= at || strncasecmp(p, starts[i], at) != 0)
             continue;
-        size_t end = 0;
-        for (int word = 0; word < 3; word++) {
-            while (at < n && (p[at] == '.' || p[at] == ' '))
-                at++;
-            if (at >= n || !isupper((unsigned char)p[at]))
-                break;
-            while (at < n && (is_word(p[at]) || p[at] == '-' || p[at] == '\''))
-                at++;
-            end = at;
-        }
-        return end;
+        while (at < n && !isspace((unsigned char)p[at]) && !strchr("<>\")", p[at]))
+            at++;
+        while (strchr(",.;", p[at - 1]))
+            at--;
+        return at;
     }
     return 0;
 }
 
-// An identifier's part that stands at p as a word.
-static size_t match_identifier(const char *p, size_t n, const char *const *identifiers,
-                               size_t n_identifiers)
+// "94-year-old", "94 y/o", "aged 94": 90 and more.
+static size_t match_age(const char *p, size_t n)
 {
-    for (size_t i = 0; i < n_identifiers; i++) {
-        for (const char *part = identifiers[i]; part && *part;) {
-            size_t length = strcspn(part, "^ ,=");
-            if (length >= 3 && length <= n && strncasecmp(part, p, length) == 0 &&
-                (length == n || !is_word(p[length])))
-                return length;
-            part += length;
-            part += strspn(part, "^ ,=");
+    static const char *const units[] = {"year", "yr", "y/o", "yo", "y.o", "jahre", "jahr", "y old"};
+    size_t before = n > 5 && strncasecmp(p, "aged ", 5) == 0 ? 5 : 0;
+    size_t count = digits(p + before, n - before), at = before + count;
+    if (count < 2 || count > 3 || (count == 2 && p[before] != '9') || (count == 3 && p[0] != '1'))
+        return 0;
+    if (before > 0)
+        return at;
+    while (at < n && (p[at] == ' ' || p[at] == '-'))
+        at++;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        size_t length = strlen(units[i]);
+        if (n - at >= length && strncasecmp(p + at, units[i], length) == 0) {
+            at += length;
+            while (at < n && (is_word(p[at]) || p[at] == '-'))
+                at++;
+            return at;
         }
     }
     return 0;
 }
 
-char *bv_scrub(struct bv_arena *arena, const char *text, const char *const *identifiers, size_t n)
+// What stands at p by its form, in n bytes.
+static size_t match_pattern(const char *p, size_t n)
 {
-    size_t size = strlen(text);
-    // Each removal replaces at least one byte by sizeof removed - 1.
-    char *out = bv_arena_array(arena, size + 1, sizeof removed);
-    if (!out)
-        return NULL;
+    static size_t (*const patterns[])(const char *, size_t) = {
+        bv_match_date, bv_match_time, match_url,          match_mail,        match_uid,
+        match_phone,   match_age,     bv_match_announced, bv_match_numbered, match_number};
+    size_t longest = 0;
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        size_t length = patterns[i](p, n);
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+// A name joined to another by a hyphen takes it along: the ends of the whole.
+static void widen(const struct scrubber *s, size_t *begin, size_t *end)
+{
+    while (*end + 1 < s->size && s->text[*end] == '-' &&
+           isalpha((unsigned char)s->text[*end + 1])) {
+        (*end)++;
+        while (*end < s->size && is_word(s->text[*end]))
+            (*end)++;
+    }
+    while (*begin > 1 && s->text[*begin - 1] == '-' &&
+           isalpha((unsigned char)s->text[*begin - 2])) {
+        size_t start = *begin - 1;
+        while (start > 0 && is_word(s->text[start - 1]))
+            start--;
+        if (!isupper((unsigned char)s->text[start]))
+            break;
+        *begin = start;
+    }
+}
+
+static enum bv_char_class class_at(const struct scrubber *s, size_t at)
+{
+    uint32_t c = 0;
+    return bv_utf8_decode(s->text + at, s->size - at, &c) ? bv_char_class(c) : BV_CHAR_OTHER;
+}
+
+// Marks what begins at a place of a line that ends at end; returns where to go on.
+static size_t mark_at(struct scrubber *s, size_t line, size_t at, size_t end)
+{
+    size_t begin = at, length = bv_match_label(s->text + at, end - at);
+    if (length == 0)
+        length = match_pattern(s->text + at, end - at);
+    size_t named = bv_match_credentials(s->text + line, end - line, at - line, &begin);
+    if (named > 0) {
+        begin += line;
+        memset(s->marks + begin, 1, named);
+        return begin + named;
+    }
+    begin = at;
+    struct bv_form_match form = bv_forms_match(s->forms, s->text, s->size, at);
+    if (form.length > length) {
+        size_t stop = at + form.length;
+        if (form.name)
+            widen(s, &begin, &stop);
+        length = stop - at;
+    }
+    if (length > 0)
+        memset(s->marks + begin, 1, at + length - begin);
+    return at + length;
+}
+
+static void mark_line(struct scrubber *s, size_t line, size_t end)
+{
+    if (bv_is_header_line(s->text + line, end - line)) {
+        memset(s->marks + line, 2, end - line);
+        return;
+    }
+    enum bv_char_class before = BV_CHAR_OTHER;
+    for (size_t at = line; at < end;) {
+        enum bv_char_class class = class_at(s, at);
+        bool starts = class == BV_CHAR_OTHER ? s->text[at] && strchr("(+", s->text[at])
+                                             : class != before || class == BV_CHAR_CJK;
+        size_t next = starts ? mark_at(s, line, at, end) : at;
+        if (next > at) {
+            before = BV_CHAR_OTHER; // a word may follow without a gap
+            at = next;
+            continue;
+        }
+        before = class;
+        uint32_t c;
+        size_t length = bv_utf8_decode(s->text + at, s->size - at, &c);
+        at += length ? length : 1;
+    }
+}
+
+// Writes what is not marked, white space evened out.
+static void render(const struct scrubber *s, char *out)
+{
     size_t used = 0;
-    for (const char *line = text; line < text + size;) {
-        const char *end = memchr(line, '\n', (size_t)(text + size - line));
-        if (!end)
-            end = text + size;
-        bool keep = !is_header(line, (size_t)(end - line));
-        const char *removal = line; // where the last one ended: a word may follow without a gap
-        for (const char *p = line; keep && p < end;) {
-            size_t left = (size_t)(end - p), match = 0;
-            if (p == removal || !is_word(p[-1])) {
-                match = match_date(p, left);
-                if (!match)
-                    match = match_time(p, left);
-                if (!match)
-                    match = match_mail(p, left);
-                if (!match)
-                    match = match_title(p, left);
-                if (!match)
-                    match = match_identifier(p, left, identifiers, n);
-                if (!match)
-                    match = match_number(p, left);
-            }
-            if (match) {
+    bool was_removed = false;
+    for (size_t i = 0; i < s->size; i++) {
+        char c = s->text[i];
+        if (s->marks[i] == 2)
+            continue;
+        if (s->marks[i] == 1) {
+            if (!was_removed) {
                 memcpy(out + used, removed, sizeof removed - 1);
                 used += sizeof removed - 1;
-                p += match;
-                removal = p;
-                continue;
             }
-            bool blank = isspace((unsigned char)*p) != 0;
-            if (!blank || (used > 0 && out[used - 1] != ' ' && out[used - 1] != '\n'))
-                out[used++] = blank ? ' ' : *p;
-            p++;
+            was_removed = true;
+            continue;
         }
-        while (used > 0 && out[used - 1] == ' ')
-            used--;
-        if (keep && used > 0 && out[used - 1] != '\n')
-            out[used++] = '\n';
-        line = end + 1;
+        was_removed = false;
+        if (c == '\n' || isspace((unsigned char)c)) {
+            while (c == '\n' && used > 0 && out[used - 1] == ' ')
+                used--;
+            if (used > 0 && out[used - 1] != '\n' && (c == '\n' || out[used - 1] != ' '))
+                out[used++] = c == '\n' ? '\n' : ' ';
+            continue;
+        }
+        out[used++] = c;
     }
-    while (used > 0 && out[used - 1] == '\n')
+    while (used > 0 && (out[used - 1] == '\n' || out[used - 1] == ' '))
         used--;
     out[used] = 0;
+}
+
+char *bv_scrub(struct bv_arena *arena, const char *text, const struct bv_identifiers *identifiers)
+{
+    static const struct bv_identifiers none = {0};
+    struct scrubber s = {.text = text, .size = strlen(text)};
+    // Each removal replaces at least one byte by sizeof removed - 1.
+    char *out = bv_arena_array(arena, s.size + 1, sizeof removed);
+    s.marks = bv_arena_alloc(arena, s.size + 1);
+    s.forms = bv_forms_make(arena, identifiers ? identifiers : &none);
+    if (!out || !s.marks || !s.forms)
+        return NULL;
+    memset(s.marks, 0, s.size + 1);
+    for (size_t line = 0; line < s.size;) {
+        const char *stop = memchr(text + line, '\n', s.size - line);
+        size_t end = stop ? (size_t)(stop - text) : s.size;
+        mark_line(&s, line, end);
+        line = end + 1;
+    }
+    render(&s, out);
     return out;
 }

@@ -12,7 +12,7 @@
 #include "image/sniff.h"
 #include "table/csv.h"
 
-enum { MAX_DEPTH = 32, MAX_METADATA = 64, MAX_REPORT = 1 << 20 };
+enum { MAX_DEPTH = 32, MAX_METADATA = 64, MAX_IDENTIFIERS = 64, MAX_REPORT = 1 << 20 };
 
 static const size_t max_file = (size_t)1 << 30;
 
@@ -49,8 +49,13 @@ static enum bv_status put_dicom(struct walk *w, const char *path, const struct b
     struct bv_error mine = {0};
     enum bv_status status = bv_mapping_open(&file, path, max_file, &mine);
     if (status == BV_OK)
-        status = bv_record_from_dicom(&r, file.data, file.size, path, &arena, &mine);
+        status = bv_record_from_dicom(&r, file.data, file.size, path, given && given->report,
+                                      &arena, &mine);
+    for (size_t i = 0; status == BV_OK && given && i < given->identifiers.n; i++)
+        status = bv_identifiers_add(&r.identifiers, &arena, given->identifiers.items[i].kind,
+                                    given->identifiers.items[i].text, &mine);
     if (status != BV_OK) {
+        bv_record_clear(&r);
         bv_ingest_fail(w->ingest, path, status, mine.text);
         status = BV_OK;
     } else {
@@ -62,10 +67,6 @@ static enum bv_status put_dicom(struct walk *w, const char *path, const struct b
             r.accession = given->accession;
         if (given && given->report)
             r.report = given->report;
-        for (size_t i = 0; given && i < given->n_identifiers; i++) {
-            if (r.n_identifiers < BV_RECORD_IDENTIFIERS)
-                r.identifiers[r.n_identifiers++] = given->identifiers[i];
-        }
         if (given && given->metadata)
             (void)json_object_update(r.metadata, given->metadata);
         if (given && given->patient)
@@ -92,8 +93,11 @@ static enum bv_status put_text(struct walk *w, const char *path, struct bv_error
     const char *name = file_name(path), *dot = strrchr(name, '.');
     (void)snprintf(stem, sizeof stem, "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
     struct bv_record r = {.name = path, .accession = stem, .report = text};
-    r.identifiers[r.n_identifiers++] = stem;
-    status = bv_ingest_put(w->ingest, &r, err);
+    struct bv_arena arena = {0};
+    status = bv_identifiers_add(&r.identifiers, &arena, BV_IDENTIFIER_NUMBER, stem, err);
+    if (status == BV_OK)
+        status = bv_ingest_put(w->ingest, &r, err);
+    bv_arena_free(&arena);
     free(text);
     return status;
 }
@@ -131,7 +135,7 @@ struct table {
     struct bv_csv_reader *reader;
     const char *path;
     int path_column, id, study, accession, patient, report;
-    int metadata[MAX_METADATA], identifiers[BV_RECORD_IDENTIFIERS];
+    int metadata[MAX_METADATA], identifiers[MAX_IDENTIFIERS];
     size_t n_metadata, n_identifiers;
 };
 
@@ -190,7 +194,7 @@ static enum bv_status find_all_columns(struct table *t, const struct bv_source_c
                         c->n_metadata ? 0 : sizeof metadata / sizeof *metadata, t->metadata,
                         &t->n_metadata, MAX_METADATA, err));
     BV_TRY(find_columns(t, c->identifiers, c->n_identifiers, USUAL(identifiers), t->identifiers,
-                        &t->n_identifiers, BV_RECORD_IDENTIFIERS - 2, err));
+                        &t->n_identifiers, MAX_IDENTIFIERS, err));
 #undef USUAL
     if (t->path_column < 0 && t->report < 0)
         return bv_fail(err, BV_ERR_ARG, "%s: no column of image paths or reports", t->path);
@@ -204,7 +208,7 @@ static const char *field(const struct bv_csv_row *row, int column)
 }
 
 static enum bv_status put_row(struct walk *w, const struct table *t, const struct bv_csv_row *row,
-                              struct bv_error *err)
+                              struct bv_arena *arena, struct bv_error *err)
 {
     char path[4096], name[4200];
     const char *file = field(row, t->path_column);
@@ -215,13 +219,11 @@ static enum bv_status put_row(struct walk *w, const struct table *t, const struc
                           .report = field(row, t->report)};
     (void)snprintf(name, sizeof name, "%s line %llu", t->path, (unsigned long long)row->line);
     r.name = name;
-    for (size_t i = 0; i < t->n_identifiers; i++) {
-        const char *value = field(row, t->identifiers[i]);
-        if (value)
-            r.identifiers[r.n_identifiers++] = value;
-    }
-    if (r.accession)
-        r.identifiers[r.n_identifiers++] = r.accession;
+    for (size_t i = 0; i < t->n_identifiers; i++)
+        BV_TRY(bv_identifiers_add(&r.identifiers, arena, BV_IDENTIFIER_ANY,
+                                  field(row, t->identifiers[i]), err));
+    BV_TRY(bv_identifiers_add(&r.identifiers, arena, BV_IDENTIFIER_NUMBER, r.accession, err));
+    BV_TRY(bv_identifiers_add(&r.identifiers, arena, BV_IDENTIFIER_NUMBER, r.patient, err));
     if (!file && !r.report)
         return BV_OK; // a row without image and report
     if (!file && !r.study && !r.accession && r.id) {
@@ -261,8 +263,10 @@ static enum bv_status put_table(struct walk *w, const char *path, struct bv_erro
     BV_TRY(bv_csv_open(&t.reader, path, ',', err));
     enum bv_status status = find_all_columns(&t, w->columns, err);
     while (status == BV_OK && (status = bv_csv_next(t.reader, &row, err)) == BV_OK && row) {
+        struct bv_arena arena = {0};
         if (takes(w))
-            status = put_row(w, &t, row, err);
+            status = put_row(w, &t, row, &arena, err);
+        bv_arena_free(&arena);
     }
     bv_csv_close(&t.reader);
     return status;

@@ -16,11 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bv_error err = {0};
     struct bv_record record = {0};
     const char *text = NULL;
-    if (bv_record_from_dicom(&record, data, size, "fuzz", &arena, &err) == BV_OK) {
-        if (!record.id || record.n_identifiers > BV_RECORD_IDENTIFIERS)
+    if (bv_record_from_dicom(&record, data, size, "fuzz", true, &arena, &err) == BV_OK) {
+        if (!record.id || record.identifiers.n > BV_MAX_IDENTIFIERS)
             abort();
-        if (record.report &&
-            bv_scrub(&arena, record.report, record.identifiers, record.n_identifiers))
+        if (record.report && bv_scrub(&arena, record.report, &record.identifiers))
             (void)bv_report_essence(&arena, record.report);
         bv_record_clear(&record);
     }

@@ -29,8 +29,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *rest = copy ? strchr(copy, '\n') : NULL;
     if (rest) {
         *rest++ = 0;
-        const char *identifiers[] = {copy};
-        const char *clean = bv_scrub(&arena, rest, identifiers, 1);
+        struct bv_identifiers identifiers = {0};
+        struct bv_error err = {0};
+        (void)bv_identifiers_add(&identifiers, &arena, BV_IDENTIFIER_NAME, copy, &err);
+        (void)bv_identifiers_add(&identifiers, &arena, BV_IDENTIFIER_PLACE, copy, &err);
+        (void)bv_identifiers_add(&identifiers, &arena, BV_IDENTIFIER_NUMBER, copy, &err);
+        const char *clean = bv_scrub(&arena, rest, &identifiers);
         size_t letters = strspn(copy, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
         if (clean && letters >= 4 && copy[letters] == 0 && stands(clean, copy))
             abort();

@@ -22,9 +22,11 @@ static void test_scrub(void **state)
         "Compared with Doe's film of 12.11.18 no change; see case MRN0815471.\n"
         "Discussed with Dr Zebra by phone (5551234567, zebra@example.org).\n"
         "IMPRESSION: T12 fracture, 1/2 pack-years, 4-5 mm granuloma. Patient is intubated.\n";
-    const char *const identifiers[] = {"Doe^Jane", NULL, "A-998877"};
+    struct bv_identifier came[] = {{BV_IDENTIFIER_NAME, "Doe^Jane"},
+                                   {BV_IDENTIFIER_NUMBER, "A-998877"}};
+    const struct bv_identifiers identifiers = {came, 2, 2};
     struct bv_arena arena = {0};
-    const char *clean = bv_scrub(&arena, report, identifiers, 3);
+    const char *clean = bv_scrub(&arena, report, &identifiers);
     assert_non_null(clean);
     static const char *const gone[] = {"Doe",  "DOE",   "Jane",  "JANE",       "00123456", "1961",
                                        "9988", "Zebra", "2019",  "10:32",      "2018",     "12.11",
@@ -41,10 +43,10 @@ static void test_scrub(void **state)
         if (!strstr(clean, kept[i]))
             fail_msg("\"%s\" is missing in: %s", kept[i], clean);
     }
-    assert_string_equal(bv_scrub(&arena, "", NULL, 0), "");
+    assert_string_equal(bv_scrub(&arena, "", NULL), "");
     // What follows a removal without a gap is looked at, too.
-    assert_string_equal(bv_scrub(&arena, "at 10:30Doe on 2024-01-01Doe", identifiers, 3),
-                        "at [removed][removed] on [removed][removed]");
+    assert_string_equal(bv_scrub(&arena, "at 10:30Doe on 2024-01-01Doe", &identifiers),
+                        "at [removed] on [removed]");
     bv_arena_free(&arena);
 }
 
