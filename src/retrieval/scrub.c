@@ -117,7 +117,8 @@ static size_t match_age(const char *p, size_t n)
     static const char *const units[] = {"year", "yr", "y/o", "yo", "y.o", "jahre", "jahr", "y old"};
     size_t before = n > 5 && strncasecmp(p, "aged ", 5) == 0 ? 5 : 0;
     size_t count = digits(p + before, n - before), at = before + count;
-    if (count < 2 || count > 3 || (count == 2 && p[before] != '9') || (count == 3 && p[0] != '1'))
+    if (count < 2 || count > 3 || (count == 2 && p[before] != '9') ||
+        (count == 3 && p[before] != '1'))
         return 0;
     if (before > 0)
         return at;
@@ -256,14 +257,34 @@ static void render(const struct scrubber *s, char *out)
     out[used] = 0;
 }
 
+// The forms of what came with the text and of the names that its labels give.
+static const struct bv_forms *make_forms(const struct scrubber *s, struct bv_arena *arena,
+                                         const struct bv_identifiers *identifiers)
+{
+    struct bv_identifiers all = {0};
+    struct bv_error err = {0};
+    for (size_t i = 0; identifiers && i < identifiers->n; i++) {
+        if (bv_identifiers_add(&all, arena, identifiers->items[i].kind, identifiers->items[i].text,
+                               &err) == BV_ERR_NOMEM)
+            return NULL;
+    }
+    for (size_t line = 0; line < s->size;) {
+        const char *stop = memchr(s->text + line, '\n', s->size - line);
+        size_t end = stop ? (size_t)(stop - s->text) : s->size;
+        if (bv_harvest_names(s->text + line, end - line, arena, &all, &err) == BV_ERR_NOMEM)
+            return NULL;
+        line = end + 1;
+    }
+    return bv_forms_make(arena, &all);
+}
+
 char *bv_scrub(struct bv_arena *arena, const char *text, const struct bv_identifiers *identifiers)
 {
-    static const struct bv_identifiers none = {0};
     struct scrubber s = {.text = text, .size = strlen(text)};
     // Each removal replaces at least one byte by sizeof removed - 1.
     char *out = bv_arena_array(arena, s.size + 1, sizeof removed);
     s.marks = bv_arena_alloc(arena, s.size + 1);
-    s.forms = bv_forms_make(arena, identifiers ? identifiers : &none);
+    s.forms = make_forms(&s, arena, identifiers);
     if (!out || !s.marks || !s.forms)
         return NULL;
     memset(s.marks, 0, s.size + 1);

@@ -268,6 +268,79 @@ static size_t match_names(const char *p, size_t n)
     return end;
 }
 
+// The length of a label of a person with its colon.
+static size_t match_person_label(const char *p, size_t n)
+{
+    static const char *const labels[] = {"patient name",
+                                         "patient's name",
+                                         "patient",
+                                         "pt name",
+                                         "pt",
+                                         "name",
+                                         "referring physician",
+                                         "referring",
+                                         "physician",
+                                         "doctor",
+                                         "radiologist",
+                                         "attending",
+                                         "ordering physician",
+                                         "mother",
+                                         "next of kin",
+                                         "dictated by",
+                                         "signed by",
+                                         "reported by",
+                                         "patientenname"};
+    size_t at = 0;
+    for (size_t i = 0; i < COUNT(labels); i++) {
+        if (starts_with(p, n, labels[i]) && strlen(labels[i]) > at)
+            at = strlen(labels[i]);
+    }
+    while (at > 0 && at < n && p[at] == ' ')
+        at++;
+    return at > 0 && at < n && p[at] == ':' ? at + 1 : 0;
+}
+
+// Words that follow such a label without being a name.
+static bool is_no_name(const char *word, size_t n)
+{
+    static const char *const words[] = {"male", "female", "unknown", "none", "chest", "exam",
+                                        "age",  "sex",    "years",   "year", "dob",   "mrn"};
+    for (size_t i = 0; i < COUNT(words); i++) {
+        if (strlen(words[i]) == n && strncasecmp(word, words[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum bv_status bv_harvest_names(const char *line, size_t n, struct bv_arena *arena,
+                                struct bv_identifiers *identifiers, struct bv_error *err)
+{
+    for (size_t at = 0; at < n; at++) {
+        size_t label =
+            at == 0 || !is_word(line[at - 1]) ? match_person_label(line + at, n - at) : 0;
+        if (label == 0)
+            continue;
+        at += label;
+        for (int words = 0; words < 4 && at < n; words++) {
+            while (at < n && strchr(" ,.^", line[at]))
+                at++;
+            size_t length = capital_word(line + at, n - at);
+            // The next label, or a section.
+            if (length == 0 || (at + length < n && line[at + length] == ':'))
+                break;
+            char name[64];
+            if (length >= 3 && length < sizeof name && !is_no_name(line + at, length)) {
+                memcpy(name, line + at, length);
+                name[length] = 0;
+                BV_TRY(bv_identifiers_add(identifiers, arena, BV_IDENTIFIER_NAME, name, err));
+            }
+            at += length;
+        }
+        at--;
+    }
+    return BV_OK;
+}
+
 size_t bv_match_announced(const char *p, size_t n)
 {
     static const char *const titles[] = {"dr",       "doctor", "prof",  "professor", "mr",
