@@ -44,11 +44,12 @@ static enum bv_status prepare_copy(void *arg, const char *path, struct bv_prepar
                                    struct bv_error *err)
 {
     const struct parts *parts = arg;
-    const struct bv_pixels *s = &parts->sample.pixels;
+    const struct bv_pixels *s = &parts->sample.input.parts[0].pixels;
     (void)path;
-    BV_TRY(bv_pixels_create(&image->pixels, s->width, s->height, s->channels, s->sample, err));
-    memcpy(image->pixels.data, s->data, bv_pixels_samples(s) * sizeof(float));
-    return BV_OK;
+    struct bv_pixels copy = {0};
+    BV_TRY(bv_pixels_create(&copy, s->width, s->height, s->channels, s->sample, err));
+    memcpy(copy.data, s->data, bv_pixels_samples(s) * sizeof(float));
+    return bv_classifier_input_of(&copy, &image->input, err);
 }
 
 static enum bv_status prepare_whole(void *arg, const char *path, struct bv_prepared *image,
@@ -66,8 +67,8 @@ static enum bv_status prepare_whole(void *arg, const char *path, struct bv_prepa
     return status;
 }
 
-static enum bv_status score_nothing(void *arg, const struct bv_pixels *const *images, size_t n,
-                                    double *scores, struct bv_error *err)
+static enum bv_status score_nothing(void *arg, const struct bv_classifier_input *const *images,
+                                    size_t n, double *scores, struct bv_error *err)
 {
     const struct parts *parts = arg;
     (void)images;
@@ -76,8 +77,8 @@ static enum bv_status score_nothing(void *arg, const struct bv_pixels *const *im
     return BV_OK;
 }
 
-static enum bv_status score_whole(void *arg, const struct bv_pixels *const *images, size_t n,
-                                  double *scores, struct bv_error *err)
+static enum bv_status score_whole(void *arg, const struct bv_classifier_input *const *images,
+                                  size_t n, double *scores, struct bv_error *err)
 {
     struct parts *parts = arg;
     double began = bench_now();
@@ -191,7 +192,7 @@ static void run(struct parts *parts, const struct bv_labelled_options *data, int
                    "\"images\":%zu",
                    rounds, device, workers, threads, parts->n);
     print(what, one);
-    bv_pixels_free(&parts->sample.pixels);
+    bv_classifier_input_free(&parts->sample.input);
 }
 
 int main(int argc, char **argv)
@@ -227,7 +228,6 @@ int main(int argc, char **argv)
         .path = argv[2], .repeats = true, .labels = label_names, .n_labels = 2};
     bv_model_scorer_init(&scorer, &parts.whole);
     run(&parts, &data, workers, threads, bv_session_device(session), rounds);
-    bv_model_scorer_free(&scorer);
     bv_classifier_destroy(&classifier);
     bv_labels_free(&labels);
     bv_session_close(&session);

@@ -27,13 +27,14 @@ struct bv_zero_shot {
     struct bv_labels labels;
     json_t *prompt_set;
     struct bv_classifier *classifier;
-    struct bv_zero_shot *members[63]; // of an ensemble, borrowed
-    size_t n_members;
     char warning[256];
 };
 
 // Prepares the context for a call: no stale sentence survives it.
 struct bv_error *bv_begin(struct bv_context *context);
+
+// The further members of an ensemble: [{"name", "sha256"}, …].
+json_t *bv_members_json(const struct bv_classifier *classifier);
 
 // Turns value into text and releases it. what is named when memory is out.
 enum bv_status bv_json_text(json_t *value, char **text, struct bv_error *err);

@@ -79,19 +79,17 @@ static enum bv_status read_options(const struct bv_eval_options *o, const struct
     return BV_OK;
 }
 
-// Runs an evaluation with any scorer.
+// Runs an evaluation with any scorer. Takes the description of the model.
 static enum bv_status run_scorer(struct bv_engine *engine, const struct bv_labels *labels,
-                                 const char *score_kind, const struct bv_scorer *scorer,
+                                 json_t *description, const struct bv_scorer *scorer,
                                  const struct bv_eval_options *options,
                                  struct bv_eval_counts *counts, struct bv_error *err)
 {
     struct bv_evaluation_run run = {.data.n_labels = labels->n};
     struct bv_evaluation_counts made = {0};
-    BV_TRY(read_options(options, engine, &run, err));
-    json_t *description = describe(engine, labels, score_kind);
     const char **names = calloc(labels->n, sizeof *names);
-    enum bv_status status = BV_OK;
-    if (!description || !names)
+    enum bv_status status = read_options(options, engine, &run, err);
+    if (status == BV_OK && (!description || !names))
         status = bv_fail_nomem(err, "an evaluation");
     for (size_t i = 0; names && i < labels->n; i++)
         names[i] = labels->items[i].name;
@@ -115,11 +113,11 @@ enum bv_status bv_eval_run(struct bv_zero_shot *z, const struct bv_eval_options 
                                     .dim = bv_classifier_dim(z->classifier)};
     struct bv_scorer scorer;
     bv_model_scorer_init(&model, &scorer);
-    enum bv_status status = run_scorer(
-        z->engine, &z->labels, bv_score_rule_name(bv_classifier_scoring(z->classifier)->rule),
-        &scorer, options, counts, err);
-    bv_model_scorer_free(&model);
-    return status;
+    json_t *description = describe(z->engine, &z->labels,
+                                   bv_score_rule_name(bv_classifier_scoring(z->classifier)->rule));
+    if (description && bv_classifier_member_count(z->classifier) > 1)
+        (void)json_object_set_new(description, "ensemble", bv_members_json(z->classifier));
+    return run_scorer(z->engine, &z->labels, description, &scorer, options, counts, err);
 }
 
 enum bv_status bv_eval_run_match(struct bv_engine *engine, const char *labels_text, size_t n_bytes,
@@ -144,7 +142,8 @@ enum bv_status bv_eval_run_match(struct bv_engine *engine, const char *labels_te
     if (status == BV_OK)
         status = bv_match_scorer_create(&match, engine->session, &labels, &scorer, err);
     if (status == BV_OK)
-        status = run_scorer(engine, &labels, BV_MATCH_SCORE_KIND, &scorer, options, counts, err);
+        status = run_scorer(engine, &labels, describe(engine, &labels, BV_MATCH_SCORE_KIND),
+                            &scorer, options, counts, err);
     bv_match_scorer_destroy(&match);
     bv_labels_free(&labels);
     json_decref(prompts);

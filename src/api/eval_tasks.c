@@ -51,9 +51,7 @@ enum bv_status bv_eval_retrieval(struct bv_engine *engine,
                                                  .n_workers = o->workers ? o->workers : 1};
     const struct bv_text_encoder texts = {engine, encode_texts};
     bv_model_scorer_init(&scorer, &images);
-    enum bv_status status = bv_retrieval_table(&options, &images, &texts, &result, err);
-    bv_model_scorer_free(&scorer);
-    BV_TRY(status);
+    BV_TRY(bv_retrieval_table(&options, &images, &texts, &result, err));
     (void)json_object_set_new(result, "model", describe(engine));
     if (bv_engine_fallback(engine))
         (void)json_object_set_new(result, "fallback", json_string(bv_engine_fallback(engine)));

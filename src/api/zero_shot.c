@@ -6,6 +6,7 @@
 #include "api/result.h"
 #include "image/gate.h"
 #include "model/card.h"
+#include "score/classify.h"
 
 static void note_negations(struct bv_zero_shot *z)
 {
@@ -85,79 +86,20 @@ const char *bv_zero_shot_warning(const struct bv_zero_shot *z)
     return z->warning[0] ? z->warning : NULL;
 }
 
-// The rows that an output has besides its last dimension.
-static enum bv_status count_regions(struct bv_session *session, const char *output, size_t *R,
-                                    struct bv_error *err)
-{
-    const struct bv_model *m = bv_session_model(session);
-    struct bv_output_shape shape = {0};
-    BV_TRY(bv_model_image_shape(m, output, m->image_height, m->image_width, &shape, err));
-    *R = 1;
-    for (int d = 0; d + 1 < shape.rank; d++)
-        *R *= (size_t)shape.dim[d];
-    return BV_OK;
-}
-
-// One classifier's scores: runs the outputs of the image tower that it wants.
-static enum bv_status score_one(const struct bv_zero_shot *z, const struct bv_result *r,
-                                double *scores, double *positive, double *negative,
-                                struct bv_error *err)
-{
-    const char *regions = bv_classifier_region_output(z->classifier);
-    size_t R = 0, D = bv_classifier_dim(z->classifier);
-    if (regions)
-        BV_TRY(count_regions(z->engine->session, regions, &R, err));
-    float *image = malloc(D * sizeof *image), *local = malloc((R * D + 1) * sizeof *local);
-    enum bv_status status = BV_OK;
-    struct bv_wanted wanted[] = {{bv_classifier_output(z->classifier), image, D},
-                                 {regions, local, R * D}};
-    if (!image || !local)
-        status = bv_fail_nomem(err, "scores");
-    if (status == BV_OK)
-        status = bv_engine_run_image(z->engine, r->image, r->prior, wanted, regions ? 2 : 1, err);
-    if (status == BV_OK)
-        status = bv_classifier_score_image(z->classifier, image, regions ? local : NULL, R, scores,
-                                           positive, negative, err);
-    free(image);
-    free(local);
-    return status;
-}
-
-// The mean over an ensemble, in the order of its members.
 static enum bv_status score(const struct bv_zero_shot *z, struct bv_result *r, struct bv_error *err)
 {
-    size_t n = z->labels.n;
-    double *rows[3], *one = calloc(3 * n, sizeof *one);
-    rows[0] = r->scores = calloc(n, sizeof *r->scores);
-    rows[1] = r->positive = calloc(n, sizeof *r->positive);
-    rows[2] = r->negative = calloc(n, sizeof *r->negative);
-    enum bv_status status = BV_OK;
-    if (!one || !r->scores || !r->positive || !r->negative)
-        status = bv_fail_nomem(err, "scores");
-    for (size_t m = 0; status == BV_OK && m <= z->n_members; m++) {
-        const struct bv_zero_shot *member = m ? z->members[m - 1] : z;
-        status = score_one(member, r, one, one + n, one + 2 * n, err);
-        for (size_t i = 0; status == BV_OK && i < 3 * n; i++)
-            rows[i / n][i % n] += one[i] / (double)(z->n_members + 1);
-    }
-    free(one);
-    return status;
+    const struct bv_image *image = r->image, *prior = r->prior;
+    struct bv_label_scores out = {r->scores = calloc(z->labels.n, sizeof *r->scores),
+                                  r->positive = calloc(z->labels.n, sizeof *r->positive),
+                                  r->negative = calloc(z->labels.n, sizeof *r->negative)};
+    if (!r->scores || !r->positive || !r->negative)
+        return bv_fail_nomem(err, "scores");
+    return bv_classify_images(z->classifier, &image, &prior, 1, &out, NULL, err);
 }
 
 enum bv_status bv_zero_shot_join(struct bv_zero_shot *z, struct bv_zero_shot *member)
 {
-    struct bv_error *err = bv_begin(z->engine->context);
-    if (z->n_members == sizeof z->members / sizeof *z->members)
-        return bv_fail(err, BV_ERR_LIMIT, "an ensemble of more than %zu models", z->n_members + 1);
-    if (member == z || strcmp(member->labels.digest, z->labels.digest) != 0 ||
-        bv_classifier_scoring(member->classifier)->rule !=
-            bv_classifier_scoring(z->classifier)->rule)
-        return bv_fail(err, BV_ERR_ARG,
-                       "models \"%s\" and \"%s\" differ in prompts or scoring rule: no ensemble",
-                       bv_session_model(z->engine->session)->name,
-                       bv_session_model(member->engine->session)->name);
-    z->members[z->n_members++] = member;
-    return BV_OK;
+    return bv_classifier_join(z->classifier, member->classifier, bv_begin(z->engine->context));
 }
 
 enum bv_status bv_zero_shot_classify(struct bv_zero_shot *z, const char *path,
@@ -297,17 +239,6 @@ static json_t *source_json(const struct bv_result *r)
     return source;
 }
 
-static json_t *members_json(const struct bv_zero_shot *z)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < z->n_members; i++) {
-        const struct bv_model *m = bv_session_model(z->members[i]->engine->session);
-        (void)json_array_append_new(list,
-                                    json_pack("{s:s, s:s}", "name", m->name, "sha256", m->digest));
-    }
-    return list;
-}
-
 enum bv_status bv_result_json(const struct bv_result *r, char **json)
 {
     const struct bv_zero_shot *z = r->zero_shot;
@@ -325,9 +256,20 @@ enum bv_status bv_result_json(const struct bv_result *r, char **json)
                   "sha256", m->digest, "prompts", "set", z->labels.set, "sha256", z->labels.digest,
                   "device", bv_engine_device(engine), "precision", bv_engine_precision(engine),
                   "version", BIOVL_VERSION, "intended_use", "research", "scores", scores_json(r));
-    if (value && z->n_members > 0)
-        (void)json_object_set_new(value, "ensemble", members_json(z));
+    if (value && bv_classifier_member_count(z->classifier) > 1)
+        (void)json_object_set_new(value, "ensemble", bv_members_json(z->classifier));
     if (value && bv_engine_fallback(engine))
         (void)json_object_set_new(value, "fallback", json_string(bv_engine_fallback(engine)));
     return bv_json_text(value, json, bv_begin(engine->context));
+}
+
+json_t *bv_members_json(const struct bv_classifier *classifier)
+{
+    json_t *list = json_array();
+    for (size_t i = 1; i < bv_classifier_member_count(classifier); i++) {
+        const struct bv_model *m = bv_session_model(bv_classifier_session(classifier, i));
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s, s:s}", "name", m->name, "sha256", m->digest));
+    }
+    return list;
 }

@@ -12,7 +12,7 @@ enum bv_status bv_encoder_input_make(const struct bv_model *model, const struct 
                                      struct bv_error *err)
 {
     struct bv_encoder_input made = {.pixels = {0}};
-    if (!bv_model_has_image(model))
+    if (!model->recipe)
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", model->name);
     if (prior && !bv_model_takes_prior(model))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" takes no prior image", model->name);

@@ -22,6 +22,7 @@ void bv_session_close(struct bv_session **session); // accepts NULL
 // makes anew what it needs. Packed weights that other sessions of the model may use stay.
 void bv_session_rest(struct bv_session *session);
 
+struct bv_pool *bv_session_pool(const struct bv_session *session); // NULL: one thread
 const struct bv_model *bv_session_model(const struct bv_session *session);
 const char *bv_session_device(const struct bv_session *session);    // "cpu", "vulkan:…"
 const char *bv_session_precision(const struct bv_session *session); // "f32", …

@@ -32,8 +32,6 @@ enum bv_status bv_order_by_length(const struct bv_tokens *const *texts, size_t n
 // The length to which a batch is padded whose longest text has n tokens.
 int64_t bv_padded_length(const struct bv_model *model, size_t n);
 
-struct bv_pool *bv_session_pool(const struct bv_session *session); // NULL: one thread
-
 // Room for n floats that stays valid until the next call: the pixels of a batch.
 enum bv_status bv_session_scratch(struct bv_session *session, size_t n, float **scratch,
                                   struct bv_error *err);

@@ -15,6 +15,10 @@ struct rows {
 
 struct bv_classifier {
     const struct bv_labels *labels;
+    struct bv_session *session;
+    struct bv_classifier *members[BV_MAX_MEMBERS]; // of an ensemble, this one first; borrowed
+    size_t recipes[BV_MAX_MEMBERS];                // which each preprocesses by
+    size_t n_members, n_recipes;
     struct bv_scoring scoring;
     size_t D, n_rows, n_truncated;
     float *matrix;                    // [n_rows,D]
@@ -250,12 +254,78 @@ enum bv_status bv_classifier_create(struct bv_classifier **out, struct bv_sessio
     if (!c)
         return bv_fail_nomem(err, "a classifier");
     c->labels = labels;
+    c->session = session;
+    c->members[0] = c;
+    c->n_members = c->n_recipes = 1;
     enum bv_status status = fill(c, session, err);
     if (status != BV_OK)
         bv_classifier_destroy(&c);
     else
         *out = c;
     return status;
+}
+
+static const json_t *recipe_of(const struct bv_classifier *c)
+{
+    return json_object_get(bv_session_model(c->session)->card, "preprocess");
+}
+
+// Members that preprocess alike share what comes of it.
+static size_t find_recipe(const struct bv_classifier *c, const struct bv_classifier *member)
+{
+    for (size_t i = 0; i < c->n_members; i++)
+        if (json_equal(recipe_of(c->members[i]), recipe_of(member)))
+            return c->recipes[i];
+    return c->n_recipes;
+}
+
+enum bv_status bv_classifier_join(struct bv_classifier *c, struct bv_classifier *member,
+                                  struct bv_error *err)
+{
+    const char *name = bv_session_model(c->session)->name;
+    const char *other = bv_session_model(member->session)->name;
+    if (c->n_members == BV_MAX_MEMBERS)
+        return bv_fail(err, BV_ERR_LIMIT, "an ensemble of more than %d models", BV_MAX_MEMBERS);
+    if (strcmp(member->labels->digest, c->labels->digest) != 0 ||
+        member->scoring.rule != c->scoring.rule)
+        return bv_fail(err, BV_ERR_ARG,
+                       "models \"%s\" and \"%s\" differ in prompts or scoring rule: no ensemble",
+                       name, other);
+    bool taken = member->n_members > 1;
+    for (size_t i = 0; i < c->n_members; i++)
+        taken = taken || c->members[i] == member;
+    if (taken)
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" is in an ensemble already", other);
+    size_t recipe = find_recipe(c, member);
+    c->n_recipes += recipe == c->n_recipes;
+    c->recipes[c->n_members] = recipe;
+    c->members[c->n_members++] = member;
+    return BV_OK;
+}
+
+size_t bv_classifier_member_count(const struct bv_classifier *c)
+{
+    return c->n_members;
+}
+
+const struct bv_classifier *bv_classifier_member(const struct bv_classifier *c, size_t i)
+{
+    return c->members[i];
+}
+
+struct bv_session *bv_classifier_session(const struct bv_classifier *c, size_t i)
+{
+    return c->members[i]->session;
+}
+
+size_t bv_classifier_recipe_count(const struct bv_classifier *c)
+{
+    return c->n_recipes;
+}
+
+size_t bv_classifier_recipe(const struct bv_classifier *c, size_t i)
+{
+    return c->recipes[i];
 }
 
 const struct bv_labels *bv_classifier_labels(const struct bv_classifier *c)

@@ -7,13 +7,28 @@
 #include "score/prompts.h"
 #include "score/rules.h"
 
-// The labels of one session's model, embedded. Immutable after creation.
+// The labels of one session's model, embedded; alone, or the first member of an ensemble.
 struct bv_classifier;
 
-// Embeds every prompt. labels (borrowed) must outlive the classifier.
+// Embeds every prompt. labels and session (both borrowed) must outlive the classifier.
 enum bv_status bv_classifier_create(struct bv_classifier **classifier, struct bv_session *session,
                                     const struct bv_labels *labels, struct bv_error *err);
 void bv_classifier_destroy(struct bv_classifier **classifier); // accepts NULL
+
+// Adds a member (borrowed, and alone) to the ensemble: images are scored by the mean over the
+// members (score/classify.h). BV_ERR_ARG where prompts or scoring rules differ, or it is a member
+// already; BV_ERR_LIMIT beyond BV_MAX_MEMBERS.
+#define BV_MAX_MEMBERS 64
+enum bv_status bv_classifier_join(struct bv_classifier *classifier, struct bv_classifier *member,
+                                  struct bv_error *err);
+size_t bv_classifier_member_count(const struct bv_classifier *classifier); // 1 alone
+// i < member_count; 0 is the classifier itself.
+const struct bv_classifier *bv_classifier_member(const struct bv_classifier *classifier, size_t i);
+struct bv_session *bv_classifier_session(const struct bv_classifier *classifier, size_t i);
+
+// How many recipes the members preprocess by, and which of these is member i's.
+size_t bv_classifier_recipe_count(const struct bv_classifier *classifier);
+size_t bv_classifier_recipe(const struct bv_classifier *classifier, size_t i);
 
 const struct bv_labels *bv_classifier_labels(const struct bv_classifier *classifier);
 const struct bv_scoring *bv_classifier_scoring(const struct bv_classifier *classifier);

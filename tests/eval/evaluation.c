@@ -44,25 +44,26 @@ static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *i
     // Two sizes of images, and a time that differs from image to image.
     struct timespec pause = {.tv_nsec = (long)(mix(name, 9) * (double)fake->delay_ns)};
     (void)nanosleep(&pause, NULL);
-    BV_TRY(bv_pixels_create(&image->pixels, mix(name, 8) < 0.2 ? 2 : 1, 1, LABELS, BV_SAMPLE_F32,
-                            err));
+    struct bv_pixels pixels = {0};
+    BV_TRY(bv_pixels_create(&pixels, mix(name, 8) < 0.2 ? 2 : 1, 1, LABELS, BV_SAMPLE_F32, err));
     image->warnings = (uint32_t)(mix(name, 10) < 0.2) << BV_REASON_LATERAL_VIEW |
                       (uint32_t)(mix(name, 11) < 0.1) << BV_REASON_SMALL;
     for (unsigned l = 0; l < LABELS; l++)
-        ((float *)image->pixels.data)[l] = (float)mix(name, l);
-    return BV_OK;
+        ((float *)pixels.data)[l] = (float)mix(name, l);
+    return bv_classifier_input_of(&pixels, &image->input, err);
 }
 
-static enum bv_status score(void *arg, const struct bv_pixels *const *images, size_t n,
+static enum bv_status score(void *arg, const struct bv_classifier_input *const *images, size_t n,
                             double *scores, struct bv_error *err)
 {
     struct fake *fake = arg;
     (void)err;
     fake->calls++;
     for (size_t i = 0; i < n; i++) {
-        assert_int_equal(images[i]->width, images[0]->width);
+        const struct bv_pixels *pixels = &images[i]->parts[0].pixels;
+        assert_int_equal(pixels->width, images[0]->parts[0].pixels.width);
         for (size_t l = 0; l < LABELS; l++)
-            scores[i * LABELS + l] = (double)((const float *)images[i]->data)[l];
+            scores[i * LABELS + l] = (double)((const float *)pixels->data)[l];
     }
     return BV_OK;
 }

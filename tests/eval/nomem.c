@@ -42,18 +42,19 @@ static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *i
                               struct bv_error *err)
 {
     (void)arg;
-    BV_TRY(bv_pixels_create(&image->pixels, 1, 1, 1, BV_SAMPLE_F32, err));
-    *(float *)image->pixels.data = (float)path[strlen(path) - 1] / 256;
-    return BV_OK;
+    struct bv_pixels pixels = {0};
+    BV_TRY(bv_pixels_create(&pixels, 1, 1, 1, BV_SAMPLE_F32, err));
+    *(float *)pixels.data = (float)path[strlen(path) - 1] / 256;
+    return bv_classifier_input_of(&pixels, &image->input, err);
 }
 
-static enum bv_status score(void *arg, const struct bv_pixels *const *images, size_t n,
+static enum bv_status score(void *arg, const struct bv_classifier_input *const *images, size_t n,
                             double *scores, struct bv_error *err)
 {
     (void)arg;
     (void)err;
     for (size_t i = 0; i < n; i++)
-        scores[i] = (double)*(const float *)images[i]->data;
+        scores[i] = (double)*(const float *)images[i]->parts[0].pixels.data;
     return BV_OK;
 }
 

@@ -23,7 +23,7 @@ static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *p
                               struct bv_error *err)
 {
     const struct bv_match_scorer *m = arg;
-    return bv_scorer_prepare(m->session, path, prepared, err);
+    return bv_scorer_prepare(m->session, NULL, path, prepared, err);
 }
 
 static enum bv_status find_width(struct bv_match_scorer *m, const struct bv_fusion_image *image,
@@ -68,14 +68,15 @@ static enum bv_status score_image(struct bv_match_scorer *m, const struct bv_fus
     return BV_OK;
 }
 
-static enum bv_status score(void *arg, const struct bv_pixels *const *images, size_t n,
+static enum bv_status score(void *arg, const struct bv_classifier_input *const *images, size_t n,
                             double *scores, struct bv_error *err)
 {
     struct bv_match_scorer *m = arg;
     for (size_t i = 0; i < n; i++) {
+        const struct bv_pixels *p = &images[i]->parts[0].pixels;
         struct bv_fusion_image image = {0};
-        BV_TRY(bv_fusion_image_encode(m->session, images[i]->data, images[i]->height,
-                                      images[i]->width, images[i]->channels, &image, err));
+        BV_TRY(bv_fusion_image_encode(m->session, p->data, p->height, p->width, p->channels, &image,
+                                      err));
         enum bv_status status = score_image(m, &image, scores + i * m->labels->n, err);
         bv_fusion_image_free(&image);
         BV_TRY(status);

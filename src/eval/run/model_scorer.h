@@ -4,24 +4,23 @@
 
 #include "eval/run/devices.h"
 #include "eval/run/pipeline.h"
-#include "score/classifier.h"
+#include "score/classify.h"
 
-// Decodes and preprocesses a file as the session's model wants it. For several threads at once.
-enum bv_status bv_scorer_prepare(const struct bv_session *session, const char *path,
+// Decodes and preprocesses a file as the session's model wants it or, unless it is NULL, all
+// members of a classifier. For several threads at once.
+enum bv_status bv_scorer_prepare(const struct bv_session *session,
+                                 const struct bv_classifier *classifier, const char *path,
                                  struct bv_prepared *prepared, struct bv_error *err);
 
 struct bv_model_scorer {
-    struct bv_session *session;             // borrowed, like the rest
-    const struct bv_classifier *classifier; // of that session; NULL: the "scores" of an image are
-                                            // the elements of its normalised embedding
-    size_t dim;                             // of embeddings
-    float *pixels, *embeddings, *regions;   // grown as needed
-    size_t room_pixels, room_embeddings, room_regions;
+    struct bv_session *session;       // borrowed, like the rest
+    struct bv_classifier *classifier; // of that session; NULL: the "scores" of an image are
+                                      // the elements of its normalised embedding
+    size_t dim;                       // of embeddings
     char moved[BV_MOVED_CHARS];
 };
 
 // Zero-initialise all but session, classifier and dim. *scorer points to *model.
 void bv_model_scorer_init(struct bv_model_scorer *model, struct bv_scorer *scorer);
-void bv_model_scorer_free(struct bv_model_scorer *model);
 
 #endif

@@ -35,9 +35,9 @@ struct run {
     bool out_of_memory;    // nothing more is handed on
     enum bv_status status; // of reading the data set
     struct bv_error err;
-    double *scores;                  // [block][n_labels]
-    const struct bv_pixels **images; // [block]
-    struct slot **scored;            // [block]
+    double *scores;                            // [block][n_labels]
+    const struct bv_classifier_input **images; // [block]
+    struct slot **scored;                      // [block]
 };
 
 static void fail_slot(struct slot *slot, enum bv_status status, const char *reason,
@@ -45,7 +45,7 @@ static void fail_slot(struct slot *slot, enum bv_status status, const char *reas
 {
     slot->reason = reason ? reason : bv_status_name(status);
     (void)snprintf(slot->message, sizeof slot->message, "%.500s", message);
-    bv_pixels_free(&slot->image.pixels);
+    bv_classifier_input_free(&slot->image.input);
 }
 
 // The next row of this shard that is not done yet; *row is NULL at the end.
@@ -166,13 +166,19 @@ static void free_images(struct block *block)
 {
     for (size_t i = 0; i < block->n_filled; i++) {
         free(block->slots[i].path);
-        bv_pixels_free(&block->slots[i].image.pixels);
+        bv_classifier_input_free(&block->slots[i].image.input);
     }
 }
 
-static bool same_size(const struct bv_pixels *a, const struct bv_pixels *b)
+// By every recipe that is needed.
+static bool same_size(const struct bv_classifier_input *a, const struct bv_classifier_input *b)
 {
-    return a->width == b->width && a->height == b->height && a->channels == b->channels;
+    for (size_t i = 0; i < a->n_parts; i++) {
+        const struct bv_pixels *x = &a->parts[i].pixels, *y = &b->parts[i].pixels;
+        if (x->width != y->width || x->height != y->height || x->channels != y->channels)
+            return false;
+    }
+    return true;
 }
 
 // Scores all images of first's size from first on; they land in rows of run->scores by slot number.
@@ -184,10 +190,10 @@ static enum bv_status score_alike(struct run *run, struct block *block, size_t f
     for (size_t i = first; i < block->n_filled; i++) {
         struct slot *slot = &block->slots[i];
         if (slot->reason || slot->scored ||
-            !same_size(&slot->image.pixels, &block->slots[first].image.pixels))
+            !same_size(&slot->image.input, &block->slots[first].image.input))
             continue;
         slot->scored = true;
-        run->images[n] = &slot->image.pixels;
+        run->images[n] = &slot->image.input;
         run->scored[n++] = slot;
     }
     BV_TRY(scorer->score(scorer->arg, run->images, n, batch, err));

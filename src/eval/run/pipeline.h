@@ -9,13 +9,13 @@
 
 #include "eval/data/journal.h"
 #include "eval/data/labelled.h"
-#include "image/pixels.h"
+#include "score/classify.h"
 
 // A decoded and preprocessed image. Zero-initialise.
 struct bv_prepared {
-    struct bv_pixels pixels; // as the encoder reads them
-    int width, height;       // of the image
-    uint32_t warnings;       // of the image (eval/warnings.h)
+    struct bv_classifier_input input; // as the encoders read it
+    int width, height;                // of the image
+    uint32_t warnings;                // of the image (eval/data/warnings.h)
 };
 
 // How an image becomes scores. Both calls leave the sentence of a failure in err.
@@ -27,7 +27,7 @@ struct bv_scorer {
                               struct bv_error *err);
     // Scores n images of one size, scores [n][n_labels]. Called by one thread. A failure ends the
     // evaluation.
-    enum bv_status (*score)(void *arg, const struct bv_pixels *const *images, size_t n,
+    enum bv_status (*score)(void *arg, const struct bv_classifier_input *const *images, size_t n,
                             double *scores, struct bv_error *err);
     // What took over from the device that scored at first (eval/devices.h), asked after each call
     // of score; NULL: nothing did. The text lives as long as the scorer. May be NULL.

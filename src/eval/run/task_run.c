@@ -83,7 +83,7 @@ enum bv_status bv_task_image(struct bv_task *task, uint64_t line, const char *pa
     if (!task->path)
         return bv_fail_nomem(err, "a path");
     BV_TRY(bv_labelled_resolve(task->dataset, path, &file, err));
-    enum bv_status status = bv_scorer_prepare(task->session, file, prepared, &why);
+    enum bv_status status = bv_scorer_prepare(task->session, NULL, file, prepared, &why);
     free(file);
     if (status == BV_ERR_NOMEM) // says nothing of the image
         return bv_fail_nomem(err, "an image");

@@ -183,7 +183,7 @@ static enum bv_status take_image(struct run *run, const struct region *region, s
     BV_TRY(bv_task_image(&run->task, region->places->line, region->path, &prepared, &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
-    const struct bv_pixels *p = &prepared.pixels;
+    const struct bv_pixels *p = &prepared.input.parts[0].pixels;
     enum bv_status status = bv_model_image_shape(bv_session_model(run->session), run->output,
                                                  p->height, p->width, &shape, err);
     if (status == BV_OK && (shape.rank != 3 || p->height != p->width ||
@@ -206,7 +206,7 @@ static enum bv_status take_image(struct run *run, const struct region *region, s
                                           p->channels, &wanted, 1, err);
     run->crop = p->height;
     run->image = prepared;
-    bv_pixels_free(&run->image.pixels);
+    bv_classifier_input_free(&run->image.input);
     return status;
 }
 

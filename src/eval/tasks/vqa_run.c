@@ -89,11 +89,11 @@ static enum bv_status take_image(struct run *run, const struct bv_labelled_row *
     BV_TRY(bv_task_image(&run->task, row->line, row->path, &prepared, &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
-    const struct bv_pixels *p = &prepared.pixels;
+    const struct bv_pixels *p = &prepared.input.parts[0].pixels;
     bv_fusion_image_free(&run->image);
     enum bv_status status = bv_fusion_image_encode(run->session, p->data, p->height, p->width,
                                                    p->channels, &run->image, err);
-    bv_pixels_free(&prepared.pixels);
+    bv_classifier_input_free(&prepared.input);
     BV_TRY(status);
     return name_answers(run, err);
 }
