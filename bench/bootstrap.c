@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/mt19937.h"
 #include "eval/metrics/bootstrap.h"
-#include "eval/metrics/mt19937.h"
 
 static double now(void)
 {

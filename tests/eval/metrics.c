@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mt19937.h"
 #include "eval/metrics/bootstrap.h"
 #include "eval/metrics/calibration.h"
-#include "eval/metrics/mt19937.h"
 #include "eval/metrics/multiclass.h"
 #include "eval/metrics/reliability.h"
 #include "eval/metrics/threshold.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mt19937.h"
 #include "eval/metrics/bootstrap.h"
-#include "eval/metrics/mt19937.h"
 #include "eval/metrics/reliability.h"
 #include "eval/metrics/threshold.h"
 #include "support/check.h"

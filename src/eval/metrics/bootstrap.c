@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/metrics/mt19937.h"
+#include "base/mt19937.h"
 #include "eval/metrics/resample.h"
 
 // Receives the results [n_lists][BV_LANES] of the replicates from first on.

@@ -1,4 +1,4 @@
-#include "eval/metrics/mt19937.h"
+#include "base/mt19937.h"
 
 enum { N = 624, M = 397 };
 

@@ -1,7 +1,7 @@
 // mt19937.h: the Mersenne Twister of Matsumoto and Nishimura (1998), seeded and drawn from as
 // NumPy's RandomState(seed).randint does it, so that resamples are the same as in Python.
-#ifndef BV_EVAL_METRICS_MT19937_H
-#define BV_EVAL_METRICS_MT19937_H
+#ifndef BV_BASE_MT19937_H
+#define BV_BASE_MT19937_H
 
 #include <stddef.h>
 #include <stdint.h>
