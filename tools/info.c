@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "survey.h"
 
 static void print_model(const json_t *info)
 {
@@ -79,6 +80,8 @@ static void show(char *json, bool as_json, void (*print)(const json_t *))
 
 struct wanted {
     bool devices, systems, prompts, as_json;
+    bool compile;
+    const char *allowed;
 };
 
 static int run(const struct model_options *model, const struct wanted *w)
@@ -93,6 +96,11 @@ static int run(const struct model_options *model, const struct wanted *w)
             show(json, w->as_json, print_systems);
         if (status == BV_OK && w->prompts && (status = bv_prompt_sets(o.context, &json)) == BV_OK)
             show(json, w->as_json, print_prompts);
+        if (status == BV_OK && w->devices && w->compile) {
+            code = survey_kernels(o.context, model->device, w->allowed, w->as_json);
+            close_model(&o);
+            return code;
+        }
         if (status == BV_OK && w->devices && (status = bv_devices(o.context, &json)) == BV_OK)
             show(json, w->as_json, print_devices);
         code = (int)exit_code_of(status);
@@ -118,6 +126,9 @@ int run_info(int argc, char **argv)
         {"--systems", OPTION_FLAG, &w.systems, NULL, "the published systems that convert"},
         {"--prompts", OPTION_FLAG, &w.prompts, NULL,
          "the prompt sets that --templates takes by name"},
+        {"--compile", OPTION_FLAG, &w.compile, NULL,
+         "with --devices: compile every GPU kernel; 1: refused, 2: spills"},
+        {"--allow-spills", OPTION_STRING, &w.allowed, "FILE", "lines: SHADER MOST DEVICE"},
         {"--json", OPTION_FLAG, &w.as_json, NULL, "everything, as JSON"},
         MODEL_OPTIONS(&model),
     };

@@ -30,6 +30,15 @@ struct bv_bench_options {
 BV_API enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_options *options,
                                char **json);
 
+// Compiles every kernel that the standard architectures need (batch 1 and 64, f16 and f32) with the
+// driver of a Vulkan device (as in bv_engine_open(); not "cpu"), and runs none. *json:
+// {"device","driver","statistics","pipelines":[{"shader","constants","graph","subgroup","refused",
+// "spills","statistics":{}}],"refused","spilling"}: the driver's own figures of each pipeline where
+// it gives them ("statistics": true), what it moves between registers and memory, how many it
+// refused, and how many spill. Takes minutes with some drivers. BV_ERR_DEVICE.
+BV_API enum bv_status bv_survey_kernels(struct bv_context *context, const char *device,
+                                        char **json);
+
 #ifdef __cplusplus
 }
 #endif

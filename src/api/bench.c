@@ -2,6 +2,7 @@
 
 #include "api/context.h"
 #include "measure/measure.h"
+#include "measure/survey.h"
 
 enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_options *o, char **json)
 {
@@ -22,4 +23,12 @@ enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_option
     json_t *row = NULL;
     BV_TRY(bv_measure(&m, &row, err));
     return bv_json_text(row, json, err);
+}
+
+enum bv_status bv_survey_kernels(struct bv_context *context, const char *device, char **json)
+{
+    struct bv_error *err = bv_begin(context);
+    json_t *report = NULL;
+    BV_TRY(bv_survey(device, &report, err));
+    return bv_json_text(report, json, err);
 }

@@ -12,6 +12,7 @@ struct maker {
     struct bv_weights *weights;
     struct bv_error *err;
     enum bv_status status; // the first failure
+    bool values;
     uint32_t random;
 };
 
@@ -50,8 +51,9 @@ static void add(struct maker *m, float mean, float spread, int rank, const int64
         f.n *= w.dim[i] = dim[i];
     char key[160];
     (void)snprintf(key, sizeof key, "random:%s", name);
-    m->status =
-        bv_weights_derive(m->weights, key, (size_t)f.n * sizeof(float), fill, &f, &w.data, m->err);
+    if (m->values)
+        m->status = bv_weights_derive(m->weights, key, (size_t)f.n * sizeof(float), fill, &f,
+                                      &w.data, m->err);
     if (m->status == BV_OK)
         m->status = bv_weights_add(m->weights, &w, m->err);
 }
@@ -184,22 +186,31 @@ static void bert_base(struct maker *m)
     }
 }
 
+static enum bv_status add_weights(const char *name, struct maker *m)
+{
+    if (strcmp(name, "resnet50") == 0)
+        resnet50(m);
+    else if (strcmp(name, "vit-b16") == 0)
+        vit(m, 16);
+    else if (strcmp(name, "vit-b32") == 0)
+        vit(m, 32);
+    else if (strcmp(name, "swin-t") == 0)
+        swin_t(m);
+    else if (strcmp(name, "bert-base") == 0)
+        bert_base(m);
+    else
+        return bv_fail(m->err, BV_ERR_ARG, "unknown architecture \"%s\"", name);
+    return m->status;
+}
+
 enum bv_status bv_arch_weights(const char *name, struct bv_weights *weights, struct bv_error *err)
 {
-    struct maker m = {weights, err, BV_OK, 1};
-    if (strcmp(name, "resnet50") == 0)
-        resnet50(&m);
-    else if (strcmp(name, "vit-b16") == 0)
-        vit(&m, 16);
-    else if (strcmp(name, "vit-b32") == 0)
-        vit(&m, 32);
-    else if (strcmp(name, "swin-t") == 0)
-        swin_t(&m);
-    else if (strcmp(name, "bert-base") == 0)
-        bert_base(&m);
-    else
-        return bv_fail(err, BV_ERR_ARG, "unknown architecture \"%s\"", name);
-    return m.status;
+    return add_weights(name, &(struct maker){weights, err, BV_OK, true, 1});
+}
+
+enum bv_status bv_arch_shapes(const char *name, struct bv_weights *weights, struct bv_error *err)
+{
+    return add_weights(name, &(struct maker){weights, err, BV_OK, false, 1});
 }
 
 void bv_arch_build(const char *name, struct bv_graph *g, int64_t batch, int tokens)

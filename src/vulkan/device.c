@@ -113,7 +113,7 @@ static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)
 {
     const struct bv_vk_api *api = &vk->instance.api;
     bool matrix = vk->path == BV_VK_PATH_KHR || vk->path == BV_VK_PATH_NV;
-    const char *extensions[4];
+    const char *extensions[5];
     uint32_t n = 0;
     vk->subgroup_required = matrix && vk->info.subgroup_required;
     vk->subgroup_full = matrix && vk->info.subgroup_full;
@@ -146,6 +146,15 @@ static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)
         size.pNext = v12.pNext;
         v12.pNext = &size;
         extensions[n++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+    }
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executables = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
+        .pipelineExecutableInfo = VK_TRUE};
+    vk->statistics = vk->survey && vk->info.executable_properties;
+    if (vk->statistics) {
+        executables.pNext = v12.pNext;
+        v12.pNext = &executables;
+        extensions[n++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
     }
     float priority = 1;
     VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,

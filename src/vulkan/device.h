@@ -87,6 +87,8 @@ struct bv_vk {
     bool lost, hung;                       // failed; hung: without an end in sight
     uint64_t n_submitted;                  // submissions of programs so far
     bool timing;
+    bool survey;     // compiles only
+    bool statistics; // compiled pipelines can be asked about
 };
 
 struct bv_vk_options {
@@ -95,6 +97,7 @@ struct bv_vk_options {
     bv_vk_wrap *wrap; // tests; may be NULL
     void *wrap_arg;
     int *message_count; // of the validation layer, to the end of the backend; may be NULL
+    bool survey;        // as bv_vk_create_survey()
 };
 
 // bv_vk_create() with a hand on the function table.
@@ -123,6 +126,9 @@ void bv_vk_device_close(struct bv_vk *vk);
 // gives exactly the right result; when none does, path becomes scalar. Fails only when the device
 // is lost or memory is out.
 enum bv_status bv_vk_selfcheck(struct bv_vk *vk, struct bv_error *err);
+
+// Takes the first shape that there are tiles for, unchecked.
+void bv_vk_trust_shapes(struct bv_vk *vk);
 
 // A VkResult as a status; doing completes "the GPU failed while …". Device lost sticks to vk.
 enum bv_status bv_vk_check(struct bv_vk *vk, VkResult result, const char *doing,

@@ -9,7 +9,7 @@
 struct bv_vk_pipeline {
     struct bv_vk_pipeline *next;
     struct bv_vk_kernel kernel;
-    VkPipeline handle;
+    VkPipeline handle; // VK_NULL_HANDLE: refused, in a survey
 };
 
 static const struct bv_vk_spirv *find_module(const char *shader, const char *variant)
@@ -66,6 +66,7 @@ static enum bv_status create(struct bv_vk *vk, const struct bv_vk_kernel *kernel
                   .module = shader,
                   .pName = "main",
                   .pSpecializationInfo = &constants},
+        .flags = vk->statistics ? VK_PIPELINE_CREATE_CAPTURE_STATISTICS_BIT_KHR : 0,
         .layout = vk->pipeline_layout};
     if (kernel->subgroup_size && vk->subgroup_required)
         info.stage.pNext = &size;
@@ -79,9 +80,10 @@ static enum bv_status create(struct bv_vk *vk, const struct bv_vk_kernel *kernel
 enum bv_status bv_vk_pipeline_get(struct bv_vk *vk, const struct bv_vk_kernel *kernel,
                                   VkPipeline *pipeline, struct bv_error *err)
 {
-    for (const struct bv_vk_pipeline *p = vk->pipelines; p; p = p->next)
-        if (same(&p->kernel, kernel)) {
-            *pipeline = p->handle;
+    struct bv_vk_pipeline **end = &vk->pipelines;
+    for (; *end; end = &(*end)->next)
+        if (same(&(*end)->kernel, kernel)) {
+            *pipeline = (*end)->handle;
             return BV_OK;
         }
     const char *variant = kernel->matrix         ? bv_vk_path_name(vk->path)
@@ -98,14 +100,28 @@ enum bv_status bv_vk_pipeline_get(struct bv_vk *vk, const struct bv_vk_kernel *k
         return bv_fail_nomem(err, "a pipeline");
     p->kernel = *kernel;
     enum bv_status status = create(vk, kernel, module, &p->handle, err);
+    if (status == BV_ERR_DEVICE && vk->survey)
+        status = BV_OK; // a refusal is what a survey is for
     if (status != BV_OK) {
         free(p);
         return bv_fail_prefix(err, "%s", kernel->shader);
     }
-    p->next = vk->pipelines;
-    vk->pipelines = p;
+    *end = p;
     *pipeline = p->handle;
     return BV_OK;
+}
+
+bool bv_vk_pipeline_at(const struct bv_vk *vk, int i, const struct bv_vk_kernel **kernel,
+                       VkPipeline *pipeline)
+{
+    const struct bv_vk_pipeline *p = vk->pipelines;
+    while (p && i-- > 0)
+        p = p->next;
+    if (p) {
+        *kernel = &p->kernel;
+        *pipeline = p->handle;
+    }
+    return p != NULL;
 }
 
 void bv_vk_pipelines_free(struct bv_vk *vk)
@@ -113,7 +129,7 @@ void bv_vk_pipelines_free(struct bv_vk *vk)
     while (vk->pipelines) {
         struct bv_vk_pipeline *p = vk->pipelines;
         vk->pipelines = p->next;
-        if (!vk->hung)
+        if (!vk->hung && p->handle)
             vk->instance.api.DestroyPipeline(vk->device, p->handle, NULL);
         free(p);
     }

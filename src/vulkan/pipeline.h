@@ -19,6 +19,9 @@ struct bv_vk_kernel {
 // it asks for more threads than the device has.
 enum bv_status bv_vk_pipeline_get(struct bv_vk *vk, const struct bv_vk_kernel *kernel,
                                   VkPipeline *pipeline, struct bv_error *err);
+// The i-th pipeline made, from the first on; false beyond the last. Borrowed.
+bool bv_vk_pipeline_at(const struct bv_vk *vk, int i, const struct bv_vk_kernel **kernel,
+                       VkPipeline *pipeline);
 // Whether this build has the matrix shaders of a path.
 bool bv_vk_path_built(enum bv_vk_path path);
 const char *bv_vk_path_name(enum bv_vk_path path);

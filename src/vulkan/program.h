@@ -36,6 +36,10 @@ void bv_vk_destroy_program(struct bv_program *program);
 enum bv_status bv_vk_run(struct bv_program *program, const void *const *inputs,
                          float *const *outputs, struct bv_error *err);
 
+// survey.c: the run of a program that only was compiled.
+enum bv_status bv_vk_run_survey(struct bv_program *program, const void *const *inputs,
+                                float *const *outputs, struct bv_error *err);
+
 // storage.c: which intermediates are kept as f16 (their dtype becomes BV_F16). Outputs, the
 // residual sums and small results stay f32; with matrix units those of convolutions do not.
 void bv_vk_choose_storage(struct bv_graph *graph, bool matrix);

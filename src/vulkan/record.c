@@ -307,17 +307,25 @@ static enum bv_status make_timings(struct bv_vk_program *p, struct bv_error *err
 
 // ---- the program -------------------------------------------------------------------------------
 
+static enum bv_status encode(struct bv_vk_program *p, struct bv_error *err)
+{
+    p->recorder.plan = &p->base.plan;
+    p->recorder.activations = p->activations.handle;
+    for (const struct bv_node *node = p->base.graph->first; node; node = node->next)
+        BV_TRY(bv_vk_encode(&p->recorder, node, err));
+    return BV_OK;
+}
+
 static enum bv_status build(struct bv_vk_program *p, struct bv_error *err)
 {
     struct bv_graph *g = p->base.graph;
     if (p->vk->precision == BV_VK_F16)
         bv_vk_choose_storage(g, p->vk->path != BV_VK_PATH_SCALAR);
     BV_TRY(bv_plan_make(&p->base.plan, g, BV_VK_OFFSET_ALIGNMENT, err));
+    if (p->vk->survey)
+        return encode(p, err);
     BV_TRY(make_buffers(p, err));
-    p->recorder.plan = &p->base.plan;
-    p->recorder.activations = p->activations.handle;
-    for (const struct bv_node *node = g->first; node; node = node->next)
-        BV_TRY(bv_vk_encode(&p->recorder, node, err));
+    BV_TRY(encode(p, err));
     BV_TRY(bv_vk_weights_finish(p->vk, err));
     BV_TRY(make_pool(p, err));
     write_sets(p);

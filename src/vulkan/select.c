@@ -58,7 +58,7 @@ static void read_shapes_nv(const struct bv_vk_api *api, VkPhysicalDevice device,
 
 // What the device lists of the extensions that are used here.
 struct listed {
-    bool size_control, matrix_khr, matrix_nv;
+    bool size_control, matrix_khr, matrix_nv, executables;
 };
 
 static struct listed list_extensions(const struct bv_vk_api *api, VkPhysicalDevice device)
@@ -72,7 +72,9 @@ static struct listed list_extensions(const struct bv_vk_api *api, VkPhysicalDevi
     struct listed listed = {
         .size_control = has_extension(list, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME),
         .matrix_khr = has_extension(list, n, VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME),
-        .matrix_nv = has_extension(list, n, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME)};
+        .matrix_nv = has_extension(list, n, VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME),
+        .executables =
+            has_extension(list, n, VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME)};
     free(list);
     return listed;
 }
@@ -89,11 +91,17 @@ static void read_features(const struct bv_vk_api *api, VkPhysicalDevice device,
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_NV};
     VkPhysicalDeviceSubgroupSizeControlFeatures size = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executables = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR};
     VkPhysicalDeviceVulkan12Features v12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
     if (listed.size_control) {
         size.pNext = v12.pNext;
         v12.pNext = &size;
+    }
+    if (listed.executables) {
+        executables.pNext = v12.pNext;
+        v12.pNext = &executables;
     }
     if (listed.matrix_khr) {
         khr.pNext = v12.pNext;
@@ -113,6 +121,7 @@ static void read_features(const struct bv_vk_api *api, VkPhysicalDevice device,
     info->vulkan_memory_model = v12.vulkanMemoryModel;
     info->matrix_khr = khr.cooperativeMatrix;
     info->matrix_nv = nv.cooperativeMatrix;
+    info->executable_properties = executables.pipelineExecutableInfo;
     info->subgroup_full = size.computeFullSubgroups;
     info->subgroup_required &= size.subgroupSizeControl;
     if (!listed.size_control)

@@ -158,33 +158,57 @@ static void sort_shapes(struct bv_vk_matrix_shape *list, int n)
         }
 }
 
-enum bv_status bv_vk_selfcheck(struct bv_vk *vk, struct bv_error *err)
+// The shapes to try, in this order; their number.
+static int shapes_of(const struct bv_vk *vk, struct bv_vk_matrix_shape shapes[BV_VK_MAX_SHAPES])
 {
     static const struct bv_vk_matrix_shape emulated[] = {{16, 16, 16}, {8, 16, 16}};
-    struct bv_vk_matrix_shape shapes[BV_VK_MAX_SHAPES];
     bool emulates = vk->path == BV_VK_PATH_EMU;
-    int n = emulates ? 2 : vk->info.n_shapes;
+    const struct bv_vk_matrix_shape *all = emulates ? emulated : vk->info.shapes;
+    int n = 0;
+    for (int i = 0; i < (emulates ? 2 : vk->info.n_shapes); i++)
+        if (wanted(vk, all[i]))
+            shapes[n++] = all[i];
+    sort_shapes(shapes, n);
+    return n;
+}
+
+static void multiply_without(struct bv_vk *vk)
+{
+    vk->path = BV_VK_PATH_SCALAR;
+    vk->fragment = (struct bv_vk_matrix_shape){0};
+    memset(vk->matrix_tile, 0, sizeof vk->matrix_tile);
+}
+
+enum bv_status bv_vk_selfcheck(struct bv_vk *vk, struct bv_error *err)
+{
+    struct bv_vk_matrix_shape shapes[BV_VK_MAX_SHAPES];
     if (vk->path == BV_VK_PATH_SCALAR)
         return BV_OK;
-    memcpy(shapes, emulates ? emulated : vk->info.shapes, (size_t)n * sizeof *shapes);
-    sort_shapes(shapes, n);
     struct check *c = malloc(sizeof *c);
     if (!c)
         return bv_fail_nomem(err, "the self-check of matrix shapes");
     prepare(c);
     enum bv_status status = BV_OK;
     bool right = false;
+    int n = shapes_of(vk, shapes);
     for (int i = 0; i < n && !right && status == BV_OK; i++) {
-        if (!wanted(vk, shapes[i]))
-            continue;
         vk->fragment = shapes[i];
         status = check_tiles(vk, c, &right, err);
     }
-    if (!right) {
-        vk->path = BV_VK_PATH_SCALAR;
-        vk->fragment = (struct bv_vk_matrix_shape){0};
-        memset(vk->matrix_tile, 0, sizeof vk->matrix_tile);
-    }
+    if (!right)
+        multiply_without(vk);
     free(c);
     return status;
+}
+
+void bv_vk_trust_shapes(struct bv_vk *vk)
+{
+    struct bv_vk_matrix_shape shapes[BV_VK_MAX_SHAPES];
+    int n = vk->path == BV_VK_PATH_SCALAR ? 0 : shapes_of(vk, shapes);
+    for (int i = 0; i < n; i++) {
+        vk->fragment = shapes[i];
+        if (bv_vk_find_matrix_tiles(vk))
+            return;
+    }
+    multiply_without(vk);
 }

@@ -29,6 +29,25 @@ enum bv_status bv_vk_create(struct bv_backend **backend, struct bv_weights *weig
     return absent(err);
 }
 
+enum bv_status bv_vk_create_survey(struct bv_backend **backend, struct bv_weights *weights,
+                                   const char *device, enum bv_vk_precision precision,
+                                   struct bv_error *err)
+{
+    (void)backend;
+    (void)weights;
+    (void)device;
+    (void)precision;
+    return absent(err);
+}
+
+bool bv_vk_survey_at(const struct bv_backend *backend, int i, struct bv_vk_surveyed *surveyed)
+{
+    (void)backend;
+    (void)i;
+    (void)surveyed;
+    return false;
+}
+
 const struct bv_vk_device_info *bv_vk_device(const struct bv_backend *backend)
 {
     (void)backend;

@@ -63,7 +63,14 @@ enum bv_status bv_vk_create_with(struct bv_backend **backend, struct bv_weights 
     struct bv_vk *vk = calloc(1, sizeof *vk);
     if (!vk)
         return bv_fail_nomem(err, "the Vulkan backend");
-    vk->base.ops = &ops;
+    static const struct bv_backend_ops survey = {.compile = bv_vk_compile,
+                                                 .run = bv_vk_run_survey,
+                                                 .destroy_program = bv_vk_destroy_program,
+                                                 .destroy = destroy,
+                                                 .describe = describe,
+                                                 .computes_weights = true};
+    vk->base.ops = options->survey ? &survey : &ops;
+    vk->survey = options->survey;
     vk->weights = weights;
     vk->precision = options->precision;
     vk->instance.count = options->message_count;
@@ -73,7 +80,9 @@ enum bv_status bv_vk_create_with(struct bv_backend **backend, struct bv_weights 
         status = choose(vk, options->device, err);
     if (status == BV_OK)
         status = bv_vk_device_open(vk, err);
-    if (status == BV_OK)
+    if (status == BV_OK && vk->survey)
+        bv_vk_trust_shapes(vk);
+    else if (status == BV_OK)
         status = bv_vk_selfcheck(vk, err);
     if (status == BV_OK && vk->instance.switches.timing)
         status = bv_vk_enable_timing(&vk->base, err);
@@ -90,6 +99,14 @@ enum bv_status bv_vk_create(struct bv_backend **backend, struct bv_weights *weig
                             struct bv_error *err)
 {
     struct bv_vk_options options = {.device = device, .precision = precision};
+    return bv_vk_create_with(backend, weights, &options, err);
+}
+
+enum bv_status bv_vk_create_survey(struct bv_backend **backend, struct bv_weights *weights,
+                                   const char *device, enum bv_vk_precision precision,
+                                   struct bv_error *err)
+{
+    struct bv_vk_options options = {.device = device, .precision = precision, .survey = true};
     return bv_vk_create_with(backend, weights, &options, err);
 }
 

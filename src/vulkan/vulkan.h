@@ -47,6 +47,7 @@ struct bv_vk_device_info {
     bool subgroup_required; // a compute shader may ask for a size between them
     bool subgroup_full;     // a compute shader may ask that no subgroup lacks threads
     bool f16_storage, f16_arithmetic, subgroup_arithmetic, timestamps, vulkan_memory_model;
+    bool executable_properties; // compiled pipelines can be asked about
     bool matrix_khr, matrix_nv; // cooperative matrices through either extension
     int n_shapes;
     struct bv_vk_matrix_shape shapes[BV_VK_MAX_SHAPES];
@@ -71,6 +72,38 @@ enum bv_status bv_vk_list_devices(struct bv_vk_device_info **devices, int *n, st
 enum bv_status bv_vk_create(struct bv_backend **backend, struct bv_weights *weights,
                             const char *device, enum bv_vk_precision precision,
                             struct bv_error *err);
+
+// A backend that only compiles: its programs have no memory and cannot run (BV_ERR_UNSUPPORTED),
+// its weights need shapes only. No shape of matrices is checked: the largest that the device lists
+// and the tiles have room for is taken.
+enum bv_status bv_vk_create_survey(struct bv_backend **backend, struct bv_weights *weights,
+                                   const char *device, enum bv_vk_precision precision,
+                                   struct bv_error *err);
+
+// One figure of a driver's compiler, in the driver's words.
+struct bv_vk_statistic {
+    char name[64];
+    double value;
+};
+
+#define BV_VK_MAX_STATISTICS 48
+
+// A pipeline that the graphs compiled so far asked for.
+struct bv_vk_surveyed {
+    const char *shader;
+    const uint32_t *constants; // of specialization: what they are is the shader's
+    int n_constants;
+    bool refused;      // by the driver
+    uint32_t subgroup; // threads; 0: the driver does not say
+    // What moves between registers and memory, in the driver's unit (instructions or bytes).
+    double spills;
+    // None where the driver has no VK_KHR_pipeline_executable_properties.
+    struct bv_vk_statistic statistics[BV_VK_MAX_STATISTICS];
+    int n_statistics;
+};
+
+// The i-th pipeline of a survey; false beyond the last one. Valid until the backend is destroyed.
+bool bv_vk_survey_at(const struct bv_backend *backend, int i, struct bv_vk_surveyed *surveyed);
 
 // The device of a backend made by bv_vk_create(); borrowed.
 const struct bv_vk_device_info *bv_vk_device(const struct bv_backend *backend);

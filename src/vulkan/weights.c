@@ -166,6 +166,11 @@ enum bv_status bv_vk_weight(struct bv_vk *vk, const struct bv_tensor *tensor, bo
                             struct bv_vk_region *region, struct bv_error *err)
 {
     struct bv_vk_weight_arena *a = &vk->weight_arena;
+    if (vk->survey) { // has no memory, and the weight no values
+        *region = (struct bv_vk_region){.half = half};
+        region->bytes = round_up((uint64_t)bv_elements(tensor) * (half ? 2 : 4), 4);
+        return BV_OK;
+    }
     for (int i = 0; i < a->n_entries; i++)
         if (a->entries[i].data == tensor->data && a->entries[i].half_wanted == half &&
             a->entries[i].elements == bv_elements(tensor)) {
