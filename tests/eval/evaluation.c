@@ -1,6 +1,7 @@
 // Whole evaluations with a scorer that needs no model: resumed after SIGKILL, in shards, with bad
 // rows, with fitted thresholds. The results must be the same bytes in every case.
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,6 +220,46 @@ static void test_fates(void **state)
     assert_non_null(strstr(errors, "62,x060.png,bad_label,"));
     assert_non_null(strstr(errors, "102,x099.png,duplicate_row,"));
     free(errors);
+}
+
+static void expect_around(const json_t *bounds, double value)
+{
+    double low = bv_json_number(bounds, "low", NAN), high = bv_json_number(bounds, "high", NAN);
+    assert_true(low <= value && value <= high && low < high);
+}
+
+// Every metric has an interval of resampled patients, and what has a formula has that too.
+static void test_intervals(void **state)
+{
+    const char *folder = temporary_path(state, "out");
+    run_whole(write_data(state, "data.csv", 0), folder);
+    json_t *metrics = load(folder, "metrics.json");
+    assert_string_equal(bv_json_string(metrics, "ci95_resamples", ""), "patient");
+    assert_int_equal(bv_json_integer(metrics, "patients", 0), 51);
+    const json_t *edema = json_object_get(json_object_get(metrics, "classes"), "Edema");
+    const json_t *all = json_object_get(edema, "ci95"), *one = NULL;
+    const char *name = NULL;
+    assert_int_equal(json_object_size(all), 17); // all but the two after a calibration
+    json_object_foreach((json_t *)(uintptr_t)all, name, one)
+        expect_around(one, bv_json_number(edema, name, NAN));
+    json_object_foreach(json_object_get(json_object_get(metrics, "macro"), "ci95"), name, one)
+        expect_around(one, bv_json_number(json_object_get(metrics, "macro"), name, NAN));
+    const json_t *micro = json_object_get(metrics, "micro");
+    assert_int_equal(json_object_size(json_object_get(micro, "ci95")), 13);
+    const json_t *auroc = json_object_get(edema, "auroc_ci95");
+    expect_around(json_object_get(auroc, "obuchowski"), bv_json_number(edema, "auroc", NAN));
+    expect_around(json_object_get(auroc, "bootstrap_patient"), bv_json_number(edema, "auroc", NAN));
+    expect_around(json_object_get(edema, "average_precision_ci95_logit"),
+                  bv_json_number(edema, "average_precision", NAN));
+    const json_t *rate = json_object_get(json_object_get(edema, "proportions_ci95"), "sensitivity");
+    expect_around(json_object_get(rate, "wilson"), bv_json_number(edema, "sensitivity", NAN));
+    expect_around(json_object_get(rate, "clopper_pearson"),
+                  bv_json_number(edema, "sensitivity", NAN));
+    const json_t *calibration = json_object_get(edema, "calibration");
+    expect_around(json_object_get(calibration, "slope"),
+                  bv_json_number(json_object_get(calibration, "slope"), "value", NAN));
+    assert_true(bv_json_number(calibration, "ici", NAN) > 0);
+    json_decref(metrics);
 }
 
 // Warnings of the images evaluated: a line each, and counted by reason.
@@ -498,9 +539,9 @@ static void test_fitted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_fates),   TEST(test_warnings), TEST(test_lost_device),
-        TEST(test_workers), TEST(test_kill),     TEST(test_torn_journal),
-        TEST(test_shards),  TEST(test_refusals), TEST(test_fitted),
+        TEST(test_fates),    TEST(test_intervals), TEST(test_warnings),     TEST(test_lost_device),
+        TEST(test_workers),  TEST(test_kill),      TEST(test_torn_journal), TEST(test_shards),
+        TEST(test_refusals), TEST(test_fitted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

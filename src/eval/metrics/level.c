@@ -5,9 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "eval/metrics/level_intervals.h"
+
 const char *const bv_point_rules[BV_POINT_COUNT] = {
     "youden",          "mcc", "f1", "sensitivity=0.95", "sensitivity=0.9", "specificity=0.9",
     "specificity=0.95"};
+
+static const struct bv_interval no_interval = {NAN, NAN, NAN, 0};
 
 // Reliability of the scores after a calibration.
 static enum bv_status calibrate(struct bv_class_result *c, const struct bv_ranked *ranked,
@@ -21,12 +25,31 @@ static enum bv_status calibrate(struct bv_class_result *c, const struct bv_ranke
         items[i].score = bv_calibration_apply(calibration, items[i].score);
     }
     const struct bv_ranked list = {items, ranked->n};
+    c->detail_calibrated = calloc(1, sizeof *c->detail_calibrated);
+    enum bv_status status = c->detail_calibrated
+                                ? bv_calibration_detail(items, ranked->n, c->detail_calibrated, err)
+                                : bv_fail_nomem(err, "calibrated scores");
     c->is_calibrated = true;
     c->calibrated = bv_reliability(&list, 1);
     c->metrics.calibrated_brier = c->calibrated.brier;
     c->metrics.calibrated_ece = c->calibrated.ece;
     free(items);
-    return BV_OK;
+    return status;
+}
+
+// The points at a sensitivity or specificity are metrics of the class as well.
+static void set_points(struct bv_class_result *c)
+{
+    double *const specificities[] = {&c->metrics.specificity_at_sensitivity_95,
+                                     &c->metrics.specificity_at_sensitivity_90};
+    double *const sensitivities[] = {&c->metrics.sensitivity_at_specificity_90,
+                                     &c->metrics.sensitivity_at_specificity_95};
+    for (int i = 0; i < 2; i++) {
+        const struct bv_point *a = &c->points[BV_POINT_SENSITIVITY_95 + i];
+        const struct bv_point *b = &c->points[BV_POINT_SPECIFICITY_90 + i];
+        *specificities[i] = isnan(a->threshold.value) ? NAN : bv_specificity(&a->confusion);
+        *sensitivities[i] = isnan(b->threshold.value) ? NAN : bv_sensitivity(&b->confusion);
+    }
 }
 
 static enum bv_status describe_points(struct bv_class_result *c, const struct bv_ranked *ranked,
@@ -57,15 +80,24 @@ static enum bv_status evaluate_class(const struct bv_level_options *o, size_t la
                                   .metrics = bv_metrics_none(),
                                   .threshold = NAN};
     c->delong = bv_interval_delong(ranked->items, ranked->n);
-    c->chexzero = c->percentile = c->by_patient = c->average_precision =
-        (struct bv_interval){NAN, NAN, NAN, 0};
+    c->chexzero = c->percentile = c->average_precision = no_interval;
+    for (size_t i = 0; i < BV_METRIC_COUNT; i++)
+        c->resampled[i] = no_interval;
+    c->clustered_se = NAN;
+    c->clustered = c->average_precision_logit = (struct bv_bounds){NAN, NAN};
     c->is_probability = ranked->n && bv_is_probability(ranked->items, ranked->n);
     BV_TRY(describe_points(c, ranked, err));
     // A class with one label only is left out of everything, its Brier score too.
     if (!areas.tp || !areas.fp)
         return BV_OK;
     bv_metrics_set_areas(&c->metrics, &areas);
+    c->average_precision_logit =
+        bv_logit_interval(c->metrics.average_precision, (double)areas.tp, 0.95);
+    set_points(c);
     if (c->is_probability) {
+        if (!(c->detail = calloc(1, sizeof *c->detail)))
+            return bv_fail_nomem(err, "calibration");
+        BV_TRY(bv_calibration_detail(ranked->items, ranked->n, c->detail, err));
         c->reliability = bv_reliability(ranked, 1);
         c->metrics.brier = c->reliability.brier;
         c->metrics.ece = c->reliability.ece;
@@ -154,54 +186,6 @@ static void average_five_tasks(struct bv_level_result *r)
     r->five_tasks = sum / 5; // NaN when any of them is not available
 }
 
-// The replicates of the mean AUROC over available classes.
-static struct bv_interval macro_interval(const struct bv_level_result *r, const double *auroc,
-                                         size_t n, double *means)
-{
-    for (size_t i = 0; i < n; i++) {
-        double sum = 0;
-        for (size_t l = 0; l < r->n_labels; l++)
-            if (is_available(&r->classes[l]))
-                sum += auroc[l * n + i]; // NaN makes the replicate undefined
-        means[i] = r->n_available ? sum / (double)r->n_available : NAN;
-    }
-    return bv_interval_percentile(means, n);
-}
-
-static enum bv_status bootstrap(const struct bv_score_table *table,
-                                const struct bv_level_options *o, struct bv_level_result *r,
-                                struct bv_error *err)
-{
-    size_t n = o->n_bootstrap, L = r->n_labels;
-    struct bv_bootstrap plain = {.n_units = r->n_units, .n_replicates = n};
-    struct bv_bootstrap clustered = plain;
-    clustered.clusters = table->patients;
-    clustered.n_clusters = table->n_patients;
-    double *auroc = calloc(L * n + 1, sizeof *auroc), *ap = calloc(L * n + 1, sizeof *ap);
-    double *means = calloc(n + 1, sizeof *means);
-    enum bv_status status = BV_OK;
-    if (!auroc || !ap || !means)
-        status = bv_fail_nomem(err, "the bootstrap");
-    if (status == BV_OK)
-        status = bv_bootstrap_run(&plain, r->ranked, L, o->pool, auroc, ap, err);
-    if (status == BV_OK)
-        r->macro_auroc = macro_interval(r, auroc, n, means);
-    for (size_t l = 0; status == BV_OK && l < L; l++) {
-        r->classes[l].chexzero = bv_interval_chexzero(auroc + l * n, n);
-        r->classes[l].percentile = bv_interval_percentile(auroc + l * n, n);
-        r->classes[l].average_precision = bv_interval_percentile(ap + l * n, n);
-    }
-    bool by_patient = table->has_patients && r->unit == BV_UNIT_IMAGE;
-    if (status == BV_OK && by_patient)
-        status = bv_bootstrap_run(&clustered, r->ranked, L, o->pool, auroc, NULL, err);
-    for (size_t l = 0; status == BV_OK && by_patient && l < L; l++)
-        r->classes[l].by_patient = bv_interval_percentile(auroc + l * n, n);
-    free(auroc);
-    free(ap);
-    free(means);
-    return status;
-}
-
 // Puts each unit's scores in a row and its one positive label in truth; false when a unit has none,
 // several, or no truth for some label.
 static bool single_labels(const struct bv_level_result *r, double *scores, uint32_t *truth)
@@ -260,7 +244,9 @@ enum bv_status bv_level_evaluate(const struct bv_score_table *table, enum bv_uni
         r.stratum = table->stratum_names[options->stratum];
         r.n_units = table->stratum_sizes[options->stratum];
     }
-    r.macro_auroc = (struct bv_interval){NAN, NAN, NAN, 0};
+    r.macro_auroc = no_interval;
+    for (size_t i = 0; i < BV_METRIC_COUNT; i++)
+        r.macro_resampled[i] = r.micro_resampled[i] = no_interval;
     r.classes = calloc(r.n_labels + 1, sizeof *r.classes);
     r.ranked = calloc(r.n_labels + 1, sizeof *r.ranked);
     enum bv_status status = BV_OK;
@@ -273,8 +259,8 @@ enum bv_status bv_level_evaluate(const struct bv_score_table *table, enum bv_uni
         status = evaluate_class(options, l, &r.ranked[l], &r.classes[l], err);
     if (status == BV_OK)
         status = pool_classes(&r, err);
-    if (status == BV_OK && options->n_bootstrap)
-        status = bootstrap(table, options, &r, err);
+    if (status == BV_OK)
+        status = bv_level_intervals(table, options, &r, err);
     if (status == BV_OK)
         status = evaluate_multiclass(options, &r, err);
     if (status != BV_OK) {
@@ -289,6 +275,10 @@ enum bv_status bv_level_evaluate(const struct bv_score_table *table, enum bv_uni
 
 void bv_level_free(struct bv_level_result *result)
 {
+    for (size_t l = 0; result->classes && l < result->n_labels; l++) {
+        free(result->classes[l].detail);
+        free(result->classes[l].detail_calibrated);
+    }
     free(result->classes);
     free(result->ranked);
     bv_scratch_free(&result->scratch);

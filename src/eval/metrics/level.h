@@ -4,6 +4,7 @@
 
 #include "eval/metrics/bootstrap.h"
 #include "eval/metrics/calibration.h"
+#include "eval/metrics/calibration_detail.h"
 #include "eval/metrics/metric.h"
 #include "eval/metrics/multiclass.h"
 #include "eval/metrics/reliability.h"
@@ -12,6 +13,7 @@
 
 // Rules whose points are described for the data at hand.
 #define BV_POINT_COUNT 7
+enum { BV_POINT_SENSITIVITY_95 = 3, BV_POINT_SPECIFICITY_90 = 5 };
 extern const char *const bv_point_rules[BV_POINT_COUNT]; // "youden", "sensitivity=0.9", …
 struct bv_point {
     struct bv_threshold threshold; // value NaN: there is none
@@ -25,10 +27,16 @@ struct bv_class_result {
     struct bv_metrics metrics;
     double threshold; // of the decision metrics; NaN without one
     struct bv_confusion confusion;
-    struct bv_interval delong, chexzero, percentile, by_patient, average_precision;
+    struct bv_interval delong, chexzero, percentile, average_precision;
+    struct bv_bounds average_precision_logit;
+    double clustered_se; // Obuchowski's, of the AUROC; NaN without patients
+    struct bv_bounds clustered;
+    // Percentile intervals of all metrics: of resampled patients where they are known, else units.
+    struct bv_interval resampled[BV_METRIC_COUNT];
     struct bv_reliability reliability, calibrated; // zero n unless is_probability, calibrated
     bool is_probability, is_calibrated;
-    struct bv_point points[BV_POINT_COUNT]; // fitted to this data: descriptive
+    struct bv_calibration_detail *detail, *detail_calibrated; // owned; NULL as above
+    struct bv_point points[BV_POINT_COUNT];                   // fitted to this data: descriptive
 };
 
 struct bv_level_result {
@@ -39,8 +47,12 @@ struct bv_level_result {
     struct bv_class_result *classes;
     struct bv_metrics macro, micro; // macro: means over the classes that have the number
     size_t n_averaged[BV_METRIC_COUNT];
+    bool by_patient;                // what resampled is about
+    bool patients_repeat;           // some patient has several units: DeLong's takes them as apart
+    size_t n_clusters;              // patients, where they are known
     struct bv_interval macro_auroc; // percentile bootstrap of the mean over available classes
-    double five_tasks;              // mean AUROC of CheXpert's five competition tasks; NaN
+    struct bv_interval macro_resampled[BV_METRIC_COUNT], micro_resampled[BV_METRIC_COUNT];
+    double five_tasks; // mean AUROC of CheXpert's five competition tasks; NaN
     // Where every unit is positive for exactly one label: argmax of the scores, and of the scores
     // standardised per class (GLoRIA). n is 0 otherwise.
     struct bv_multiclass multiclass, standardized;

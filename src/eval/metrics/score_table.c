@@ -272,6 +272,35 @@ size_t bv_score_table_units(const struct bv_score_table *t, enum bv_unit unit)
     return unit == BV_UNIT_IMAGE ? t->n_rows : unit == BV_UNIT_STUDY ? t->n_studies : t->n_patients;
 }
 
+enum bv_status bv_score_table_clusters(const struct bv_score_table *t, enum bv_unit unit,
+                                       uint8_t stratum, uint32_t **clusters, size_t *n_clusters,
+                                       struct bv_error *err)
+{
+    *clusters = NULL;
+    *n_clusters = 0;
+    if (!t->has_patients || unit == BV_UNIT_PATIENT)
+        return BV_OK;
+    size_t n = bv_score_table_units(t, unit), at = 0;
+    uint32_t *made = malloc(n * sizeof *made + 1), *renamed = NULL;
+    renamed = calloc(t->n_patients + 1, sizeof *renamed); // numbers of those that occur, from 1
+    if (!made || !renamed) {
+        free(made);
+        free(renamed);
+        return bv_fail_nomem(err, "the patients");
+    }
+    for (size_t i = 0; i < t->n_rows; i++) {
+        if (unit == BV_UNIT_IMAGE && stratum != BV_NO_STRATUM && t->strata[i] != stratum)
+            continue;
+        uint32_t *number = &renamed[t->patients[i]];
+        if (!*number)
+            *number = (uint32_t)++ * n_clusters;
+        made[unit == BV_UNIT_IMAGE ? at++ : t->studies[i]] = *number - 1;
+    }
+    free(renamed);
+    *clusters = made;
+    return BV_OK;
+}
+
 // The groups of one label, from its images.
 struct group {
     double score;

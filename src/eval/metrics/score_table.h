@@ -52,6 +52,13 @@ enum bv_unit { BV_UNIT_IMAGE, BV_UNIT_STUDY, BV_UNIT_PATIENT };
 const char *bv_unit_name(enum bv_unit unit); // "image", …
 size_t bv_score_table_units(const struct bv_score_table *table, enum bv_unit unit);
 
+// The patient of every unit (of one stratum, for images), as numbers below *n_clusters: units are
+// images or studies. *clusters is NULL where the table has no patients, or the units are patients;
+// the caller frees.
+enum bv_status bv_score_table_clusters(const struct bv_score_table *table, enum bv_unit unit,
+                                       uint8_t stratum, uint32_t **clusters, size_t *n_clusters,
+                                       struct bv_error *err);
+
 // The ranked items of every label for a unit; for images, of one stratum or of all (BV_NO_STRATUM).
 // Units are numbered within the stratum. A study's or patient's score is the largest of its
 // images (or their mean), its truth positive if that of any image is, negative if otherwise that of

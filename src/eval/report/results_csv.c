@@ -28,6 +28,7 @@ static void put_header(struct bv_csv_writer *w)
 static void put_class(struct bv_csv_writer *w, const struct bv_level_result *l,
                       const struct bv_class_result *c)
 {
+    const struct bv_interval none = {NAN, NAN, NAN, 0};
     bv_csv_put(w, bv_unit_name(l->unit));
     bv_csv_put(w, l->stratum);
     bv_csv_put(w, c->label);
@@ -40,7 +41,7 @@ static void put_class(struct bv_csv_writer *w, const struct bv_level_result *l,
     put_interval(w, &c->delong);
     put_interval(w, &c->chexzero);
     put_interval(w, &c->percentile);
-    put_interval(w, &c->by_patient);
+    put_interval(w, l->by_patient ? &c->resampled[0] : &none);
     bv_csv_end(w);
 }
 

@@ -207,9 +207,7 @@ static void put_class_table(FILE *f, const struct bv_level_result *l)
 
 static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_level_result *l)
 {
-    bool by_patient = false;
-    for (size_t i = 0; i < l->n_labels; i++)
-        by_patient = by_patient || !isnan(l->classes[i].by_patient.mean);
+    bool by_patient = l->by_patient;
     const char *const columns[] = {
         "Class", "DeLong", "CheXzero", "percentile", by_patient ? "patients" : NULL, NULL};
     (void)fprintf(f,
@@ -225,7 +223,7 @@ static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_l
         put_interval(f, &c->chexzero);
         put_interval(f, &c->percentile);
         if (by_patient)
-            put_interval(f, &c->by_patient);
+            put_interval(f, &c->resampled[0]);
         (void)fputs("</tr>", f);
     }
     (void)fputs("</table></div>", f);

@@ -76,7 +76,77 @@ static json_t *points(const struct bv_class_result *c)
     return object;
 }
 
-static json_t *class_object(const struct bv_results *r, const struct bv_class_result *c)
+static json_t *bounds(const struct bv_bounds *b)
+{
+    json_t *object = json_object();
+    set(object, "low", bv_result_number(b->low));
+    set(object, "high", bv_result_number(b->high));
+    return object;
+}
+
+// Of all metrics; those that are not resampled are left out.
+static json_t *all_intervals(const struct bv_interval intervals[BV_METRIC_COUNT])
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < BV_METRIC_COUNT; i++)
+        if (!isnan(intervals[i].mean))
+            set(object, bv_metric_table[i].name, resampled(&intervals[i]));
+    return object;
+}
+
+static void set_proportion(json_t *object, const char *name, uint64_t part, uint64_t whole)
+{
+    struct bv_bounds wilson = bv_wilson(part, whole, 0.95);
+    struct bv_bounds exact = bv_clopper_pearson(part, whole, 0.95);
+    json_t *one = json_object();
+    set(one, "of", integer(whole));
+    set(one, "count", integer(part));
+    set(one, "wilson", bounds(&wilson));
+    set(one, "clopper_pearson", bounds(&exact));
+    set(object, name, one);
+}
+
+static json_t *proportions(const struct bv_confusion *c)
+{
+    json_t *object = json_object();
+    set_proportion(object, "sensitivity", c->tp, c->tp + c->fn);
+    set_proportion(object, "specificity", c->tn, c->tn + c->fp);
+    set_proportion(object, "precision", c->tp, c->tp + c->fp);
+    set_proportion(object, "npv", c->tn, c->tn + c->fn);
+    set_proportion(object, "accuracy", c->tp + c->tn, c->tp + c->tn + c->fp + c->fn);
+    return object;
+}
+
+static json_t *estimate(const struct bv_estimate *e)
+{
+    struct bv_bounds interval = bv_estimate_interval(e, 0.95);
+    json_t *object = bounds(&interval);
+    set(object, "value", bv_result_number(e->value));
+    set(object, "se", bv_result_number(e->se));
+    return object;
+}
+
+static json_t *calibration_detail(const struct bv_calibration_detail *d)
+{
+    const struct bv_recalibration *r = &d->recalibration;
+    json_t *object = json_object(), *ratio = bounds(&r->observed_expected_interval);
+    set(object, "intercept", estimate(&r->intercept));
+    set(object, "slope", estimate(&r->slope));
+    set(object, "in_the_large", estimate(&r->in_the_large));
+    set(ratio, "value", bv_result_number(r->observed_expected));
+    set(object, "observed_expected", ratio);
+    set(object, "ici", bv_result_number(d->errors.ici));
+    set(object, "e50", bv_result_number(d->errors.e50));
+    set(object, "e90", bv_result_number(d->errors.e90));
+    set(object, "emax", bv_result_number(d->errors.emax));
+    set(object, "spiegelhalter_z", bv_result_number(r->spiegelhalter_z));
+    set(object, "spiegelhalter_p", bv_result_number(r->spiegelhalter_p));
+    set(object, "scores_of_0_or_1", integer(r->n_extreme));
+    return object;
+}
+
+static json_t *class_object(const struct bv_results *r, const struct bv_level_result *l,
+                            const struct bv_class_result *c)
 {
     json_t *object = json_object(), *intervals = json_object();
     set(object, "n", integer(c->n));
@@ -85,20 +155,34 @@ static json_t *class_object(const struct bv_results *r, const struct bv_class_re
     set(object, "prevalence", bv_result_number(c->n ? (double)c->positives / (double)c->n : NAN));
     set_metrics(object, &c->metrics);
     set(object, "threshold", bv_result_number(c->threshold));
-    if (!isnan(c->threshold))
+    if (!isnan(c->threshold)) {
         set_confusion(object, &c->confusion);
+        set(object, "proportions_ci95", proportions(&c->confusion));
+    }
     set(intervals, "delong", interval(&c->delong));
     if (r->n_bootstrap) {
         set(intervals, "bootstrap_chexzero", resampled(&c->chexzero));
         set(intervals, "bootstrap_percentile", resampled(&c->percentile));
-        set(intervals, "bootstrap_patient", resampled(&c->by_patient));
+        const struct bv_interval none = {NAN, NAN, NAN, 0};
+        set(intervals, "bootstrap_patient", resampled(l->by_patient ? &c->resampled[0] : &none));
         set(object, "average_precision_ci95", resampled(&c->average_precision));
+        set(object, "ci95", all_intervals(c->resampled));
     }
+    if (l->by_patient) {
+        json_t *clustered = bounds(&c->clustered);
+        set(clustered, "se", bv_result_number(c->clustered_se));
+        set(intervals, "obuchowski", clustered);
+    }
+    set(object, "average_precision_ci95_logit", bounds(&c->average_precision_logit));
     set(object, "auroc_ci95", intervals);
     if (c->is_probability)
         set(object, "reliability", reliability_bins(&c->reliability));
     if (c->is_calibrated)
         set(object, "reliability_calibrated", reliability_bins(&c->calibrated));
+    if (c->detail)
+        set(object, "calibration", calibration_detail(c->detail));
+    if (c->detail_calibrated)
+        set(object, "calibration_after", calibration_detail(c->detail_calibrated));
     set(object, "points_fitted_to_this_data", points(c));
     return object;
 }
@@ -113,16 +197,23 @@ static void set_level(json_t *object, const struct bv_results *r, const struct b
 {
     json_t *classes = json_object(), *macro = json_object(), *micro = json_object();
     for (size_t i = 0; i < l->n_labels; i++)
-        set(classes, l->classes[i].label, class_object(r, &l->classes[i]));
+        set(classes, l->classes[i].label, class_object(r, l, &l->classes[i]));
     set(object, "n", integer(l->n_units));
     set(object, "classes", classes);
     set_metrics(macro, &l->macro);
     set(macro, "n_classes", integer(l->n_available));
     set(macro, "n_not_available", integer(l->n_labels - l->n_available));
-    if (r->n_bootstrap)
-        set(macro, "auroc_ci95_bootstrap_percentile", resampled(&l->macro_auroc));
-    set(object, "macro", macro);
     set_metrics(micro, &l->micro);
+    if (r->n_bootstrap) {
+        set(macro, "auroc_ci95_bootstrap_percentile", resampled(&l->macro_auroc));
+        set(macro, "ci95", all_intervals(l->macro_resampled));
+        set(micro, "ci95", all_intervals(l->micro_resampled));
+        set(object, "ci95_resamples",
+            json_string(l->by_patient ? "patient" : bv_unit_name(l->unit)));
+    }
+    if (l->by_patient)
+        set(object, "patients", integer(l->n_clusters));
+    set(object, "macro", macro);
     set(object, "micro", micro);
     if (!isnan(l->five_tasks))
         set(object, "chexpert_five_tasks_auroc", bv_result_number(l->five_tasks));
