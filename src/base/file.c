@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 #include "base/unfinished.h"
 
 #define MAX_LINKS 40
+#define MAX_NAMES 1000 // tried for a temporary file; others may be left of a process that died
 #define MAX_PIPE ((size_t)1 << 32)
 
 static enum bv_status read_stream(FILE *stream, const char *path, size_t max_bytes, char **data,
@@ -214,17 +216,22 @@ enum bv_status bv_output_place(const char *path, char **target, int *fd, struct 
     return *target ? BV_OK : bv_fail_nomem(err, path);
 }
 
-// A temporary file beside the target, open and readable by whom the mask allows.
-static FILE *open_temporary(char *temporary)
+// Opens a new file, named after the target and this process, with the permissions of any new file.
+// The mask of the process is left to the kernel: to read it is to change it for a moment, in which
+// another thread's file would be open to all.
+static FILE *open_temporary(char *temporary, size_t size, const char *path)
 {
-    int fd = mkstemp(temporary);
-    if (fd < 0)
-        return NULL;
-    mode_t mask = umask(0);
-    (void)umask(mask);
-    (void)fchmod(fd, 0666 & ~mask);
-    FILE *stream = fdopen(fd, "wb");
-    if (!stream) {
+    static atomic_uint count;
+    int fd = -1;
+    for (int i = 0; fd < 0 && i < MAX_NAMES; i++) {
+        (void)snprintf(temporary, size, "%s.part.%ld-%u", path, (long)getpid(),
+                       atomic_fetch_add(&count, 1));
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST)
+            return NULL;
+    }
+    FILE *stream = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    if (!stream && fd >= 0) {
         (void)close(fd);
         (void)unlink(temporary);
     }
@@ -242,13 +249,10 @@ enum bv_status bv_new_file_create(struct bv_new_file *file, const char *path, st
         if (!made.stream)
             (void)close(fd);
     } else {
-        size_t n = strlen(made.path);
-        made.temporary = malloc(n + sizeof ".part.XXXXXX");
-        if (made.temporary) {
-            memcpy(made.temporary, made.path, n);
-            memcpy(made.temporary + n, ".part.XXXXXX", sizeof ".part.XXXXXX");
-            made.stream = open_temporary(made.temporary);
-        }
+        size_t size = strlen(made.path) + 48; // ".part.", a process and a number
+        made.temporary = malloc(size);
+        if (made.temporary)
+            made.stream = open_temporary(made.temporary, size, made.path);
     }
     if (!made.stream) {
         bool no_memory = !made.path || (fd < 0 && !made.temporary);

@@ -1,10 +1,12 @@
 // Tests of src/base: half floats, SHA-256, UTF-8, files, threads, arena, errors.
+#define _DEFAULT_SOURCE // syscall()
 #include <fcntl.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -322,6 +324,91 @@ static void test_errors(void **state)
     assert_int_equal(bv_json_parse(&value, "{} x", 4, "doc", &err), BV_ERR_FORMAT);
 }
 
+// The mask of the process in place of the library's: a call of the library would be counted.
+static int mask_calls;
+
+mode_t umask(mode_t mask)
+{
+    mask_calls++;
+    return (mode_t)syscall(SYS_umask, mask);
+}
+
+// A new file has the permissions that the mask leaves, and the mask, which belongs to all threads,
+// is never touched on the way.
+static void test_new_file_mode(void **state)
+{
+    (void)state;
+    static const mode_t masks[] = {077, 022, 0, 0133};
+    struct bv_error err = {0};
+    char folder[] = "/tmp/biovl-mode-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    mode_t before = umask(0);
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+        struct bv_new_file file = {0}, second = {0};
+        struct stat st;
+        (void)snprintf(path, sizeof path, "%s/file%zu", folder, i);
+        (void)umask(masks[i]);
+        mask_calls = 0;
+        assert_ok(bv_new_file_create(&file, path, &err), err);
+        assert_ok(bv_new_file_create(&second, path, &err), err); // its name is another
+        assert_string_not_equal(file.temporary, second.temporary);
+        assert_int_equal(fstat(fileno(file.stream), &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0666 & ~masks[i]);
+        bv_new_file_discard(&second);
+        assert_ok(bv_new_file_commit(&file, &err), err);
+        assert_int_equal(mask_calls, 0);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0666 & ~masks[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    (void)umask(before);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+// A path of any bytes becomes a JSON text and comes back; one of plain UTF-8 stands as it is.
+static void test_json_paths(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"a/b.png", "a/b.png"},
+        {"", ""},
+        {"R\xc3\xb6ntgen.dcm", "R\xc3\xb6ntgen.dcm"},
+        {"R\xf6ntgen.dcm", "R\\xF6ntgen.dcm"},
+        {"cut \xe2\x82", "cut \\xE2\\x82"},
+        {"\\", "\\"},
+        {"a\\b\\\\c", "a\\b\\\\c"},
+        {"\\xF6", "\\x5CxF6"},
+        {"\\\\x\\\xf6x", "\\\\x5Cx\\\\xF6x"},
+        {"\\x\\x5C", "\\x5Cx\\x5Cx5C"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *value = bv_json_path(cases[i][0]);
+        assert_string_equal(json_string_value(value), cases[i][1]);
+        char *path = bv_json_path_bytes(json_string_value(value));
+        assert_string_equal(path, cases[i][0]);
+        free(path);
+        json_decref(value);
+    }
+    char *odd = bv_json_path_bytes("\\x \\x4 \\x00 \\xg1");
+    assert_string_equal(odd, "\\x \\x4 \\x00 \\xg1");
+    free(odd);
+    uint32_t random = 1;
+    for (int round = 0; round < 20000; round++) {
+        static const char bytes[] = "\\\\xx5CF\xc3\xb6\xe2\x82\xac\xff";
+        char path[9] = {0};
+        for (size_t i = 0; i < 8; i++) {
+            random = random * 1664525 + 1013904223;
+            path[i] = bytes[(random >> 16) % (sizeof bytes - 1)];
+        }
+        json_t *value = bv_json_path(path);
+        assert_non_null(value);
+        char *back = bv_json_path_bytes(json_string_value(value));
+        assert_string_equal(back, path);
+        free(back);
+        json_decref(value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_outputs),        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_loops_in_a_row), cmocka_unit_test(test_cgroup_limits),
         cmocka_unit_test(test_arena),          cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_json_paths),     cmocka_unit_test(test_new_file_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
