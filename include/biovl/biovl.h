@@ -229,7 +229,9 @@ BV_API size_t bv_result_warning_count(const struct bv_result *result);
 BV_API const char *bv_result_warning_reason(const struct bv_result *result, size_t i);
 BV_API const char *bv_result_warning_text(const struct bv_result *result, size_t i);
 
-// The whole result as one JSON object, as `biovl classify --json` prints it.
+// The whole result as one JSON object, as `biovl classify --json` prints it. In a path
+// that is not UTF-8, each byte that is part of no character stands as \xHH, and a backslash before
+// an x as \x5C.
 BV_API enum bv_status bv_result_json(const struct bv_result *result, char **json);
 
 #ifdef __cplusplus

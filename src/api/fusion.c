@@ -6,6 +6,7 @@
 
 #include "api/context.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "image/png_writer.h"
 #include "model/region_file.h"
 #include "score/pair.h"
@@ -214,10 +215,10 @@ enum bv_status bv_fused_image_describe(const struct bv_fused_image *f, char **js
 {
     const struct bv_engine *engine = f->engine;
     const struct bv_model *m = bv_session_model(engine->session);
-    json_t *value = json_pack("{s:s, s:{s:s, s:s}, s:s, s:s, s:s, s:s}", "path", f->path, "model",
-                              "name", m->name, "sha256", m->digest, "device",
-                              bv_engine_device(engine), "precision", bv_engine_precision(engine),
-                              "version", BIOVL_VERSION, "intended_use", "research");
+    json_t *value = json_pack(
+        "{s:o, s:{s:s, s:s}, s:s, s:s, s:s, s:s}", "path", bv_json_path(f->path), "model", "name",
+        m->name, "sha256", m->digest, "device", bv_engine_device(engine), "precision",
+        bv_engine_precision(engine), "version", BIOVL_VERSION, "intended_use", "research");
     if (value && bv_engine_fallback(engine))
         (void)json_object_set_new(value, "fallback", json_string(bv_engine_fallback(engine)));
     return bv_json_text(value, json, bv_begin(engine->context));

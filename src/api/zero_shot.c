@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/result.h"
+#include "base/json.h"
 #include "image/gate.h"
 #include "model/card.h"
 #include "score/classify.h"
@@ -250,8 +251,8 @@ enum bv_status bv_result_json(const struct bv_result *r, char **json)
                                                         bv_result_warning_reason(r, i), "text",
                                                         bv_result_warning_text(r, i)));
     json_t *value =
-        json_pack("{s:s, s:o, s:s, s:o, s:{s:s, s:s}, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:o}",
-                  "path", r->path, "source", source_json(r), "preset",
+        json_pack("{s:o, s:o, s:s, s:o, s:{s:s, s:s}, s:{s:s, s:s}, s:s, s:s, s:s, s:s, s:o}",
+                  "path", bv_json_path(r->path), "source", source_json(r), "preset",
                   bv_recipe_intensity(m->recipe), "warnings", warnings, "model", "name", m->name,
                   "sha256", m->digest, "prompts", "set", z->labels.set, "sha256", z->labels.digest,
                   "device", bv_engine_device(engine), "precision", bv_engine_precision(engine),

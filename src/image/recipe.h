@@ -11,27 +11,40 @@
 //    other numbers must fit
 //
 // A step is {"op": NAME, fields…, "as": TAP}; "as" names the state after it for tests. Sizes are
-// pixels, "size" sets width and height.
+// pixels, "size" sets width and height. The steps, each with its fields (the test style.recipe
+// compares them with the parser's):
 //
-//   gray        like: pillow (default) | opencv | opencv_read | mean
-//   rgb         gray is repeated; as Pillow's convert("RGB")
-//   bgr         rgb with the channels in OpenCV's order
-//   stretch     minimum … maximum to 0 … 255, truncated (8 bits)
-//   equalize    histogram equalisation (8 bits, gray)
-//   pad_square  min: side at least; centred, rounding down, zeros; even: true: the same on both
-//               sides, which leaves a side one short of an odd difference
-//   pad         size | width, height; likewise, to at least that size
-//   resize      like: pillow | torch | opencv | skimage; filter: nearest, box, bilinear, bicubic,
-//               lanczos, area; size | width, height | shorter | longer;
-//               longest: limit of the longer side beside "shorter"; multiple: round both down to
-//               it; rounding: "product" (default: int(a·b/c)) or "ratio" (int(a·(b/c))); antialias,
-//               align_corners (torch)
-//   center_crop size | width, height, zero padded where smaller; rounding of an odd margin:
-//               "even" (default: to even where larger, down where smaller, as torchvision) or
-//               "floor" (of the signed margin); or square: true (the shorter side, torchxrayvision)
-//   scale       divide: v / divide, or multiply and add: v · multiply + add (float from here on)
-//   divide_max  min: v / max(min, largest value)
-//   normalize   mean, std: arrays of 1 or 3: (v − mean) / std
+//   gray: like
+//       like: pillow (default) | opencv | opencv_read | mean
+//   rgb:
+//       gray is repeated; as Pillow's convert("RGB")
+//   bgr:
+//       rgb with the channels in OpenCV's order
+//   stretch:
+//       minimum … maximum to 0 … 255, truncated (8 bits)
+//   equalize:
+//       histogram equalisation (8 bits, gray)
+//   pad_square: min even
+//       min: side at least; centred, rounding down, zeros; even: true: the same on both sides,
+//       which leaves a side one short of an odd difference
+//   pad: size width height
+//       likewise, to at least that size
+//   resize: like filter size width height shorter longer rounding antialias align_corners
+//       like: pillow (default) | torch | opencv | skimage; filter: nearest | box | bilinear
+//       (default) | bicubic | lanczos | area; one of size, width with height, shorter, longer (that
+//       side, the other in proportion); rounding of the other side: product (default, int(a·b/c)) |
+//       ratio (int(a·(b/c))) | ratio_all (likewise, also the side that was named, which may become
+//       one less); antialias, align_corners: true (torch)
+//   center_crop: size width height square rounding
+//       zero padded where smaller; rounding of an odd margin: even (default: to even where larger,
+//       down where smaller, as torchvision) | floor (of the signed margin); square: true in place
+//       of a size (the shorter side, torchxrayvision)
+//   scale: divide multiply add
+//       v / divide, or v · multiply + add (float from here on)
+//   divide_max: min
+//       v / max(min, largest value)
+//   normalize: mean std
+//       arrays of 1 or 3: (v − mean) / std
 #ifndef BV_IMAGE_RECIPE_H
 #define BV_IMAGE_RECIPE_H
 

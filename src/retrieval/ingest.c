@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/utf8.h"
 #include "image/png_writer.h"
 #include "image/preset.h"
@@ -216,10 +217,8 @@ static enum bv_status note_path(json_t *metadata, const char *path, struct bv_er
     char *absolute = realpath(path, NULL);
     if (!absolute)
         return bv_fail(err, BV_ERR_ARG, "%s: %s", path, strerror(errno));
-    json_t *value = json_string(absolute);
+    json_t *value = bv_json_path(absolute);
     free(absolute);
-    if (!value)
-        return bv_fail(err, BV_ERR_ARG, "%s: a path that is no UTF-8 cannot be kept", path);
     return json_object_set_new(metadata, "path", value) == 0 ? BV_OK
                                                              : bv_fail_nomem(err, "metadata");
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "retrieval/report.h"
 #include "score/pair.h"
 
@@ -71,7 +72,9 @@ enum bv_status bv_rerank_path(const struct bv_entry *entry, struct bv_arena *are
     json_t *metadata = NULL;
     BV_TRY(bv_json_parse(&metadata, entry->metadata, strlen(entry->metadata), "metadata", err));
     const char *value = bv_json_string(metadata, "path", NULL);
-    const char *copy = value ? bv_arena_strdup(arena, value) : NULL;
+    char *bytes = value ? bv_json_path_bytes(value) : NULL;
+    const char *copy = bytes ? bv_arena_strdup(arena, bytes) : NULL;
+    free(bytes);
     json_decref(metadata);
     if (value && !copy)
         return bv_fail_nomem(err, "a path");

@@ -1,10 +1,12 @@
 #include "eval/data/setup.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/sha256.h"
 
 enum { JOURNAL_VERSION = 2 }; // of the lines' fields
@@ -37,14 +39,15 @@ enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options 
     BV_TRY(bv_setup_digest(o->path, digest, err));
     BV_TRY(bv_labelled_count(o, &rows, err));
     json_t *made = json_pack(
-        "{s:i, s:{s:s, s:s, s:I, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, "
+        "{s:i, s:{s:o, s:s, s:I, s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, "
         "s:I}",
-        "journal", JOURNAL_VERSION, "data", "path", o->path, "sha256", digest, "rows",
-        (json_int_t)rows, "root", o->root, "path_column", o->path_column, "patient_column",
-        o->patient_column, "study_column", o->study_column, "stratum_column", o->stratum_column,
-        "list_column", o->list_column, "where", strings(o->where, o->n_where), "labels",
-        strings(o->labels, o->n_labels), "uncertain", uncertain_names[o->uncertain], "blank",
-        o->blank_is_zero ? "zero" : "ignore", "model", model, "block", (json_int_t)block);
+        "journal", JOURNAL_VERSION, "data", "path", bv_json_path(o->path), "sha256", digest, "rows",
+        (json_int_t)rows, "root", o->root ? bv_json_path(o->root) : NULL, "path_column",
+        o->path_column, "patient_column", o->patient_column, "study_column", o->study_column,
+        "stratum_column", o->stratum_column, "list_column", o->list_column, "where",
+        strings(o->where, o->n_where), "labels", strings(o->labels, o->n_labels), "uncertain",
+        uncertain_names[o->uncertain], "blank", o->blank_is_zero ? "zero" : "ignore", "model",
+        model, "block", (json_int_t)block);
     if (!made)
         return bv_fail(err, BV_ERR_ARG, "%s: a name or path is not UTF-8", o->path);
     *setup = made;
@@ -64,13 +67,25 @@ static const char **string_list(const json_t *array, struct bv_arena *arena, siz
     return items;
 }
 
+// A path of the setup; one that is absent leaves *path. False where memory is out.
+static bool read_path(const json_t *data, const char *key, struct bv_arena *arena,
+                      const char **path)
+{
+    const char *text = bv_json_string(data, key, NULL);
+    if (!text)
+        return true;
+    char *bytes = bv_json_path_bytes(text);
+    *path = bytes ? bv_arena_strdup(arena, bytes) : NULL;
+    free(bytes);
+    return *path != NULL;
+}
+
 enum bv_status bv_setup_dataset(const json_t *setup, const char *data_path, struct bv_arena *arena,
                                 struct bv_labelled_options *options, struct bv_error *err)
 {
     const json_t *data = json_object_get(setup, "data");
     struct bv_labelled_options made = {
-        .path = data_path ? data_path : bv_json_string(data, "path", ""),
-        .root = bv_json_string(data, "root", NULL),
+        .path = data_path ? data_path : "",
         .path_column = bv_json_string(data, "path_column", NULL),
         .patient_column = bv_json_string(data, "patient_column", NULL),
         .study_column = bv_json_string(data, "study_column", NULL),
@@ -80,7 +95,8 @@ enum bv_status bv_setup_dataset(const json_t *setup, const char *data_path, stru
     BV_TRY(bv_uncertain_parse(bv_json_string(setup, "uncertain", ""), &made.uncertain, err));
     made.where = string_list(json_object_get(data, "where"), arena, &made.n_where);
     made.labels = string_list(json_object_get(setup, "labels"), arena, &made.n_labels);
-    if (!made.where || !made.labels)
+    bool paths = data_path || read_path(data, "path", arena, &made.path);
+    if (!made.where || !made.labels || !paths || !read_path(data, "root", arena, &made.root))
         return bv_fail_nomem(err, "a data set");
     *options = made;
     return BV_OK;
@@ -125,11 +141,16 @@ enum bv_status bv_setup_check_data(const json_t *setup, const char *data_path, s
 {
     char digest[65];
     const json_t *data = json_object_get(setup, "data");
-    if (!data_path)
-        data_path = bv_json_string(data, "path", "");
-    BV_TRY(bv_setup_digest(data_path, digest, err));
-    if (strcmp(digest, bv_json_string(data, "sha256", "")) != 0)
-        return bv_fail(err, BV_ERR_ARG, "%s: not the file that was evaluated, it has changed",
-                       data_path);
-    return BV_OK;
+    struct bv_arena arena = {0};
+    if (!data_path) {
+        data_path = "";
+        if (!read_path(data, "path", &arena, &data_path))
+            return bv_fail_nomem(err, "a path");
+    }
+    enum bv_status status = bv_setup_digest(data_path, digest, err);
+    if (status == BV_OK && strcmp(digest, bv_json_string(data, "sha256", "")) != 0)
+        status = bv_fail(err, BV_ERR_ARG, "%s: not the file that was evaluated, it has changed",
+                         data_path);
+    bv_arena_free(&arena);
+    return status;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "eval/data/setup.h"
 #include "eval/run/model_scorer.h"
 
@@ -54,8 +55,8 @@ enum bv_status bv_task_finish(struct bv_task *task, json_t *metrics, struct bv_e
 {
     const struct bv_task_options *o = task->options;
     json_t *facts = json_pack(
-        "{s:{s:s, s:s}, s:O, s:I, s:I, s:o, s:o, s:s}", "data", "path", o->data.path, "sha256",
-        task->sha256, "model", o->model, "rows", (json_int_t)task->counts.rows, "failed",
+        "{s:{s:o, s:s}, s:O, s:I, s:I, s:o, s:o, s:s}", "data", "path", bv_json_path(o->data.path),
+        "sha256", task->sha256, "model", o->model, "rows", (json_int_t)task->counts.rows, "failed",
         (json_int_t)task->counts.failed, "devices", bv_devices_json(&task->devices, o->model),
         "warnings", bv_warning_counts_json(&task->warned), "intended_use", "research");
     if (!facts || json_object_update(metrics, facts) != 0) {
