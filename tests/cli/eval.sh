@@ -47,8 +47,10 @@ expect 0 run "$work/data.csv" -o "$work/a" --resume
 diff -r "$work/before" "$work/a" >/dev/null || fail "resuming a finished run changed it"
 expect 2 run "$work/data.csv" -o "$work/a" --resume --uncertain one
 says 'differs from the journal.s: uncertain is "one", there "ignore"'
-expect 2 run "$work/data.csv" -o "$work/a" --resume --precision bf16
-says 'model.precision is "bf16", there "'
+if "$biovl" info --devices | grep -q bf16; then
+    expect 2 run "$work/data.csv" -o "$work/a" --resume --precision bf16
+    says 'model.precision is "bf16", there "'
+fi
 
 # Shards, numbered from 1 or from 0.
 for i in 1 2 0; do expect 0 run "$work/data.csv" -o "$work/s" --shard $i/3; done
