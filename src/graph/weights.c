@@ -108,6 +108,9 @@ static enum bv_status grow(struct bv_weights *w, struct bv_error *err)
 enum bv_status bv_weights_add(struct bv_weights *w, const struct bv_weight *weight,
                               struct bv_error *err)
 {
+    for (int d = 0; d < weight->rank; d++)
+        if (weight->dim[d] < 1)
+            return bv_fail(err, BV_ERR_MODEL, "tensor \"%s\" has no elements", weight->name);
     if (w->n == w->room)
         BV_TRY(grow(w, err));
     size_t slot = find_slot(w, weight->name);

@@ -167,20 +167,25 @@ enum bv_status bv_card_set(json_t *card, const char *path, const char *value, st
         return bv_fail(err, BV_ERR_ARG, "%s: not a usable value", path);
     json_t *object = card;
     const char *rest = path;
-    for (const char *dot; (dot = strchr(rest, '.')); rest = dot + 1) {
-        json_t *child = json_object_getn(object, rest, (size_t)(dot - rest));
-        if (!child) {
-            child = json_object();
-            (void)json_object_setn_new(object, rest, (size_t)(dot - rest), child);
-        }
-        if (!json_is_object(child)) {
-            json_decref(parsed);
-            return bv_fail(err, BV_ERR_ARG, "%s: the card has another kind of value on that path",
-                           path);
-        }
-        object = child;
+    enum bv_status status = BV_OK;
+    for (const char *dot; status == BV_OK && (dot = strchr(rest, '.')); rest = dot + 1) {
+        const size_t n = (size_t)(dot - rest);
+        // jansson takes the new object, and frees it where the name is not UTF-8.
+        if (!json_object_getn(object, rest, n) &&
+            json_object_setn_new(object, rest, n, json_object()) != 0)
+            status = bv_fail(err, BV_ERR_ARG, "%s: not a usable field name", path);
+        object = json_object_getn(object, rest, n);
+        if (status == BV_OK && !json_is_object(object))
+            status = bv_fail(err, BV_ERR_ARG, "%s: the card has another kind of value on that path",
+                             path);
     }
-    if (!*rest || json_object_set_new(object, rest, parsed) != 0)
+    if (status == BV_OK && !*rest)
+        status = bv_fail(err, BV_ERR_ARG, "%s: not a usable field name", path);
+    if (status != BV_OK) {
+        json_decref(parsed);
+        return status;
+    }
+    if (json_object_set_new(object, rest, parsed) != 0)
         return bv_fail(err, BV_ERR_ARG, "%s: not a usable field name", path);
     return BV_OK;
 }
