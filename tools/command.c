@@ -214,13 +214,25 @@ static int show_done(void *arg, size_t done, size_t total)
     return watched_stop && *watched_stop;
 }
 
-static void print_warning(void *arg, enum bv_log_level level, const char *text)
+static FILE *events; // NULL: nobody reads them
+
+void show_events(FILE *stream)
+{
+    events = stream;
+}
+
+static void print_log(void *arg, enum bv_log_level level, const char *text)
 {
     (void)arg;
-    if (level != BV_LOG_WARNING)
-        return;
-    clear_progress();
-    (void)fprintf(stderr, "biovl: %s\n", text);
+    bool start = strncmp(text, "{\"event\":\"listening\"", 20) == 0;
+    if (level == BV_LOG_WARNING || start) {
+        clear_progress();
+        (void)fprintf(stderr, "biovl: %s\n", text);
+    }
+    if (level == BV_LOG_INFO && events) {
+        (void)fprintf(events, "%s\n", text);
+        (void)fflush(events);
+    }
 }
 
 static void print_failure(void *arg, const char *name, enum bv_status status, const char *text)
@@ -235,10 +247,8 @@ static void print_failure(void *arg, const char *name, enum bv_status status, co
 enum bv_status watch(struct bv_context *context, const char *what,
                      const volatile sig_atomic_t *stop)
 {
-    const struct bv_observer observer = {.size = sizeof observer,
-                                         .progress = show_done,
-                                         .failed = print_failure,
-                                         .log = print_warning};
+    const struct bv_observer observer = {
+        .size = sizeof observer, .progress = show_done, .failed = print_failure, .log = print_log};
     watched = what;
     watched_stop = stop;
     return bv_context_observe(context, &observer);

@@ -3,6 +3,7 @@
 #define BV_TOOLS_COMMAND_H
 
 #include <signal.h>
+#include <stdio.h>
 
 #include "arguments.h"
 #include "biovl/biovl.h"
@@ -70,6 +71,9 @@ char *read_templates(const char *name);
 
 // Splits text in place into its non-empty lines (line ends removed, one trailing \r too).
 bool split_lines(char *text, size_t size, struct strings *lines);
+
+// Where lines about what happens go, that a receiver writes; NULL (at first): nowhere.
+void show_events(FILE *stream);
 
 // What the calls with a context tell is printed: "study 12" or "study 12 of 3000" on stderr, where
 // that is a terminal, and failed items. A *stop (may be NULL) that a signal handler sets ends them.

@@ -1,4 +1,5 @@
 // biovl pacs: archives: looking, fetching, storing, receiving.
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,7 +176,7 @@ struct listen {
     struct model_options model;
     struct bv_listen_options settings;
     struct pacs_options pacs; // of the archive that results go to
-    const char *key, *labels, *send_to;
+    const char *key, *labels, *send_to, *events;
     bool any_host, captures;
     struct opened opened;
     struct bv_index *index;
@@ -236,6 +237,18 @@ static int listen_into(struct listen *l, const char *path)
     return EXIT_OK;
 }
 
+// Events go to a file that stays open until the command ends.
+static bool open_events(const char *path)
+{
+    FILE *stream = !path ? NULL : strcmp(path, "-") == 0 ? stderr : fopen(path, "ae");
+    if (path && !stream) {
+        (void)fprintf(stderr, "biovl: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    show_events(stream);
+    return true;
+}
+
 static int run_listen(int argc, char **argv)
 {
     struct listen l = {.pacs.values.size = sizeof l.pacs.values,
@@ -245,6 +258,25 @@ static int run_listen(int argc, char **argv)
         {"--title", OPTION_STRING, &l.settings.title, "TITLE", "own AE title (default BIOVL)"},
         {"--caller", OPTION_STRING, &l.settings.caller, "TITLE", "the one AE title that may call"},
         {"--any-host", OPTION_FLAG, &l.any_host, NULL, "answer other machines, too"},
+        {"--bind", OPTION_STRING, &l.settings.bind, "ADDRESS",
+         "to listen on, * for all (default 127.0.0.1)"},
+        {"--peers", OPTION_STRING, &l.settings.peers, "FILE",
+         "who may call: lines of TITLE ADDRESS[/BITS] store,commit"},
+        {"--tls-cert", OPTION_STRING, &l.settings.tls_certificate, "FILE",
+         "TLS: own certificate with its chain, PEM"},
+        {"--tls-key", OPTION_STRING, &l.settings.tls_key, "FILE", "its key, PEM"},
+        {"--tls-ca", OPTION_STRING, &l.settings.tls_authority, "FILE",
+         "callers must have a certificate of these authorities, PEM"},
+        {"--max-associations", OPTION_INTEGER, &l.settings.max_associations, "N",
+         "at once (default 16)"},
+        {"--max-object", OPTION_INTEGER, &l.settings.max_object_mib, "MIB",
+         "size of an object (default 512)"},
+        {"--idle-timeout", OPTION_INTEGER, &l.settings.idle_s, "SECONDS",
+         "an association may be idle (default 60)"},
+        {"--object-timeout", OPTION_INTEGER, &l.settings.object_s, "SECONDS",
+         "an object may take (default 300)"},
+        {"--events", OPTION_STRING, &l.events, "FILE",
+         "append a line of JSON for each association and object, - for standard error"},
         {"--key", OPTION_STRING, &l.key, "FILE", "the index's site key (default: INDEX.key)"},
         {"--labels|-l", OPTION_STRING, &l.labels, "FILE",
          "score each image against labels, with --send-to"},
@@ -270,7 +302,8 @@ static int run_listen(int argc, char **argv)
         struct sigaction action = {.sa_handler = on_signal};
         (void)sigaction(SIGINT, &action, NULL);
         (void)sigaction(SIGTERM, &action, NULL);
-        code = read_secrets(&l.pacs) ? listen_into(&l, rest.items[0]) : EXIT_INPUT;
+        code = read_secrets(&l.pacs) && open_events(l.events) ? listen_into(&l, rest.items[0])
+                                                              : EXIT_INPUT;
     }
     bv_index_close(&l.index);
     bv_zero_shot_close(&l.zero_shot);

@@ -73,11 +73,27 @@ struct bv_listen_options {
     struct bv_zero_shot *zero_shot;        // of the same context; NULL: nothing goes back
     const struct bv_pacs_options *send_to; // the archive that results go to
     int captures;                          // not 0: with a Secondary Capture of each result
+    // An address of this machine to listen on, "*": all. NULL: 127.0.0.1, or all with any_host.
+    const char *bind;
+    // A file of peers that may call, instead of any_host and caller, one a line: TITLE ADDRESS
+    // RIGHTS. ADDRESS is an IPv4 or IPv6 address or network, RIGHTS store, commit or store,commit.
+    const char *peers;
+    // TLS (1.2 or later): certificate with its chain and key, PEM; NULL: none. With an authority,
+    // callers must have a certificate of it.
+    const char *tls_certificate, *tls_key, *tls_authority;
+    int max_associations;              // at once; 0: 16. Others are told to try again later
+    int max_object_mib;                // size of an object; 0: 512
+    int associate_s, idle_s, object_s; // time for the request, between messages, for an object; 0:
+                                       // 10, 60, 300
 };
 
 // Receives objects (C-STORE) on a port and adds them to the index until the observer's progress(),
 // which is asked about once a second, returns other than 0; that is the regular end, BV_OK.
-// Success is answered when an object is committed, or was there already.
+// Success is answered when an object is committed, or was there already; a warning (B006) when it
+// is neither image nor report and was not kept; A700 when the index cannot be written; 0111 when
+// the index holds another object under its identifier; C000 when it cannot be read. Storage
+// commitment answers for what is in the index. The observer's log() gets a line of JSON, of level
+// BV_LOG_INFO, for the start and each association, object and commitment.
 //
 // With zero_shot and send_to every image is scored, and the scores go to that archive as
 // bv_result_write_sr() writes them, with captures as bv_result_write_capture() does, too. They wait

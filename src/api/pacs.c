@@ -9,6 +9,8 @@
 #include "api/index.h"
 #include "archive/pull.h"
 #include "archive/receive.h"
+#include "pacs/peers.h"
+#include "pacs/tls.h"
 
 int bv_pacs_is_url(const char *text)
 {
@@ -203,6 +205,15 @@ static enum bv_status read_listen(const struct bv_context *context, struct bv_li
     to->receiver.port = o->port;
     to->receiver.any_host = o->any_host != 0;
     to->receiver.caller = o->caller;
+    to->receiver.bind = o->bind ? o->bind : o->any_host ? "*" : NULL;
+    to->receiver.max_associations = (size_t)o->max_associations;
+    to->receiver.max_object = (size_t)o->max_object_mib << 20;
+    to->receiver.associate_s = o->associate_s;
+    to->receiver.idle_s = o->idle_s;
+    to->receiver.object_s = o->object_s;
+    if (o->max_associations < 0 || o->max_associations > 1000 || o->max_object_mib < 0 ||
+        o->max_object_mib > 16384 || o->associate_s < 0 || o->idle_s < 0 || o->object_s < 0)
+        return bv_fail(err, BV_ERR_ARG, "a limit of the receiver that is out of range");
     if (o->port < 1 || o->port > 65535 || strlen(to->receiver.title) > 16)
         return bv_fail(err, BV_ERR_ARG, "a port is 1 to 65535, a title at most 16 characters");
     if (!context->observer.progress)
@@ -230,13 +241,25 @@ enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *engine,
     struct bv_pacs_options send_to;
     struct bv_receive_options receive;
     struct bv_receive_counts got = {0};
+    struct bv_receiver_peers *peers = NULL;
+    struct bv_tls_options tls = {.server = true};
     BV_TRY(read_listen(index->context, &options, &send_to, &receive, theirs, err));
     BV_TRY(bv_counts_check(counts, "bv_index_counts", err));
     BV_TRY(bv_index_need_key(index, err));
     bv_searcher_close(&index->searcher);
+    tls.certificate = options.tls_certificate;
+    tls.key = options.tls_key;
+    tls.ca_file = options.tls_authority;
+    tls.demand = options.tls_authority != NULL;
+    if (tls.certificate || tls.key || tls.ca_file)
+        receive.receiver.tls = &tls;
+    if (options.peers)
+        BV_TRY(bv_peers_read(&peers, options.peers, err));
+    receive.receiver.peers = peers;
     // Classifying an image begins a call of its own: the message is kept apart.
     enum bv_status status = bv_receive(index->store, engine->session, &index->key,
                                        index->context->pool, &receive, &got, &mine);
+    bv_peers_free(&peers);
     if (status != BV_OK)
         return bv_fail(err, status, "%s", mine.text);
     write_counts(counts, &got.ingest, 0, got.sent, got.waiting);

@@ -12,12 +12,6 @@ struct bv_archive {
     struct bv_arena arena;
 };
 
-bool bv_uid_valid(const char *text)
-{
-    size_t n = strlen(text);
-    return n > 0 && n < BV_UID_SIZE && strspn(text, "0123456789.") == n;
-}
-
 static bool starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

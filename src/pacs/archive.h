@@ -11,8 +11,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-
-#define BV_UID_SIZE 65
+#include "pacs/uid.h"
 
 struct bv_archive_options {
     const char *user_password; // "user:password" for HTTP basic authentication; NULL: none
@@ -84,8 +83,5 @@ enum bv_status bv_archive_store(struct bv_archive *archive, const uint8_t *bytes
 
 // Tries that failed and were repeated since the archive was opened.
 size_t bv_archive_retries(const struct bv_archive *archive);
-
-// Whether a text is a UID: digits and dots, 1 to 64 of them.
-bool bv_uid_valid(const char *text);
 
 #endif

@@ -9,6 +9,7 @@ bv_landing::bv_landing(const char *own_title, const char *peer_title, int port, 
     options.caller = caller.c_str();
     options.port = port;
     options.any_host = any_host;
+    options.bind = any_host ? "*" : nullptr;
     options.received = received;
     options.ready = ready;
     options.arg = this;
@@ -47,15 +48,16 @@ bv_status bv_landing::wait_open(bv_error *err)
     return ended ? bv_fail(err, BV_ERR_IO, "%s", error.text) : BV_OK;
 }
 
-bv_status bv_landing::received(void *self, const uint8_t *bytes, size_t size, bv_error *err)
+void bv_landing::received(void *self, bv_arrival *const *arrivals, size_t n)
 {
     auto *landing = static_cast<bv_landing *>(self);
-    try {
-        std::lock_guard<std::mutex> lock(landing->mutex);
-        landing->object.assign(bytes, bytes + size);
-        return BV_OK;
-    } catch (const std::bad_alloc &) {
-        return bv_fail_nomem(err, "an object");
+    std::lock_guard<std::mutex> lock(landing->mutex);
+    for (size_t i = 0; i < n; i++) {
+        try {
+            landing->object.assign(arrivals[i]->bytes, arrivals[i]->bytes + arrivals[i]->size);
+        } catch (const std::bad_alloc &) {
+            arrivals[i]->status = BV_ERR_NOMEM;
+        }
     }
 }
 

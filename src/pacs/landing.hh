@@ -35,7 +35,7 @@ class bv_landing
     std::vector<uint8_t> take();
 
   private:
-    static bv_status received(void *self, const uint8_t *bytes, size_t size, bv_error *err);
+    static void received(void *self, bv_arrival *const *arrivals, size_t n);
     static void ready(void *self);
     void run();
 

@@ -117,6 +117,15 @@ void bv_ingest_fail(struct bv_ingest *ingest, const char *name, enum bv_status s
     bv_observe_failed(ingest->options.observer, name, status, text);
 }
 
+// A record that fails, as what it names itself.
+static void fail_record(struct bv_ingest *ingest, const struct bv_record *r, enum bv_status status,
+                        const char *text)
+{
+    bv_ingest_fail(ingest, r->name, status, text);
+    if (r->outcome)
+        *r->outcome = status;
+}
+
 static enum bv_status ensure_transaction(struct bv_ingest *ingest, struct bv_error *err)
 {
     if (ingest->in_transaction)
@@ -232,6 +241,7 @@ static enum bv_status copy_record(bool keep_paths, struct slot *slot, const stru
     copy->path = r->path ? bv_arena_strdup(&slot->arena, r->path) : NULL;
     copy->facts = r->facts;
     copy->fixed = r->fixed;
+    copy->outcome = r->outcome;
     copy->metadata = r->metadata ? json_deep_copy(r->metadata) : json_object();
     copy->has_image = r->has_image;
     if (r->bytes && r->has_image) {
@@ -350,7 +360,7 @@ static enum bv_status check_known(struct bv_ingest *ingest, const struct slot *s
         (void)snprintf(text, sizeof text,
                        "%.300s: the index has another %s under this identifier; it stays",
                        slot->record.name, other ? "image" : "study's object");
-        bv_ingest_fail(ingest, slot->record.name, BV_ERR_REFUSED, text);
+        fail_record(ingest, &slot->record, BV_ERR_REFUSED, text);
     } else {
         ingest->counts.skipped++;
     }
@@ -469,7 +479,7 @@ static enum bv_status flush(struct bv_ingest *ingest, struct bv_error *err)
     for (size_t i = 0; i < ingest->n_slots; i++) {
         struct slot *slot = &ingest->slots[i];
         if (slot->error.status != BV_OK)
-            bv_ingest_fail(ingest, slot->record.name, slot->error.status, slot->error.text);
+            fail_record(ingest, &slot->record, slot->error.status, slot->error.text);
     }
     BV_TRY(encode_images(ingest, err));
     for (size_t i = 0; i < ingest->n_slots; i++) {
@@ -566,6 +576,7 @@ static enum bv_status prepare(struct bv_ingest *ingest, const struct bv_record *
     if (!slot->wants_image && !slot->wants_report) {
         if (slot->known) {
             slot->record.name = r->name;
+            slot->record.outcome = r->outcome;
             return check_known(ingest, slot, err);
         }
         ingest->counts.skipped++;
@@ -606,7 +617,7 @@ static enum bv_status put(struct bv_ingest *ingest, const struct bv_record *reco
     clear_slot(slot);
     // A wrong input is the input's matter, everything else the index's.
     if (status == BV_ERR_ARG || status == BV_ERR_LIMIT || status == BV_ERR_REFUSED) {
-        bv_ingest_fail(ingest, record->name, status, mine.text);
+        fail_record(ingest, record, status, mine.text);
         return BV_OK;
     }
     return status == BV_OK ? BV_OK : bv_fail(err, status, "%s", mine.text);

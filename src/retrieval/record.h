@@ -39,6 +39,9 @@ struct bv_record {
     json_t *metadata; // what may be stored and filtered on; a reference of the record's owner
     // Texts that must not survive in the report: names, numbers, dates of this patient.
     struct bv_identifiers identifiers;
+    // Set when it fails, at the latest by bv_ingest_finish(); borrowed till then. NULL: nobody
+    // asks.
+    enum bv_status *outcome;
     bool has_image; // path or bytes hold pixels
     bool fixed;     // a DICOM object: its identifier never names other content
     bool ours;      // biovl made the object out of another: no index takes it

@@ -1,0 +1,72 @@
+// server.h: what the parts of the receiver share: associations on their threads, and the queue to
+// the caller's thread. Used inside src/pacs only.
+#ifndef BV_PACS_SERVER_H
+#define BV_PACS_SERVER_H
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "pacs/listen.h"
+#include "pacs/pdu.h"
+#include "pacs/peers.h"
+#include "pacs/tls.h"
+
+enum {
+    BV_SERVER_REFUSERS = 32, // threads beyond the limit, which only say that it is reached
+    BV_SERVER_EVENTS = 1024, // lines that may wait
+    BV_SERVER_BATCH = 16,    // objects handed over at a time
+};
+
+// Something that only the caller's thread can do, and the association that waits for it.
+struct bv_job {
+    struct bv_job *next;
+    struct bv_arrival *arrival; // NULL: a question whether sop is held
+    const char *sop;
+    bool held;
+    bool done;
+};
+
+struct bv_server_worker {
+    struct bv_server *server;
+    pthread_t thread;
+    int socket;
+    struct sockaddr_storage address;
+    bool used, ended, busy; // busy: only to say that no more are served
+};
+
+struct bv_server {
+    const struct bv_receiver_options *options;
+    struct bv_tls *tls; // NULL: none
+    size_t max_associations, max_object, max_memory;
+    int64_t associate_ms, idle_ms, object_ms;
+    int wake; // readable when all is to end
+
+    pthread_mutex_t mutex; // of everything below
+    pthread_cond_t asked, answered;
+    struct bv_job *first, **last;
+    size_t memory; // bytes of objects on their way
+    char *events[BV_SERVER_EVENTS];
+    size_t n_events, n_lost_events;
+    struct bv_server_worker *workers; // [max_associations + BV_SERVER_REFUSERS]
+    size_t n_served;                  // associations that are served
+};
+
+// Hands a job to the caller's thread and waits until it is done.
+void bv_server_ask(struct bv_server *server, struct bv_job *job);
+
+// Takes bytes of the memory for objects, or gives them back (negative). For
+// struct bv_receive_limits.
+bool bv_server_claim(void *server, int64_t bytes);
+
+// Serves one connection from its first byte to its last; the thread of a worker.
+void bv_server_serve(struct bv_server_worker *worker);
+
+// Notes what happened, for the caller's thread. fields is the inside of a JSON object after the
+// time, already escaped.
+void bv_server_event(struct bv_server *server, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// A text as a JSON string without quotes; what is not printable ASCII becomes '?'.
+const char *bv_event_text(const char *text, char out[80]);
+
+#endif
