@@ -54,7 +54,7 @@ int main(int argc, char **argv)
         struct bv_image *image = NULL;
         struct bv_pixels pixels = {0};
         double start = cpu_ms();
-        must(bv_image_open(argv[2], NULL, &image, &err), &err);
+        must(bv_image_load(argv[2], NULL, &image, &err), &err);
         double decoded = cpu_ms();
         must(bv_recipe_run(recipe, image, &pixels, &err), &err);
         double end = cpu_ms();

@@ -49,7 +49,7 @@ static enum bv_status print_result(const struct classify *c, const struct bv_zer
         print_table(z, r, path);
     for (size_t i = 0; !c->json && i < bv_result_warning_count(r); i++)
         (void)fprintf(stderr, "biovl: %s: warning: %s (%s)\n", path, bv_result_warning_text(r, i),
-                      bv_result_warning_reason(r, i));
+                      bv_reason_name(bv_result_warning_reason(r, i)));
     char *json = NULL;
     if (c->json) {
         enum bv_status status = bv_result_json(r, &json);
@@ -84,12 +84,20 @@ static int classify_all(const struct classify *c, const struct opened *o, struct
 {
     size_t n_failed = 0;
     enum bv_status last = BV_OK;
+    struct bv_image *prior = NULL;
+    if (c->prior && (last = bv_image_open(o->context, c->prior, NULL, &prior)) != BV_OK)
+        return (int)report_failure(o->context, last);
     if (c->csv)
         printf("path,label,score,kind\n");
     for (size_t i = 0; i < images->n; i++) {
         struct bv_result *result = NULL;
         show_progress("image", i + 1, images->n);
-        enum bv_status status = bv_zero_shot_classify_pair(z, images->items[i], c->prior, &result);
+        struct bv_image *image = NULL;
+        const struct bv_image_options options = {.size = sizeof options, .prior = prior};
+        enum bv_status status = bv_image_open(o->context, images->items[i], &options, &image);
+        if (status == BV_OK)
+            status = bv_zero_shot_classify(z, image, &result);
+        bv_image_close(&image);
         if (status == BV_OK)
             status = print_result(c, z, result, images->items[i]);
         if (status == BV_OK)
@@ -103,6 +111,7 @@ static int classify_all(const struct classify *c, const struct opened *o, struct
             n_failed++;
         }
     }
+    bv_image_close(&prior);
     clear_progress();
     return (int)exit_code_of_batch(images->n, n_failed, last);
 }
@@ -126,11 +135,15 @@ static int open_classifier(struct classifier *k, const struct classify *c, const
     enum bv_status status = open_model(&k->o, &options, true);
     if (status != BV_OK)
         return (int)exit_code_of(status);
-    status = bv_zero_shot_open(k->o.engine, texts->labels, texts->labels_size, c->labels,
-                               texts->templates, &k->z);
+    const struct bv_zero_shot_options labels = {.size = sizeof labels,
+                                                .labels = texts->labels,
+                                                .n_label_bytes = texts->labels_size,
+                                                .name = c->labels,
+                                                .templates = texts->templates};
+    status = bv_zero_shot_open(k->o.engine, &labels, &k->z);
     if (status != BV_OK)
         return (int)report_failure(k->o.context, status);
-    bv_engine_rest(k->o.engine);
+    bv_engine_trim(k->o.engine);
     return EXIT_OK;
 }
 

@@ -74,10 +74,11 @@ static void warn_of_fallback(struct opened *opened)
 enum bv_status open_model(struct opened *opened, const struct model_options *options,
                           bool want_engine)
 {
+    const struct bv_engine_options engine = {
+        .size = sizeof engine, .device = options->device, .precision = options->precision};
     enum bv_status status = bv_context_open(&opened->context, options->threads);
     if (status != BV_OK) {
-        (void)fprintf(stderr, "biovl: cannot start with %d threads: %s\n", options->threads,
-                      bv_status_name(status));
+        (void)report_failure(NULL, status);
         return status;
     }
     const char *path = model_path(options->model);
@@ -87,8 +88,7 @@ enum bv_status open_model(struct opened *opened, const struct model_options *opt
     }
     status = bv_model_open(opened->context, path, &opened->model);
     if (status == BV_OK && want_engine)
-        status = bv_engine_open(opened->context, opened->model, options->device, options->precision,
-                                &opened->engine);
+        status = bv_engine_open(opened->context, opened->model, &engine, &opened->engine);
     if (status != BV_OK)
         (void)report_failure(opened->context, status);
     else if (want_engine)
@@ -271,8 +271,8 @@ void print_csv_field(const char *text)
 
 void print_research_notice(const struct opened *opened)
 {
-    const char *notice = bv_model_notice(opened->model);
-    if (notice)
-        (void)fprintf(stderr, "biovl: %s\n", notice);
+    struct bv_model_facts facts = {.size = sizeof facts};
+    if (bv_model_facts(opened->model, &facts) == BV_OK && facts.notice)
+        (void)fprintf(stderr, "biovl: %s\n", facts.notice);
     (void)fprintf(stderr, "biovl: for research; not a medical device\n");
 }

@@ -56,7 +56,8 @@ void close_model(struct opened *opened);
 // built tree. NULL when none of them exists.
 const char *model_path(const char *option);
 
-// Prints "biovl: <the context's last error>" on stderr and returns its exit code.
+// Prints "biovl: <the context's last error>" on stderr and returns its exit code; NULL: of opening
+// a context.
 enum exit_code report_failure(const struct bv_context *context, enum bv_status status);
 
 // Whether output (or NULL) is one of the inputs, by whatever name; says so on stderr.

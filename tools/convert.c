@@ -6,7 +6,7 @@
 int run_convert(int argc, char **argv)
 {
     const char *output = NULL;
-    struct bv_convert_options o = {0};
+    struct bv_convert_options o = {.size = sizeof o};
     struct strings overrides = {0}, sources = {0};
     int threads = 0;
     bool json_output = false;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 
@@ -27,46 +28,85 @@ static void fail_row(struct rows *rows, size_t i, enum bv_status status)
     rows->last = status;
 }
 
-static void embed_images(const struct embed *e, const struct opened *o, struct rows *rows)
+enum { IMAGES_AT_ONCE = 16, TEXTS_AT_ONCE = 1024 };
+
+// Opens a block of images; those that cannot be opened fail their rows. Returns how many there are,
+// and their rows.
+static size_t open_block(const struct embed *e, const struct opened *o, struct rows *rows,
+                         size_t first, struct bv_image *prior, struct bv_image **images,
+                         size_t *places)
 {
-    for (size_t i = 0; i < rows->n; i++) {
-        show_progress("image", i + 1, rows->n);
-        enum bv_status status =
-            bv_engine_embed_image_pair(o->engine, e->images.items[i], e->prior,
-                                       e->raw ? BV_EMBED_RAW : 0, rows->data + i * rows->dim);
-        if (status != BV_OK) {
+    size_t n = 0;
+    const struct bv_image_options options = {.size = sizeof options, .prior = prior};
+    for (size_t i = first; i < rows->n && i < first + IMAGES_AT_ONCE; i++) {
+        enum bv_status status = bv_image_open(o->context, e->images.items[i], &options, &images[n]);
+        if (status == BV_OK) {
+            places[n++] = i;
+        } else {
             (void)report_failure(o->context, status);
             fail_row(rows, i, status);
         }
     }
-    clear_progress();
+    return n;
 }
 
-static const size_t texts_per_call = 1024;
-
-// A block of texts; when one of them is bad, each is tried alone, so that it fails alone.
-static void embed_text_block(const struct embed *e, const struct opened *o, struct rows *rows,
-                             size_t first, size_t n)
+static enum bv_status embed_block(const struct embed *e, const struct opened *o, struct rows *rows,
+                                  size_t first, struct bv_image *prior)
 {
-    unsigned flags = e->raw ? BV_EMBED_RAW : 0;
-    float *out = rows->data + first * rows->dim;
-    unsigned char truncated[1024] = {0};
-    if (bv_engine_embed_texts(o->engine, e->texts.items + first, n, flags, out, truncated) !=
-        BV_OK) {
-        for (size_t i = 0; i < n; i++) {
-            enum bv_status status =
-                bv_engine_embed_texts(o->engine, e->texts.items + first + i, 1, flags,
-                                      out + i * rows->dim, truncated + i);
-            if (status != BV_OK) {
-                (void)report_failure(o->context, status);
-                fail_row(rows, first + i, status);
-            }
+    struct bv_image *images[IMAGES_AT_ONCE] = {NULL};
+    size_t places[IMAGES_AT_ONCE];
+    enum bv_status statuses[IMAGES_AT_ONCE];
+    size_t n = open_block(e, o, rows, first, prior, images, places);
+    float *out = calloc(n + 1, rows->dim * sizeof *out);
+    enum bv_status status = BV_ERR_NOMEM;
+    if (out)
+        status = bv_engine_embed_images(o->engine, (const struct bv_image *const *)images, n,
+                                        e->raw ? BV_EMBED_RAW : 0, out, n * rows->dim, statuses);
+    for (size_t i = 0; i < n; i++) {
+        bv_image_close(&images[i]);
+        if (status == BV_OK && statuses[i] == BV_OK)
+            memcpy(rows->data + places[i] * rows->dim, out + i * rows->dim,
+                   rows->dim * sizeof *out);
+        else if (status == BV_OK)
+            fail_row(rows, places[i], statuses[i]);
+    }
+    free(out);
+    return status;
+}
+
+static enum bv_status embed_images(const struct embed *e, const struct opened *o, struct rows *rows)
+{
+    struct bv_image *prior = NULL;
+    enum bv_status status = BV_OK;
+    if (e->prior)
+        status = bv_image_open(o->context, e->prior, NULL, &prior);
+    for (size_t i = 0; i < rows->n && status == BV_OK; i += IMAGES_AT_ONCE) {
+        show_progress("image", i + 1, rows->n);
+        status = embed_block(e, o, rows, i, prior);
+    }
+    bv_image_close(&prior);
+    clear_progress();
+    return status;
+}
+
+static enum bv_status embed_texts(const struct embed *e, const struct opened *o, struct rows *rows)
+{
+    unsigned char truncated[TEXTS_AT_ONCE] = {0};
+    enum bv_status statuses[TEXTS_AT_ONCE], status = BV_OK;
+    for (size_t first = 0, n; first < rows->n && status == BV_OK; first += n) {
+        n = rows->n - first < TEXTS_AT_ONCE ? rows->n - first : TEXTS_AT_ONCE;
+        status = bv_engine_embed_texts(o->engine, e->texts.items + first, n,
+                                       e->raw ? BV_EMBED_RAW : 0, rows->data + first * rows->dim,
+                                       n * rows->dim, truncated, statuses);
+        for (size_t i = 0; i < n && status == BV_OK; i++) {
+            if (statuses[i] != BV_OK)
+                fail_row(rows, first + i, statuses[i]);
+            if (truncated[i])
+                (void)fprintf(stderr, "biovl: warning: text %zu was cut to the model's maximum\n",
+                              first + i + 1);
         }
     }
-    for (size_t i = 0; i < n; i++)
-        if (truncated[i])
-            (void)fprintf(stderr, "biovl: warning: text %zu was cut to the model's maximum\n",
-                          first + i + 1);
+    return status;
 }
 
 static enum bv_status print_rows(const struct embed *e, const struct opened *o,
@@ -103,16 +143,16 @@ static int run(const struct embed *e)
             code = EXIT_DEVICE;
     }
     if (rows.data) {
-        if (e->images.n)
-            embed_images(e, &o, &rows);
-        for (size_t i = 0; !e->images.n && i < rows.n; i += texts_per_call)
-            embed_text_block(e, &o, &rows, i,
-                             rows.n - i < texts_per_call ? rows.n - i : texts_per_call);
+        status = watch(o.context, "item", NULL);
+        if (status == BV_OK)
+            status = e->images.n ? embed_images(e, &o, &rows) : embed_texts(e, &o, &rows);
+    }
+    if (rows.data && status == BV_OK) {
         code = (int)exit_code_of_batch(rows.n, rows.n_failed, rows.last);
         status = rows.n_failed < rows.n ? print_rows(e, &o, &rows) : BV_OK;
-        if (status != BV_OK)
-            code = (int)report_failure(o.context, status);
     }
+    if (rows.data && status != BV_OK)
+        code = (int)report_failure(o.context, status);
     free(rows.data);
     close_model(&o);
     return code;

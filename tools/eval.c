@@ -82,20 +82,29 @@ struct job {
     size_t labels_size;
 };
 
+static struct bv_zero_shot_options labels_of(const struct eval *e, const struct job *job)
+{
+    return (struct bv_zero_shot_options){.size = sizeof(struct bv_zero_shot_options),
+                                         .labels = job->labels,
+                                         .n_label_bytes = job->labels_size,
+                                         .name = e->labels,
+                                         .templates = job->templates};
+}
+
 static enum bv_status run_and_finish(const struct eval *e, struct job *job,
                                      const struct bv_eval_options *options,
                                      struct bv_eval_counts *counts)
 {
     struct meter meter;
     struct bv_eval_options own = *options;
+    const struct bv_zero_shot_options labels = labels_of(e, job);
     enum bv_status status = BV_OK;
     own.progress = begin_meter(&meter);
     own.progress_arg = &meter;
     if (job->zero_shot)
         status = bv_eval_run(job->zero_shot, &own, counts);
     else
-        status = bv_eval_run_match(job->opened.engine, job->labels, job->labels_size, e->labels,
-                                   job->templates, &own, counts);
+        status = bv_eval_run_match(job->opened.engine, &labels, &own, counts);
     clear_meter(&meter);
     if (!job->opened.warned && bv_engine_fallback(job->opened.engine)) {
         (void)fprintf(stderr,
@@ -157,11 +166,11 @@ static int open_job(const struct eval *e, struct job *job)
         return (int)exit_code_of(status);
     if (e->match)
         return EXIT_OK;
-    status = bv_zero_shot_open(job->opened.engine, job->labels, job->labels_size, e->labels,
-                               job->templates, &job->zero_shot);
+    const struct bv_zero_shot_options labels = labels_of(e, job);
+    status = bv_zero_shot_open(job->opened.engine, &labels, &job->zero_shot);
     if (status != BV_OK)
         return (int)report_failure(job->opened.context, status);
-    bv_engine_rest(job->opened.engine); // images do not need the text encoder
+    bv_engine_trim(job->opened.engine); // images do not need the text encoder
     if (bv_zero_shot_warning(job->zero_shot))
         (void)fprintf(stderr, "biovl: warning: %s\n", bv_zero_shot_warning(job->zero_shot));
     return EXIT_OK;

@@ -192,8 +192,9 @@ static enum bv_status open_labels(struct listen *l)
     l->labels_text = read_text(l->labels, &size);
     if (!l->labels_text)
         return BV_ERR_IO;
-    enum bv_status status =
-        bv_zero_shot_open(l->opened.engine, l->labels_text, size, l->labels, NULL, &l->zero_shot);
+    const struct bv_zero_shot_options options = {
+        .size = sizeof options, .labels = l->labels_text, .n_label_bytes = size, .name = l->labels};
+    enum bv_status status = bv_zero_shot_open(l->opened.engine, &options, &l->zero_shot);
     if (status != BV_OK)
         (void)report_failure(l->opened.context, status);
     return status;

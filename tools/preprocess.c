@@ -13,7 +13,7 @@ int run_preprocess(int argc, char **argv)
         MODEL_OPTIONS(&model),
     };
     const struct usage usage = {"preprocess", "IMAGE -o OUT.npy [--model M]",
-                                "Writes exactly what the model's image encoder is fed.", options,
+                                "Writes the model's image encoder input, exactly.", options,
                                 sizeof options / sizeof *options};
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &images);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
@@ -26,7 +26,11 @@ int run_preprocess(int argc, char **argv)
         enum bv_status status = open_model(&o, &model, false);
         code = (int)exit_code_of(status);
         if (status == BV_OK) {
-            status = bv_preprocess(o.context, o.model, images.items[0], &pixels, shape);
+            struct bv_image *image = NULL;
+            status = bv_image_open(o.context, images.items[0], NULL, &image);
+            if (status == BV_OK)
+                status = bv_preprocess(o.context, o.model, image, &pixels, shape);
+            bv_image_close(&image);
             if (status == BV_OK)
                 status = bv_write_npy(o.context, output, pixels, 3, shape);
             code = (int)exit_code_of(status);

@@ -50,7 +50,8 @@ static int run(const char *model, const char *output, const struct calibration *
 {
     struct bv_context *context = NULL;
     char *json = NULL;
-    const struct bv_quantize_options o = {.images = c->images.items,
+    const struct bv_quantize_options o = {.size = sizeof o,
+                                          .images = c->images.items,
                                           .texts = c->texts.items,
                                           .n_images = c->images.n,
                                           .n_texts = c->texts.n,

@@ -93,8 +93,10 @@ static enum bv_status open_reranking(struct search *s, struct bv_context *contex
     }
     (void)snprintf(path, sizeof path, "%.*s", (int)(length < sizeof path ? length : 0), s->rerank);
     enum bv_status status = bv_model_open(context, path, &r->model);
+    const struct bv_engine_options engine = {
+        .size = sizeof engine, .device = s->model.device, .precision = s->model.precision};
     if (status == BV_OK)
-        status = bv_engine_open(context, r->model, s->model.device, s->model.precision, &r->engine);
+        status = bv_engine_open(context, r->model, &engine, &r->engine);
     if (status == BV_OK)
         status = bv_reranker_open(r->engine, &r->reranker);
     s->query.reranker = r->reranker;

@@ -59,10 +59,10 @@ BV_API enum bv_status bv_eval_run(struct bv_zero_shot *zero_shot,
                                   struct bv_eval_counts *counts);
 
 // The same with a fusion encoder: a label's score is the probability that its prompts match the
-// image. labels, n_bytes, name and templates as of bv_zero_shot_open(). BV_ERR_ARG when the model
-// has no matching head or reads detector regions.
-BV_API enum bv_status bv_eval_run_match(struct bv_engine *engine, const char *labels,
-                                        size_t n_bytes, const char *name, const char *templates,
+// image. labels as of bv_zero_shot_open(). BV_ERR_ARG when the model has no matching head or reads
+// detector regions.
+BV_API enum bv_status bv_eval_run_match(struct bv_engine *engine,
+                                        const struct bv_zero_shot_options *labels,
                                         const struct bv_eval_options *options,
                                         struct bv_eval_counts *counts);
 

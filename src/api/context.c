@@ -18,17 +18,25 @@ void bv_remove_unfinished(void)
     bv_unfinished_remove();
 }
 
+int bv_abi_version(void)
+{
+    return BV_ABI_VERSION;
+}
+
 void bv_free(void *memory)
 {
     free(memory);
 }
 
+// Of bv_context_open(), which has no context to keep it in.
+static _Thread_local struct bv_error not_opened;
+
 enum bv_status bv_context_open(struct bv_context **out, int n_threads)
 {
     struct bv_context *context = calloc(1, sizeof *context);
     if (!context)
-        return BV_ERR_NOMEM;
-    enum bv_status status = bv_pool_create(&context->pool, n_threads, &context->error);
+        return bv_fail_nomem(&not_opened, "a context");
+    enum bv_status status = bv_pool_create(&context->pool, n_threads, &not_opened);
     if (status != BV_OK)
         bv_context_close(&context);
     else
@@ -47,7 +55,7 @@ void bv_context_close(struct bv_context **context)
 
 const char *bv_last_error(const struct bv_context *context)
 {
-    return context ? context->error.text : "";
+    return context ? context->error.text : not_opened.text;
 }
 
 enum bv_status bv_context_observe(struct bv_context *context, const struct bv_observer *observer)

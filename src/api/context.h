@@ -50,4 +50,14 @@ enum bv_status bv_engine_run_image(struct bv_engine *engine, const struct bv_ima
 enum bv_status bv_check_embeds(const struct bv_model *model, const char *tower, const char *what,
                                struct bv_error *err);
 
+// Reads the labels that a caller gives, with their defaults.
+enum bv_status bv_read_labels(struct bv_zero_shot_options *to,
+                              const struct bv_zero_shot_options *theirs, struct bv_error *err);
+
+// The map of a text's embedding (of unit length) over an image, out [height,width]. BV_ERR_MODEL
+// where the model has none; whether it does.
+enum bv_status bv_map_text(struct bv_engine *engine, const struct bv_image *image,
+                           const float *text, float *out, struct bv_error *err);
+bool bv_can_map(const struct bv_engine *engine);
+
 #endif

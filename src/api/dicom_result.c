@@ -41,7 +41,7 @@ enum bv_status bv_result_capture(const struct bv_result *result, const uint8_t *
                                  size_t *size, struct bv_error *err)
 {
     struct bv_pixels rgb = {0};
-    BV_TRY(bv_result_picture(result, &rgb, err));
+    BV_TRY(bv_result_draw(result, &rgb, err));
     enum bv_status status = bv_findings_capture(
         source, source_size, name, rgb.data, (unsigned)rgb.width, (unsigned)rgb.height,
         "Scores of a research model, with a heat map where it has one", BIOVL_VERSION, bytes, size,
@@ -91,7 +91,7 @@ enum bv_status bv_pacs_capture(struct bv_context *context, const char *source, c
     struct bv_mapping file = {0};
     uint8_t *rgb = NULL, *bytes = NULL;
     size_t size = 0;
-    BV_TRY(bv_image_open(picture, NULL, &image, err));
+    BV_TRY(bv_image_load(picture, NULL, &image, err));
     enum bv_status status = bv_preset_apply(image, BV_PRESET_DICOM_DISPLAY, &shown, err);
     bv_image_free(&image);
     size_t n = (size_t)shown.width * (size_t)shown.height;

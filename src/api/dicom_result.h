@@ -18,7 +18,7 @@ enum bv_status bv_result_capture(const struct bv_result *result, const uint8_t *
                                  size_t *size, struct bv_error *err);
 
 // The picture of it, U8 in three channels: radiograph, heat map, scores.
-enum bv_status bv_result_picture(const struct bv_result *result, struct bv_pixels *rgb,
-                                 struct bv_error *err);
+enum bv_status bv_result_draw(const struct bv_result *result, struct bv_pixels *rgb,
+                              struct bv_error *err);
 
 #endif

@@ -1,4 +1,6 @@
 // The public calls that run encoders.
+#include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,14 +10,17 @@
 #include "score/pair.h"
 
 enum bv_status bv_engine_open(struct bv_context *context, const struct bv_model *model,
-                              const char *device, const char *precision, struct bv_engine **out)
+                              const struct bv_engine_options *theirs, struct bv_engine **out)
 {
+    assert(model && out);
     struct bv_error *err = bv_begin(context);
+    struct bv_engine_options o;
+    BV_TRY(bv_options_read(&o, sizeof o, theirs, "bv_engine_options", err));
     struct bv_engine *engine = calloc(1, sizeof *engine);
     if (!engine)
         return bv_fail_nomem(err, "an engine");
     engine->context = context;
-    struct bv_session_options options = {device, precision, context->pool};
+    const struct bv_session_options options = {o.device, o.precision, context->pool};
     enum bv_status status = bv_session_open(&engine->session, model, &options, err);
     if (status != BV_OK)
         bv_engine_close(&engine);
@@ -33,7 +38,7 @@ void bv_engine_close(struct bv_engine **engine)
     *engine = NULL;
 }
 
-void bv_engine_rest(struct bv_engine *engine)
+void bv_engine_trim(struct bv_engine *engine)
 {
     bv_session_rest(engine->session);
 }
@@ -46,6 +51,24 @@ const char *bv_engine_device(const struct bv_engine *engine)
 const char *bv_engine_precision(const struct bv_engine *engine)
 {
     return bv_session_precision(engine->session);
+}
+
+enum bv_device bv_engine_device_type(const struct bv_engine *engine)
+{
+    const char *name = bv_engine_device(engine);
+    return strncmp(name, "vulkan", 6) == 0  ? BV_DEVICE_VULKAN
+           : strcmp(name, "reference") == 0 ? BV_DEVICE_REFERENCE
+                                            : BV_DEVICE_CPU;
+}
+
+enum bv_precision bv_engine_precision_type(const struct bv_engine *engine)
+{
+    static const char *const names[] = {"f32", "f16", "bf16", "int8"};
+    int i = 0;
+    while (i < 3 && strcmp(names[i], bv_engine_precision(engine)) != 0)
+        i++;
+    return strcmp(names[i], bv_engine_precision(engine)) == 0 ? (enum bv_precision)i
+                                                              : BV_PRECISION_F32;
 }
 
 const char *bv_engine_fallback(const struct bv_engine *engine)
@@ -93,86 +116,6 @@ enum bv_status bv_engine_run_image(struct bv_engine *engine, const struct bv_ima
                                    int n_wanted, struct bv_error *err)
 {
     return bv_encode_images(engine->session, &image, &prior, 1, wanted, n_wanted, NULL, err);
-}
-
-static enum bv_status embed_image(struct bv_engine *engine, const struct bv_image *image,
-                                  const struct bv_image *prior, unsigned flags, float *out,
-                                  struct bv_error *err)
-{
-    size_t dim = bv_engine_image_dim(engine);
-    struct bv_wanted wanted = {"global", out, dim};
-    if (dim == 0)
-        return err->status;
-    BV_TRY(bv_engine_run_image(engine, image, prior, &wanted, 1, err));
-    if (!(flags & BV_EMBED_RAW))
-        bv_normalize_rows(out, 1, dim);
-    return BV_OK;
-}
-
-enum bv_status bv_engine_embed_image(struct bv_engine *engine, const char *path, unsigned flags,
-                                     float *out)
-{
-    return bv_engine_embed_image_pair(engine, path, NULL, flags, out);
-}
-
-enum bv_status bv_engine_embed_image_pair(struct bv_engine *engine, const char *path,
-                                          const char *prior, unsigned flags, float *out)
-{
-    struct bv_error *err = bv_begin(engine->context);
-    struct bv_image *image = NULL, *before = NULL;
-    enum bv_status status = bv_image_open(path, NULL, &image, err);
-    if (status == BV_OK && prior)
-        status = bv_image_open(prior, NULL, &before, err);
-    if (status == BV_OK)
-        status = embed_image(engine, image, before, flags, out, err);
-    bv_image_free(&image);
-    bv_image_free(&before);
-    return status;
-}
-
-enum bv_status bv_engine_embed_image_bytes(struct bv_engine *engine, const void *bytes, size_t size,
-                                           const char *name, unsigned flags, float *out)
-{
-    struct bv_error *err = bv_begin(engine->context);
-    struct bv_image *image = NULL;
-    BV_TRY(bv_image_read(bytes, size, name, NULL, &image, err));
-    enum bv_status status = embed_image(engine, image, NULL, flags, out, err);
-    bv_image_free(&image);
-    return status;
-}
-
-enum bv_status bv_engine_embed_texts(struct bv_engine *engine, const char *const *texts, size_t n,
-                                     unsigned flags, float *out, unsigned char *truncated)
-{
-    size_t dim = bv_engine_text_dim(engine);
-    struct bv_error *err = &engine->context->error;
-    if (dim == 0)
-        return err->status;
-    const struct bv_wanted wanted = {"global", out, n * dim};
-    BV_TRY(bv_encode_texts(engine->session, texts, n, &wanted, truncated, NULL, err));
-    if (!(flags & BV_EMBED_RAW))
-        bv_normalize_rows(out, n, dim);
-    return BV_OK;
-}
-
-enum bv_status bv_preprocess(struct bv_context *context, const struct bv_model *model,
-                             const char *path, float **pixels, int64_t shape[3])
-{
-    struct bv_error *err = bv_begin(context);
-    struct bv_image *image = NULL;
-    struct bv_pixels result = {0};
-    if (!bv_model_has_image(model))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", model->name);
-    BV_TRY(bv_image_open(path, NULL, &image, err));
-    enum bv_status status = bv_recipe_run(model->recipe, image, &result, err);
-    bv_image_free(&image);
-    if (status != BV_OK)
-        return status;
-    *pixels = result.data;
-    shape[0] = result.height;
-    shape[1] = result.width;
-    shape[2] = result.channels;
-    return BV_OK;
 }
 
 enum bv_status bv_write_npy(struct bv_context *context, const char *path, const float *data,

@@ -21,7 +21,7 @@ static json_t *describe(const struct bv_engine *engine, const struct bv_labels *
                      "sha256", m->digest, "preset", bv_recipe_intensity(m->recipe), "device",
                      bv_engine_device(engine), "precision", bv_engine_precision(engine), "prompts",
                      "set", labels->set, "sha256", labels->digest, "score_kind", score_kind,
-                     "version", BIOVL_VERSION, "notice", bv_model_notice(m));
+                     "version", BIOVL_VERSION, "notice", bv_json_string(m->card, "notice", NULL));
 }
 
 static struct bv_eval_counts public_counts(const struct bv_evaluation_counts *c)
@@ -120,25 +120,27 @@ enum bv_status bv_eval_run(struct bv_zero_shot *z, const struct bv_eval_options 
     return run_scorer(z->engine, &z->labels, description, &scorer, options, counts, err);
 }
 
-enum bv_status bv_eval_run_match(struct bv_engine *engine, const char *labels_text, size_t n_bytes,
-                                 const char *name, const char *templates,
+enum bv_status bv_eval_run_match(struct bv_engine *engine,
+                                 const struct bv_zero_shot_options *theirs,
                                  const struct bv_eval_options *options,
                                  struct bv_eval_counts *counts)
 {
     struct bv_error *err = bv_begin(engine->context);
     const struct bv_model *model = bv_session_model(engine->session);
+    struct bv_zero_shot_options o;
     struct bv_labels labels = {0};
+    BV_TRY(bv_read_labels(&o, theirs, err));
     struct bv_match_scorer *match = NULL;
     struct bv_scorer scorer;
     json_t *prompts = json_incref(json_object_get(model->card, "prompts"));
     enum bv_status status = BV_OK;
-    if (templates) {
+    if (o.templates) {
         json_decref(prompts);
         prompts = NULL;
-        status = bv_prompts_load(&prompts, templates, err);
+        status = bv_prompts_load(&prompts, o.templates, err);
     }
     if (status == BV_OK)
-        status = bv_labels_parse(&labels, labels_text, n_bytes, name, prompts, err);
+        status = bv_labels_parse(&labels, o.labels, o.n_label_bytes, o.name, prompts, err);
     if (status == BV_OK)
         status = bv_match_scorer_create(&match, engine->session, &labels, &scorer, err);
     if (status == BV_OK)

@@ -16,7 +16,8 @@ static enum bv_status encode_texts(void *arg, const char *const *texts, size_t n
 {
     struct bv_engine *engine = arg;
     (void)err; // the context's own
-    return bv_engine_embed_texts(engine, texts, n, BV_EMBED_NORMALIZED, out, NULL);
+    return bv_engine_embed_texts(engine, texts, n, BV_EMBED_NORMALIZED, out,
+                                 n * bv_engine_text_dim(engine), NULL, NULL);
 }
 
 // What the results say of the model.

@@ -1,10 +1,12 @@
 // The public calls on model files.
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/context.h"
 #include "cpu/cpu.h"
 #include "model/card.h"
+#include "model/fuse.h"
 #include "model/golden.h"
 #include "model/import.h"
 #include "vulkan/vulkan.h"
@@ -19,32 +21,67 @@ void bv_model_close(struct bv_model **model)
     bv_model_unload(model);
 }
 
-const char *bv_model_notice(const struct bv_model *model)
+enum bv_status bv_model_open_bytes(struct bv_context *context, const void *bytes, size_t n_bytes,
+                                   struct bv_model **model)
 {
-    return bv_json_string(model->card, "notice", NULL);
+    assert(bytes && model);
+    struct bv_error *err = bv_begin(context);
+    if ((uintptr_t)bytes % 8 != 0)
+        return bv_fail(err, BV_ERR_ARG, "a model in memory that is not aligned to 8 bytes");
+    return bv_model_load_bytes(model, bytes, n_bytes, err);
+}
+
+static int64_t count_parameters(const struct bv_model *model)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < model->file.n_tensors; i++) {
+        const struct bv_safetensors_tensor *t = &model->file.tensors[i];
+        int64_t n = 1;
+        for (int d = 0; d < t->n_dims; d++)
+            n *= t->shape[d];
+        total += n;
+    }
+    return total;
+}
+
+enum bv_status bv_model_facts(const struct bv_model *model, struct bv_model_facts *facts)
+{
+    assert(model && facts);
+    const struct bv_model_facts mine = {
+        .system = model->name,
+        .sha256 = model->digest,
+        .notice = bv_json_string(model->card, "notice", NULL),
+        .preset = model->recipe ? bv_recipe_intensity(model->recipe) : NULL,
+        .has_image = bv_model_has_image(model),
+        .has_text = bv_model_has_text(model),
+        .has_fusion = bv_model_has_fusion(model),
+        .takes_prior = bv_model_has_image(model) && bv_model_takes_prior(model),
+        .image_height = model->size_varies ? 0 : model->image_height,
+        .image_width = model->size_varies ? 0 : model->image_width,
+        .max_tokens = model->max_tokens,
+        .n_parameters = count_parameters(model),
+    };
+    BV_TRY(bv_counts_check(facts, "bv_model_facts", NULL));
+    bv_counts_write(facts, &mine, sizeof mine);
+    return BV_OK;
 }
 
 enum bv_status bv_model_describe(struct bv_context *context, const struct bv_model *model,
                                  char **json)
 {
     json_t *tensors = json_array();
-    int64_t parameters = 0;
     for (size_t i = 0; i < model->file.n_tensors; i++) {
         const struct bv_safetensors_tensor *t = &model->file.tensors[i];
         json_t *shape = json_array();
-        int64_t n = 1;
-        for (int d = 0; d < t->n_dims; d++) {
+        for (int d = 0; d < t->n_dims; d++)
             (void)json_array_append_new(shape, json_integer(t->shape[d]));
-            n *= t->shape[d];
-        }
-        parameters += n;
         (void)json_array_append_new(tensors, json_pack("{s:s, s:s, s:o}", "name", t->name, "dtype",
                                                        bv_dtype_name(t->dtype), "shape", shape));
     }
     json_t *value =
         json_pack("{s:s, s:s, s:I, s:I, s:O, s:o}", "system", model->name, "sha256", model->digest,
-                  "parameters", (json_int_t)parameters, "max_tokens", (json_int_t)model->max_tokens,
-                  "card", model->card, "tensors", tensors);
+                  "parameters", (json_int_t)count_parameters(model), "max_tokens",
+                  (json_int_t)model->max_tokens, "card", model->card, "tensors", tensors);
     return bv_json_text(value, json, bv_begin(context));
 }
 
@@ -66,18 +103,20 @@ static enum bv_status parse_dtype(const char *name, struct bv_import_options *op
 }
 
 enum bv_status bv_convert(struct bv_context *context, const char *source, const char *path,
-                          const struct bv_convert_options *options, char **json)
+                          const struct bv_convert_options *theirs, char **json)
 {
     struct bv_error *err = bv_begin(context);
+    struct bv_convert_options options;
+    BV_TRY(bv_options_read(&options, sizeof options, theirs, "bv_convert_options", err));
     struct bv_import_options o = {
-        .system = options->system,
-        .vocabulary = options->vocabulary,
-        .set = options->overrides,
-        .n_set = options->n_overrides,
+        .system = options.system,
+        .vocabulary = options.vocabulary,
+        .set = options.overrides,
+        .n_set = options.n_overrides,
         .pool = context->pool,
     };
     struct bv_import_report report = {.n_tensors = 0};
-    BV_TRY(parse_dtype(options->dtype, &o, err));
+    BV_TRY(parse_dtype(options.dtype, &o, err));
     BV_TRY(bv_import(source, path, &o, &report, err));
     if (!json)
         return BV_OK;

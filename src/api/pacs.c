@@ -185,9 +185,15 @@ static enum bv_status answer(void *arg, const uint8_t *bytes, size_t size, const
     const struct bv_listen_options *o = arg;
     struct bv_result *result = NULL;
     struct bv_answer *report = &answers[BV_ANSWER_REPORT], *capture = &answers[BV_ANSWER_CAPTURE];
-    enum bv_status status = bv_zero_shot_classify_bytes(o->zero_shot, bytes, size, name, &result);
+    struct bv_image *image = NULL;
+    struct bv_context *context = o->zero_shot->engine->context;
+    const struct bv_image_options options = {.size = sizeof options, .name = name};
+    enum bv_status status = bv_image_open_bytes(context, bytes, size, &options, &image);
+    if (status == BV_OK)
+        status = bv_zero_shot_classify(o->zero_shot, image, &result);
+    bv_image_close(&image);
     if (status != BV_OK)
-        return bv_fail(err, status, "%s", bv_last_error(o->zero_shot->engine->context));
+        return bv_fail(err, status, "%s", bv_last_error(context));
     status = bv_result_report(result, bytes, size, name, &report->bytes, &report->size, err);
     if (status == BV_OK && o->captures)
         status = bv_result_capture(result, bytes, size, name, &capture->bytes, &capture->size, err);

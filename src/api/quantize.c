@@ -16,7 +16,7 @@ static enum bv_status read_image(const struct bv_model *model, const char *path,
                                  struct bv_pixels *pixels, struct bv_error *err)
 {
     struct bv_image *image = NULL;
-    BV_TRY(bv_image_open(path, NULL, &image, err));
+    BV_TRY(bv_image_load(path, NULL, &image, err));
     enum bv_status status = bv_recipe_run(model->recipe, image, pixels, err);
     bv_image_free(&image);
     return status;
@@ -58,21 +58,23 @@ static void free_inputs(struct inputs *in)
 }
 
 enum bv_status bv_quantize(struct bv_context *context, const char *source, const char *path,
-                           const struct bv_quantize_options *options, char **json)
+                           const struct bv_quantize_options *theirs, char **json)
 {
     struct bv_error *err = bv_begin(context);
+    struct bv_quantize_options options;
     struct bv_model *model = NULL;
     struct inputs in = {0};
     struct bv_quantization result = {0};
     char *value = NULL;
-    if (options->n_images + options->n_texts == 0)
+    BV_TRY(bv_options_read(&options, sizeof options, theirs, "bv_quantize_options", err));
+    if (options.n_images + options.n_texts == 0)
         return bv_fail(err, BV_ERR_ARG, "no images and no texts to calibrate with");
     BV_TRY(bv_model_load(&model, source, err));
-    enum bv_status status = read_inputs(model, options, &in, err);
+    enum bv_status status = read_inputs(model, &options, &in, err);
     const struct bv_calibration calibration = {in.images, in.n_images, in.texts, in.n_texts};
     if (status == BV_OK)
         status =
-            bv_quantize_choose(model, &calibration, options->cosine > 0 ? options->cosine : 0.997,
+            bv_quantize_choose(model, &calibration, options.cosine > 0 ? options.cosine : 0.997,
                                context->pool, &value, &result, err);
     if (status == BV_OK)
         status = bv_quantize_write(model, path, value, err);

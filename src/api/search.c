@@ -72,7 +72,7 @@ static enum bv_status embed_file(struct bv_engine *engine, const char *path, siz
                                  float *vector, struct bv_error *err)
 {
     struct bv_image *image = NULL;
-    BV_TRY(bv_image_open(path, NULL, &image, err));
+    BV_TRY(bv_image_load(path, NULL, &image, err));
     enum bv_status status = bv_embed_image(engine->session, image, dimension, vector, err);
     bv_image_free(&image);
     return status;

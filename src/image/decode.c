@@ -9,7 +9,6 @@
 #include "base/large.h"
 #include "image/sniff.h"
 
-#define DEFAULT_MAX_PIXELS ((size_t)100 * 1000 * 1000)
 #define DEFAULT_MAX_FILE ((size_t)1 << 30)
 
 enum bv_status bv_decode_check_size(uint64_t width, uint64_t height, size_t max_pixels,
@@ -35,9 +34,10 @@ enum bv_status bv_decode_alloc(struct bv_image *image, struct bv_error *err)
 }
 
 static enum bv_status decode(struct bv_image *image, enum bv_format format, struct bv_bytes bytes,
-                             const struct bv_image_options *options, struct bv_error *err)
+                             const struct bv_decode_options *options, struct bv_error *err)
 {
-    size_t max_pixels = options && options->max_pixels ? options->max_pixels : DEFAULT_MAX_PIXELS;
+    size_t max_pixels =
+        options && options->max_pixels ? options->max_pixels : BV_DEFAULT_MAX_PIXELS;
     size_t max_file = options && options->max_file ? options->max_file : DEFAULT_MAX_FILE;
     if (bytes.size > max_file)
         return bv_fail(err, BV_ERR_LIMIT, "%zu bytes, the limit is %zu", bytes.size, max_file);
@@ -62,9 +62,9 @@ static enum bv_status decode(struct bv_image *image, enum bv_format format, stru
                    bv_format_name(format));
 }
 
-enum bv_status bv_image_read(const uint8_t *bytes, size_t size, const char *name,
-                             const struct bv_image_options *options, struct bv_image **out,
-                             struct bv_error *err)
+enum bv_status bv_image_decode(const uint8_t *bytes, size_t size, const char *name,
+                               const struct bv_decode_options *options, struct bv_image **out,
+                               struct bv_error *err)
 {
     struct bv_image *image = calloc(1, sizeof *image);
     if (!image)
@@ -85,7 +85,7 @@ enum bv_status bv_image_read(const uint8_t *bytes, size_t size, const char *name
     return BV_OK;
 }
 
-enum bv_status bv_image_open(const char *path, const struct bv_image_options *options,
+enum bv_status bv_image_load(const char *path, const struct bv_decode_options *options,
                              struct bv_image **image, struct bv_error *err)
 {
     struct bv_mapping mapping = {0};
@@ -95,12 +95,12 @@ enum bv_status bv_image_open(const char *path, const struct bv_image_options *op
         size_t size = 0;
         BV_TRY(bv_read_all(path, max_file, &bytes, &size, err));
         enum bv_status status =
-            bv_image_read((const uint8_t *)bytes, size, "standard input", options, image, err);
+            bv_image_decode((const uint8_t *)bytes, size, "standard input", options, image, err);
         free(bytes);
         return status;
     }
     BV_TRY(bv_mapping_open(&mapping, path, max_file, err));
-    enum bv_status status = bv_image_read(mapping.data, mapping.size, path, options, image, err);
+    enum bv_status status = bv_image_decode(mapping.data, mapping.size, path, options, image, err);
     bv_mapping_close(&mapping);
     return status;
 }

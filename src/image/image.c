@@ -30,6 +30,12 @@ const char *bv_reason_name(enum bv_reason reason)
     return (unsigned)reason < BV_REASON_COUNT ? names[reason] : "unknown";
 }
 
+const char *bv_view_name(enum bv_view view)
+{
+    static const char *const names[] = {"unknown", "PA", "AP", "lateral"};
+    return (unsigned)view < sizeof names / sizeof *names ? names[view] : "unknown";
+}
+
 size_t bv_sample_size(enum bv_sample sample)
 {
     switch (sample) {

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "biovl/types.h"
 
 enum bv_source {
     BV_SOURCE_DICOM,
@@ -28,34 +29,7 @@ enum bv_sample {
     BV_SAMPLE_F32,
 };
 
-// What the user should know before believing a score. Stable names: bv_reason_name().
-enum bv_reason {
-    BV_REASON_LATERAL_VIEW,
-    BV_REASON_VIEW_UNKNOWN,
-    BV_REASON_NOT_RADIOGRAPH, // modality other than CR, DX, RG and not a secondary capture
-    BV_REASON_NOT_CHEST,      // the body part named is another
-    BV_REASON_IMPLAUSIBLE,    // does not look like a chest radiograph at all
-    BV_REASON_LOOKS_INVERTED, // bone is dark
-    BV_REASON_COLOUR,         // colour was reduced to BT.601 luma
-    BV_REASON_ALPHA_DROPPED,
-    BV_REASON_LOSSY,            // compressed with loss at some time
-    BV_REASON_BURNED_IN,        // the file says that text is burned into the pixels
-    BV_REASON_FOR_PROCESSING,   // raw detector values, not meant for display
-    BV_REASON_PIXEL_ASPECT,     // pixels are not square
-    BV_REASON_BAD_WINDOW,       // a window or VOI function that cannot be applied
-    BV_REASON_BAD_LUT,          // a lookup table that cannot be applied, or was repaired
-    BV_REASON_BAD_HEADER,       // a header value that contradicts another and was worked around
-    BV_REASON_MIRRORED,         // patient orientation says that left and right are exchanged
-    BV_REASON_DARK_SIXTEEN_BIT, // the authors' code keeps only the high byte, and it is nearly
-                                // empty
-    BV_REASON_SMALL,            // few pixels
-    BV_REASON_ORIENTATION,      // Exif says to turn it, and the model's authors did not
-};
-
 #define BV_REASON_COUNT 19
-
-// "lateral_view", "looks_inverted", …
-const char *bv_reason_name(enum bv_reason reason);
 
 struct bv_warning {
     enum bv_reason reason;
@@ -67,11 +41,6 @@ struct bv_warning {
 struct bv_warnings {
     struct bv_warning items[BV_MAX_WARNINGS];
     int n;
-};
-
-enum bv_photometric {
-    BV_MONOCHROME2, // larger is brighter; every non-DICOM image
-    BV_MONOCHROME1, // larger is darker
 };
 
 enum bv_voi_function {
@@ -93,13 +62,6 @@ struct bv_lut {
 };
 
 #define BV_MAX_VOI 8
-
-enum bv_view {
-    BV_VIEW_UNKNOWN,
-    BV_VIEW_PA,
-    BV_VIEW_AP,
-    BV_VIEW_LATERAL,
-};
 
 struct bv_image {
     enum bv_source source;
@@ -143,29 +105,37 @@ struct bv_image {
     int n_frames; // in the file
     int frame;    // the one decoded, from 0
 
+    // Of a public handle (biovl/image.h); zero elsewhere.
+    const char *name;       // in the arena
+    struct bv_image *prior; // a counted reference
+    int references;
+    bool from_pixels; // source then says what they are like
+
     struct bv_warnings warnings;
     struct bv_arena arena; // owns everything the struct points to except pixels and luma
 };
 
-struct bv_image_options {
+#define BV_DEFAULT_MAX_PIXELS ((size_t)100 * 1000 * 1000)
+
+struct bv_decode_options {
     int frame;         // -1: the only frame; more than one is then an error
     size_t max_pixels; // 0: 100 million
     size_t max_file;   // bytes, 0: 2^30
 };
 
-#define BV_IMAGE_DEFAULTS ((struct bv_image_options){-1, 0, 0})
+#define BV_DECODE_DEFAULTS ((struct bv_decode_options){-1, 0, 0})
 
 // Reads a file, or standard input for "-", by its content, never by its name. Truncated pixel data
 // is BV_ERR_FORMAT, formats and transfer syntaxes that cannot be read are BV_ERR_UNSUPPORTED and
 // named, sizes beyond the limits are BV_ERR_LIMIT before anything is decoded. options may be NULL.
 // The caller owns *image.
-enum bv_status bv_image_open(const char *path, const struct bv_image_options *options,
+enum bv_status bv_image_load(const char *path, const struct bv_decode_options *options,
                              struct bv_image **image, struct bv_error *err);
 
 // The same from memory; name stands for the path in messages. bytes are not kept.
-enum bv_status bv_image_read(const uint8_t *bytes, size_t size, const char *name,
-                             const struct bv_image_options *options, struct bv_image **image,
-                             struct bv_error *err);
+enum bv_status bv_image_decode(const uint8_t *bytes, size_t size, const char *name,
+                               const struct bv_decode_options *options, struct bv_image **image,
+                               struct bv_error *err);
 
 // Frees and sets *image to NULL. Accepts NULL.
 void bv_image_free(struct bv_image **image);

@@ -213,7 +213,7 @@ enum bv_status bv_fusion_image_read(struct bv_session *s, const char *path,
     struct bv_image *image = NULL;
     struct bv_pixels seen = {0};
     BV_TRY(check_reads_pixels(m, err)); // before a file is opened for nothing
-    BV_TRY(bv_image_open(path, NULL, &image, err));
+    BV_TRY(bv_image_load(path, NULL, &image, err));
     enum bv_status status = bv_recipe_run(m->recipe, image, &seen, err);
     bv_image_free(&image);
     if (status == BV_OK)

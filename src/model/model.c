@@ -142,9 +142,9 @@ static enum bv_status fill_weights(struct bv_model *m, struct bv_error *err)
     return BV_OK;
 }
 
-static enum bv_status load(struct bv_model *m, const char *path, struct bv_error *err)
+// Reads what an open file says of itself.
+static enum bv_status load(struct bv_model *m, struct bv_error *err)
 {
-    BV_TRY(bv_safetensors_open(&m->file, path, err));
     size_t card_size = 0, vocab_size = 0;
     const char *format = bv_safetensors_metadata(&m->file, BV_META_FORMAT, NULL);
     const char *card = bv_safetensors_metadata(&m->file, BV_META_CARD, &card_size);
@@ -177,7 +177,9 @@ enum bv_status bv_model_load(struct bv_model **out, const char *path, struct bv_
     struct bv_model *m = calloc(1, sizeof *m);
     if (!m)
         return bv_fail_nomem(err, "a model");
-    enum bv_status status = load(m, path, err);
+    enum bv_status status = bv_safetensors_open(&m->file, path, err);
+    if (status == BV_OK)
+        status = load(m, err);
     if (status != BV_OK) {
         if (err && strncmp(err->text, path, strlen(path)) != 0)
             (void)bv_fail_prefix(err, "%s", path);
@@ -186,6 +188,22 @@ enum bv_status bv_model_load(struct bv_model **out, const char *path, struct bv_
     }
     *out = m;
     return BV_OK;
+}
+
+enum bv_status bv_model_load_bytes(struct bv_model **out, const uint8_t *bytes, size_t size,
+                                   struct bv_error *err)
+{
+    struct bv_model *m = calloc(1, sizeof *m);
+    if (!m)
+        return bv_fail_nomem(err, "a model");
+    enum bv_status status = bv_safetensors_parse(&m->file, bytes, size, err);
+    if (status == BV_OK)
+        status = load(m, err);
+    if (status != BV_OK)
+        bv_model_unload(&m);
+    else
+        *out = m;
+    return status;
 }
 
 // Marks every member of tower["outputs"] as an output of the graph.

@@ -35,6 +35,9 @@ struct bv_model {
 // Opens a file that bv_import() wrote. Weights are mapped, not read. Damage is BV_ERR_FORMAT; a
 // file of another kind is BV_ERR_FORMAT with the advice to convert it.
 enum bv_status bv_model_load(struct bv_model **model, const char *path, struct bv_error *err);
+// The same over bytes that outlive the model, aligned to 8.
+enum bv_status bv_model_load_bytes(struct bv_model **model, const uint8_t *bytes, size_t size,
+                                   struct bv_error *err);
 void bv_model_unload(struct bv_model **model); // accepts NULL
 
 // Assembles a model from parts that it then owns, in success and in failure: what conversion checks

@@ -294,9 +294,9 @@ static enum bv_status decode(const struct bv_ingest *ingest, struct slot *slot)
     if (!bv_model_has_image(model))
         return bv_fail(&slot->error, BV_ERR_ARG, "model %s has no image encoder", model->name);
     if (r->bytes)
-        BV_TRY(bv_image_read(r->bytes, r->size, r->name, NULL, &image, &slot->error));
+        BV_TRY(bv_image_decode(r->bytes, r->size, r->name, NULL, &image, &slot->error));
     else
-        BV_TRY(bv_image_open(r->path, NULL, &image, &slot->error));
+        BV_TRY(bv_image_load(r->path, NULL, &image, &slot->error));
     slot->content = bv_ingest_content(image);
     enum bv_status status = BV_OK;
     if (!slot->known)

@@ -121,7 +121,7 @@ static enum bv_status draw_thumbnail(struct bv_pixels *c, struct bv_store *store
     enum bv_status status =
         bv_store_thumbnail(store, hit->entry.kind, hit->entry.row, &arena, &bytes, &size, err);
     if (status == BV_OK && bytes)
-        status = bv_image_read(bytes, size, "a thumbnail", NULL, &image, err);
+        status = bv_image_decode(bytes, size, "a thumbnail", NULL, &image, err);
     for (int i = 0; i < side && status == BV_OK && !image; i++)
         memset((uint8_t *)c->data + (size_t)(y + i) * (size_t)c->width + (size_t)x, 48,
                (size_t)side);

@@ -5,18 +5,10 @@
 #include <stddef.h>
 
 #include "base/json.h"
+#include "biovl/types.h"
 
-// What a score is; the name goes with it into every output.
-enum bv_score_rule {
-    BV_SCORE_COSINE,             // cosine of image and text
-    BV_SCORE_LOGIT,              // cosine × logit scale
-    BV_SCORE_PAIR_SOFTMAX,       // e^p / (e^p + e^n) of a positive and a negative text (CheXzero)
-    BV_SCORE_SOFTMAX,            // softmax of the logits over the labels
-    BV_SCORE_GLOBAL_LOCAL,       // mean of cosine and word-region similarity (GLoRIA, local.h)
-    BV_SCORE_MUTUAL_INFORMATION, // what the critic network gives (MultiInfo, critic.h)
-    BV_SCORE_OPERATING_POINT, // sigmoid of a trained head, 0.5 at its threshold (torchxrayvision)
-    BV_SCORE_RULES
-};
+// The name of a rule goes with a score into every output.
+#define BV_SCORE_RULES 7
 
 // How several prompts of a label become one.
 enum bv_prompt_combine {
@@ -36,8 +28,6 @@ struct bv_scoring {
 // BV_ERR_MODEL.
 enum bv_status bv_scoring_parse(struct bv_scoring *scoring, const json_t *card, float logit_scale,
                                 struct bv_error *err);
-
-const char *bv_score_rule_name(enum bv_score_rule rule); // "pair_softmax", …
 
 // In place: rows of D floats to unit length (double accumulation); zero rows stay.
 void bv_normalize_rows(float *rows, size_t n, size_t D);

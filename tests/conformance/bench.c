@@ -194,7 +194,7 @@ struct bv_pixels bench_pixels(struct bench *b, const char *name)
     struct bv_error err = {0};
     struct bv_image *image = NULL;
     struct bv_pixels pixels = {0};
-    assert_ok(bv_image_open(path_in(b->root, "inputs/%s", name), NULL, &image, &err), err);
+    assert_ok(bv_image_load(path_in(b->root, "inputs/%s", name), NULL, &image, &err), err);
     assert_ok(bv_recipe_run(b->model->recipe, image, &pixels, &err), err);
     bv_image_free(&image);
     return pixels;

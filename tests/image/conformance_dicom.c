@@ -151,10 +151,10 @@ static void check_file(const json_t *entry)
 {
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    struct bv_image_options options = BV_IMAGE_DEFAULTS;
+    struct bv_decode_options options = BV_DECODE_DEFAULTS;
     options.frame = 0;
     const char *file = bv_json_string(entry, "file", "");
-    enum bv_status status = bv_image_open(path_in(data, "dicom/%s", file), &options, &image, &err);
+    enum bv_status status = bv_image_load(path_in(data, "dicom/%s", file), &options, &image, &err);
     (void)printf("%s: %s\n", file, status == BV_OK ? "decoded" : err.text);
     if (status != BV_OK) {
         if (!reference_failed(entry))

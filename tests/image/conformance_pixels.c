@@ -127,7 +127,7 @@ static void check_image(const struct family *family, const struct bv_recipe *rec
     struct bv_error err = {0};
     struct bv_image *image = NULL;
     struct bv_pixels pixels = {0};
-    assert_ok(bv_image_open(path_in(root, "inputs/%s", input), NULL, &image, &err), err);
+    assert_ok(bv_image_load(path_in(root, "inputs/%s", input), NULL, &image, &err), err);
     if (family->tap)
         assert_ok(bv_recipe_run_to(recipe, image, family->tap, &pixels, &err), err);
     else

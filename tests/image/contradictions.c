@@ -11,9 +11,9 @@ static struct bv_image *read_frame(struct buffer *file, int frame)
 {
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    struct bv_image_options options = BV_IMAGE_DEFAULTS;
+    struct bv_decode_options options = BV_DECODE_DEFAULTS;
     options.frame = frame;
-    assert_ok(bv_image_read(file->data, file->size, "test", &options, &image, &err), err);
+    assert_ok(bv_image_decode(file->data, file->size, "test", &options, &image, &err), err);
     buffer_free(file);
     return image;
 }
@@ -27,7 +27,7 @@ static void refused(struct buffer *file, const char *text)
 {
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    enum bv_status status = bv_image_read(file->data, file->size, "test", NULL, &image, &err);
+    enum bv_status status = bv_image_decode(file->data, file->size, "test", NULL, &image, &err);
     if (status == BV_OK || !strstr(err.text, text))
         fail_msg("%s: \"%s\" should hold \"%s\"", bv_status_name(status), err.text, text);
     buffer_free(file);

@@ -21,7 +21,7 @@ static struct bv_image *read_ok(struct buffer *file)
 {
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    assert_ok(bv_image_read(file->data, file->size, "test", NULL, &image, &err), err);
+    assert_ok(bv_image_decode(file->data, file->size, "test", NULL, &image, &err), err);
     buffer_free(file);
     return image;
 }
@@ -337,7 +337,7 @@ static void test_gate_sample(void **state)
     (void)state;
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    assert_ok(bv_image_open("assets/sample/cxr.dcm", NULL, &image, &err), err);
+    assert_ok(bv_image_load("assets/sample/cxr.dcm", NULL, &image, &err), err);
     assert_ok(bv_gate(image, NULL, &err), err);
     assert_int_equal(image->warnings.n, 0);
     assert_int_equal(image->view, BV_VIEW_PA);
@@ -383,7 +383,7 @@ static void count(const char *path, int *inverted, int *implausible, int *negati
     struct bv_error err = {0};
     struct bv_image *image = NULL;
     struct bv_pixels gray = {0};
-    assert_ok(bv_image_open(path, NULL, &image, &err), err);
+    assert_ok(bv_image_load(path, NULL, &image, &err), err);
     assert_ok(bv_preset_apply(image, BV_PRESET_DICOM_DISPLAY, &gray, &err), err);
     if (gray.channels == 1) {
         uint8_t *v = gray.data;

@@ -41,7 +41,7 @@ static enum bv_status measured(const struct buffer *file, double *ms, long *kb)
         struct bv_image *image = NULL;
         (void)getrusage(RUSAGE_SELF, &before);
         (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
-        enum bv_status status = bv_image_read(file->data, file->size, "bomb", NULL, &image, NULL);
+        enum bv_status status = bv_image_decode(file->data, file->size, "bomb", NULL, &image, NULL);
         (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
         (void)getrusage(RUSAGE_SELF, &after);
         double report[3] = {(double)status,
@@ -179,9 +179,9 @@ static void test_deflate_bomb(void **state)
     (void)deflateEnd(&stream);
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    struct bv_image_options options = BV_IMAGE_DEFAULTS;
+    struct bv_decode_options options = BV_DECODE_DEFAULTS;
     options.max_pixels = 1000 * 1000; // 2 MB of pixels, and headers
-    assert_int_equal(bv_image_read(file.data, file.size, "bomb", &options, &image, &err),
+    assert_int_equal(bv_image_decode(file.data, file.size, "bomb", &options, &image, &err),
                      BV_ERR_LIMIT);
     assert_non_null(strstr(err.text, "inflates"));
     buffer_free(&file);
@@ -198,15 +198,15 @@ static void test_declared_limits(void **state)
         rows);
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    struct bv_image_options options = BV_IMAGE_DEFAULTS;
+    struct bv_decode_options options = BV_DECODE_DEFAULTS;
     options.max_pixels = 9999;
-    assert_int_equal(bv_image_read(file.data, file.size, "x", &options, &image, &err),
+    assert_int_equal(bv_image_decode(file.data, file.size, "x", &options, &image, &err),
                      BV_ERR_LIMIT);
     options.max_pixels = 10000;
-    assert_ok(bv_image_read(file.data, file.size, "x", &options, &image, &err), err);
+    assert_ok(bv_image_decode(file.data, file.size, "x", &options, &image, &err), err);
     bv_image_free(&image);
     options.max_file = file.size - 1;
-    assert_int_equal(bv_image_read(file.data, file.size, "x", &options, &image, &err),
+    assert_int_equal(bv_image_decode(file.data, file.size, "x", &options, &image, &err),
                      BV_ERR_LIMIT);
     buffer_free(&file);
 }
@@ -214,7 +214,7 @@ static void test_declared_limits(void **state)
 // Cuts the file at n points spread over it and just before its end; each must be an error.
 static void check_cuts(const char *name, const struct buffer *file, size_t n)
 {
-    struct bv_image_options options = BV_IMAGE_DEFAULTS;
+    struct bv_decode_options options = BV_DECODE_DEFAULTS;
     options.frame = 0;
     for (size_t i = 0; i <= n; i++) {
         size_t size = i == n ? file->size - 1 : file->size * i / n;
@@ -224,7 +224,7 @@ static void check_cuts(const char *name, const struct buffer *file, size_t n)
         uint8_t *copy = malloc(size ? size : 1);
         assert_non_null(copy);
         memcpy(copy, file->data, size);
-        enum bv_status status = bv_image_read(copy, size, name, &options, &image, &err);
+        enum bv_status status = bv_image_decode(copy, size, name, &options, &image, &err);
         free(copy);
         bv_image_free(&image);
         if (status == BV_OK)
@@ -292,7 +292,7 @@ static void test_cuts(void **state)
     stream.size -= 200;
     wrapped(&file, "1.2.840.10008.1.2.4.90", &m, &stream);
     struct bv_image *image = NULL;
-    assert_int_equal(bv_image_read(file.data, file.size, "short", NULL, &image, NULL),
+    assert_int_equal(bv_image_decode(file.data, file.size, "short", NULL, &image, NULL),
                      BV_ERR_FORMAT);
     buffer_free(&file);
     buffer_free(&stream);

@@ -54,7 +54,7 @@ static enum bv_status all(const struct buffer *file, const json_t *json)
     struct bv_image *image = NULL;
     struct bv_recipe *recipe = NULL;
     struct bv_pixels pixels = {0};
-    enum bv_status status = bv_image_read(file->data, file->size, "f", NULL, &image, &err);
+    enum bv_status status = bv_image_decode(file->data, file->size, "f", NULL, &image, &err);
     if (status == BV_OK)
         status = bv_recipe_parse(json, &recipe, &err);
     if (status == BV_OK)

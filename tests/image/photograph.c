@@ -14,7 +14,7 @@ static struct bv_image *read_ok(struct buffer *file)
 {
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    assert_ok(bv_image_read(file->data, file->size, "test", NULL, &image, &err), err);
+    assert_ok(bv_image_decode(file->data, file->size, "test", NULL, &image, &err), err);
     buffer_free(file);
     return image;
 }
@@ -189,7 +189,7 @@ static void test_sycc(void **state)
         while (memcmp(box, "colr", 4) != 0)
             box++;
         box[10] = bad[i].space; // behind the method, precedence, approximation and three zeros
-        assert_int_equal(bv_image_read(file.data, file.size, "test", NULL, &image, &err),
+        assert_int_equal(bv_image_decode(file.data, file.size, "test", NULL, &image, &err),
                          BV_ERR_UNSUPPORTED);
         assert_non_null(strstr(err.text, bad[i].text));
         buffer_free(&file);

@@ -13,7 +13,7 @@ static struct bv_image *read_ok(const struct buffer *file)
 {
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    assert_ok(bv_image_read(file->data, file->size, "test", NULL, &image, &err), err);
+    assert_ok(bv_image_decode(file->data, file->size, "test", NULL, &image, &err), err);
     return image;
 }
 
@@ -21,7 +21,7 @@ static void read_fails(const struct buffer *file, enum bv_status status, const c
 {
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    enum bv_status got = bv_image_read(file->data, file->size, "test", NULL, &image, &err);
+    enum bv_status got = bv_image_decode(file->data, file->size, "test", NULL, &image, &err);
     if (got != status || !strstr(err.text, text))
         fail_msg("%s instead of %s: \"%s\" should hold \"%s\"", bv_status_name(got),
                  bv_status_name(status), err.text, text);
@@ -206,9 +206,9 @@ static void test_refused_by_name(void **state)
     }
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    assert_int_equal(bv_image_open("/no/such/file", NULL, &image, &err), BV_ERR_IO);
+    assert_int_equal(bv_image_load("/no/such/file", NULL, &image, &err), BV_ERR_IO);
     assert_non_null(strstr(err.text, "/no/such/file"));
-    assert_int_equal(bv_image_open("/", NULL, &image, &err), BV_ERR_IO);
+    assert_int_equal(bv_image_load("/", NULL, &image, &err), BV_ERR_IO);
 }
 
 // A 3 × 2 image of 16-bit cells with the module given.
@@ -321,13 +321,13 @@ static void test_dicom_frames(void **state)
     read_fails(&file, BV_ERR_REFUSED, "2 frames");
     struct bv_error err = {0};
     struct bv_image *image = NULL;
-    struct bv_image_options options = BV_IMAGE_DEFAULTS;
+    struct bv_decode_options options = BV_DECODE_DEFAULTS;
     options.frame = 1;
-    assert_ok(bv_image_read(file.data, file.size, "test", &options, &image, &err), err);
+    assert_ok(bv_image_decode(file.data, file.size, "test", &options, &image, &err), err);
     check_values(image, (int[]){6, 7, 8, 9, 10, 11}, 6);
     bv_image_free(&image);
     options.frame = 2;
-    assert_int_equal(bv_image_read(file.data, file.size, "test", &options, &image, &err),
+    assert_int_equal(bv_image_decode(file.data, file.size, "test", &options, &image, &err),
                      BV_ERR_ARG);
     buffer_free(&file);
 }
@@ -483,7 +483,7 @@ static void test_no_patient_data(void **state)
         dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, broken ? 6 : 12);
         struct bv_error err = {0};
         struct bv_image *image = NULL;
-        enum bv_status status = bv_image_read(file.data, file.size, "f", NULL, &image, &err);
+        enum bv_status status = bv_image_decode(file.data, file.size, "f", NULL, &image, &err);
         assert_int_equal(status, broken ? BV_ERR_FORMAT : BV_OK);
         for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
             assert_null(strstr(err.text, secrets[i]));
@@ -507,7 +507,7 @@ static void read_sample(void *arg, size_t i)
 {
     struct reading *reading = arg;
     struct bv_image *image = NULL;
-    if (bv_image_open("assets/sample/cxr.dcm", NULL, &image, NULL) != BV_OK)
+    if (bv_image_load("assets/sample/cxr.dcm", NULL, &image, NULL) != BV_OK)
         return;
     size_t n = (size_t)image->width * (size_t)image->height * bv_sample_size(image->sample);
     reading->same[i] = memcmp(image->pixels, reading->expected->pixels, n) == 0;
@@ -522,7 +522,7 @@ static void test_threads(void **state)
     struct bv_pool *pool = NULL;
     struct bv_image *image = NULL;
     struct reading reading = {0};
-    assert_ok(bv_image_open("assets/sample/cxr.dcm", NULL, &image, &err), err);
+    assert_ok(bv_image_load("assets/sample/cxr.dcm", NULL, &image, &err), err);
     assert_ok(bv_pool_create(&pool, 4, &err), err);
     reading.expected = image;
     bv_pool_for(pool, 32, read_sample, &reading);

@@ -10,7 +10,7 @@ enum bv_status bv_scorer_prepare(const struct bv_session *session,
                                  struct bv_prepared *prepared, struct bv_error *err)
 {
     struct bv_image *image = NULL;
-    BV_TRY(bv_image_open(path, NULL, &image, err));
+    BV_TRY(bv_image_load(path, NULL, &image, err));
     const struct bv_model *model = bv_session_model(session);
     struct bv_prepared made = {.width = image->width, .height = image->height};
     enum bv_status status = bv_gate(image, model->recipe, err);
