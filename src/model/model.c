@@ -8,7 +8,6 @@
 #include "model/contract.h"
 #include "model/fuse.h"
 #include "model/output.h"
-#include "model/quantize.h"
 #include "text/encoder.h"
 #include "vision/vision.h"
 
@@ -142,6 +141,26 @@ static enum bv_status fill_weights(struct bv_model *m, struct bv_error *err)
     return BV_OK;
 }
 
+// Tells the weights which layers keep more than 8 bits, where the file says so. It is not trusted.
+static enum bv_status read_int8(struct bv_model *m, struct bv_error *err)
+{
+    size_t size = 0;
+    const char *text = bv_safetensors_metadata(&m->file, BV_META_INT8, &size);
+    json_t *root = NULL;
+    if (!text)
+        return BV_OK;
+    BV_TRY(bv_json_parse(&root, text, size, "int8 layers", err));
+    enum bv_status status = BV_OK;
+    const json_t *list = json_object_get(root, "keep");
+    for (size_t i = 0; status == BV_OK && i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        status = name ? bv_weights_keep(m->weights, name, err)
+                      : bv_fail(err, BV_ERR_FORMAT, "int8 layers: a name is not a string");
+    }
+    json_decref(root);
+    return status;
+}
+
 // Reads what an open file says of itself.
 static enum bv_status load(struct bv_model *m, struct bv_error *err)
 {
@@ -157,10 +176,7 @@ static enum bv_status load(struct bv_model *m, struct bv_error *err)
     BV_TRY(bv_json_parse(&m->card, card, card_size, "system card", err));
     m->digest = bv_safetensors_metadata(&m->file, BV_META_DIGEST, NULL);
     BV_TRY(fill_weights(m, err));
-    size_t int8_size = 0;
-    const char *int8 = bv_safetensors_metadata(&m->file, BV_META_INT8, &int8_size);
-    if (int8)
-        BV_TRY(bv_quantize_read(m->weights, int8, int8_size, err));
+    BV_TRY(read_int8(m, err));
     const char *vocab = bv_safetensors_metadata(&m->file, BV_META_VOCAB, &vocab_size);
     const json_t *tokenizer = json_object_get(m->card, "tokenizer");
     if (bv_model_has_text(m) || tokenizer) {

@@ -317,19 +317,3 @@ enum bv_status bv_quantize_write(const struct bv_model *model, const char *path,
     json_decref(meta);
     return status;
 }
-
-enum bv_status bv_quantize_read(struct bv_weights *weights, const char *text, size_t size,
-                                struct bv_error *err)
-{
-    json_t *root = NULL;
-    BV_TRY(bv_json_parse(&root, text, size, "int8 layers", err));
-    enum bv_status status = BV_OK;
-    const json_t *list = json_object_get(root, "keep");
-    for (size_t i = 0; status == BV_OK && i < json_array_size(list); i++) {
-        const char *name = json_string_value(json_array_get(list, i));
-        status = name ? bv_weights_keep(weights, name, err)
-                      : bv_fail(err, BV_ERR_FORMAT, "int8 layers: a name is not a string");
-    }
-    json_decref(root);
-    return status;
-}

@@ -31,8 +31,4 @@ enum bv_status bv_quantize_choose(struct bv_model *model, const struct bv_calibr
 enum bv_status bv_quantize_write(const struct bv_model *model, const char *path, const char *value,
                                  struct bv_error *err);
 
-// Leaves the choice that a file holds with its weights. text is not trusted.
-enum bv_status bv_quantize_read(struct bv_weights *weights, const char *text, size_t size,
-                                struct bv_error *err);
-
 #endif
