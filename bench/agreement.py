@@ -128,7 +128,7 @@ def golden_of(path):
 
 
 def golden_pixels(side=224):
-    """src/model/golden.c's pattern, [1,3,side,side]."""
+    """src/convert/verify.c's pattern, [1,3,side,side]."""
     x, state = np.empty((side, side, 3), np.float32), 2463534242
     for i in range(side):
         for j in range(side):

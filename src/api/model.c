@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "api/context.h"
+#include "convert/import.h"
+#include "convert/verify.h"
 #include "cpu/cpu.h"
 #include "model/card.h"
 #include "model/fuse.h"
-#include "model/golden.h"
-#include "model/import.h"
 #include "vulkan/vulkan.h"
 
 enum bv_status bv_model_open(struct bv_context *context, const char *path, struct bv_model **model)

@@ -1,5 +1,5 @@
 // bv_quantize: calibration inputs from files, the choice of layers, the new file.
-#include "model/quantize.h"
+#include "convert/quantize.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -12,8 +12,8 @@
 #define BV_META_FORMAT "biovl.format" // "1"
 #define BV_META_CARD "biovl.card"     // JSON
 #define BV_META_VOCAB "biovl.vocab"   // what bv_tokenizer_vocabulary() made
-#define BV_META_GOLDEN "biovl.golden" // JSON, see golden.h
-#define BV_META_INT8 "biovl.int8"     // JSON, see quantize.h; absent: every layer may be int8
+#define BV_META_GOLDEN "biovl.golden" // JSON, see convert/verify.h
+#define BV_META_INT8 "biovl.int8" // JSON, see convert/quantize.h; absent: every layer may be int8
 #define BV_META_DIGEST "biovl.sha256" // of the tensors' names, types, shapes and bytes
 
 struct bv_model {

@@ -4,7 +4,7 @@
 #define BV_TESTS_FUSION_FILES_H
 
 #include "checkpoint/safetensors_writer.h"
-#include "model/import.h"
+#include "convert/import.h"
 
 struct files {
     char folder[64], model[96];

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "checkpoint/temporary.h"
+#include "convert/import.h"
 #include "model/folder.h"
-#include "model/import.h"
 #include "support/check.h"
 
 #include "model/families.inc"

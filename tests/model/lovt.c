@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "checkpoint/temporary.h"
+#include "convert/import.h"
 #include "model/folder.h"
-#include "model/import.h"
 
 #include "model/systems.inc"
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "checkpoint/temporary.h"
+#include "convert/import.h"
 #include "image/image.h"
 #include "image/recipe.h"
 #include "model/folder.h"
-#include "model/import.h"
 #include "model/session.h"
 #include "score/classifier.h"
 #include "support/check.h"

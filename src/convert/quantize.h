@@ -1,6 +1,6 @@
 // quantize.h: which layers of a model keep more than 8 bits when it runs in int8.
-#ifndef BV_MODEL_QUANTIZE_H
-#define BV_MODEL_QUANTIZE_H
+#ifndef BV_CONVERT_QUANTIZE_H
+#define BV_CONVERT_QUANTIZE_H
 
 #include "image/recipe.h"
 #include "model/session.h"

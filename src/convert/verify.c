@@ -1,4 +1,4 @@
-#include "model/golden.h"
+#include "convert/verify.h"
 
 #include <math.h>
 #include <stdlib.h>

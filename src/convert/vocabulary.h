@@ -1,6 +1,6 @@
 // vocabulary.h: finding the vocabulary that a checkpoint was trained with.
-#ifndef BV_MODEL_VOCABULARY_H
-#define BV_MODEL_VOCABULARY_H
+#ifndef BV_CONVERT_VOCABULARY_H
+#define BV_CONVERT_VOCABULARY_H
 
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"

@@ -1,6 +1,6 @@
 // recognise.h: which system's checkpoint is this?
-#ifndef BV_MODEL_RECOGNISE_H
-#define BV_MODEL_RECOGNISE_H
+#ifndef BV_CONVERT_RECOGNISE_H
+#define BV_CONVERT_RECOGNISE_H
 
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"

@@ -1,6 +1,6 @@
 // header.h: values written into the header of a safetensors file after its data.
-#ifndef BV_MODEL_HEADER_H
-#define BV_MODEL_HEADER_H
+#ifndef BV_CONVERT_HEADER_H
+#define BV_CONVERT_HEADER_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-#include "model/import.h"
+#include "convert/import.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,15 +9,15 @@
 #include "base/file.h"
 #include "base/unfinished.h"
 #include "checkpoint/checkpoint.h"
+#include "convert/header.h"
+#include "convert/recognise.h"
+#include "convert/staging.h"
+#include "convert/verify.h"
+#include "convert/vocabulary.h"
 #include "model/card.h"
 #include "model/contract.h"
 #include "model/fuse.h"
-#include "model/golden.h"
-#include "model/header.h"
 #include "model/model.h"
-#include "model/recognise.h"
-#include "model/staging.h"
-#include "model/vocabulary.h"
 #include "text/encoder.h"
 
 // Everything an import holds; released in one place.

@@ -1,11 +1,11 @@
-// golden.h: vectors that travel in a model file and must come out again.
+// verify.h: vectors that travel in a model file and must come out again.
 //
 // {"image": {OUTPUT: [floats]}, "text": {"sentences": [...], OUTPUT: [[floats], ...]},
 // "fusion": {OUTPUT: [floats]}}: the raw
 // pooled outputs for a synthetic pixel array (bv_golden_pixels) and for fixed sentences, computed
 // in f32 on the CPU when the file was written.
-#ifndef BV_MODEL_GOLDEN_H
-#define BV_MODEL_GOLDEN_H
+#ifndef BV_CONVERT_VERIFY_H
+#define BV_CONVERT_VERIFY_H
 
 #include "model/session.h"
 

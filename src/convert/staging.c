@@ -1,4 +1,4 @@
-#include "model/staging.h"
+#include "convert/staging.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "model/rules.h"
+#include "convert/rules.h"
 
 #include <ctype.h>
 #include <stdlib.h>

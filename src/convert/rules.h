@@ -1,6 +1,6 @@
 // rules.h: from the names that authors gave their tensors to the names of our definitions.
-#ifndef BV_MODEL_RULES_H
-#define BV_MODEL_RULES_H
+#ifndef BV_CONVERT_RULES_H
+#define BV_CONVERT_RULES_H
 
 #include "base/arena.h"
 #include "base/json.h"

@@ -1,4 +1,4 @@
-#include "model/vocabulary.h"
+#include "convert/vocabulary.h"
 
 #include <stdio.h>
 #include <stdlib.h>

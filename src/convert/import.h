@@ -1,6 +1,6 @@
 // import.h: from what authors publish to a model file.
-#ifndef BV_MODEL_IMPORT_H
-#define BV_MODEL_IMPORT_H
+#ifndef BV_CONVERT_IMPORT_H
+#define BV_CONVERT_IMPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "model/header.h"
+#include "convert/header.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "model/quantize.h"
+#include "convert/quantize.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 
 #include "base/json.h"
 #include "checkpoint/safetensors_writer.h"
+#include "convert/verify.h"
 #include "graph/rewrite.h"
-#include "model/golden.h"
 
 // Each layer is tried with so many inputs of a kind; the choice is checked with all.
 static const size_t few_inputs = 4;

@@ -1,12 +1,12 @@
 // staging.h: a checkpoint's tensors under our names, layouts and types, one at a time.
-#ifndef BV_MODEL_STAGING_H
-#define BV_MODEL_STAGING_H
+#ifndef BV_CONVERT_STAGING_H
+#define BV_CONVERT_STAGING_H
 
 #include "base/arena.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors_writer.h"
+#include "convert/rules.h"
 #include "graph/weights.h"
-#include "model/rules.h"
 
 struct bv_staged {
     const struct bv_checkpoint_tensor *source;

@@ -1,11 +1,11 @@
-#include "model/recognise.h"
+#include "convert/recognise.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/rules.h"
 #include "model/card.h"
-#include "model/rules.h"
 
 static const size_t max_config_bytes = 1 << 20;
 static const char config_name[] = "config.json";
