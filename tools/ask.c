@@ -48,7 +48,7 @@ static int read_names(const struct ask *a, size_t n, struct names *names)
     names->text = read_text(a->answers, &size);
     if (!names->text)
         return EXIT_INPUT;
-    if (!split_lines(names->text, size, &names->lines))
+    if (!split_lines(names->text, size, true, &names->lines))
         return EXIT_DEVICE;
     for (size_t i = 0; i < names->lines.n; i++) {
         json_t *line = json_string(names->lines.items[i]);

@@ -1,6 +1,5 @@
 #include "command.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,8 +125,6 @@ bool is_input(const char *output, const struct strings *inputs)
     return false;
 }
 
-static const size_t max_text_bytes = (size_t)256 << 20;
-
 char *read_templates(const char *name)
 {
     size_t size = 0;
@@ -137,44 +134,27 @@ char *read_templates(const char *name)
 
 char *read_text(const char *path, size_t *size)
 {
-    FILE *stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    size_t room = 1 << 16, used = 0;
-    char *text = stream ? malloc(room + 1) : NULL;
-    while (text) {
-        used += fread(text + used, 1, room - used, stream);
-        if (used < room || used > max_text_bytes)
-            break;
-        room *= 2;
-        char *larger = realloc(text, room + 1);
-        if (!larger)
-            free(text);
-        text = larger;
-    }
-    bool bad = !text || ferror(stream) || used > max_text_bytes;
-    if (bad) {
-        (void)fprintf(stderr, "biovl: %s: %s\n", path,
-                      text && used > max_text_bytes ? "too large" : strerror(errno));
-        free(text);
+    struct bv_context *context = NULL;
+    char *text = NULL;
+    enum bv_status status = bv_context_open(&context, 1);
+    if (status == BV_OK)
+        status = bv_read_text(context, path, &text, size);
+    if (status != BV_OK) {
+        (void)report_failure(context, status);
         text = NULL;
-    } else {
-        text[used] = 0;
-        *size = used;
     }
-    if (stream && stream != stdin)
-        (void)fclose(stream);
+    bv_context_close(&context);
     return text;
 }
 
-bool split_lines(char *text, size_t size, struct strings *lines)
+bool split_lines(char *text, size_t size, bool keep_blank, struct strings *lines)
 {
     for (char *line = text, *end = text + size; line < end;) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         if (!stop)
             stop = end;
         *stop = 0;
-        if (stop > line && stop[-1] == '\r')
-            stop[-1] = 0;
-        if (*line && !add_string(lines, line))
+        if ((*line || keep_blank) && !add_string(lines, line))
             return false;
         line = stop + 1;
     }

@@ -70,8 +70,8 @@ char *read_text(const char *path, size_t *size);
 // itself, which may be that of a prompt set that ships. As read_text().
 char *read_templates(const char *name);
 
-// Splits text in place into its non-empty lines (line ends removed, one trailing \r too).
-bool split_lines(char *text, size_t size, struct strings *lines);
+// Splits text in place into its lines; those that are empty only where each line counts.
+bool split_lines(char *text, size_t size, bool keep_blank, struct strings *lines);
 
 // Where lines about what happens go, that a receiver writes; NULL (at first): nowhere.
 void show_events(FILE *stream);

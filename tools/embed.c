@@ -189,7 +189,7 @@ int run_embed(int argc, char **argv)
             code = EXIT_INPUT;
             if (e.text_file)
                 text = read_text(e.text_file, &size);
-            if (!e.text_file || (text && split_lines(text, size, &e.texts)))
+            if (!e.text_file || (text && split_lines(text, size, true, &e.texts)))
                 code = run(&e);
         }
     }

@@ -133,6 +133,17 @@ static enum bv_status fit_thresholds(const struct eval *e, struct job *job, char
     return run_and_finish(e, job, &options, &counts);
 }
 
+// The exit code of a finished evaluation: one in which nothing could be computed is no success.
+static int report_finished(const struct eval *e, const struct bv_eval_counts *counts)
+{
+    int code = report_rows(counts, e->options.folder, e->quiet);
+    if (counts->labels > 0 || code == EXIT_INPUT)
+        return code;
+    (void)fprintf(stderr, "biovl: no metric could be computed: no label has both positive and "
+                          "negative images\n");
+    return EXIT_INPUT;
+}
+
 static int evaluate(struct eval *e, struct job *job)
 {
     char thresholds[4096];
@@ -150,7 +161,8 @@ static int evaluate(struct eval *e, struct job *job)
     if (e->options.n_shards > 1 && !e->quiet)
         (void)fprintf(stderr, "biovl: shard done; when all are: biovl eval merge %s\n",
                       e->options.folder);
-    return report_rows(&counts, e->options.folder, e->quiet);
+    return e->options.n_shards > 1 ? report_rows(&counts, e->options.folder, e->quiet)
+                                   : report_finished(e, &counts);
 }
 
 // EXIT_OK, or the code after the reason was printed.
@@ -164,6 +176,9 @@ static int open_job(const struct eval *e, struct job *job)
     enum bv_status status = open_model(&job->opened, &e->model, true);
     if (status != BV_OK)
         return (int)exit_code_of(status);
+    status = watch(job->opened.context, "eval", NULL);
+    if (status != BV_OK)
+        return (int)report_failure(job->opened.context, status);
     if (e->match)
         return EXIT_OK;
     const struct bv_zero_shot_options labels = labels_of(e, job);
@@ -200,8 +215,7 @@ static int merge(const struct eval *e)
     if (status != BV_OK)
         return (int)exit_code_of(status);
     status = bv_eval_finish(context, &e->options, &counts);
-    int code = status == BV_OK ? report_rows(&counts, e->options.folder, e->quiet)
-                               : (int)report_failure(context, status);
+    int code = status == BV_OK ? report_finished(e, &counts) : (int)report_failure(context, status);
     bv_context_close(&context);
     return code;
 }
@@ -266,7 +280,7 @@ static int run_data(int argc, char **argv)
         {"--by", OPTION_STRING, &o->stratum_column, "COLUMN",
          "metrics also for each value of this column (a view, a site)"},
         {"--list-col", OPTION_STRING, &o->list_column, "NAME",
-         "column that lists findings (a|b), instead of one column per label"},
+         "column that lists findings (a|b; a;b; a, b; Python or JSON lists)"},
         {"--where", OPTION_LIST, &e.where, "COLUMN=VALUE", "only rows that fulfil all of these"},
         {"--root", OPTION_STRING, &o->root, "DIR", "folder of relative image paths"},
         {"--uncertain", OPTION_STRING, &o->uncertain, "HOW",

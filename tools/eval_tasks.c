@@ -101,7 +101,7 @@ static int ask_model(const struct task *t)
     }
     if (t->answers && !(text = read_text(t->answers, &size)))
         return EXIT_INPUT;
-    if (text && !split_lines(text, size, &answers))
+    if (text && !split_lines(text, size, true, &answers))
         code = EXIT_DEVICE;
     if (code == EXIT_OK)
         code = (int)exit_code_of(open_model(&o, &t->model, true));

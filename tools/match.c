@@ -88,7 +88,7 @@ static int run_with_texts(struct match *m, const struct strings *images, const s
     int code = EXIT_USAGE;
     if (m->text_file && !text)
         return EXIT_INPUT;
-    if (text && !split_lines(text, size, &m->texts))
+    if (text && !split_lines(text, size, true, &m->texts))
         code = EXIT_DEVICE;
     else if (images->n > 1 || (images->n == 0 && !m->fused.regions) || m->texts.n == 0 ||
              (m->fused.json && m->csv))

@@ -30,7 +30,7 @@ static bool read_calibration(const struct strings *files, struct calibration *c)
         }
         char *text = read_text(files->items[i], &size);
         c->text_files[c->n_text_files++] = text;
-        if (!text || !split_lines(text, size, &c->texts))
+        if (!text || !split_lines(text, size, false, &c->texts))
             return false;
     }
     return c->text_files != NULL;

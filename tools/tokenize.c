@@ -82,7 +82,7 @@ int run_tokenize(int argc, char **argv)
         code = EXIT_INPUT;
         if (file)
             text = read_text(file, &size);
-        if (!file || (text && split_lines(text, size, &texts)))
+        if (!file || (text && split_lines(text, size, true, &texts)))
             code = run(&model, &texts);
     }
     free(text);

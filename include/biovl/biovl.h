@@ -48,6 +48,12 @@ struct bv_engine;
 struct bv_zero_shot;
 struct bv_result;
 
+// Reads a text file ("-" is standard input) as the calls of this library read theirs: UTF-8,
+// without a byte order mark, every line end as LF. Other encodings and zero bytes are BV_ERR_FORMAT
+// with the line. *text ends with a zero byte that *size does not count; bv_free() frees it.
+BV_API enum bv_status bv_read_text(struct bv_context *context, const char *path, char **text,
+                                   size_t *size);
+
 // Removes the files that calls now running, in any thread, have not finished, for a program that is
 // told to end: it may be called in a signal handler, and the program must then end. What was there
 // under the names of those files stays.

@@ -19,6 +19,7 @@ struct bv_eval_counts {
     uint64_t failed;  // of those done
     uint64_t resumed; // of those done, by an earlier process
     uint64_t warned;  // images evaluated that have warnings
+    uint64_t labels;  // with positive and negative images; bv_eval_finish() alone says it
 };
 
 // Zero or NULL is the default of every field but data (for bv_eval_run) and folder.
@@ -29,8 +30,9 @@ struct bv_eval_options {
     // Columns; by default "path", "patient_id", "study_id" and their usual variants.
     const char *path_column, *patient_column, *study_column;
     const char *stratum_column; // metrics are also given for each of its values (a view, a site)
-    const char *list_column;    // "edema|effusion" in one column, instead of a column per label
-    const char *const *where;   // n_where conditions "column=value" that rows must fulfil
+    const char
+        *list_column; // "edema|effusion" in one column, or a;b, a, b, or Python and JSON lists
+    const char *const *where; // n_where conditions "column=value" that rows must fulfil
     size_t n_where;
     const char *uncertain;    // labels of -1: "ignore", "zero", "one", "policy"
     int blank_is_zero;        // an empty label is negative; otherwise it is left out
@@ -51,9 +53,11 @@ struct bv_eval_options {
     int same_data;           // those two may come from this very data
 };
 
-// Scores the images. BV_ERR_ARG for options that do not fit the file, a folder with an evaluation
-// in it (without resume), or one of other settings (with resume); images that fail are counted and
-// do not end the run. A run that was killed has lost no row that it had finished.
+// Scores the images. The context's observer is told of labels that have no column, or no positive
+// or no negative row, and of how a list column lists. BV_ERR_ARG for options that do not fit the
+// file, a folder with an evaluation in it (without resume), or one of other settings (with resume);
+// images that fail are counted and do not end the run. A run that was killed has lost no row that
+// it had finished.
 BV_API enum bv_status bv_eval_run(struct bv_zero_shot *zero_shot,
                                   const struct bv_eval_options *options,
                                   struct bv_eval_counts *counts);

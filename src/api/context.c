@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text_file.h"
 #include "base/unfinished.h"
 #include "image/dicom_dataset.h"
 
@@ -21,6 +22,12 @@ void bv_remove_unfinished(void)
 int bv_abi_version(void)
 {
     return BV_ABI_VERSION;
+}
+
+enum bv_status bv_read_text(struct bv_context *context, const char *path, char **text, size_t *size)
+{
+    static const size_t most = (size_t)256 << 20;
+    return bv_text_read(path, most, text, size, bv_begin(context));
 }
 
 void bv_free(void *memory)

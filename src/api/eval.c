@@ -26,7 +26,7 @@ static json_t *describe(const struct bv_engine *engine, const struct bv_labels *
 
 static struct bv_eval_counts public_counts(const struct bv_evaluation_counts *c)
 {
-    return (struct bv_eval_counts){c->rows, c->done, c->failed, c->resumed, c->warned};
+    return (struct bv_eval_counts){c->rows, c->done, c->failed, c->resumed, c->warned, c->labels};
 }
 
 static void forward(void *arg, const struct bv_evaluation_counts *counts)
@@ -95,6 +95,7 @@ static enum bv_status run_scorer(struct bv_engine *engine, const struct bv_label
         names[i] = labels->items[i].name;
     run.data.labels = names;
     run.model = description;
+    run.observer = &engine->context->observer;
     if (status == BV_OK)
         status = bv_evaluation_run(&run, scorer, &made, err);
     json_decref(description);

@@ -94,7 +94,7 @@ enum bv_status bv_eval_has_column(struct bv_context *context, const char *data, 
 static void forward(void *arg, const struct bv_evaluation_counts *c)
 {
     const struct bv_eval_task_options *o = arg;
-    struct bv_eval_counts own = {c->rows, c->done, c->failed, c->resumed, c->warned};
+    struct bv_eval_counts own = {c->rows, c->done, c->failed, c->resumed, c->warned, 0};
     o->progress(o->progress_arg, &own);
 }
 
@@ -123,8 +123,8 @@ static enum bv_status deliver(enum bv_status status, const struct bv_evaluation_
 {
     BV_TRY(status);
     BV_TRY(bv_json_text(result, json, err));
-    *counts =
-        (struct bv_eval_counts){made->rows, made->done, made->failed, made->resumed, made->warned};
+    *counts = (struct bv_eval_counts){made->rows,    made->done,   made->failed,
+                                      made->resumed, made->warned, 0};
     return BV_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "api/index.h"
 #include "base/half.h"
+#include "base/text_file.h"
 #include "biovl/retrieval.h"
 #include "retrieval/report.h"
 #include "retrieval/rerank.h"
@@ -61,7 +62,7 @@ static enum bv_status read_report(const char *path, struct bv_arena *arena, cons
 {
     char *text = NULL;
     size_t size;
-    BV_TRY(bv_read_all(path, (size_t)1 << 20, &text, &size, err));
+    BV_TRY(bv_text_read(path, (size_t)1 << 20, &text, &size, err));
     const char *clean = bv_scrub(arena, text, NULL);
     *essence = clean ? bv_report_essence(arena, clean) : NULL;
     free(text);

@@ -23,7 +23,9 @@ enum bv_status bv_json_load(json_t **out, const char *path, size_t max_bytes, st
     char *text = NULL;
     size_t size = 0;
     BV_TRY(bv_read_all(path, max_bytes, &text, &size, err));
-    enum bv_status status = bv_json_parse(out, text, size, path, err);
+    bool marked = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0; // a byte order mark
+    enum bv_status status =
+        bv_json_parse(out, text + (marked ? 3 : 0), size - (marked ? 3 : 0), path, err);
     free(text);
     return status;
 }

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/text_file.h"
 #include "image/sniff.h"
+#include "retrieval/identity.h"
 #include "table/csv.h"
 
 enum { MAX_DEPTH = 32, MAX_METADATA = 64, MAX_IDENTIFIERS = 64, MAX_REPORT = 1 << 20 };
@@ -79,21 +81,27 @@ static enum bv_status put_dicom(struct walk *w, const char *path, const struct b
     return status;
 }
 
-// A report of its own file; its name joins it to a study.
-static enum bv_status put_text(struct walk *w, const char *path, struct bv_error *err)
+// A report of its own file; its name joins it to a study, or where it is none that could be an
+// accession number ("x.txt"), it is a study of its own.
+static enum bv_status put_text(struct walk *w, const char *path, const char *id,
+                               struct bv_error *err)
 {
     struct bv_error mine = {0};
     char *text = NULL, stem[256];
     size_t size;
-    enum bv_status status = bv_read_all(path, MAX_REPORT, &text, &size, &mine);
+    enum bv_status status = bv_text_read(path, MAX_REPORT, &text, &size, &mine);
     if (status != BV_OK) {
         bv_ingest_fail(w->ingest, path, status, mine.text);
         return BV_OK;
     }
     const char *name = file_name(path), *dot = strrchr(name, '.');
     (void)snprintf(stem, sizeof stem, "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
-    struct bv_record r = {.name = path, .accession = stem, .report = text};
+    struct bv_record r = {.name = path, .report = text};
     struct bv_arena arena = {0};
+    if (bv_accession_is_placeholder(stem))
+        r.study = id;
+    else
+        r.accession = stem;
     status = bv_identifiers_add(&r.identifiers, &arena, BV_IDENTIFIER_NUMBER, stem, err);
     if (status == BV_OK)
         status = bv_ingest_put(w->ingest, &r, err);
@@ -262,7 +270,15 @@ static enum bv_status put_table(struct walk *w, const char *path, struct bv_erro
     const struct bv_csv_row *row = NULL;
     BV_TRY(bv_csv_open(&t.reader, path, ',', err));
     enum bv_status status = find_all_columns(&t, w->columns, err);
-    while (status == BV_OK && (status = bv_csv_next(t.reader, &row, err)) == BV_OK && row) {
+    struct bv_error mine = {0};
+    while (status == BV_OK) {
+        // The rows before one that cannot be read are done; the other inputs go on.
+        if (bv_csv_next(t.reader, &row, &mine) != BV_OK) {
+            bv_ingest_fail(w->ingest, path, mine.status, mine.text);
+            break;
+        }
+        if (!row)
+            break;
         struct bv_arena arena = {0};
         if (takes(w))
             status = put_row(w, &t, row, &arena, err);
@@ -357,7 +373,7 @@ static enum bv_status put_any(struct walk *w, const char *path, const char *id, 
         return put_table(w, path, err);
     if (!takes(w))
         return BV_OK;
-    return ends_in(path, ".txt") ? put_text(w, path, err) : put_file(w, path, id, NULL, err);
+    return ends_in(path, ".txt") ? put_text(w, path, id, err) : put_file(w, path, id, NULL, err);
 }
 
 enum bv_status bv_source_put(struct bv_ingest *ingest, const char *input,

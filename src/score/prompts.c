@@ -34,6 +34,21 @@ static struct slice cut(struct slice *rest, char separator)
     return part;
 }
 
+// The part up to the end of the line: LF, CR LF or CR.
+static struct slice cut_line(struct slice *rest)
+{
+    size_t n = 0;
+    while (n < rest->n && rest->text[n] != '\n' && rest->text[n] != '\r')
+        n++;
+    struct slice line = {rest->text, n};
+    size_t taken = n < rest->n ? n + 1 : n;
+    if (taken < rest->n && rest->text[n] == '\r' && rest->text[n + 1] == '\n')
+        taken++;
+    rest->text += taken;
+    rest->n -= taken;
+    return line;
+}
+
 // Puts subject into every {} of a template.
 static const char *apply_template(struct bv_arena *arena, const char *pattern, const char *subject)
 {
@@ -245,14 +260,14 @@ static enum bv_status parse(struct bv_labels *labels, struct slice rest, const c
 {
     size_t n_lines = 1, line_number = 0;
     for (size_t i = 0; i < rest.n; i++)
-        n_lines += rest.text[i] == '\n';
+        n_lines += rest.text[i] == '\n' || rest.text[i] == '\r';
     if (n_lines > BV_MAX_LABELS)
         return bv_fail(err, BV_ERR_LIMIT, "%s: more than %d lines", what, BV_MAX_LABELS);
     labels->items = bv_arena_array(&labels->arena, n_lines, sizeof *labels->items);
     if (!labels->items)
         return bv_fail_nomem(err, "labels");
     while (rest.n) {
-        struct slice line = cut(&rest, '\n');
+        struct slice line = cut_line(&rest);
         line_number++;
         if (!bv_utf8_valid(line.text, line.n, NULL) || memchr(line.text, 0, line.n))
             return bv_fail(err, BV_ERR_FORMAT, "%s: line %zu is not UTF-8 text", what, line_number);

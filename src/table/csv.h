@@ -3,8 +3,9 @@
 // The reader is strict where leniency would shift a value into another column: a quote inside an
 // unquoted field, text after a closing quote, an unclosed quote, a bare carriage return, a zero
 // byte and invalid UTF-8 are errors that name the line. It accepts a UTF-8 byte order mark, LF and
-// CRLF line ends, quoted fields with separators, line ends and doubled quotes, a last line without
-// a line end, and skips blank lines.
+// CRLF line ends, or CR where the header line ends so, quoted fields with separators, line ends and
+// doubled quotes, a last line without a line end, and skips blank lines. Blanks around the names of
+// the header line are left out.
 #ifndef BV_TABLE_CSV_H
 #define BV_TABLE_CSV_H
 

@@ -22,8 +22,9 @@ struct bv_csv_reader {
     FILE *stream;
     char *name;
     char separator;
-    uint64_t line; // of the next byte
-    size_t at, n;  // within buffer
+    uint64_t line;   // of the next byte
+    bool ends_in_cr; // lines end in CR alone, as the header's did
+    size_t at, n;    // within buffer
     struct record header, current;
     unsigned char buffer[BUFFER_BYTES];
 };
@@ -131,21 +132,26 @@ static enum bv_status read_unquoted(struct bv_csv_reader *r, struct record *reco
     return BV_OK;
 }
 
-// Takes LF, CRLF or the end of the file; *ended is false when a separator comes instead.
+// Takes LF, CRLF, CR where all lines end so, or the end of the file; *ended is false when a
+// separator comes instead.
 static enum bv_status read_line_end(struct bv_csv_reader *r, bool *ended, struct bv_error *err)
 {
     int c = peek(r);
     if (c == '\r') {
         (void)take(r);
-        if (peek(r) != '\n')
+        bool alone = peek(r) != '\n';
+        if (alone && !r->header.row.fields) // the header's end says how lines end
+            r->ends_in_cr = true;
+        if (alone && !r->ends_in_cr)
             return fail_line(r, r->line, "a carriage return without a line feed", err);
-        c = '\n';
+        r->line += alone;
+        c = alone ? '\r' : '\n';
     }
     if (c == '\n') {
         (void)take(r);
         r->line++;
     }
-    *ended = c == '\n' || c == EOF;
+    *ended = c == '\n' || c == '\r' || c == EOF;
     return BV_OK;
 }
 
@@ -207,6 +213,20 @@ static enum bv_status skip_mark(struct bv_csv_reader *r, struct bv_error *err)
     return BV_OK;
 }
 
+// Without blanks around it: people write "path, label".
+static char *trim(char *name)
+{
+    static const char no_break[] = "\xc2\xa0";
+    while (*name == ' ' || *name == '\t' || strncmp(name, no_break, 2) == 0)
+        name += *name == no_break[0] ? 2 : 1;
+    size_t n = strlen(name);
+    while (n && (name[n - 1] == ' ' || name[n - 1] == '\t' ||
+                 (n > 1 && strcmp(name + n - 2, no_break) == 0)))
+        n -= name[n - 1] == no_break[1] ? 2 : 1;
+    name[n] = 0;
+    return name;
+}
+
 enum bv_status bv_csv_open_stream(struct bv_csv_reader **out, FILE *stream, const char *name,
                                   char separator, struct bv_error *err)
 {
@@ -229,6 +249,8 @@ enum bv_status bv_csv_open_stream(struct bv_csv_reader **out, FILE *stream, cons
     status = skip_mark(r, err);
     if (status == BV_OK)
         status = read_record(r, &r->header, &found, err);
+    for (size_t i = 0; status == BV_OK && i < r->header.row.n; i++)
+        r->header.fields[i] = trim(r->header.fields[i]);
     if (status == BV_OK && !found)
         status = bv_fail(err, BV_ERR_FORMAT, "%s: empty, not even a header line", name);
     if (status != BV_OK)

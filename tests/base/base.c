@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/processors.h"
 #include "base/sha256.h"
+#include "base/text_file.h"
 #include "base/thread.h"
 #include "base/unfinished.h"
 #include "base/utf8.h"
@@ -182,6 +183,51 @@ static void test_outputs(void **state)
     bv_new_file_discard(&file);
     assert_int_equal(unlink(pipe_path) | unlink(gone) | unlink(link_path) | unlink(path), 0);
     assert_int_equal(rmdir(folder), 0);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *text; // NULL: refused with words
+        const char *words;
+    } cases[] = {
+        {"", 0, "", NULL},
+        {"a\nb\n", 4, "a\nb\n", NULL},
+        {"\xef\xbb\xbf"
+         "a\r\nb",
+         7, "a\nb", NULL},
+        {"\xef\xbb\xbf", 3, "", NULL},
+        {"a\rb\r", 4, "a\nb\n", NULL},
+        {"a\r\r\nb", 5, "a\n\nb", NULL},
+        {"\xc3\xa4\r", 3, "\xc3\xa4\n", NULL},
+        {"a\n\0b", 4, NULL, "line 2 has a byte of zero"},
+        {"a\r\rG\xfc"
+         "n",
+         6, NULL, "line 3 is not UTF-8"},
+        {"\xc3", 1, NULL, "line 1 is not UTF-8"},
+        {"\xff\xfe"
+         "a\0",
+         4, NULL, "UTF-16"},
+        {"\xfe\xff\0a", 4, NULL, "UTF-16"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[16];
+        size_t size = cases[i].n;
+        struct bv_error err = {0};
+        memcpy(text, cases[i].bytes, size);
+        enum bv_status status = bv_text_tidy(text, &size, "t.txt", &err);
+        assert_int_equal(status, cases[i].text ? BV_OK : BV_ERR_FORMAT);
+        if (cases[i].text) {
+            assert_string_equal(text, cases[i].text);
+            assert_int_equal(size, strlen(cases[i].text));
+        } else {
+            assert_memory_equal(err.text, "t.txt: ", 7);
+            assert_non_null(strstr(err.text, cases[i].words));
+        }
+    }
 }
 
 struct tally {
@@ -412,12 +458,13 @@ static void test_json_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),           cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_utf8),           cmocka_unit_test(test_files),
-        cmocka_unit_test(test_outputs),        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_loops_in_a_row), cmocka_unit_test(test_cgroup_limits),
-        cmocka_unit_test(test_arena),          cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_json_paths),     cmocka_unit_test(test_new_file_mode),
+        cmocka_unit_test(test_half),          cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_utf8),          cmocka_unit_test(test_files),
+        cmocka_unit_test(test_text),          cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_loops_in_a_row),
+        cmocka_unit_test(test_cgroup_limits), cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_errors),        cmocka_unit_test(test_json_paths),
+        cmocka_unit_test(test_new_file_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,51 @@ static void test_lists_and_conditions(void **state)
     assert_string_equal(text, "a:10 c:11 d:00 ");
 }
 
+// The forms in which data sets list findings, recognised by the whole column.
+static void test_list_forms(void **state)
+{
+    static const struct {
+        const char *cells, *form, *rows;
+    } cases[] = {
+        {"edema|mass\nPleural effusion\n\n", "a|b", "0:10 1:01 2:00 "},
+        {"edema;mass\npleural effusion; edema\n", "a;b", "0:10 1:11 "},
+        {"edema\n\"mass, pleural_effusion\"\n\"edema,pleural effusion\"\n", "a, b",
+         "0:10 1:01 2:11 "},
+        {"\"['edema', 'pleural effusion']\"\n\"['mass']\"\n[]\n\"[ ' Edema' ]\"\n", "['a', 'b']",
+         "0:11 1:00 2:00 3:10 "},
+        {"\"[\"\"edema\"\", \"\"mass\"\"]\"\n\"[\"\"no edema\"\"]\"\n", "['a', 'b']", "0:10 1:00 "},
+        {"['edema' 'pleural effusion']\n[edema]\nmass\n", "['a', 'b']", "0:11 1:10 2:00 "},
+        {"[\"edema\n", "", NULL},
+        {"\"['edema', 'mass\"\n[edema\n\"['it\\'s edema', 'edema']\"\n", "['a', 'b']",
+         "0:--!bad_label 1:--!bad_label 2:10 "},
+        // A bar separates; commas and semicolons are then part of names.
+        {"\"edema, mild|mass\"\nmass|edema\n", "a|b", "0:00 1:10 "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char csv[512] = "path,f\n", text[512];
+        const char *cell = cases[i].cells;
+        for (int row = 0; *cell; row++) {
+            const char *end = strchr(cell, '\n');
+            (void)snprintf(csv + strlen(csv), sizeof csv - strlen(csv), "%d,%.*s\n", row,
+                           (int)(end - cell), cell);
+            cell = end + 1;
+        }
+        struct bv_error err = {0};
+        struct bv_labelled_survey survey = {0};
+        struct bv_labelled_options o = options_for(write_file(state, csv));
+        o.list_column = "f";
+        if (!cases[i].rows) { // no CSV at all
+            assert_int_equal(bv_labelled_survey(&o, &survey, &err), BV_ERR_FORMAT);
+            continue;
+        }
+        dump(&o, text, sizeof text);
+        assert_string_equal(text, cases[i].rows);
+        assert_ok(bv_labelled_survey(&o, &survey, &err), err);
+        assert_string_equal(survey.list_form, cases[i].form);
+        bv_labelled_survey_free(&survey);
+    }
+}
+
 static void expect_failure(void **state, const char *csv, struct bv_labelled_options options,
                            const char *words)
 {
@@ -141,14 +186,22 @@ static void test_columns(void **state)
 
 static void test_has_label(void **state)
 {
-    struct bv_labelled_options o = options_for(write_file(state, "path,EDEMA\n"));
+    struct bv_labelled_options o =
+        options_for(write_file(state, "path, EDEMA \na, 1\nb,0 \nc,\nd,2\ne,-1\nf, 1\n"));
     struct bv_error err = {0};
     struct bv_labelled *data = NULL;
+    struct bv_labelled_survey survey = {0};
     assert_ok(bv_labelled_open(&data, &o, &err), err);
-    assert_true(bv_labelled_has_label(data, 0));
-    assert_false(bv_labelled_has_label(data, 1));
     assert_false(bv_labelled_has_patients(data));
     bv_labelled_close(&data);
+    assert_ok(bv_labelled_survey(&o, &survey, &err), err);
+    assert_int_equal(survey.n_rows, 6);
+    assert_true(survey.labels[0].has_column);
+    assert_false(survey.labels[1].has_column);
+    assert_int_equal(survey.labels[0].positives, 2);
+    assert_int_equal(survey.labels[0].negatives, 1);
+    assert_null(survey.list_form);
+    bv_labelled_survey_free(&survey);
 }
 
 // Which of two columns counts is not left to chance.
@@ -213,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lists_and_conditions, temporary_folder,
                                         temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_columns, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_list_forms, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_has_label, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_twins, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_million, temporary_folder, temporary_folder_remove),

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "eval/data/finding_list.h"
 #include "eval/data/group_ids.h"
 #include "table/csv.h"
 #include "table/number.h"
@@ -22,6 +23,7 @@ struct bv_labelled {
     int *columns;                            // [n_labels]
     struct condition *conditions;            // [n_where]
     uint8_t *truth;                          // [n_labels]
+    struct bv_finding_form form;             // of the list column
     struct bv_group_ids seen;                // paths
     uint64_t n_rows;
     struct bv_labelled_row row;
@@ -153,6 +155,21 @@ static enum bv_status find_columns(struct bv_labelled *d, struct bv_error *err)
     return find_conditions(d, err);
 }
 
+// What separates the findings, by the whole column.
+static enum bv_status find_form(struct bv_labelled *d, struct bv_error *err)
+{
+    struct bv_csv_reader *csv = NULL;
+    const struct bv_csv_row *row = NULL;
+    const char *path = d->options.path;
+    BV_TRY(bv_csv_open(&csv, path, bv_csv_separator(path), err));
+    enum bv_status status = BV_OK;
+    while ((status = bv_csv_next(csv, &row, err)) == BV_OK && row)
+        if ((size_t)d->list < row->n)
+            bv_finding_form_see(&d->form, row->fields[d->list]);
+    bv_csv_close(&csv);
+    return status;
+}
+
 enum bv_status bv_labelled_open(struct bv_labelled **out, const struct bv_labelled_options *options,
                                 struct bv_error *err)
 {
@@ -170,6 +187,8 @@ enum bv_status bv_labelled_open(struct bv_labelled **out, const struct bv_labell
         status = bv_csv_open(&d->csv, options->path, bv_csv_separator(options->path), err);
     if (status == BV_OK)
         status = find_columns(d, err);
+    if (status == BV_OK && d->list >= 0)
+        status = find_form(d, err);
     if (status != BV_OK)
         bv_labelled_close(&d);
     else
@@ -225,26 +244,25 @@ static bool read_truth(const struct bv_labelled *d, size_t label, const char *fi
     return true;
 }
 
-// Whether "a|b|c" has an element of this name.
-static bool lists(const char *list, const char *label)
-{
-    for (;;) {
-        list += strspn(list, " ");
-        size_t n = strcspn(list, "|"), trimmed = n;
-        while (trimmed && list[trimmed - 1] == ' ')
-            trimmed--;
-        if (same_label(list, trimmed, label))
-            return true;
-        if (!list[n])
-            return false;
-        list += n + 1;
-    }
-}
-
 static void refuse(struct bv_labelled *d, const char *reason)
 {
     d->row.reason = reason;
     d->row.message = d->message;
+}
+
+static void read_listed(struct bv_labelled *d, const struct bv_csv_row *row, size_t label)
+{
+    bool bad = false;
+    const char *cell = row->fields[d->list];
+    bool listed = bv_finding_listed(&d->form, cell, same_label, d->options.labels[label], &bad);
+    if (!bad) {
+        d->truth[label] = listed ? BV_TRUTH_POSITIVE : BV_TRUTH_NEGATIVE;
+        return;
+    }
+    (void)snprintf(d->message, sizeof d->message,
+                   "line %llu: the findings \"%.60s\" are a list that does not end",
+                   (unsigned long long)row->line, cell);
+    refuse(d, "bad_label");
 }
 
 static void read_labels(struct bv_labelled *d, const struct bv_csv_row *row)
@@ -252,8 +270,7 @@ static void read_labels(struct bv_labelled *d, const struct bv_csv_row *row)
     for (size_t i = 0; i < d->options.n_labels; i++) {
         d->truth[i] = BV_TRUTH_NONE;
         if (d->list >= 0)
-            d->truth[i] = lists(row->fields[d->list], d->options.labels[i]) ? BV_TRUTH_POSITIVE
-                                                                            : BV_TRUTH_NEGATIVE;
+            read_listed(d, row, i);
         else if (d->columns[i] >= 0 && !d->row.reason &&
                  !read_truth(d, i, row->fields[d->columns[i]], &d->truth[i])) {
             (void)snprintf(d->message, sizeof d->message,
@@ -332,20 +349,54 @@ enum bv_status bv_labelled_next(struct bv_labelled *d, const struct bv_labelled_
     return BV_OK;
 }
 
+// Whether the file has a column for the label (always with a list column).
+static bool has_label(const struct bv_labelled *d, size_t label)
+{
+    return d->list >= 0 || d->columns[label] >= 0;
+}
+
+enum bv_status bv_labelled_survey(const struct bv_labelled_options *options,
+                                  struct bv_labelled_survey *survey, struct bv_error *err)
+{
+    struct bv_labelled *d = NULL;
+    const struct bv_labelled_row *row = NULL;
+    struct bv_labelled_survey made = {.labels = calloc(options->n_labels + 1, sizeof *made.labels)};
+    if (!made.labels)
+        return bv_fail_nomem(err, "a data set");
+    enum bv_status status = bv_labelled_open(&d, options, err);
+    while (status == BV_OK && (status = bv_labelled_next(d, &row, err)) == BV_OK && row) {
+        made.n_rows++;
+        for (size_t i = 0; !row->reason && i < options->n_labels; i++) {
+            made.labels[i].positives += row->truth[i] == BV_TRUTH_POSITIVE;
+            made.labels[i].negatives += row->truth[i] == BV_TRUTH_NEGATIVE;
+        }
+    }
+    for (size_t i = 0; status == BV_OK && i < options->n_labels; i++)
+        made.labels[i].has_column = has_label(d, i);
+    if (status == BV_OK && d->list >= 0)
+        made.list_form = bv_finding_form_name(&d->form);
+    bv_labelled_close(&d);
+    if (status != BV_OK)
+        bv_labelled_survey_free(&made);
+    else
+        *survey = made;
+    return status;
+}
+
+void bv_labelled_survey_free(struct bv_labelled_survey *survey)
+{
+    free(survey->labels);
+    *survey = (struct bv_labelled_survey){0};
+}
+
 enum bv_status bv_labelled_count(const struct bv_labelled_options *options, uint64_t *n,
                                  struct bv_error *err)
 {
-    struct bv_labelled *dataset = NULL;
-    const struct bv_labelled_row *row = NULL;
-    uint64_t counted = 0;
-    BV_TRY(bv_labelled_open(&dataset, options, err));
-    enum bv_status status = BV_OK;
-    do
-        status = bv_labelled_next(dataset, &row, err);
-    while (status == BV_OK && row && ++counted);
-    bv_labelled_close(&dataset);
-    *n = counted;
-    return status;
+    struct bv_labelled_survey survey = {0};
+    BV_TRY(bv_labelled_survey(options, &survey, err));
+    *n = survey.n_rows;
+    bv_labelled_survey_free(&survey);
+    return BV_OK;
 }
 
 enum bv_status bv_labelled_column(const struct bv_labelled *d, const char *name, bool needed,
@@ -363,11 +414,6 @@ enum bv_status bv_labelled_usual(const struct bv_labelled *d, const char *const 
         return find_named(d, names[0], column, err);
     *column = found;
     return BV_OK;
-}
-
-bool bv_labelled_has_label(const struct bv_labelled *d, size_t label)
-{
-    return d->list >= 0 || d->columns[label] >= 0;
 }
 
 bool bv_labelled_has_patients(const struct bv_labelled *d)

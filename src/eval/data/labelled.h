@@ -28,7 +28,8 @@ struct bv_labelled_options {
     // patient_id, patient, subject_id; study_id, study (case ignored).
     const char *path_column, *patient_column, *study_column;
     const char *stratum_column; // metrics are also given for each of its values; NULL: none
-    // A column that lists a row's findings, "edema|effusion", instead of one column per label.
+    // A column that lists a row's findings, "edema|effusion" or any form of finding_list.h, instead
+    // of one column per label.
     const char *list_column;
     const char *const *where; // n_where conditions "column=value": other rows are left out
     size_t n_where;
@@ -64,7 +65,20 @@ void bv_labelled_close(struct bv_labelled **dataset); // accepts NULL
 enum bv_status bv_labelled_next(struct bv_labelled *dataset, const struct bv_labelled_row **row,
                                 struct bv_error *err);
 
-// How many rows fulfil the conditions. Reading them all also finds damage before hours of work.
+// What a whole data set holds. Reading it also finds damage before hours of work.
+struct bv_labelled_survey {
+    uint64_t n_rows; // that fulfil the conditions
+    struct {
+        bool has_column; // always with a list column
+        uint64_t positives, negatives;
+    } * labels;            // [n_labels], owned
+    const char *list_form; // how the list column lists findings; NULL without one
+};
+enum bv_status bv_labelled_survey(const struct bv_labelled_options *options,
+                                  struct bv_labelled_survey *survey, struct bv_error *err);
+void bv_labelled_survey_free(struct bv_labelled_survey *survey);
+
+// How many rows fulfil the conditions.
 enum bv_status bv_labelled_count(const struct bv_labelled_options *options, uint64_t *n,
                                  struct bv_error *err);
 
@@ -77,8 +91,6 @@ enum bv_status bv_labelled_column(const struct bv_labelled *dataset, const char 
 enum bv_status bv_labelled_usual(const struct bv_labelled *dataset, const char *const *names,
                                  bool needed, int *column, struct bv_error *err);
 
-// Whether the file has a column for the label (always with a list column).
-bool bv_labelled_has_label(const struct bv_labelled *dataset, size_t label);
 bool bv_labelled_has_patients(const struct bv_labelled *dataset);
 bool bv_labelled_has_studies(const struct bv_labelled *dataset);
 

@@ -31,18 +31,16 @@ static json_t *strings(const char *const *items, size_t n)
 }
 
 enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options *o,
-                               const json_t *model, uint64_t block, uint64_t *n_rows,
+                               const json_t *model, uint64_t block, uint64_t n_rows,
                                struct bv_error *err)
 {
     char digest[65];
-    uint64_t rows = 0;
     BV_TRY(bv_setup_digest(o->path, digest, err));
-    BV_TRY(bv_labelled_count(o, &rows, err));
     json_t *made = json_pack(
         "{s:i, s:{s:o, s:s, s:I, s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, "
         "s:I}",
         "journal", JOURNAL_VERSION, "data", "path", bv_json_path(o->path), "sha256", digest, "rows",
-        (json_int_t)rows, "root", o->root ? bv_json_path(o->root) : NULL, "path_column",
+        (json_int_t)n_rows, "root", o->root ? bv_json_path(o->root) : NULL, "path_column",
         o->path_column, "patient_column", o->patient_column, "study_column", o->study_column,
         "stratum_column", o->stratum_column, "list_column", o->list_column, "where",
         strings(o->where, o->n_where), "labels", strings(o->labels, o->n_labels), "uncertain",
@@ -51,7 +49,6 @@ enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options 
     if (!made)
         return bv_fail(err, BV_ERR_ARG, "%s: a name or path is not UTF-8", o->path);
     *setup = made;
-    *n_rows = rows;
     return BV_OK;
 }
 

@@ -10,10 +10,9 @@
 // The SHA-256 of a file, in hexadecimal.
 enum bv_status bv_setup_digest(const char *path, char hex[65], struct bv_error *err);
 
-// The digest of a file, and how many rows of it fulfil the conditions; reading them all also finds
-// damage before hours of work.
+// n_rows: of the data set.
 enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options *options,
-                               const json_t *model, uint64_t block, uint64_t *n_rows,
+                               const json_t *model, uint64_t block, uint64_t n_rows,
                                struct bv_error *err);
 
 // The data set that a setup describes. What options point to is allocated in arena or belongs to

@@ -235,7 +235,8 @@ enum bv_status bv_evaluation_finish(const struct bv_evaluation_finish *finish,
         *counts = (struct bv_evaluation_counts){.rows = work.table.n_rows + work.table.n_failed,
                                                 .done = work.table.n_rows + work.table.n_failed,
                                                 .failed = work.table.n_failed,
-                                                .warned = files.warned.images};
+                                                .warned = files.warned.images,
+                                                .labels = work.levels[0].n_available};
     release(&work);
     return status;
 }

@@ -1,6 +1,7 @@
 #include "eval/run/evaluation.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "eval/data/folder.h"
 #include "eval/data/setup.h"
@@ -85,18 +86,37 @@ static enum bv_status run_pipeline(struct running *running, const struct bv_scor
     return status;
 }
 
-static enum bv_status make_setup(const struct bv_evaluation_run *run, json_t **setup,
-                                 uint64_t *n_rows, struct bv_error *err)
+// Labels for which nothing can be computed are told of before hours of work.
+static void tell_of_labels(const struct bv_evaluation_run *run,
+                           const struct bv_labelled_survey *survey)
+{
+    const struct bv_labelled_options *data = &run->data;
+    const struct bv_observer *observer = run->observer;
+    if (survey->list_form && strcmp(survey->list_form, "a|b") != 0)
+        bv_observe_log(observer, BV_LOG_WARNING, "%s: column \"%s\" lists findings as %s",
+                       data->path, data->list_column, survey->list_form);
+    for (size_t i = 0; i < data->n_labels; i++) {
+        const char *label = data->labels[i];
+        if (!survey->labels[i].has_column)
+            bv_observe_log(observer, BV_LOG_WARNING,
+                           "%s: no column for label \"%s\": no metric of it", data->path, label);
+        else if (!survey->labels[i].positives || !survey->labels[i].negatives)
+            bv_observe_log(observer, BV_LOG_WARNING,
+                           "%s: no %s row for label \"%s\": no metric of it", data->path,
+                           survey->labels[i].positives ? "negative" : "positive", label);
+    }
+}
+
+static enum bv_status make_setup(const struct bv_evaluation_run *run, uint64_t n_rows,
+                                 json_t **setup, struct bv_error *err)
 {
     json_t *made = NULL;
+    if (!n_rows)
+        return bv_fail(err, BV_ERR_ARG, "%s: no row to evaluate", run->data.path);
     BV_TRY(bv_setup_create(&made, &run->data, run->model, run->block, n_rows, err));
     if (json_object_set_new(made, "shards", json_integer((json_int_t)run->n_shards)) != 0) {
         json_decref(made);
         return bv_fail_nomem(err, "the setup");
-    }
-    if (!*n_rows) {
-        json_decref(made);
-        return bv_fail(err, BV_ERR_ARG, "%s: no row to evaluate", run->data.path);
     }
     *setup = made;
     return BV_OK;
@@ -108,11 +128,17 @@ enum bv_status bv_evaluation_run(const struct bv_evaluation_run *run,
 {
     struct running running = {.run = run};
     json_t *setup = NULL;
-    uint64_t n_rows = 0;
+    struct bv_labelled_survey survey = {0};
     BV_TRY(bv_folder_make(run->folder, err));
-    BV_TRY(make_setup(run, &setup, &n_rows, err));
+    BV_TRY(bv_labelled_survey(&run->data, &survey, err));
+    uint64_t n_rows = survey.n_rows;
+    enum bv_status status = make_setup(run, n_rows, &setup, err);
+    if (status == BV_OK)
+        tell_of_labels(run, &survey);
+    bv_labelled_survey_free(&survey);
+    BV_TRY(status);
     running.counts.rows = n_rows / run->n_shards + (run->shard < n_rows % run->n_shards);
-    enum bv_status status = open_journal(&running, setup, err);
+    status = open_journal(&running, setup, err);
     if (status == BV_OK)
         status = run_pipeline(&running, scorer, err);
     if (status == BV_OK)

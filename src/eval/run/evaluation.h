@@ -3,6 +3,7 @@
 #ifndef BV_EVAL_RUN_EVALUATION_H
 #define BV_EVAL_RUN_EVALUATION_H
 
+#include "base/observer.h"
 #include "base/thread.h"
 #include "eval/data/labelled.h"
 #include "eval/metrics/calibration.h"
@@ -14,6 +15,7 @@ struct bv_evaluation_counts {
     uint64_t failed;  // of those done
     uint64_t resumed; // of those done, by an earlier process
     uint64_t warned;  // of those evaluated, have warnings
+    uint64_t labels;  // with positive and negative images: once finished
 };
 
 struct bv_evaluation_run {
@@ -26,6 +28,7 @@ struct bv_evaluation_run {
     int n_workers; // decoding threads, at least 1
     void (*progress)(void *arg, const struct bv_evaluation_counts *counts); // may be NULL
     void *progress_arg;
+    const struct bv_observer *observer; // told of labels without a metric; may be NULL
 };
 
 // Scores the images of one shard and writes their journal. An empty data set is BV_ERR_ARG.
