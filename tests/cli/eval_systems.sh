@@ -7,7 +7,11 @@ data=${BIOVL_CONFORMANCE:-$root/../shared/conformance}
 printf 'Edema\nPleural Effusion\n' >"$work/labels.txt"
 {
     echo path,Edema,Pleural Effusion
-    for image in "$data"/inputs/*.png; do echo "$image,1,0"; done
+    edema=1
+    for image in "$data"/inputs/*.png; do
+        echo "$image,$edema,$((1 - edema))"
+        edema=$((1 - edema))
+    done
 } >"$work/data.csv"
 vocabularies=${BIOVL_DATA:-$root/../shared/data}/vocab
 while read -r source vocabulary; do
