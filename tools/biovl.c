@@ -13,6 +13,7 @@ static const struct {
     {"match", "how well texts match an image (fusion encoders)", run_match},
     {"ask", "answers to a question about an image", run_ask},
     {"segment", "a mask of what a text describes", run_segment},
+    {"generate", "synthetic radiographs from text", run_generate},
     {"embed", "embeddings of images or texts", run_embed},
     {"preprocess", "exactly the pixels that an image encoder sees", run_preprocess},
     {"tokenize", "token ids of texts", run_tokenize},

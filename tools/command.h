@@ -94,6 +94,7 @@ void print_research_notice(const struct opened *opened);
 int run_bench(int argc, char **argv);
 int run_ask(int argc, char **argv);
 int run_classify(int argc, char **argv);
+int run_generate(int argc, char **argv);
 int run_match(int argc, char **argv);
 int run_segment(int argc, char **argv);
 int run_embed(int argc, char **argv);

@@ -7,6 +7,7 @@
 #include "convert/import.h"
 #include "convert/verify.h"
 #include "cpu/cpu.h"
+#include "diffusion/pipeline_folder.h"
 #include "model/card.h"
 #include "model/fuse.h"
 #include "vulkan/vulkan.h"
@@ -102,6 +103,27 @@ static enum bv_status parse_dtype(const char *name, struct bv_import_options *op
                 : BV_OK;
 }
 
+// A text-to-image pipeline; what only other models have is refused.
+static enum bv_status convert_pipeline(const char *source, const char *path,
+                                       const struct bv_convert_options *options,
+                                       const struct bv_import_options *o,
+                                       struct bv_import_report *report, struct bv_error *err)
+{
+    if (options->system || options->n_overrides || options->vocabulary)
+        return bv_fail(err, BV_ERR_ARG,
+                       "%s: a text-to-image folder is read as it is: no system, field or vocabulary "
+                       "can be set",
+                       source);
+    struct bv_pipeline_options how = {.dtype = o->dtype, .keep_dtype = o->keep_dtype};
+    struct bv_pipeline_report done = {.n_tensors = 0};
+    BV_TRY(bv_pipeline_convert(source, path, &how, &done, err));
+    (void)strcpy(report->system, "stable-diffusion");
+    report->n_tensors = done.n_tensors;
+    report->n_ignored = done.n_ignored;
+    memcpy(report->digest, done.digest, sizeof report->digest);
+    return BV_OK;
+}
+
 enum bv_status bv_convert(struct bv_context *context, const char *source, const char *path,
                           const struct bv_convert_options *theirs, char **json)
 {
@@ -117,7 +139,10 @@ enum bv_status bv_convert(struct bv_context *context, const char *source, const 
     };
     struct bv_import_report report = {.n_tensors = 0};
     BV_TRY(parse_dtype(options.dtype, &o, err));
-    BV_TRY(bv_import(source, path, &o, &report, err));
+    if (bv_is_pipeline_folder(source))
+        BV_TRY(convert_pipeline(source, path, &options, &o, &report, err));
+    else
+        BV_TRY(bv_import(source, path, &o, &report, err));
     if (!json)
         return BV_OK;
     return bv_json_text(json_pack("{s:s, s:I, s:I, s:s}", "system", report.system, "tensors",

@@ -46,8 +46,25 @@ static void ignore(png_structp png, png_const_charp text)
     (void)text;
 }
 
+static void put_texts(png_structp png, png_infop info, const struct bv_png_text *texts, int n)
+{
+    for (int i = 0; i < n; i++) {
+        png_text text = {.compression = PNG_ITXT_COMPRESSION_NONE,
+                         .key = (char *)(uintptr_t)texts[i].key,
+                         .text = (char *)(uintptr_t)texts[i].text};
+        png_set_text(png, info, &text, 1);
+    }
+}
+
 enum bv_status bv_png_encode(const uint8_t *pixels, int width, int height, int channels,
                              uint8_t **bytes, size_t *size, struct bv_error *err)
+{
+    return bv_png_encode_with_text(pixels, width, height, channels, NULL, 0, bytes, size, err);
+}
+
+enum bv_status bv_png_encode_with_text(const uint8_t *pixels, int width, int height, int channels,
+                                       const struct bv_png_text *texts, int n_texts,
+                                       uint8_t **bytes, size_t *size, struct bv_error *err)
 {
     struct sink sink = {0};
     png_infop info = NULL;
@@ -63,6 +80,7 @@ enum bv_status bv_png_encode(const uint8_t *pixels, int width, int height, int c
     png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8,
                  channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    put_texts(png, info, texts, n_texts);
     png_write_info(png, info);
     for (int y = 0; y < height; y++)
         png_write_row(png, pixels + (size_t)y * (size_t)width * (size_t)channels);

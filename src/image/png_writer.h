@@ -8,9 +8,18 @@
 #include "base/status.h"
 #include "image/image.h"
 
+// A piece of text in a PNG file, UTF-8.
+struct bv_png_text {
+    const char *key, *text; // key: Latin-1, 1 to 79 characters
+};
+
 // pixels [height][width][channels] of 8 bits, channels 1 or 3. The caller frees *bytes.
 enum bv_status bv_png_encode(const uint8_t *pixels, int width, int height, int channels,
                              uint8_t **bytes, size_t *size, struct bv_error *err);
+
+enum bv_status bv_png_encode_with_text(const uint8_t *pixels, int width, int height, int channels,
+                                       const struct bv_png_text *texts, int n_texts,
+                                       uint8_t **bytes, size_t *size, struct bv_error *err);
 
 // What a viewer would show of a radiograph, its longer side at most longest, gray, as PNG. The
 // caller frees *bytes.

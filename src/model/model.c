@@ -66,7 +66,10 @@ static enum bv_status prepare(struct bv_model *m, struct bv_error *err)
     if (!m->digest)
         m->digest = "";
     if (!bv_model_has_image(m) && !bv_model_has_text(m) && !bv_model_has_fusion(m))
-        return bv_fail(err, BV_ERR_FORMAT, "the card has no encoder");
+        return json_object_get(m->card, "diffusion")
+                   ? bv_fail(err, BV_ERR_MODEL,
+                             "a model that makes images from text: biovl generate runs it")
+                   : bv_fail(err, BV_ERR_FORMAT, "the card has no encoder");
     if (json_object_get(m->card, "preprocess")) {
         const json_t *recipe = json_object_get(m->card, "preprocess");
         BV_TRY(bv_recipe_parse(recipe, &m->recipe, err));

@@ -6,6 +6,7 @@ extern "C" {
 }
 
 #include "pacs/dataset_bytes.hh"
+#include "pacs/derived_object.hh"
 
 #include <cctype>
 #include <cstdio>
@@ -22,6 +23,8 @@ extern "C" {
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmsr/cmr/tid1500.h>
 #include <dcmtk/dcmsr/dsrdoc.h>
+
+using namespace bv_derived;
 
 namespace
 {
@@ -40,52 +43,6 @@ const struct {
     {"pneumonia", "233604007", "Pneumonia"},
     {"pneumothorax", "36118008", "Pneumothorax"},
 };
-
-void check(const OFCondition &condition)
-{
-    if (condition.bad())
-        throw condition;
-}
-
-template <typename Body> bv_status guarded(const char *name, bv_error *err, Body body)
-{
-    try {
-        return body();
-    } catch (const OFCondition &condition) {
-        return bv_fail(err, BV_ERR_FORMAT, "%s: no DICOM object can be derived from it (%s)", name,
-                       condition.text());
-    } catch (const std::bad_alloc &) {
-        return bv_fail_nomem(err, "a DICOM object");
-    } catch (...) {
-        return bv_fail(err, BV_ERR_INTERNAL, "%s: DCMTK failed for an unknown reason", name);
-    }
-}
-
-// 2.25 and the decimal form of a UUID (PS3.5 B.2) that is a hash of the texts.
-std::string make_uid(const std::vector<std::string> &texts)
-{
-    struct bv_sha256 sha;
-    unsigned char digest[32];
-    bv_sha256_init(&sha);
-    for (const std::string &text : texts)
-        bv_sha256_update(&sha, text.c_str(), text.size() + 1);
-    bv_sha256_final(&sha, digest);
-    digest[6] = static_cast<unsigned char>((digest[6] & 0x0f) | 0x80); // version 8
-    digest[8] = static_cast<unsigned char>((digest[8] & 0x3f) | 0x80);
-    std::string decimal;
-    for (bool left = true; left;) {
-        unsigned remainder = 0;
-        left = false;
-        for (int i = 0; i < 16; i++) {
-            unsigned value = remainder << 8 | digest[i];
-            digest[i] = static_cast<unsigned char>(value / 10);
-            remainder = value % 10;
-            left = left || digest[i] != 0;
-        }
-        decimal.insert(decimal.begin(), static_cast<char>('0' + remainder));
-    }
-    return "2.25." + decimal;
-}
 
 std::string text_of(DcmDataset *dataset, const DcmTagKey &tag)
 {
@@ -205,20 +162,6 @@ void copy_study(DcmDataset *from, DcmDataset *to)
     }
 }
 
-void put(DcmDataset *to, const DcmTagKey &tag, const std::string &value)
-{
-    check(to->putAndInsertString(tag, value.c_str()));
-}
-
-void put_now(DcmDataset *to, const DcmTagKey &date, const DcmTagKey &time)
-{
-    OFString value;
-    check(DcmDate::getCurrentDate(value));
-    put(to, date, value.c_str());
-    check(DcmTime::getCurrentTime(value));
-    put(to, time, value.c_str());
-}
-
 } // namespace
 
 bv_status bv_findings_report(const uint8_t *source, size_t source_size, const char *name,
@@ -317,16 +260,7 @@ bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const c
         check(reference->putAndInsertString(DCM_ReferencedSOPClassUID,
                                             text_of(from, DCM_SOPClassUID).c_str()));
         check(reference->putAndInsertString(DCM_ReferencedSOPInstanceUID, instance.c_str()));
-        put(to, DCM_PhotometricInterpretation, "RGB");
-        check(to->putAndInsertUint16(DCM_SamplesPerPixel, 3));
-        check(to->putAndInsertUint16(DCM_PlanarConfiguration, 0));
-        check(to->putAndInsertUint16(DCM_Rows, static_cast<Uint16>(height)));
-        check(to->putAndInsertUint16(DCM_Columns, static_cast<Uint16>(width)));
-        check(to->putAndInsertUint16(DCM_BitsAllocated, 8));
-        check(to->putAndInsertUint16(DCM_BitsStored, 8));
-        check(to->putAndInsertUint16(DCM_HighBit, 7));
-        check(to->putAndInsertUint16(DCM_PixelRepresentation, 0));
-        check(to->putAndInsertUint8Array(DCM_PixelData, rgb, n));
+        put_rgb(to, rgb, width, height);
         return bv_dataset_to_bytes(&out, EXS_LittleEndianExplicit, bytes, size, err);
     });
 }

@@ -1,0 +1,83 @@
+#!/bin/bash
+# generate: pictures from text with the reduced pipeline of the conformance folder.
+. "$(dirname "$0")/lib.sh"
+folder=${BIOVL_CONFORMANCE:-$root/../shared/conformance}/roentgen/small-roentgen
+[ -d "$folder" ] || { echo "skipped: no $folder"; exit 77; }
+model=$work/model.safetensors
+small="--steps 3 --size 64 --seed 7"
+
+expect 0 "$biovl" convert "$folder" -o "$model"
+says '"system":"stable-diffusion"'
+
+# The same seed is the same picture, on any number of threads; another seed another one.
+expect 0 "$biovl" generate "$model" --text "pleural effusion" $small -o "$work/a.png"
+says 'synthetic'
+expect 0 "$biovl" generate "$model" --text "pleural effusion" $small --threads 1 -o "$work/b.png"
+cmp -s "$work/a.png" "$work/b.png" || fail "threads changed a picture"
+expect 0 "$biovl" generate "$model" --text "pleural effusion" --steps 3 --size 64 --seed 8 -o "$work/c.png"
+cmp -s "$work/a.png" "$work/c.png" && fail "another seed gave the same picture"
+LC_ALL=C grep -aq 'SYNTHETIC' "$work/a.png" || fail "the PNG does not say that it is synthetic"
+LC_ALL=C grep -aq '"text":"pleural effusion"' "$work/a.png" || fail "the PNG does not hold its prompt"
+LC_ALL=C grep -aq '"seed":7' "$work/a.png" || fail "the PNG does not hold its seed"
+
+# What it wrote can be read; a guided run differs from one without guidance.
+expect 0 "$biovl" classify "$work/a.png" --labels "$root/assets/labels/chest.txt"
+expect 0 "$biovl" generate "$model" --text "pleural effusion" $small --guidance 1 -o "$work/plain.png"
+cmp -s "$work/a.png" "$work/plain.png" && fail "guidance changed nothing"
+
+# Several pictures, and a picture to start from.
+expect 0 "$biovl" generate "$model" --text "normal" $small --count 2 -o "$work/n.png"
+[ -s "$work/n-1.png" ] && [ -s "$work/n-2.png" ] || fail "two pictures"
+expect 0 "$biovl" generate "$model" --text "normal" $small --from "$work/a.png" --strength 0.5 -o "$work/from.png"
+expect 0 "$biovl" generate "$model" --text "normal" --size 64x128 --steps 2 --scheduler dpm++ -o "$work/tall.png"
+
+# DICOM: marked as derived and synthetic.
+expect 0 "$biovl" generate "$model" --text "größe, 正常" $small -o "$work/a.dcm"
+if command -v dcmdump >/dev/null; then
+    expect 0 dcmdump +P 0008,0008 +P 0010,0010 +P 0008,103e +P 0020,4000 +U8 "$work/a.dcm"
+    prints 'DERIVED.SECONDARY'
+    prints 'SYNTHETIC'
+    prints '正常'
+fi
+
+# A table of prompts; what is there stays, so that a run resumes.
+printf 'text,seed,name\neffusion,1,one\nnormal,2,two\n' >"$work/prompts.csv"
+expect 0 "$biovl" generate "$model" --prompts "$work/prompts.csv" --steps 2 --size 64 -o "$work/batch"
+says '2 made, 0 there before, 0 failed'
+rm "$work/batch/two.png"
+expect 0 "$biovl" generate "$model" --prompts "$work/prompts.csv" --steps 2 --size 64 -o "$work/batch"
+says '1 made, 1 there before, 0 failed'
+grep -q '^two.png,normal,,2,2,4,pndm,' "$work/batch/images.csv" || fail "list of pictures"
+printf 'text,name\na,x\nb,x\n' >"$work/twice.csv"
+expect 3 "$biovl" generate "$model" --prompts "$work/twice.csv" -o "$work/batch2"
+says 'two rows of the name "x"'
+printf 'text,name\na,../x\n' >"$work/climb.csv"
+expect 3 "$biovl" generate "$model" --prompts "$work/climb.csv" -o "$work/batch2"
+says 'line 2'
+
+# Bad input.
+expect 2 "$biovl" generate "$model" --text x --size 100 -o "$work/x.png"
+says 'multiples of 8'
+expect 2 "$biovl" generate "$model" --text x --steps 0 -o "$work/x.png"
+expect 2 "$biovl" generate "$model" --text x --scheduler heun -o "$work/x.png"
+says 'heun'
+expect 2 "$biovl" generate "$model" --text x --guidance nan -o "$work/x.png"
+expect 3 "$biovl" generate "$root/assets/models/biovl-cxr-small.safetensors" --text x -o "$work/x.png"
+says 'classify'
+expect 3 "$biovl" classify "$work/a.png" --model "$model" --labels "$root/assets/labels/chest.txt"
+says 'biovl generate'
+long=$(printf 'effusion %.0s' $(seq 120))
+expect 0 "$biovl" generate "$model" --text "$long" --steps 1 --size 64 --guidance 1 -o "$work/x.png"
+says 'cut to 77 tokens'
+
+# Folders with parts missing are listed.
+cp -rL "$folder" "$work/broken" && chmod -R u+w "$work/broken"
+rm "$work/broken/unet/"*.safetensors "$work/broken/tokenizer/merges.txt"
+expect 3 "$biovl" convert "$work/broken" -o "$work/x.safetensors"
+says 'lacks: tokenizer/merges.txt, unet'
+[ -e "$work/x.safetensors" ] && fail "a broken folder left a file"
+cp -rL "$folder" "$work/xl" && chmod -R u+w "$work/xl"
+sed -i 's/StableDiffusionPipeline/FluxPipeline/' "$work/xl/model_index.json"
+expect 3 "$biovl" convert "$work/xl" -o "$work/x.safetensors"
+says 'FluxPipeline'
+finish
