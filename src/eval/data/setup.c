@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/sha256.h"
+#include "base/utf8.h"
 
 enum { JOURNAL_VERSION = 2 }; // of the lines' fields
 
@@ -22,12 +23,30 @@ enum bv_status bv_setup_digest(const char *path, char hex[65], struct bv_error *
     return BV_OK;
 }
 
+// NULL where memory is out.
 static json_t *strings(const char *const *items, size_t n)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(list, json_string(items[i]));
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_append_new(list, json_string(items[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
     return list;
+}
+
+// Columns are those of a file of UTF-8, so that only what is compared with its values, and the
+// labels sought in a column's lists, may be anything.
+static enum bv_status check_names(const struct bv_labelled_options *o, struct bv_error *err)
+{
+    for (size_t i = 0; i < o->n_where; i++)
+        if (!bv_utf8_valid(o->where[i], strlen(o->where[i]), NULL))
+            return bv_fail(err, BV_ERR_ARG, "%s: condition %zu is not UTF-8 text", o->path, i + 1);
+    for (size_t i = 0; i < o->n_labels; i++)
+        if (!bv_utf8_valid(o->labels[i], strlen(o->labels[i]), NULL))
+            return bv_fail(err, BV_ERR_ARG, "%s: label %zu is not UTF-8 text", o->path, i + 1);
+    return BV_OK;
 }
 
 enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options *o,
@@ -36,6 +55,7 @@ enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options 
 {
     char digest[65];
     BV_TRY(bv_setup_digest(o->path, digest, err));
+    BV_TRY(check_names(o, err));
     json_t *made = json_pack(
         "{s:i, s:{s:o, s:s, s:I, s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, "
         "s:I}",
@@ -47,7 +67,7 @@ enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options 
         uncertain_names[o->uncertain], "blank", o->blank_is_zero ? "zero" : "ignore", "model",
         model, "block", (json_int_t)block);
     if (!made)
-        return bv_fail(err, BV_ERR_ARG, "%s: a name or path is not UTF-8", o->path);
+        return bv_fail_nomem(err, "the setup");
     *setup = made;
     return BV_OK;
 }

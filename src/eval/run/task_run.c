@@ -61,7 +61,7 @@ enum bv_status bv_task_finish(struct bv_task *task, json_t *metrics, struct bv_e
         "warnings", bv_warning_counts_json(&task->warned), "intended_use", "research");
     if (!facts || json_object_update(metrics, facts) != 0) {
         json_decref(facts);
-        return bv_fail(err, BV_ERR_ARG, "%s: a name or path is not UTF-8", o->data.path);
+        return bv_fail_nomem(err, "the results");
     }
     json_decref(facts);
     BV_TRY(bv_row_file_commit(&task->predictions, err));
