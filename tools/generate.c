@@ -127,7 +127,7 @@ static enum bv_status make_pictures(struct generate *g)
 
 static int run_batch(struct generate *g)
 {
-    struct bv_generate_counts counts = {0};
+    struct bv_generate_counts counts = {.size = sizeof counts};
     enum bv_status status =
         bv_generate_batch(g->generator, &g->options, g->prompts, g->output, &counts);
     clear_progress();

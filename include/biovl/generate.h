@@ -39,7 +39,7 @@ bv_generator_fallback(const struct bv_generator *generator); // why not a GPU, o
 BV_API const char *bv_generator_scheduler(const struct bv_generator *generator);
 
 struct bv_generate_options {
-    size_t size;           // sizeof (struct bv_generate_options), set by the init call
+    size_t size;           // sizeof (struct bv_generate_options), as the init call sets it
     const char *text;      // UTF-8; longer than 77 tokens is cut, and told
     const char *negative;  // what the picture should not show; NULL: nothing in particular
     int width, height;     // pixels, multiples of 8, 8 to 4096
@@ -87,11 +87,13 @@ BV_API enum bv_status bv_generate_load_image(struct bv_context *context, const c
 
 // Makes a picture for each row of a CSV file with the column "text" and, where they are,
 // "negative", "seed" (else options->seed + row) and "name" (else the number of the row):
-// FOLDER/NAME.png. Pictures that are there already stay, so that a run that was stopped goes on
-// where it was; those of other options must be removed by the caller. FOLDER/images.csv lists all
-// of them with what they were made of. A row that fails is told to the observer, and the others go
-// on.
+// FOLDER/NAME.png. FOLDER/images.csv lists all of them with what they were made of, and repeats
+// the table's other columns (labels, say). Pictures that are there already stay, so that a run that
+// was stopped goes on where it was, also with a longer table; BV_ERR_ARG when those in the folder
+// are of other rows, options or of another model. A row that fails is told to the observer, and the
+// others go on.
 struct bv_generate_counts {
+    size_t size; // sizeof (struct bv_generate_counts)
     size_t made, present, failed;
 };
 BV_API enum bv_status bv_generate_batch(struct bv_generator *generator,

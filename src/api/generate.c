@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/context.h"
+#include "api/options.h"
 #include "base/write_file.h"
 #include "image/color.h"
 #include "image/png_writer.h"
@@ -83,11 +84,18 @@ static enum bv_status scheduler_of(const struct bv_generator *g,
     return BV_OK;
 }
 
+enum bv_status bv_generate_options_read(struct bv_generate_options *to,
+                                        const struct bv_generate_options *theirs,
+                                        struct bv_error *err)
+{
+    if (!theirs)
+        bv_generate_options_init(to);
+    return theirs ? bv_options_read(to, sizeof *to, theirs, "bv_generate_options", err) : BV_OK;
+}
+
 static enum bv_status check_room(const struct bv_generate_options *o, size_t capacity,
                                  struct bv_error *err)
 {
-    if (o->size != sizeof *o)
-        return bv_fail(err, BV_ERR_ARG, "options that bv_generate_options_init() did not make");
     if (o->width < 1 || o->height < 1 || capacity / 3 / (size_t)o->width < (size_t)o->height)
         return bv_fail(err, BV_ERR_ARG, "%d × %d pixels do not fit in %zu bytes", o->width,
                        o->height, capacity);
@@ -103,28 +111,29 @@ static float *image_to_floats(const uint8_t *rgb, size_t n)
     return out;
 }
 
-enum bv_status bv_generate(struct bv_generator *generator,
-                           const struct bv_generate_options *options, uint8_t *rgb, size_t capacity,
-                           int *truncated)
+enum bv_status bv_generate(struct bv_generator *generator, const struct bv_generate_options *theirs,
+                           uint8_t *rgb, size_t capacity, int *truncated)
 {
     struct bv_error *err = bv_begin(generator->context);
-    struct bv_prompt p = {.text = options->text,
-                          .negative = options->negative,
-                          .width = options->width,
-                          .height = options->height,
-                          .steps = options->steps,
-                          .guidance = options->guidance,
-                          .seed = options->seed,
-                          .strength = options->strength};
-    BV_TRY(check_room(options, capacity, err));
-    BV_TRY(scheduler_of(generator, options, &p.scheduler, err));
+    struct bv_generate_options options;
+    BV_TRY(bv_generate_options_read(&options, theirs, err));
+    struct bv_prompt p = {.text = options.text,
+                          .negative = options.negative,
+                          .width = options.width,
+                          .height = options.height,
+                          .steps = options.steps,
+                          .guidance = options.guidance,
+                          .seed = options.seed,
+                          .strength = options.strength};
+    BV_TRY(check_room(&options, capacity, err));
+    BV_TRY(scheduler_of(generator, &options, &p.scheduler, err));
     size_t n = (size_t)p.width * (size_t)p.height * 3;
-    float *start = options->image ? image_to_floats(options->image, n) : NULL;
+    float *start = options.image ? image_to_floats(options.image, n) : NULL;
     float *image = malloc(n * sizeof *image);
     bool cut = false;
     enum bv_status status = BV_OK;
     p.image = start;
-    if (!image || (options->image && !start))
+    if (!image || (options.image && !start))
         status = bv_fail_nomem(err, "a picture");
     if (status == BV_OK)
         status = bv_sample(generator->sampler, &p, &generator->context->observer, NULL, NULL, image,
@@ -153,9 +162,12 @@ static json_t *describe(const struct bv_generator *g, const struct bv_generate_o
 }
 
 enum bv_status bv_generated_describe(struct bv_generator *generator,
-                                     const struct bv_generate_options *options, char **json)
+                                     const struct bv_generate_options *theirs, char **json)
 {
-    return bv_json_text(describe(generator, options), json, bv_begin(generator->context));
+    struct bv_error *err = bv_begin(generator->context);
+    struct bv_generate_options options;
+    BV_TRY(bv_generate_options_read(&options, theirs, err));
+    return bv_json_text(describe(generator, &options), json, err);
 }
 
 static enum bv_status write_whole(const char *path, uint8_t *bytes, size_t size,
@@ -167,34 +179,38 @@ static enum bv_status write_whole(const char *path, uint8_t *bytes, size_t size,
 }
 
 enum bv_status bv_generated_write_png(struct bv_generator *generator,
-                                      const struct bv_generate_options *options, const uint8_t *rgb,
+                                      const struct bv_generate_options *theirs, const uint8_t *rgb,
                                       const char *path)
 {
     struct bv_error *err = bv_begin(generator->context);
+    struct bv_generate_options options;
+    BV_TRY(bv_generate_options_read(&options, theirs, err));
     char *json = NULL;
     uint8_t *bytes = NULL;
     size_t size = 0;
-    BV_TRY(bv_json_text(describe(generator, options), &json, err));
+    BV_TRY(bv_json_text(describe(generator, &options), &json, err));
     struct bv_png_text texts[] = {{"Software", "biovl"},
                                   {"Source", "SYNTHETIC: made by a text-to-image model"},
                                   {"Comment", json}};
-    enum bv_status status = bv_png_encode_with_text(rgb, options->width, options->height, 3, texts,
-                                                    3, &bytes, &size, err);
+    enum bv_status status = bv_png_encode_with_text(rgb, options.width, options.height, 3, texts, 3,
+                                                    &bytes, &size, err);
     free(json);
     return status == BV_OK ? write_whole(path, bytes, size, err) : status;
 }
 
 enum bv_status bv_generated_write_dicom(struct bv_generator *generator,
-                                        const struct bv_generate_options *options,
+                                        const struct bv_generate_options *theirs,
                                         const uint8_t *rgb, const char *path)
 {
     struct bv_error *err = bv_begin(generator->context);
+    struct bv_generate_options options;
+    BV_TRY(bv_generate_options_read(&options, theirs, err));
     char *json = NULL;
     uint8_t *bytes = NULL;
     size_t size = 0;
-    BV_TRY(bv_json_text(describe(generator, options), &json, err));
+    BV_TRY(bv_json_text(describe(generator, &options), &json, err));
     enum bv_status status =
-        bv_synthetic_capture(rgb, (unsigned)options->width, (unsigned)options->height, json,
+        bv_synthetic_capture(rgb, (unsigned)options.width, (unsigned)options.height, json,
                              bv_version(), &bytes, &size, err);
     free(json);
     return status == BV_OK ? write_whole(path, bytes, size, err) : status;
@@ -211,7 +227,7 @@ enum bv_status bv_generate_load_image(struct bv_context *context, const char *pa
         return bv_fail(err, BV_ERR_ARG, "%d × %d pixels do not fit in %zu bytes", width, height,
                        capacity);
     size_t n = (size_t)width * (size_t)height;
-    enum bv_status status = bv_image_open(path, NULL, &image, err);
+    enum bv_status status = bv_image_load(path, NULL, &image, err);
     if (status == BV_OK)
         status = bv_preset_apply(image, BV_PRESET_DICOM_DISPLAY, &shown, err);
     struct bv_size from = {shown.width, shown.height}, to = {width, height};

@@ -11,4 +11,9 @@ struct bv_generator {
     struct bv_sampler *sampler;
 };
 
+// What a caller gave, or the defaults for NULL.
+enum bv_status bv_generate_options_read(struct bv_generate_options *to,
+                                        const struct bv_generate_options *theirs,
+                                        struct bv_error *err);
+
 #endif

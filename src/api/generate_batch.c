@@ -8,14 +8,21 @@
 
 #include "api/context.h"
 #include "api/generate.h"
+#include "api/options.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/write_file.h"
 #include "table/csv.h"
 
+enum { MAX_COLUMNS = 256 };
 static const size_t max_rows = 1000000;
+static const char *const own_columns[] = {"text", "negative", "seed", "name"};
+static const char *const list_columns[] = {"path",  "text",     "negative",  "seed",
+                                           "steps", "guidance", "scheduler", "model_sha256"};
 
 struct row {
     char *text, *negative, *name;
+    char **other; // of the columns that are the caller's own
     uint64_t seed;
 };
 
@@ -25,6 +32,9 @@ struct batch {
     const char *folder;
     struct row *rows;
     size_t n, room;
+    char *other_names[MAX_COLUMNS]; // columns such as labels, which the list repeats
+    int other[MAX_COLUMNS];
+    size_t n_other;
 };
 
 static void free_rows(struct batch *b)
@@ -33,7 +43,12 @@ static void free_rows(struct batch *b)
         free(b->rows[i].text);
         free(b->rows[i].negative);
         free(b->rows[i].name);
+        for (size_t k = 0; b->rows[i].other && k < b->n_other; k++)
+            free(b->rows[i].other[k]);
+        free(b->rows[i].other);
     }
+    for (size_t k = 0; k < b->n_other; k++)
+        free(b->other_names[k]);
     free(b->rows);
 }
 
@@ -92,8 +107,15 @@ static enum bv_status add_row(struct batch *b, const char *path, const struct bv
     row.text = strdup(text ? text : "");
     row.negative = negative ? strdup(negative) : NULL;
     row.name = strdup(name);
+    row.other = calloc(b->n_other + 1, sizeof *row.other);
+    bool whole = row.text && row.name && row.other && (!negative || row.negative);
+    for (size_t k = 0; whole && k < b->n_other; k++) {
+        const char *value = field(from, b->other[k]);
+        row.other[k] = strdup(value ? value : "");
+        whole = row.other[k] != NULL;
+    }
     b->rows[b->n++] = row;
-    return row.text && row.name && (!negative || row.negative) ? BV_OK : bv_fail_nomem(err, path);
+    return whole ? BV_OK : bv_fail_nomem(err, path);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -118,16 +140,38 @@ static enum bv_status check_names(const struct batch *b, const char *path, struc
     return status;
 }
 
+// Finds the columns; those that are not ours keep their names, unless the list has one like it.
+static enum bv_status find_columns(struct batch *b, struct bv_csv_reader *reader, const char *path,
+                                   int column[4], struct bv_error *err)
+{
+    const struct bv_csv_row *header = bv_csv_header(reader);
+    for (int i = 0; i < 4; i++)
+        BV_TRY(bv_csv_find(reader, own_columns[i], &column[i], err));
+    if (column[0] < 0)
+        return bv_fail(err, BV_ERR_FORMAT, "%s: no column \"text\"", path);
+    if (header->n > MAX_COLUMNS)
+        return bv_fail(err, BV_ERR_LIMIT, "%s: more than %d columns", path, MAX_COLUMNS);
+    for (int i = 0; i < (int)header->n; i++) {
+        if (i == column[0] || i == column[1] || i == column[2] || i == column[3])
+            continue;
+        for (size_t k = 0; k < sizeof list_columns / sizeof *list_columns; k++)
+            if (strcmp(header->fields[i], list_columns[k]) == 0)
+                return bv_fail(err, BV_ERR_FORMAT, "%s: the column \"%s\" is one of the list's own",
+                               path, list_columns[k]);
+        if (!(b->other_names[b->n_other] = strdup(header->fields[i])))
+            return bv_fail_nomem(err, path);
+        b->other[b->n_other++] = i;
+    }
+    return BV_OK;
+}
+
 static enum bv_status read_rows(struct batch *b, const char *path, struct bv_error *err)
 {
-    static const char *const columns[] = {"text", "negative", "seed", "name"};
     struct bv_csv_reader *reader = NULL;
     int column[4];
     enum bv_status status = bv_csv_open(&reader, path, bv_csv_separator(path), err);
-    for (int i = 0; status == BV_OK && i < 4; i++)
-        status = bv_csv_find(reader, columns[i], &column[i], err);
-    if (status == BV_OK && column[0] < 0)
-        status = bv_fail(err, BV_ERR_FORMAT, "%s: no column \"text\"", path);
+    if (status == BV_OK)
+        status = find_columns(b, reader, path, column, err);
     const struct bv_csv_row *row = NULL;
     while (status == BV_OK) {
         status = bv_csv_next(reader, &row, err);
@@ -149,18 +193,13 @@ static struct bv_generate_options options_of(const struct batch *b, size_t i)
     return o;
 }
 
-static enum bv_status write_list(const struct batch *b, struct bv_error *err)
+static void print_list(const struct batch *b, FILE *stream)
 {
-    char path[4096];
-    struct bv_new_file file = {0};
-    if (snprintf(path, sizeof path, "%s/images.csv", b->folder) >= (int)sizeof path)
-        return bv_fail(err, BV_ERR_LIMIT, "a path of more than %zu bytes", sizeof path);
-    BV_TRY(bv_new_file_create(&file, path, err));
-    struct bv_csv_writer w = {.stream = file.stream, .separator = ','};
-    static const char *const header[] = {"path",  "text",     "negative",  "seed",
-                                         "steps", "guidance", "scheduler", "model_sha256"};
-    for (size_t k = 0; k < sizeof header / sizeof *header; k++)
-        bv_csv_put(&w, header[k]);
+    struct bv_csv_writer w = {.stream = stream, .separator = ','};
+    for (size_t k = 0; k < sizeof list_columns / sizeof *list_columns; k++)
+        bv_csv_put(&w, list_columns[k]);
+    for (size_t k = 0; k < b->n_other; k++)
+        bv_csv_put(&w, b->other_names[k]);
     bv_csv_end(&w);
     for (size_t i = 0; i < b->n; i++) {
         struct bv_generate_options o = options_of(b, i);
@@ -174,10 +213,48 @@ static enum bv_status write_list(const struct batch *b, struct bv_error *err)
         bv_csv_put_number(&w, o.guidance);
         bv_csv_put(&w, o.scheduler ? o.scheduler : bv_generator_scheduler(b->generator));
         bv_csv_put(&w, b->generator->model->digest);
+        for (size_t k = 0; k < b->n_other; k++)
+            bv_csv_put(&w, b->rows[i].other[k]);
         bv_csv_end(&w);
     }
-    enum bv_status status = bv_new_file_commit(&file, err);
-    bv_new_file_discard(&file);
+}
+
+// Pictures that are in the folder belong to the list there: another list may only be longer.
+static enum bv_status check_list(const char *path, const char *text, size_t size,
+                                 struct bv_error *err)
+{
+    char *old = NULL;
+    size_t n = 0;
+    if (access(path, F_OK) != 0)
+        return BV_OK;
+    BV_TRY(bv_read_all(path, (size_t)1 << 30, &old, &n, err));
+    bool same = n <= size && memcmp(old, text, n) == 0;
+    free(old);
+    return same
+               ? BV_OK
+               : bv_fail(err, BV_ERR_ARG,
+                         "%s: the folder holds pictures of other prompts, options or another model",
+                         path);
+}
+
+static enum bv_status write_list(const struct batch *b, struct bv_error *err)
+{
+    char path[4096], *text = NULL;
+    size_t size = 0;
+    if (snprintf(path, sizeof path, "%s/images.csv", b->folder) >= (int)sizeof path)
+        return bv_fail(err, BV_ERR_LIMIT, "a path of more than %zu bytes", sizeof path);
+    FILE *stream = open_memstream(&text, &size);
+    if (!stream)
+        return bv_fail_nomem(err, "the list of pictures");
+    print_list(b, stream);
+    bool failed = ferror(stream) != 0;
+    enum bv_status status =
+        fclose(stream) != 0 || failed ? bv_fail_nomem(err, "the list of pictures") : BV_OK;
+    if (status == BV_OK)
+        status = check_list(path, text, size, err);
+    if (status == BV_OK)
+        status = bv_write_file(path, text, size, err);
+    free(text);
     return status;
 }
 
@@ -224,24 +301,32 @@ static enum bv_status make_rows(const struct batch *b, struct bv_generate_counts
     return status;
 }
 
+static enum bv_status run(struct batch *b, const char *prompts, struct bv_generate_counts *counts,
+                          struct bv_error *err)
+{
+    struct stat st;
+    if (b->options->width < 1 || b->options->height < 1)
+        return bv_fail(err, BV_ERR_ARG, "%d × %d is not the size of a picture", b->options->width,
+                       b->options->height);
+    BV_TRY(read_rows(b, prompts, err));
+    if (mkdir(b->folder, 0777) != 0 && (stat(b->folder, &st) != 0 || !S_ISDIR(st.st_mode)))
+        return bv_fail(err, BV_ERR_IO, "%s: no folder can be made there", b->folder);
+    BV_TRY(write_list(b, err));
+    return make_rows(b, counts, err);
+}
+
 enum bv_status bv_generate_batch(struct bv_generator *generator,
-                                 const struct bv_generate_options *options, const char *prompts,
+                                 const struct bv_generate_options *theirs, const char *prompts,
                                  const char *folder, struct bv_generate_counts *counts)
 {
     struct bv_error *err = bv_begin(generator->context);
-    struct batch b = {.generator = generator, .options = options, .folder = folder};
-    *counts = (struct bv_generate_counts){0};
-    if (options->size != sizeof *options || options->width < 1 || options->height < 1)
-        return bv_fail(err, BV_ERR_ARG, "options that bv_generate_options_init() did not make");
-    enum bv_status status = read_rows(&b, prompts, err);
-    struct stat st;
-    if (status == BV_OK && mkdir(folder, 0777) != 0 &&
-        (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)))
-        status = bv_fail(err, BV_ERR_IO, "%s: no folder can be made there", folder);
-    if (status == BV_OK)
-        status = write_list(&b, err);
-    if (status == BV_OK)
-        status = make_rows(&b, counts, err);
+    struct bv_generate_options options;
+    struct bv_generate_counts made = {.made = 0};
+    BV_TRY(bv_counts_check(counts, "bv_generate_counts", err));
+    BV_TRY(bv_generate_options_read(&options, theirs, err));
+    struct batch b = {.generator = generator, .options = &options, .folder = folder};
+    enum bv_status status = run(&b, prompts, &made, err);
     free_rows(&b);
+    bv_counts_write(counts, &made, sizeof made);
     return status;
 }

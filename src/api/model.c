@@ -110,10 +110,11 @@ static enum bv_status convert_pipeline(const char *source, const char *path,
                                        struct bv_import_report *report, struct bv_error *err)
 {
     if (options->system || options->n_overrides || options->vocabulary)
-        return bv_fail(err, BV_ERR_ARG,
-                       "%s: a text-to-image folder is read as it is: no system, field or vocabulary "
-                       "can be set",
-                       source);
+        return bv_fail(
+            err, BV_ERR_ARG,
+            "%s: a text-to-image folder is read as it is: no system, field or vocabulary "
+            "can be set",
+            source);
     struct bv_pipeline_options how = {.dtype = o->dtype, .keep_dtype = o->keep_dtype};
     struct bv_pipeline_report done = {.n_tensors = 0};
     BV_TRY(bv_pipeline_convert(source, path, &how, &done, err));

@@ -48,6 +48,14 @@ rm "$work/batch/two.png"
 expect 0 "$biovl" generate "$model" --prompts "$work/prompts.csv" --steps 2 --size 64 -o "$work/batch"
 says '1 made, 1 there before, 0 failed'
 grep -q '^two.png,normal,,2,2,4,pndm,' "$work/batch/images.csv" || fail "list of pictures"
+expect 2 "$biovl" generate "$model" --prompts "$work/prompts.csv" --steps 3 --size 64 -o "$work/batch"
+says 'other prompts, options or another model'
+printf 'effusion and edema,3,three\n' >>"$work/prompts.csv"
+expect 0 "$biovl" generate "$model" --prompts "$work/prompts.csv" --steps 2 --size 64 -o "$work/batch"
+says '1 made, 2 there before, 0 failed'
+printf 'text,Edema\na,1\n' >"$work/labelled.csv"
+expect 0 "$biovl" generate "$model" --prompts "$work/labelled.csv" --steps 1 --size 64 -o "$work/labelled"
+head -1 "$work/labelled/images.csv" | grep -q 'model_sha256,Edema$' || fail "labels of prompts"
 printf 'text,name\na,x\nb,x\n' >"$work/twice.csv"
 expect 3 "$biovl" generate "$model" --prompts "$work/twice.csv" -o "$work/batch2"
 says 'two rows of the name "x"'
