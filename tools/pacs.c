@@ -225,6 +225,8 @@ static int listen_into(struct listen *l, const char *path)
     l->settings.any_host = l->any_host;
     l->settings.captures = l->captures;
     l->pacs.values.url = l->send_to;
+    l->pacs.values.tls_certificate = l->settings.tls_certificate;
+    l->pacs.values.tls_key = l->settings.tls_key;
     if (l->send_to)
         l->settings.send_to = &l->pacs.values;
     if (status == BV_OK)
@@ -331,10 +333,10 @@ int run_pacs(int argc, char **argv)
     (void)fprintf(stream, "usage: biovl pacs ACTION URL … (biovl pacs ACTION --help)\n\n");
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
         (void)fprintf(stream, "  %-8s %s\n", actions[i].name, actions[i].summary);
-    (void)fprintf(
-        stream,
-        "  %-8s %s\n  %-8s %s\n\nURL is dicomweb://host[:port]/root, dicomwebs://… over TLS, or "
-        "dicom://TITLE@host:port.\n",
-        "pull", "fetch objects into files", "listen", "receive objects into an index");
+    (void)fprintf(stream,
+                  "  %-8s %s\n  %-8s %s\n\nURL is dicomweb://host[:port]/root, or "
+                  "dicom://TITLE@host:port; over "
+                  "TLS dicomwebs://… and dicoms://….\n",
+                  "pull", "fetch objects into files", "listen", "receive objects into an index");
     return help ? EXIT_OK : EXIT_USAGE;
 }

@@ -17,10 +17,13 @@ struct pacs_options {
     {"--auth-file", OPTION_STRING, &(p)->auth_file, "FILE", "user:password for the archive, in a file"}, \
     {"--token-file", OPTION_STRING, &(p)->token_file, "FILE", "bearer token for the archive, in a file"}, \
     {"--ca-file", OPTION_STRING, &(p)->values.ca_file, "FILE", "certificates to trust (PEM)"},     \
+    {"--proxy", OPTION_STRING, &(p)->values.proxy, "URL", "HTTP proxy (default: none)"},           \
     {"--timeout", OPTION_INTEGER, &(p)->values.timeout_s, "S", "seconds without progress (default 30)"}
 
 #define PACS_OPTIONS(p)                                                                            \
     PACS_CONNECTION_OPTIONS(p),                                                                    \
+    {"--tls-cert", OPTION_STRING, &(p)->values.tls_certificate, "FILE", "own certificate with its chain (PEM)"}, \
+    {"--tls-key", OPTION_STRING, &(p)->values.tls_key, "FILE", "its key (PEM)"},                   \
     {"--own-title", OPTION_STRING, &(p)->values.own_title, "TITLE", "own AE title (default BIOVL)"}, \
     {"--tries", OPTION_INTEGER, &(p)->values.tries, "N", "of what may pass (default 4)"},          \
     {"--since", OPTION_STRING, &(p)->values.from, "YYYYMMDD", "studies of this day or later"},     \

@@ -11,8 +11,9 @@ extern "C" {
 #endif
 
 struct bv_pacs_options {
-    size_t size;     // sizeof (struct bv_pacs_options)
-    const char *url; // dicomweb://host[:port]/root, dicomwebs://… over TLS, dicom://TITLE@host:port
+    size_t size;               // sizeof (struct bv_pacs_options)
+    const char *url;           // dicomweb://host[:port]/root, dicom://TITLE@host:port; over TLS
+                               // dicomwebs://…, dicoms://…
     const char *user_password; // "user:password"; NULL: none
     const char *token;         // bearer token; NULL: none
     const char *ca_file;       // certificates to trust beside the system's; NULL: none
@@ -27,6 +28,9 @@ struct bv_pacs_options {
     int changes; // not 0: what Orthanc's change feed lists since the last pull, whatever the dates
     int window_days; // from from to to (NULL: today) so many days at a time, going on where the
                      // last pull with these options was; 0: all at once
+    const char *tls_certificate, *tls_key; // our own, with its chain, PEM; NULL: none
+    const char *proxy; // of HTTP, never used for this machine; NULL: none, whatever the environment
+                       // says
 };
 
 // Whether a text is the address of an archive.

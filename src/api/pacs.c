@@ -27,6 +27,9 @@ static struct bv_archive_options connection(const struct bv_pacs_options *o)
         .timeout_s = o->timeout_s,
         .tries = o->tries,
         .move_port = o->move_port,
+        .tls_certificate = o->tls_certificate,
+        .tls_key = o->tls_key,
+        .proxy = o->proxy,
     };
 }
 

@@ -4,6 +4,11 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "image/dicom_dataset.h"
+#include "pacs/elements.h"
+#include "pacs/part10.h"
+
+#define SOP_INSTANCE 0x00080018
 
 struct bv_archive {
     const struct bv_protocol *protocol;
@@ -22,9 +27,14 @@ static bool is_dicomweb(const char *url)
     return starts(url, "dicomweb://") || starts(url, "dicomwebs://");
 }
 
+static bool is_dimse(const char *url)
+{
+    return starts(url, "dicom://") || starts(url, "dicoms://");
+}
+
 bool bv_archive_is_url(const char *text)
 {
-    return is_dicomweb(text) || starts(text, "dicom://");
+    return is_dicomweb(text) || is_dimse(text);
 }
 
 // Replaces a text by a copy in the arena; false when memory is out.
@@ -41,7 +51,9 @@ static bool keep_options(struct bv_archive *a)
 {
     struct bv_archive_options *o = &a->options;
     return keep(&a->arena, &o->user_password) && keep(&a->arena, &o->token) &&
-           keep(&a->arena, &o->ca_file) && keep(&a->arena, &o->own_title);
+           keep(&a->arena, &o->ca_file) && keep(&a->arena, &o->own_title) &&
+           keep(&a->arena, &o->proxy) && keep(&a->arena, &o->tls_certificate) &&
+           keep(&a->arena, &o->tls_key);
 }
 
 enum bv_status bv_archive_open(struct bv_archive **out, const char *url,
@@ -64,13 +76,14 @@ enum bv_status bv_archive_open(struct bv_archive **out, const char *url,
         status = bv_fail_nomem(err, "an archive");
     else if (is_dicomweb(url))
         status = bv_dicomweb_open(&a->protocol, &a->self, url, o, err);
-    else if (starts(url, "dicom://"))
+    else if (is_dimse(url))
         status = bv_dimse_open(&a->protocol, &a->self, url, o, err);
     else
-        status = bv_fail(err, BV_ERR_ARG,
-                         "\"%.200s\" is no archive: dicomweb://host:port/root, dicomwebs://… or "
-                         "dicom://TITLE@host:port",
-                         url);
+        status =
+            bv_fail(err, BV_ERR_ARG,
+                    "\"%.200s\" is no archive: dicomweb://host:port/root, dicom://TITLE@host:port, "
+                    "or dicomwebs://…, dicoms://… over TLS",
+                    url);
     if (status == BV_OK)
         *out = a;
     else
@@ -89,11 +102,34 @@ void bv_archive_close(struct bv_archive **archive)
     *archive = NULL;
 }
 
+// A day of a calendar, YYYYMMDD.
+static bool is_date(const char *text)
+{
+    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (strlen(text) != 8 || strspn(text, "0123456789") != 8)
+        return false;
+    int month = (text[4] - '0') * 10 + text[5] - '0', day = (text[6] - '0') * 10 + text[7] - '0';
+    return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1];
+}
+
+static enum bv_status check_window(const struct bv_archive_window *w, struct bv_error *err)
+{
+    if ((w->from && *w->from && !is_date(w->from)) || (w->to && *w->to && !is_date(w->to)))
+        return bv_fail(err, BV_ERR_ARG, "a date is YYYYMMDD");
+    if (w->study && !bv_uid_valid(w->study))
+        return bv_fail(err, BV_ERR_ARG, "a study is named by its UID");
+    if (w->modality && (strlen(w->modality) > 16 ||
+                        strspn(w->modality, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(w->modality)))
+        return bv_fail(err, BV_ERR_ARG, "a modality is CR, DX, SR, …");
+    return BV_OK;
+}
+
 enum bv_status bv_archive_studies(struct bv_archive *a, const struct bv_archive_window *window,
                                   enum bv_status (*visit)(void *arg, const char *study,
                                                           struct bv_error *err),
                                   void *arg, struct bv_error *err)
 {
+    BV_TRY(check_window(window, err));
     return a->protocol->studies(a->self, window, visit, arg, err);
 }
 
@@ -120,10 +156,41 @@ enum bv_status bv_archive_changes(struct bv_archive *a, uint64_t since,
     return a->protocol->changes(a->self, since, visit, arg, next, done, err);
 }
 
+// Whether an object bears the identifier that was asked for, in its head and in its data set. One
+// that cannot be read at all is for its reader to refuse.
+static bool is_asked_for(const struct bv_archive_instance *one, const uint8_t *bytes, size_t size)
+{
+    struct bv_dataset *dataset = NULL;
+    struct bv_part10 file;
+    struct bv_error ignored = {0};
+    char sop[BV_UID_SIZE] = "";
+    bool implicit = false;
+    if (bv_part10_read(bytes, size, &file, &ignored) == BV_OK) {
+        if (strcmp(file.sop, one->sop) != 0)
+            return false;
+        implicit = strcmp(file.syntax, "1.2.840.10008.1.2") == 0;
+        bv_elements_text(bv_elements_of(file.data, file.size, implicit), SOP_INSTANCE, false, sop,
+                         sizeof sop);
+        if (strcmp(sop, one->sop) == 0)
+            return true;
+    }
+    if (bv_dataset_open((struct bv_bytes){bytes, size}, false, &dataset, &ignored) != BV_OK)
+        return true;
+    bool same =
+        bv_dataset_text(dataset, SOP_INSTANCE, 0, sop, sizeof sop) && strcmp(sop, one->sop) == 0;
+    bv_dataset_close(&dataset);
+    return same;
+}
+
 enum bv_status bv_archive_fetch(struct bv_archive *a, const struct bv_archive_instance *one,
                                 bool transcode, uint8_t **bytes, size_t *size, struct bv_error *err)
 {
-    return a->protocol->fetch(a->self, one, transcode, bytes, size, err);
+    BV_TRY(a->protocol->fetch(a->self, one, transcode, bytes, size, err));
+    if (is_asked_for(one, *bytes, *size))
+        return BV_OK;
+    free(*bytes);
+    *bytes = NULL;
+    return bv_fail(err, BV_ERR_FORMAT, "the archive handed out another object");
 }
 
 enum bv_status bv_archive_store(struct bv_archive *a, const uint8_t *bytes, size_t size,

@@ -17,12 +17,14 @@ struct bv_archive_options {
     const char *user_password; // "user:password" for HTTP basic authentication; NULL: none
     const char *token;         // bearer token; NULL: none
     const char *ca_file;       // certificates to trust beside the system's; NULL: none
-    const char *own_title;     // own application entity title (DIMSE); NULL: BIOVL
-    int timeout_s;             // without any progress; 0: 30
-    int tries;                 // in all; 0: 4
-    int pause_ms;              // before the second try, doubled for each further one; 0: 500
-    size_t max_object;         // bytes of one object; 0: 2^30
-    int move_port;             // fetch by C-MOVE to this port of ours (DIMSE); 0: by C-GET
+    const char *tls_certificate, *tls_key; // our own certificate with its chain, PEM; NULL: none
+    const char *proxy;                     // of HTTP, never used for this machine; NULL: none
+    const char *own_title;                 // own application entity title (DIMSE); NULL: BIOVL
+    int timeout_s;                         // without any progress; 0: 30
+    int tries;                             // in all; 0: 4
+    int pause_ms;      // before the second try, doubled for each further one; 0: 500
+    size_t max_object; // bytes of one object; 0: 2^30
+    int move_port;     // fetch by C-MOVE to this port of ours (DIMSE); 0: by C-GET
 };
 
 struct bv_archive_window {
@@ -38,7 +40,8 @@ struct bv_archive_instance {
 
 struct bv_archive;
 
-// url: dicomweb://host[:port]/root (HTTP), dicomwebs://… (HTTPS), dicom://TITLE@host:port (DIMSE).
+// url: dicomweb://host[:port]/root (HTTP), dicomwebs://… (HTTPS), dicom://TITLE@host:port (DIMSE),
+// dicoms://… (DIMSE over TLS).
 // No connection is made yet. BV_ERR_ARG for another form; options may be NULL, its strings are
 // copied.
 enum bv_status bv_archive_open(struct bv_archive **archive, const char *url,

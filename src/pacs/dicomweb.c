@@ -3,15 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "pacs/answer_json.h"
 #include "pacs/http.h"
 #include "pacs/multipart.h"
 #include "pacs/orthanc.h"
 #include "pacs/protocol.h"
 
-enum { PAGE = 200, MAX_PAGES = 100000 };
+// Archives that know no limit answer with all they have at once.
+enum { PAGE = 200, MAX_PAGES = 100000, MAX_ANSWER = 100000 };
 
-static const size_t max_list = (size_t)64 << 20; // bytes of one page of a QIDO answer
+static const size_t max_list = (size_t)16 << 20; // bytes of one page of a QIDO answer
 
 struct dicomweb {
     struct bv_http *http;
@@ -64,10 +65,12 @@ static enum bv_status find_page(struct dicomweb *w, const char *path, const char
         status = bv_fail(err, BV_ERR_IO, "the archive has no search at its address (HTTP %ld)",
                          answer.code);
     } else {
-        status = bv_json_parse(&page, (const char *)answer.body, answer.size,
-                               "the archive's answer", err);
+        status = bv_answer_json(&answer, &page, err);
         if (status == BV_OK && !json_is_array(page))
             status = bv_fail(err, BV_ERR_FORMAT, "the archive's answer is no list");
+        else if (status == BV_OK && json_array_size(page) > MAX_ANSWER)
+            status = bv_fail(err, BV_ERR_LIMIT, "the archive's answer is a list of more than %d",
+                             MAX_ANSWER);
     }
     free(answer.body);
     if (status == BV_OK)
@@ -117,11 +120,6 @@ static enum bv_status visit_study(void *arg, const json_t *object, struct bv_err
     return read_uid(object, "0020000D", uid) ? v->visit(v->arg, uid, err) : BV_OK;
 }
 
-static bool is_date(const char *text)
-{
-    return strlen(text) == 8 && strspn(text, "0123456789") == 8;
-}
-
 static enum bv_status web_studies(void *self, const struct bv_archive_window *window,
                                   enum bv_status (*visit)(void *, const char *, struct bv_error *),
                                   void *arg, struct bv_error *err)
@@ -129,14 +127,6 @@ static enum bv_status web_studies(void *self, const struct bv_archive_window *wi
     char query[512] = "";
     size_t used = 0;
     const char *from = window->from ? window->from : "", *to = window->to ? window->to : "";
-    if ((*from && !is_date(from)) || (*to && !is_date(to)))
-        return bv_fail(err, BV_ERR_ARG, "a date is YYYYMMDD");
-    if (window->study && !bv_uid_valid(window->study))
-        return bv_fail(err, BV_ERR_ARG, "a study is named by its UID");
-    if (window->modality &&
-        (strlen(window->modality) > 16 ||
-         strspn(window->modality, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(window->modality)))
-        return bv_fail(err, BV_ERR_ARG, "a modality is CR, DX, SR, …");
     if (*from || *to)
         used += (size_t)snprintf(query, sizeof query, "StudyDate=%s-%s&", from, to);
     if (window->modality)
@@ -236,8 +226,7 @@ static bool lists_failure(const struct bv_http_answer *answer)
 {
     json_t *json = NULL;
     struct bv_error ignored = {0};
-    if (answer->size == 0 || bv_json_parse(&json, (const char *)answer->body, answer->size,
-                                           "the archive's answer", &ignored) != BV_OK)
+    if (answer->size == 0 || bv_answer_json(answer, &json, &ignored) != BV_OK)
         return false;
     bool failed = json_array_size(json_object_get(json_object_get(json, "00081198"), "Value")) > 0;
     json_decref(json);

@@ -5,7 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
+
+// A whole answer may take so many times the time without progress; so often a redirect is followed;
+// so long a server may ask us to wait.
+enum { TOTAL_TIMES = 20, MAX_REDIRECTS = 5, MAX_WAIT_MS = 120000 };
 
 struct bv_http {
     CURL *curl;
@@ -87,10 +92,10 @@ static const char *shown(const char *url, char out[512])
     return out;
 }
 
-static struct curl_slist *make_headers(const struct bv_http *http, const struct bv_http_request *r)
+static struct curl_slist *make_headers(const struct bv_http_request *r)
 {
     struct curl_slist *headers = NULL;
-    char line[8192];
+    char line[512];
     if (r->accept) {
         (void)snprintf(line, sizeof line, "Accept: %s", r->accept);
         headers = curl_slist_append(headers, line);
@@ -99,10 +104,6 @@ static struct curl_slist *make_headers(const struct bv_http *http, const struct 
         (void)snprintf(line, sizeof line, "Content-Type: %s", r->content_type);
         headers = curl_slist_append(headers, line);
         headers = curl_slist_append(headers, "Expect:");
-    }
-    if (http->options->token) {
-        (void)snprintf(line, sizeof line, "Authorization: Bearer %s", http->options->token);
-        headers = curl_slist_append(headers, line);
     }
     return headers;
 }
@@ -113,11 +114,11 @@ static void set_options(const struct bv_http *http, const struct bv_http_request
     CURL *c = http->curl;
     const struct bv_archive_options *o = http->options;
     curl_easy_reset(c);
-    (void)curl_easy_setopt(c, CURLOPT_URL, r->url);
     (void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-    (void)curl_easy_setopt(c, CURLOPT_MAXREDIRS, 5L);
+    (void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L); // follow() decides
+    // Neither the environment's proxy, nor one for this machine.
+    (void)curl_easy_setopt(c, CURLOPT_PROXY, o->proxy ? o->proxy : "");
+    (void)curl_easy_setopt(c, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
     (void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);
@@ -126,13 +127,22 @@ static void set_options(const struct bv_http *http, const struct bv_http_request
     // Less than 100 bytes a second for so long is a server that hangs.
     (void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 100L);
     (void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)o->timeout_s);
+    (void)curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)TOTAL_TIMES * o->timeout_s);
     (void)curl_easy_setopt(c, CURLOPT_USERAGENT, "biovl");
+    if (o->token) {
+        (void)curl_easy_setopt(c, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        (void)curl_easy_setopt(c, CURLOPT_XOAUTH2_BEARER, o->token);
+    }
     if (o->user_password) {
         (void)curl_easy_setopt(c, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
         (void)curl_easy_setopt(c, CURLOPT_USERPWD, o->user_password);
     }
     if (o->ca_file)
         (void)curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file);
+    if (o->tls_certificate) {
+        (void)curl_easy_setopt(c, CURLOPT_SSLCERT, o->tls_certificate);
+        (void)curl_easy_setopt(c, CURLOPT_SSLKEY, o->tls_key ? o->tls_key : o->tls_certificate);
+    }
     if (r->body) {
         (void)curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body);
         (void)curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_size);
@@ -170,6 +180,10 @@ static enum bv_status judge(const struct bv_http_request *r, CURLcode code, long
     if (http_code == 401 || http_code == 403)
         return bv_fail(err, BV_ERR_REFUSED, "%s: the server wants other credentials (HTTP %ld)",
                        shown(r->url, where), http_code);
+    if (http_code >= 300 && http_code < 400)
+        return bv_fail(err, BV_ERR_REFUSED,
+                       "%s: the server leads to another host or away from TLS (HTTP %ld)",
+                       shown(r->url, where), http_code);
     if ((http_code >= 200 && http_code < 300) || http_code == 404 || http_code == 406 ||
         http_code == 409)
         return BV_OK;
@@ -183,24 +197,91 @@ static void wait_ms(long ms)
     (void)nanosleep(&pause, NULL);
 }
 
+// Scheme, host and port of a URL, lower case; false when it is none.
+static bool read_origin(const char *url, char origin[512])
+{
+    CURLU *u = curl_url();
+    char *scheme = NULL, *host = NULL, *port = NULL;
+    bool right = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+                 curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+                 curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+                 curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+    if (right)
+        right = snprintf(origin, 512, "%s://%s:%s", scheme, host, port) < 512;
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(u);
+    return right;
+}
+
+// A redirect leads to the same host or nowhere: another one would get our credentials and the
+// identifiers that the path holds. From http to https of the same host it may go, never back.
+static bool may_follow(const char *from, const char *to)
+{
+    char a[512], b[512];
+    if (!read_origin(from, a) || !read_origin(to, b))
+        return false;
+    if (strcasecmp(a, b) == 0)
+        return true;
+    size_t host = strcspn(a + sizeof "http://" - 1, ":");
+    return strncmp(a, "http://", 7) == 0 && strncmp(b, "https://", 8) == 0 &&
+           strncasecmp(a + 7, b + 8, host) == 0 && b[8 + host] == ':';
+}
+
+// Performs a request and follows its redirects; *http_code stays a redirect's when it may not be
+// followed.
+static CURLcode perform(struct bv_http *http, const struct bv_http_request *r,
+                        struct curl_slist *headers, struct sink *sink, long *http_code)
+{
+    CURLcode code = CURLE_OK;
+    char *url = strdup(r->url);
+    for (int n = 0; url && n <= MAX_REDIRECTS; n++) {
+        const char *next = NULL;
+        sink->size = 0;
+        sink->too_long = false;
+        set_options(http, r, headers, sink);
+        (void)curl_easy_setopt(http->curl, CURLOPT_URL, url);
+        code = curl_easy_perform(http->curl);
+        (void)curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, http_code);
+        (void)curl_easy_getinfo(http->curl, CURLINFO_REDIRECT_URL, &next);
+        bool same = !r->body || *http_code == 307 || *http_code == 308;
+        if (code != CURLE_OK || *http_code < 300 || *http_code > 399 || !next || !same ||
+            !may_follow(url, next))
+            break;
+        char *copy = strdup(next);
+        free(url);
+        url = copy;
+    }
+    code = url ? code : CURLE_OUT_OF_MEMORY;
+    free(url);
+    return code;
+}
+
+// How long to wait before the next try: as the server says, within bounds.
+static long pause_of(const struct bv_http *http, long pause)
+{
+    curl_off_t asked = 0;
+    (void)curl_easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &asked);
+    if (asked > MAX_WAIT_MS / 1000)
+        return MAX_WAIT_MS;
+    return asked * 1000 > pause ? (long)(asked * 1000) : pause;
+}
+
 enum bv_status bv_http_run(struct bv_http *http, const struct bv_http_request *r,
                            struct bv_http_answer *answer, struct bv_error *err)
 {
-    struct curl_slist *headers = make_headers(http, r);
+    struct curl_slist *headers = make_headers(r);
     struct sink sink = {.max = r->max_answer};
     CURLcode code = CURLE_OK;
     long http_code = 0;
     int tries = 0;
     for (long pause = http->options->pause_ms;; pause *= 2) {
-        sink.size = 0;
-        sink.too_long = false;
-        set_options(http, r, headers, &sink);
-        code = curl_easy_perform(http->curl);
-        (void)curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &http_code);
+        code = perform(http, r, headers, &sink, &http_code);
         if (++tries >= http->options->tries || sink.too_long || !may_pass(code, http_code))
             break;
         http->n_retries++;
-        wait_ms(pause);
+        wait_ms(pause_of(http, pause));
     }
     curl_slist_free_all(headers);
     enum bv_status status = judge(r, code, http_code, &sink, tries, err);

@@ -27,9 +27,10 @@ struct bv_http_answer {
     char content_type[256];
 };
 
-// Redirects stay on HTTP and HTTPS. What may pass (no connection, a break, silence for timeout_s,
-// 408, 429, 500, 502, 503, 504) is tried again; then it is BV_ERR_IO. 401 and 403 are
-// BV_ERR_REFUSED. Messages name the host only. The caller frees answer->body.
+// Redirects stay on the host and never leave TLS. What may pass (no connection, a break, silence
+// for timeout_s, 408, 429, 500, 502, 503, 504) is tried again, after Retry-After where the server
+// says so; then it is BV_ERR_IO. 401 and 403 are BV_ERR_REFUSED. Messages name the host only. The
+// caller frees answer->body.
 enum bv_status bv_http_run(struct bv_http *http, const struct bv_http_request *request,
                            struct bv_http_answer *answer, struct bv_error *err);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "pacs/answer_json.h"
 
 enum { PAGE = 100, ID_SIZE = 65 };
 
@@ -33,8 +34,7 @@ static enum bv_status get(const struct feed *f, const char *path, json_t **json,
     enum bv_status status = BV_OK;
     *json = NULL;
     if (answer.code < 300)
-        status = bv_json_parse(json, (const char *)answer.body, answer.size, "the archive's answer",
-                               err);
+        status = bv_answer_json(&answer, json, err);
     free(answer.body);
     return status;
 }

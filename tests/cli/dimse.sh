@@ -47,6 +47,9 @@ dcmdump +P 0008,0018 files/*.dcm | grep -q 1.2.276.0.9999.3.1 || fail "the files
 expect 3 "$biovl" pacs find dicom://NOBODY@127.0.0.1:$listen_port --tries 2 --timeout 2
 cat out err >>all
 expect 2 "$biovl" pacs find dicom://127.0.0.1
+expect 2 "$biovl" pacs find $url --since 2024-01-10
+says 'a date is YYYYMMDD'
+expect 2 "$biovl" pacs find $url --since 20241310
 
 # The receiver: Orthanc pushes a study to it.
 expect 0 "$biovl" index create l.biovl
