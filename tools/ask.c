@@ -102,7 +102,7 @@ static int ask(const struct ask *a, const struct opened *o, struct bv_fused_imag
     int truncated = 0, code = scores && ranked ? read_names(a, n, &names) : EXIT_DEVICE;
     if (code == EXIT_OK) {
         enum bv_status status =
-            bv_fused_image_scores(image, "answer", a->question, scores, &truncated);
+            bv_fused_image_scores(image, "answer", a->question, scores, n, &truncated);
         if (status != BV_OK)
             code = (int)report_failure(o->context, status);
     }

@@ -111,7 +111,8 @@ static int run(struct bench *b, const char *model_file)
 {
     struct bv_context *context = NULL;
     struct bv_model *model = NULL;
-    struct bv_bench_options o = {.arch = b->arch, .device = b->device, .ops = b->ops};
+    struct bv_bench_options o = {
+        .size = sizeof o, .arch = b->arch, .device = b->device, .ops = b->ops};
     o.seconds = b->seconds_tenths / 10.0;
     enum bv_status status = bv_context_open(&context, 1);
     if (status == BV_OK && !b->arch)

@@ -55,7 +55,7 @@ int run_diagnosis(const struct fused_options *options, const char *path, const c
     double *scores = calloc(n + 1, sizeof *scores);
     if (image && scores) {
         enum bv_status status =
-            bv_fused_image_scores(image, "diagnose", report, scores, &truncated);
+            bv_fused_image_scores(image, "diagnose", report, scores, n, &truncated);
         if (status != BV_OK)
             code = (int)report_failure(o.context, status);
     }

@@ -9,8 +9,17 @@ int open_fused(const struct fused_options *options, const char *path, const char
     enum bv_status status = open_model(o, &options->model, true);
     if (status != BV_OK)
         return (int)exit_code_of(status);
-    bool is_regions = options->regions && strcmp(path, options->regions) == 0;
-    status = bv_fused_image_open(o->engine, is_regions ? NULL : path, options->regions, image);
+    if (options->regions) {
+        const struct bv_regions regions = {
+            .size = sizeof regions, .name = path, .path = options->regions};
+        status = bv_fused_image_open_regions(o->engine, &regions, image);
+    } else {
+        struct bv_image *decoded = NULL;
+        status = bv_image_open(o->context, path, NULL, &decoded);
+        if (status == BV_OK)
+            status = bv_fused_image_open(o->engine, decoded, image);
+        bv_image_close(&decoded);
+    }
     if (status == BV_OK && strcmp(head, "segment") != 0 &&
         bv_fused_image_count(*image, head) == 0) {
         // The context's sentence says what the model can do.

@@ -42,7 +42,7 @@ static int finish(const struct bv_context *context, enum bv_status status, char 
 static int run_create(int argc, char **argv)
 {
     struct model_options model = {0};
-    struct bv_index_options o = {.thumbnail = 128};
+    struct bv_index_options o = {.size = sizeof o, .thumbnail = 128};
     bool keep = false;
     const struct option options[] = {
         {"--key", OPTION_STRING, &o.key_file, "FILE",
@@ -121,13 +121,18 @@ struct add {
 // Files and archives in the order given; files in one go, archives one by one.
 static int add_all(struct add *a, const struct opened *opened, struct bv_index *index)
 {
-    struct bv_index_sources sources = {.size = sizeof sources, .keep_paths = a->keep_paths};
-    struct column_options *c = &a->columns;
-    sources.columns = (struct bv_index_columns){c->path,         c->id,
-                                                c->study,        c->accession,
-                                                c->report,       c->metadata.items,
-                                                c->metadata.n,   c->identifiers.items,
-                                                c->identifiers.n};
+    const struct column_options *c = &a->columns;
+    struct bv_index_sources sources = {.size = sizeof sources,
+                                       .path_column = c->path,
+                                       .id_column = c->id,
+                                       .study_column = c->study,
+                                       .accession_column = c->accession,
+                                       .report_column = c->report,
+                                       .metadata_columns = c->metadata.items,
+                                       .n_metadata_columns = c->metadata.n,
+                                       .identifier_columns = c->identifiers.items,
+                                       .n_identifier_columns = c->identifiers.n,
+                                       .keep_paths = a->keep_paths};
     (void)parse_shard(a->shard, &sources.shard, &sources.n_shards);
     int code = EXIT_OK;
     for (size_t i = 1; i < a->rest.n + a->from.n && code != EXIT_INPUT; i++) {
@@ -334,8 +339,8 @@ static int run_name(int argc, char **argv)
     else if (parsed == PARSE_OK)
         code = open_plain(&p, false);
     for (size_t i = 1; p.index && i < p.rest.n && code == EXIT_OK; i++) {
-        char name[33];
-        enum bv_status status = bv_index_name(p.index, p.rest.items[i], name);
+        char name[BV_INDEX_NAME_SIZE];
+        enum bv_status status = bv_index_name(p.index, p.rest.items[i], name, sizeof name);
         if (status == BV_OK)
             printf("%s\n", name);
         else

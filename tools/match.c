@@ -57,7 +57,7 @@ static int run(const struct match *m, const char *path, const struct strings *te
     int code = scores && truncated ? open_fused(&m->fused, path, "match", &o, &image) : EXIT_DEVICE;
     if (image) {
         enum bv_status status =
-            bv_fused_image_match(image, texts->items, texts->n, scores, truncated);
+            bv_fused_image_match(image, texts->items, texts->n, scores, texts->n, truncated, NULL);
         if (status != BV_OK)
             code = (int)report_failure(o.context, status);
     }

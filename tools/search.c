@@ -11,7 +11,7 @@ struct search {
     struct model_options model;
     struct bv_index_query query;
     struct strings where;
-    const char *key, *sheet, *rerank;
+    const char *image, *key, *sheet, *rerank;
     int k, effort;
     bool by_study, json, csv, mpi;
 };
@@ -73,7 +73,7 @@ static void complete_query(struct search *s)
     s->query.n_where = s->where.n;
 }
 
-// The model that scores hits anew, in the context that searches.
+// The model that rescores hits, in the context that searches.
 struct reranking {
     struct bv_model *model;
     struct bv_engine *engine;
@@ -116,6 +116,7 @@ static int run(struct search *s, const char *path)
     struct reranking reranking = {0};
     struct bv_index *index = NULL;
     struct bv_hits *hits = NULL;
+    struct bv_image *image = NULL;
     // An item of the index needs no model.
     enum bv_status status = s->query.id ? bv_context_open(&opened.context, s->model.threads)
                                         : open_model(&opened, &s->model, true);
@@ -123,6 +124,9 @@ static int run(struct search *s, const char *path)
         return (int)exit_code_of(status);
     int code = EXIT_OK;
     status = bv_index_open(opened.context, path, s->key, 0, &index);
+    if (status == BV_OK && s->image)
+        status = bv_image_open(opened.context, s->image, NULL, &image);
+    s->query.image = image;
     if (status == BV_OK && s->rerank)
         status = open_reranking(s, opened.context, &reranking);
     if (status == BV_OK)
@@ -132,6 +136,7 @@ static int run(struct search *s, const char *path)
     if (status != BV_OK)
         code = (int)report_failure(opened.context, status);
     bv_hits_free(&hits);
+    bv_image_close(&image);
     bv_index_close(&index);
     close_reranking(&reranking);
     close_model(&opened);
@@ -140,9 +145,9 @@ static int run(struct search *s, const char *path)
 
 int run_search(int argc, char **argv)
 {
-    struct search s = {.k = 10};
+    struct search s = {.query.size = sizeof s.query, .k = 10};
     const struct option options[] = {
-        {"--image|-i", OPTION_STRING, &s.query.image, "IMAGE", "ask by an image"},
+        {"--image|-i", OPTION_STRING, &s.image, "IMAGE", "ask by an image"},
         {"--text|-t", OPTION_STRING, &s.query.text, "TEXT", "ask by a sentence"},
         {"--report", OPTION_STRING, &s.query.report_file, "FILE", "ask by a report"},
         {"--id", OPTION_STRING, &s.query.id, "ID",
@@ -157,7 +162,7 @@ int run_search(int argc, char **argv)
         {"--method", OPTION_STRING, &s.query.method, "M", "auto, exact, int8, faiss"},
         {"--effort", OPTION_INTEGER, &s.effort, "N", "lists (ivf) or candidates (hnsw) to visit"},
         {"--rerank", OPTION_STRING, &s.rerank, "MODEL[:N]",
-         "score the N nearest (50) anew: images by their reports, or by the text asked"},
+         "rescore the N nearest (50): images by their reports, or by the text asked"},
         {"--sheet", OPTION_STRING, &s.sheet, "FILE", "the hits to look at: .html or .png"},
         {"--key", OPTION_STRING, &s.key, "FILE", "the index's site key (default: INDEX.key)"},
         {"--json", OPTION_FLAG, &s.json, NULL, "one JSON object per hit"},
@@ -176,14 +181,15 @@ int run_search(int argc, char **argv)
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &rest);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK) {
-        int given = (s.query.image != NULL) + (s.query.text != NULL) +
-                    (s.query.report_file != NULL) + (s.query.id != NULL);
+        int given = (s.image != NULL) + (s.query.text != NULL) + (s.query.report_file != NULL) +
+                    (s.query.id != NULL);
         complete_query(&s);
         bool wrong = rest.n < 1 || given != 1 || s.k < 1 || (s.json && s.csv);
         if (wrong || (s.mpi ? !s.json || s.query.id || s.sheet || s.rerank : rest.n != 1))
             (void)fprintf(stderr, "usage: biovl search %s\n", usage.synopsis);
         else
-            code = s.mpi ? search_shards(&rest, s.key, &s.model, &s.query) : run(&s, rest.items[0]);
+            code = s.mpi ? search_shards(&rest, s.key, &s.model, s.image, &s.query)
+                         : run(&s, rest.items[0]);
     }
     free_strings(&s.where);
     free_strings(&rest);

@@ -48,13 +48,22 @@ static enum bv_status ask_shard(const struct opened *opened, const char *path, c
 }
 
 static enum bv_status ask_mine(const struct strings *shards, const char *key,
-                               const struct model_options *model,
+                               const struct model_options *model, const char *image_path,
                                const struct bv_index_query *query, int rank, int n_ranks, FILE *out)
 {
     struct opened opened = {0};
+    struct bv_image *image = NULL;
+    struct bv_index_query own = *query;
     enum bv_status status = open_model(&opened, model, true);
+    if (status == BV_OK && image_path) {
+        status = bv_image_open(opened.context, image_path, NULL, &image);
+        if (status != BV_OK)
+            (void)report_failure(opened.context, status);
+    }
+    own.image = image;
     for (size_t i = (size_t)rank; i < shards->n && status == BV_OK; i += (size_t)n_ranks)
-        status = ask_shard(&opened, shards->items[i], key, query, out);
+        status = ask_shard(&opened, shards->items[i], key, &own, out);
+    bv_image_close(&image);
     close_model(&opened);
     return status;
 }
@@ -142,7 +151,7 @@ static char *gather(const char *mine, size_t size, int rank, int n_ranks)
 }
 
 int search_shards(const struct strings *shards, const char *key, const struct model_options *model,
-                  const struct bv_index_query *query)
+                  const char *image, const struct bv_index_query *query)
 {
     int rank, n_ranks;
     char *mine = NULL;
@@ -152,7 +161,7 @@ int search_shards(const struct strings *shards, const char *key, const struct mo
     MPI_Comm_size(MPI_COMM_WORLD, &n_ranks);
     FILE *out = open_memstream(&mine, &size);
     enum bv_status status =
-        out ? ask_mine(shards, key, model, query, rank, n_ranks, out) : BV_ERR_NOMEM;
+        out ? ask_mine(shards, key, model, image, query, rank, n_ranks, out) : BV_ERR_NOMEM;
     if (out && fclose(out) != 0)
         status = BV_ERR_NOMEM;
     // A rank that failed makes the whole answer incomplete: nobody prints.
@@ -173,11 +182,12 @@ int search_shards(const struct strings *shards, const char *key, const struct mo
 #else
 
 int search_shards(const struct strings *shards, const char *key, const struct model_options *model,
-                  const struct bv_index_query *query)
+                  const char *image, const struct bv_index_query *query)
 {
     (void)shards;
     (void)key;
     (void)model;
+    (void)image;
     (void)query;
     (void)fprintf(stderr, "biovl: this build has no MPI (cmake -DBIOVL_MPI=ON)\n");
     return EXIT_USAGE;

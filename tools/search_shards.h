@@ -9,6 +9,6 @@
 // search of the merged index would. Returns the exit code, the same on every rank. Without MPI in
 // the build: a message and EXIT_USAGE.
 int search_shards(const struct strings *shards, const char *key, const struct model_options *model,
-                  const struct bv_index_query *query);
+                  const char *image, const struct bv_index_query *query);
 
 #endif

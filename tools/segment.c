@@ -11,18 +11,25 @@ struct segment {
 
 static int segment(const struct segment *s, const struct opened *o, struct bv_fused_image *image)
 {
-    float *mask = NULL;
-    int64_t shape[2] = {0};
-    enum bv_status status = bv_fused_image_segment(image, s->features, &mask, shape);
+    const struct bv_text_features text = {.size = sizeof text, .path = s->features};
+    int width = 0, height = 0;
+    enum bv_status status = bv_fused_image_mask_size(image, &width, &height);
+    const int64_t shape[2] = {height, width};
+    size_t n = (size_t)width * (size_t)height;
+    float *mask = calloc(n + 1, sizeof *mask);
+    if (!mask)
+        return EXIT_DEVICE;
     if (status == BV_OK)
-        status = bv_fused_image_write_mask(image, mask, s->mask, s->overlay);
+        status = bv_fused_image_segment(image, &text, mask, n);
+    if (status == BV_OK)
+        status = bv_fused_image_write_mask(image, mask, n, s->mask, s->overlay);
     if (status == BV_OK && s->probabilities)
         status = bv_write_npy(o->context, s->probabilities, mask, 2, shape);
     int code = EXIT_OK;
     if (status != BV_OK) {
         code = (int)report_failure(o->context, status);
     } else {
-        size_t inside = 0, n = (size_t)(shape[0] * shape[1]);
+        size_t inside = 0;
         for (size_t i = 0; i < n; i++)
             inside += mask[i] > 0.5f;
         print_research_notice(o);
@@ -37,7 +44,7 @@ static int segment(const struct segment *s, const struct opened *o, struct bv_fu
                    (long long)shape[0], (long long)shape[1]);
         }
     }
-    bv_free(mask);
+    free(mask);
     return code;
 }
 

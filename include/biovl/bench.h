@@ -8,7 +8,9 @@
 extern "C" {
 #endif
 
+// Zero or NULL is the default of every field but size and arch or model.
 struct bv_bench_options {
+    size_t size;      // sizeof (struct bv_bench_options)
     const char *arch; // "resnet50", "vit-b16", "vit-b32", "swin-t", "bert-base" with seeded
                       // random weights; NULL: the model
     const struct bv_model *model; // its image encoder, or its text encoder when tokens > 0

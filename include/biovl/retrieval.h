@@ -16,14 +16,17 @@ extern "C" {
 
 struct bv_index;
 
+// Zero or NULL is the default of every field but size.
 struct bv_index_options {
+    size_t size;             // sizeof (struct bv_index_options)
     const char *key_file;    // site key; NULL: PATH.key, made if missing
     const char *accelerator; // "exact" (NULL), "ivf" or "hnsw"
     int keep_identifiers;    // ids are as given, not hashes; for data that anyone may see
     int thumbnail;           // longest side of stored thumbnails in pixels; 0: none
 };
 
-// Creates an empty index for a model's vectors. BV_ERR_ARG when the file exists.
+// Creates an empty index for a model's vectors. options may be NULL. BV_ERR_ARG when the file
+// exists.
 BV_API enum bv_status bv_index_create(struct bv_engine *engine, const char *path,
                                       const struct bv_index_options *options);
 
@@ -41,15 +44,6 @@ BV_API enum bv_status bv_index_describe(struct bv_index *index, char **json);
 // or what was wrong, …}, "faiss": {"image": {"state", "recall_at_10"}, …}}.
 BV_API enum bv_status bv_index_verify(struct bv_index *index, char **json);
 
-// Where inputs come from and what is read of them; see bv_index_add(). NULL: the usual names.
-struct bv_index_columns {
-    const char *path, *id, *study, *accession, *report;
-    const char *const *metadata;
-    size_t n_metadata;
-    const char *const *identifiers;
-    size_t n_identifiers;
-};
-
 // What a call added to an index.
 struct bv_index_counts {
     size_t size; // sizeof (struct bv_index_counts)
@@ -62,11 +56,17 @@ struct bv_index_counts {
     uint64_t apart; // taken in, but not joined with the study that their names lead to
 };
 
+// What is added.
 struct bv_index_sources {
     size_t size;               // sizeof (struct bv_index_sources)
     const char *const *inputs; // files (DICOM, PNG, JPEG, JPEG 2000, text), folders, CSV tables
     size_t n_inputs;
-    struct bv_index_columns columns;
+    // Columns of CSV tables; NULL: the usual names.
+    const char *path_column, *id_column, *study_column, *accession_column, *report_column;
+    const char *const *metadata_columns; // kept with the item, n_metadata_columns of them
+    size_t n_metadata_columns;
+    const char *const *identifier_columns; // of what is scrubbed from reports
+    size_t n_identifier_columns;
     size_t shard, n_shards; // take every n-th record; n_shards 0: all
     int keep_paths; // images keep the absolute path of their file as metadata "path": a reranker
                     // reads it again. Paths may name patients.
@@ -89,10 +89,13 @@ BV_API enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *fr
 BV_API enum bv_status bv_index_export(struct bv_index *index, const char *kind, const char *path,
                                       const char *npy_path);
 
-// The keyed hash that an identifier has in this index. out has room for 33 bytes.
-BV_API enum bv_status bv_index_name(struct bv_index *index, const char *identifier, char *out);
+// The keyed hash that an identifier has in this index, 32 hexadecimal digits and a terminator, into
+// out, which has room for `capacity` bytes, at least BV_INDEX_NAME_SIZE (BV_ERR_ARG).
+#define BV_INDEX_NAME_SIZE 33
+BV_API enum bv_status bv_index_name(struct bv_index *index, const char *identifier, char *out,
+                                    size_t capacity);
 
-// Scores hits anew by a model with a fusion encoder that matches texts with images. Images that it
+// Rescores hits by a model with a fusion encoder that matches texts with images. Images that it
 // has read are kept (the last 64), so further queries with the same hits or the same image cost
 // less. engine is borrowed and may be the one that searches; its context must be the index's.
 // BV_ERR_MODEL when the model has no matching head or reads detector regions.
@@ -102,13 +105,21 @@ BV_API void bv_reranker_close(struct bv_reranker **reranker);
 // How many images it has read from files so far.
 BV_API size_t bv_reranker_images_read(const struct bv_reranker *reranker);
 
-// Exactly one of image, text, report_file, id, vector.
+// What an item of an index is.
+enum bv_item_kind {
+    BV_ITEM_IMAGE = 0,
+    BV_ITEM_REPORT,
+};
+
+// Exactly one of image, text, report_file, id, vector. Zero or NULL is the default of the others.
 struct bv_index_query {
-    const char *image;        // an image file
-    const char *text;         // a sentence
-    const char *report_file;  // a report in a text file, scrubbed as on adding
-    const char *id;           // an item of the index, by its id or its identifier before hashing
-    const float *vector;      // an embedding of the index's dimension
+    size_t size; // sizeof (struct bv_index_query)
+    const struct bv_image *image;
+    const char *text;        // a sentence
+    const char *report_file; // a report in a text file, scrubbed as on adding
+    const char *id;          // an item of the index, by its id or its identifier before hashing
+    const float *vector;     // an embedding, n_vector floats: the index's dimension
+    size_t n_vector;
     const char *find;         // "image" or "report"; NULL: images for texts and images, when the
                               // index has any
     size_t k;                 // hits wanted
@@ -118,7 +129,7 @@ struct bv_index_query {
     int by_study;       // at most one hit per study
     const char *method; // "auto" (NULL), "exact", "int8", "faiss"
     int effort;         // of FAISS: lists or candidates; 0: default
-    // Scores the rerank_depth nearest items (at least k; 0: 50) anew and keeps the k best of them.
+    // Scores the rerank_depth nearest items again (at least k; 0: 50) and keeps the k best of them.
     // An image (or the id of one) is matched with the hits' reports, a text or report with the
     // hits' images, whose paths the index must hold (keep_paths). NULL: none.
     struct bv_reranker *reranker;
@@ -137,6 +148,7 @@ BV_API double bv_hits_score(const struct bv_hits *hits, size_t i); // cosine, or
 BV_API double bv_hits_cosine(const struct bv_hits *hits, size_t i);
 // The name of the quantity: "cosine", or the reranker's ("match_softmax").
 BV_API const char *bv_hits_score_kind(const struct bv_hits *hits);
+BV_API enum bv_item_kind bv_hits_item_kind(const struct bv_hits *hits, size_t i);
 BV_API const char *bv_hits_id(const struct bv_hits *hits, size_t i);
 BV_API const char *bv_hits_study(const struct bv_hits *hits, size_t i);
 BV_API const char *bv_hits_kind(const struct bv_hits *hits, size_t i);     // "image", "report"

@@ -4,9 +4,12 @@
 #include "measure/measure.h"
 #include "measure/survey.h"
 
-enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_options *o, char **json)
+enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_options *theirs,
+                        char **json)
 {
     struct bv_error *err = bv_begin(context);
+    struct bv_bench_options given, *o = &given;
+    BV_TRY(bv_options_read(o, sizeof *o, theirs, "bv_bench_options", err));
     if (!o->arch && !o->model)
         return bv_fail(err, BV_ERR_ARG, "nothing to measure: neither arch nor model");
     struct bv_measurement m = {

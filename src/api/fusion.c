@@ -1,15 +1,19 @@
 // The public calls of fusion encoders.
 #include "biovl/fusion.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/context.h"
-#include "base/file.h"
+#include "api/batch.h"
 #include "base/json.h"
+#include "base/write_file.h"
 #include "image/png_writer.h"
 #include "model/region_file.h"
 #include "score/pair.h"
+
+enum { MAX_FEATURES = 1 << 24 }; // floats in an array of a caller
 
 struct bv_fused_image {
     struct bv_engine *engine;
@@ -35,30 +39,10 @@ void bv_fused_image_close(struct bv_fused_image **out)
     *out = NULL;
 }
 
-static enum bv_status open_regions(struct bv_fused_image *f, const char *path, struct bv_error *err)
+// The model must have a fusion encoder; an object for an image of it.
+static enum bv_status create(struct bv_engine *engine, const char *name,
+                             struct bv_fused_image **out, struct bv_error *err)
 {
-    struct bv_region_file file = {{0}, {0}};
-    BV_TRY(bv_region_file_read(path, &file, err));
-    enum bv_status status = bv_fusion_image_regions(
-        f->engine->session, file.features.data, file.features.rows, file.features.columns,
-        file.boxes.data, file.boxes.columns, &f->input, err);
-    if (status != BV_OK)
-        (void)bv_fail_prefix(err, "%s", path);
-    bv_region_file_free(&file);
-    return status;
-}
-
-static enum bv_status open_pixels(struct bv_fused_image *f, const char *path, struct bv_error *err)
-{
-    if (!path)
-        return bv_fail(err, BV_ERR_ARG, "no image");
-    return bv_fusion_image_read(f->engine->session, path, &f->pixels, &f->input, err);
-}
-
-enum bv_status bv_fused_image_open(struct bv_engine *engine, const char *path, const char *regions,
-                                   struct bv_fused_image **out)
-{
-    struct bv_error *err = bv_begin(engine->context);
     const struct bv_model *m = bv_session_model(engine->session);
     char text[256];
     if (!bv_model_has_fusion(m))
@@ -68,22 +52,117 @@ enum bv_status bv_fused_image_open(struct bv_engine *engine, const char *path, c
     if (!f)
         return bv_fail_nomem(err, "an image");
     f->engine = engine;
-    f->path = strdup(path ? path : regions ? regions : "");
-    enum bv_status status = f->path ? BV_OK : bv_fail_nomem(err, "an image");
+    f->path = strdup(name);
+    *out = f;
+    return f->path ? BV_OK : bv_fail_nomem(err, "an image");
+}
+
+// Hands out what was made.
+static enum bv_status finish(enum bv_status status, struct bv_fused_image *f,
+                             struct bv_fused_image **out)
+{
     if (status == BV_OK)
-        status = regions ? open_regions(f, regions, err) : open_pixels(f, path, err);
-    if (status != BV_OK)
-        bv_fused_image_close(&f);
-    else
         *out = f;
+    else
+        bv_fused_image_close(&f);
     return status;
 }
 
-enum bv_status bv_fused_image_match(struct bv_fused_image *f, const char *const *texts, size_t n,
-                                    double *scores, unsigned char *truncated)
+enum bv_status bv_fused_image_open(struct bv_engine *engine, const struct bv_image *image,
+                                   struct bv_fused_image **out)
 {
-    return bv_pair_match(f->engine->session, &f->input, texts, n, scores, truncated,
-                         bv_begin(f->engine->context));
+    struct bv_error *err = bv_begin(engine->context);
+    struct bv_fused_image *f = NULL;
+    enum bv_status status = create(engine, image->name, &f, err);
+    if (status == BV_OK)
+        status = bv_fusion_image_make(engine->session, image, &f->pixels, &f->input, err);
+    return finish(status, f, out);
+}
+
+static enum bv_status check_finite(const float *values, size_t rows, size_t columns,
+                                   const char *what, struct bv_error *err)
+{
+    size_t n;
+    if (!values || rows < 1 || columns < 1 || rows > MAX_FEATURES ||
+        !bv_mul_size(rows, columns, &n) || n > MAX_FEATURES)
+        return bv_fail(err, BV_ERR_ARG, "%s of [%zu,%zu]", what, rows, columns);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(values[i]))
+            return bv_fail(err, BV_ERR_ARG, "%s that are not finite", what);
+    return BV_OK;
+}
+
+static enum bv_status open_regions(struct bv_fused_image *f, const struct bv_regions *r,
+                                   struct bv_error *err)
+{
+    struct bv_session *session = f->engine->session;
+    struct bv_region_file file = {{0}, {0}};
+    if (!r->path) {
+        BV_TRY(check_finite(r->features, r->n, r->width, "region features", err));
+        if (r->boxes)
+            BV_TRY(check_finite(r->boxes, r->n, r->box_width, "boxes", err));
+        return bv_fusion_image_regions(session, r->features, (int64_t)r->n, (int64_t)r->width,
+                                       r->boxes, r->boxes ? (int64_t)r->box_width : 0, &f->input,
+                                       err);
+    }
+    BV_TRY(bv_region_file_read(r->path, &file, err));
+    enum bv_status status = bv_fusion_image_regions(session, file.features.data, file.features.rows,
+                                                    file.features.columns, file.boxes.data,
+                                                    file.boxes.columns, &f->input, err);
+    if (status != BV_OK)
+        (void)bv_fail_prefix(err, "%s", r->path);
+    bv_region_file_free(&file);
+    return status;
+}
+
+enum bv_status bv_fused_image_open_regions(struct bv_engine *engine,
+                                           const struct bv_regions *theirs,
+                                           struct bv_fused_image **out)
+{
+    struct bv_error *err = bv_begin(engine->context);
+    struct bv_regions r;
+    struct bv_fused_image *f = NULL;
+    BV_TRY(bv_options_read(&r, sizeof r, theirs, "bv_regions", err));
+    const char *name = r.name ? r.name : r.path ? r.path : "regions";
+    enum bv_status status = create(engine, name, &f, err);
+    if (status == BV_OK)
+        status = open_regions(f, &r, err);
+    return finish(status, f, out);
+}
+
+// Texts one by one, each with its status.
+static enum bv_status match_each(struct bv_fused_image *f, const char *const *texts, size_t n,
+                                 double *scores, unsigned char *truncated, enum bv_status *statuses,
+                                 struct bv_error *err)
+{
+    const struct bv_batch batch = {statuses, &f->engine->context->observer};
+    for (size_t i = 0; i < n; i++) {
+        struct bv_error why = {0};
+        char name[32];
+        (void)snprintf(name, sizeof name, "text %zu", i + 1);
+        scores[i] = (double)NAN;
+        why.status = bv_pair_match(f->engine->session, &f->input, texts + i, 1, scores + i,
+                                   truncated ? truncated + i : NULL, &why);
+        BV_TRY(bv_item_done(&batch, i, name, &why, err));
+    }
+    return BV_OK;
+}
+
+enum bv_status bv_fused_image_match(struct bv_fused_image *f, const char *const *texts, size_t n,
+                                    double *scores, size_t capacity, unsigned char *truncated,
+                                    enum bv_status *statuses)
+{
+    struct bv_error *err = bv_begin(f->engine->context);
+    BV_TRY(bv_check_room(capacity, n, 1, "doubles", err));
+    enum bv_status status =
+        bv_pair_match(f->engine->session, &f->input, texts, n, scores, truncated, err);
+    if (!statuses || (status != BV_OK && n == 0))
+        return status;
+    if (status != BV_OK) // one of them, at least
+        return match_each(f, texts, n, scores, truncated, statuses, bv_begin(f->engine->context));
+    for (size_t i = 0; i < n; i++)
+        statuses[i] = BV_OK;
+    return BV_OK;
 }
 
 size_t bv_fused_image_count(struct bv_fused_image *f, const char *head)
@@ -94,11 +173,14 @@ size_t bv_fused_image_count(struct bv_fused_image *f, const char *head)
 }
 
 enum bv_status bv_fused_image_scores(struct bv_fused_image *f, const char *head, const char *text,
-                                     double *scores, int *truncated)
+                                     double *scores, size_t capacity, int *truncated)
 {
+    struct bv_error *err = bv_begin(f->engine->context);
     bool cut = false;
-    BV_TRY(bv_pair_scores(f->engine->session, &f->input, head, text, scores, &cut,
-                          bv_begin(f->engine->context)));
+    size_t n = 0;
+    BV_TRY(bv_pair_count(f->engine->session, &f->input, head, &n, err));
+    BV_TRY(bv_check_room(capacity, 1, n, "doubles", err));
+    BV_TRY(bv_pair_scores(f->engine->session, &f->input, head, text, scores, &cut, err));
     if (truncated)
         *truncated = cut;
     return BV_OK;
@@ -121,42 +203,59 @@ const char *bv_fused_image_kind(const struct bv_fused_image *f, const char *head
     return bv_pair_kind(bv_session_model(f->engine->session), head);
 }
 
-enum bv_status bv_fused_image_segment(struct bv_fused_image *f, const char *features, float **mask,
-                                      int64_t shape[2])
+enum bv_status bv_fused_image_mask_size(const struct bv_fused_image *f, int *width, int *height)
 {
     struct bv_error *err = bv_begin(f->engine->context);
     const struct bv_model *m = bv_session_model(f->engine->session);
-    struct bv_fusion_wants wants = bv_model_fusion_wants(m);
-    struct bv_region_file file = {{0}, {0}};
     char text[256];
     if (!bv_pair_can(m, "segment"))
         return bv_fail(err, BV_ERR_MODEL, "model \"%s\" does not segment; it can: %s", m->name,
                        bv_pair_abilities(m, text));
-    BV_TRY(bv_region_file_read(features, &file, err));
-    const struct bv_matrix *x = &file.features;
-    enum bv_status status = BV_OK;
-    if (x->rows != wants.extra_count || x->columns != wants.extra_width)
-        status = bv_fail(err, BV_ERR_ARG,
-                         "%s: token features of [%lld,%lld], model \"%s\" reads [%lld,%lld]",
-                         features, (long long)x->rows, (long long)x->columns, m->name,
-                         (long long)wants.extra_count, (long long)wants.extra_width);
-    float *out = malloc((size_t)f->input.n * sizeof *out);
-    if (status == BV_OK && !out)
-        status = bv_fail_nomem(err, "a mask");
-    struct bv_fusion_extra extra = {x->data, x->rows, x->columns, NULL};
-    const char *output = bv_json_string(head_of(f, "segment"), "output", "mask");
-    struct bv_wanted wanted = {output, out, (size_t)f->input.n};
-    if (status == BV_OK)
-        status = bv_session_fuse_one(f->engine->session, &f->input, NULL, &extra, &wanted, err);
-    bv_region_file_free(&file);
-    if (status != BV_OK) {
-        free(out);
-        return status;
-    }
-    *mask = out;
-    shape[0] = f->pixels.height;
-    shape[1] = f->pixels.width;
+    *width = f->pixels.width;
+    *height = f->pixels.height;
     return BV_OK;
+}
+
+static enum bv_status segment(struct bv_fused_image *f, const struct bv_matrix *x, const char *name,
+                              float *mask, size_t capacity, struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(f->engine->session);
+    const struct bv_fusion_wants wants = bv_model_fusion_wants(m);
+    if (x->rows != wants.extra_count || x->columns != wants.extra_width)
+        return bv_fail(err, BV_ERR_ARG,
+                       "%s: token features of [%lld,%lld], model \"%s\" reads [%lld,%lld]", name,
+                       (long long)x->rows, (long long)x->columns, m->name,
+                       (long long)wants.extra_count, (long long)wants.extra_width);
+    const struct bv_fusion_extra extra = {x->data, x->rows, x->columns, NULL};
+    const char *output = bv_json_string(head_of(f, "segment"), "output", "mask");
+    const struct bv_wanted wanted = {output, mask, capacity};
+    return bv_session_fuse_one(f->engine->session, &f->input, NULL, &extra, &wanted, err);
+}
+
+enum bv_status bv_fused_image_segment(struct bv_fused_image *f,
+                                      const struct bv_text_features *theirs, float *mask,
+                                      size_t capacity)
+{
+    int width = 0, height = 0;
+    BV_TRY(bv_fused_image_mask_size(f, &width, &height));
+    struct bv_error *err = bv_begin(f->engine->context);
+    struct bv_text_features text;
+    struct bv_region_file file = {{0}, {0}};
+    size_t n = (size_t)width * (size_t)height;
+    BV_TRY(bv_options_read(&text, sizeof text, theirs, "bv_text_features", err));
+    BV_TRY(bv_check_room(capacity, 1, n, "floats", err));
+    if (text.path) {
+        BV_TRY(bv_region_file_read(text.path, &file, err));
+    } else {
+        BV_TRY(check_finite(text.features, text.n, text.width, "token features", err));
+        file.features = (struct bv_matrix){(float *)(uintptr_t)text.features, (int64_t)text.n,
+                                           (int64_t)text.width};
+    }
+    enum bv_status status =
+        segment(f, &file.features, text.path ? text.path : "text", mask, n, err);
+    if (text.path)
+        bv_region_file_free(&file);
+    return status;
 }
 
 static enum bv_status write_png(const uint8_t *pixels, int width, int height, int channels,
@@ -164,17 +263,8 @@ static enum bv_status write_png(const uint8_t *pixels, int width, int height, in
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
-    struct bv_new_file file = {0};
     BV_TRY(bv_png_encode(pixels, width, height, channels, &bytes, &size, err));
-    enum bv_status status = bv_new_file_create(&file, path, err);
-    if (status == BV_OK) {
-        if (fwrite(bytes, 1, size, file.stream) != size) {
-            bv_new_file_discard(&file);
-            status = bv_fail(err, BV_ERR_IO, "%s: cannot write", path);
-        } else {
-            status = bv_new_file_commit(&file, err);
-        }
-    }
+    enum bv_status status = bv_write_file(path, bytes, size, err);
     free(bytes);
     return status;
 }
@@ -184,14 +274,19 @@ static uint8_t level(float value)
     return (uint8_t)(value <= 0 ? 0 : value >= 1 ? 255 : value * 255 + 0.5f);
 }
 
-enum bv_status bv_fused_image_write_mask(struct bv_fused_image *f, const float *mask,
+enum bv_status bv_fused_image_write_mask(struct bv_fused_image *f, const float *mask, size_t n_mask,
                                          const char *mask_path, const char *overlay_path)
 {
+    int W = 0, H = 0;
+    BV_TRY(bv_fused_image_mask_size(f, &W, &H));
     struct bv_error *err = bv_begin(f->engine->context);
-    const int W = f->pixels.width, H = f->pixels.height, C = f->pixels.channels;
+    const int C = f->pixels.channels;
     const float threshold = (float)bv_json_number(head_of(f, "segment"), "threshold", 0.5);
     const float *pixels = f->pixels.data;
     size_t n = (size_t)W * (size_t)H;
+    if (n_mask != n)
+        return bv_fail(err, BV_ERR_ARG, "a mask of %zu floats, the image has %d × %d", n_mask, W,
+                       H);
     uint8_t *white = calloc(n, 1), *overlay = calloc(n, 3);
     enum bv_status status = white && overlay ? BV_OK : bv_fail_nomem(err, "a picture");
     for (size_t i = 0; status == BV_OK && i < n; i++) {

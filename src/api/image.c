@@ -48,7 +48,9 @@ static enum bv_status hand_out(struct bv_image *image, const char *name, struct 
         bv_image_free(&image);
         return bv_fail_nomem(err, "an image");
     }
+    static _Atomic uint64_t serials;
     image->references = 1;
+    image->serial = ++serials;
     image->prior = bv_image_keep(prior);
     *out = image;
     return BV_OK;

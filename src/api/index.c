@@ -1,10 +1,12 @@
 // The public calls of indexes.
 #include "biovl/retrieval.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/batch.h"
 #include "api/index.h"
 #include "base/half.h"
 #include "checkpoint/npy.h"
@@ -25,9 +27,11 @@ static enum bv_status check_accelerator(const char *name, struct bv_error *err)
 }
 
 enum bv_status bv_index_create(struct bv_engine *engine, const char *path,
-                               const struct bv_index_options *options)
+                               const struct bv_index_options *theirs)
 {
     struct bv_error *err = bv_begin(engine->context);
+    struct bv_index_options given, *options = &given;
+    BV_TRY(bv_options_read(&given, sizeof given, theirs, "bv_index_options", err));
     const struct bv_model *model = bv_session_model(engine->session);
     struct bv_arena arena = {0};
     struct bv_sitekey key = {.keep_identifiers = options->keep_identifiers != 0};
@@ -198,10 +202,10 @@ enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
     const struct bv_ingest_options options = {.pool = index->context->pool,
                                               .keep_paths = sources.keep_paths != 0,
                                               .observer = &index->context->observer};
-    const struct bv_index_columns *c = &sources.columns;
-    const struct bv_source_columns columns = {c->path,       c->id,          c->study,
-                                              c->accession,  c->report,      c->metadata,
-                                              c->n_metadata, c->identifiers, c->n_identifiers};
+    const struct bv_source_columns columns = {
+        sources.path_column,        sources.id_column,          sources.study_column,
+        sources.accession_column,   sources.report_column,      sources.metadata_columns,
+        sources.n_metadata_columns, sources.identifier_columns, sources.n_identifier_columns};
     struct bv_ingest *ingest = NULL;
     struct bv_ingest_counts added = {0};
     BV_TRY(bv_index_need_key(index, err));
@@ -305,9 +309,13 @@ enum bv_status bv_index_export(struct bv_index *index, const char *kind, const c
     return status;
 }
 
-enum bv_status bv_index_name(struct bv_index *index, const char *identifier, char *out)
+static_assert(BV_INDEX_NAME_SIZE == BV_SITEKEY_NAME, "the public header states the size");
+
+enum bv_status bv_index_name(struct bv_index *index, const char *identifier, char *out,
+                             size_t capacity)
 {
     struct bv_error *err = bv_begin(index->context);
+    BV_TRY(bv_check_room(capacity, 1, BV_INDEX_NAME_SIZE, "bytes", err));
     BV_TRY(bv_index_need_key(index, err));
     bv_sitekey_hash(&index->key, identifier, out);
     return BV_OK;

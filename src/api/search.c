@@ -5,6 +5,7 @@
 #include "api/index.h"
 #include "base/half.h"
 #include "base/text_file.h"
+#include "base/write_file.h"
 #include "biovl/retrieval.h"
 #include "retrieval/report.h"
 #include "retrieval/rerank.h"
@@ -69,16 +70,6 @@ static enum bv_status read_report(const char *path, struct bv_arena *arena, cons
     return *essence ? BV_OK : bv_fail_nomem(err, "a report");
 }
 
-static enum bv_status embed_file(struct bv_engine *engine, const char *path, size_t dimension,
-                                 float *vector, struct bv_error *err)
-{
-    struct bv_image *image = NULL;
-    BV_TRY(bv_image_load(path, NULL, &image, err));
-    enum bv_status status = bv_embed_image(engine->session, image, dimension, vector, err);
-    bv_image_free(&image);
-    return status;
-}
-
 // An item by its id, or by the identifier that it had before hashing.
 static enum bv_status find_item(struct bv_index *index, const char *id, struct bv_arena *arena,
                                 struct bv_entry *entry, struct bv_error *err)
@@ -118,6 +109,9 @@ static enum bv_status embed_query(struct bv_index *index, struct bv_engine *engi
     }
     if (q->vector) {
         hits->asked = "vector";
+        if (q->n_vector != dimension)
+            return bv_fail(err, BV_ERR_ARG, "a vector of %zu elements, %s has %zu", q->n_vector,
+                           bv_store_path(index->store), dimension);
         memcpy(vector, q->vector, dimension * sizeof *vector);
         return BV_OK;
     }
@@ -128,7 +122,7 @@ static enum bv_status embed_query(struct bv_index *index, struct bv_engine *engi
     BV_TRY(bv_store_check_model(index->store, model->name, fingerprint, err));
     hits->asked = q->text ? "text" : q->report_file ? "report" : "image";
     if (q->image)
-        return embed_file(engine, q->image, dimension, vector, err);
+        return bv_embed_image(engine->session, q->image, dimension, vector, err);
     const char *text = q->text;
     if (q->report_file)
         BV_TRY(read_report(q->report_file, &hits->arena, &text, err));
@@ -151,12 +145,12 @@ static enum bv_status prepare_rerank(struct bv_index *index, const struct bv_ind
     if (!q->id)
         return BV_OK;
     if (asked->kind == BV_KIND_IMAGE) {
-        BV_TRY(bv_rerank_path(asked, arena, &r->image, err));
-        return r->image ? BV_OK
-                        : bv_fail(err, BV_ERR_ARG,
-                                  "%s does not hold the path of image %s, so it cannot be read "
-                                  "again: add images with --keep-paths",
-                                  r->index, asked->id);
+        BV_TRY(bv_rerank_path(asked, arena, &r->path, err));
+        return r->path ? BV_OK
+                       : bv_fail(err, BV_ERR_ARG,
+                                 "%s does not hold the path of image %s, so it cannot be read "
+                                 "again: add images with --keep-paths",
+                                 r->index, asked->id);
     }
     r->text = bv_report_essence(arena, asked->report);
     return r->text ? BV_OK : bv_fail_nomem(err, "a report");
@@ -224,9 +218,11 @@ static enum bv_status run_query(struct bv_index *index, struct bv_engine *engine
 }
 
 enum bv_status bv_index_search(struct bv_index *index, struct bv_engine *engine,
-                               const struct bv_index_query *query, struct bv_hits **out)
+                               const struct bv_index_query *theirs, struct bv_hits **out)
 {
     struct bv_error *err = bv_begin(index->context);
+    struct bv_index_query given_query, *query = &given_query;
+    BV_TRY(bv_options_read(query, sizeof *query, theirs, "bv_index_query", err));
     int given = (query->image != NULL) + (query->text != NULL) + (query->report_file != NULL) +
                 (query->id != NULL) + (query->vector != NULL);
     if (given != 1)
@@ -282,6 +278,11 @@ const char *bv_hits_study(const struct bv_hits *hits, size_t i)
     return hits->items[i].entry.study;
 }
 
+enum bv_item_kind bv_hits_item_kind(const struct bv_hits *hits, size_t i)
+{
+    return hits->items[i].entry.kind == BV_KIND_IMAGE ? BV_ITEM_IMAGE : BV_ITEM_REPORT;
+}
+
 const char *bv_hits_kind(const struct bv_hits *hits, size_t i)
 {
     return bv_kind_name(hits->items[i].entry.kind);
@@ -321,7 +322,6 @@ enum bv_status bv_hits_json(const struct bv_hits *hits, size_t i, char **json)
 enum bv_status bv_hits_write_sheet(const struct bv_hits *hits, const char *path)
 {
     struct bv_error *err = bv_begin(hits->index->context);
-    struct bv_new_file file = {0};
     void *bytes = NULL;
     size_t size = 0, n = strlen(path);
     bool png = n > 4 && strcmp(path + n - 4, ".png") == 0;
@@ -341,12 +341,7 @@ enum bv_status bv_hits_write_sheet(const struct bv_hits *hits, const char *path)
         return bv_fail(err, BV_ERR_ARG, "%s: a sheet is a .png or an .html file", path);
     }
     if (status == BV_OK)
-        status = bv_new_file_create(&file, path, err);
-    if (status == BV_OK && fwrite(bytes, 1, size, file.stream) != size)
-        status = bv_fail(err, BV_ERR_IO, "%s: cannot be written", path);
-    if (status == BV_OK)
-        status = bv_new_file_commit(&file, err);
-    bv_new_file_discard(&file);
+        status = bv_write_file(path, bytes, size, err);
     free(bytes);
     return status;
 }

@@ -109,6 +109,7 @@ struct bv_image {
     const char *name;       // in the arena
     struct bv_image *prior; // a counted reference
     int references;
+    uint64_t serial;  // no other handle of this process has it
     bool from_pixels; // source then says what they are like
 
     struct bv_warnings warnings;

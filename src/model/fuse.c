@@ -205,17 +205,14 @@ enum bv_status bv_fusion_image_encode(struct bv_session *s, const float *pixels,
     return status;
 }
 
-enum bv_status bv_fusion_image_read(struct bv_session *s, const char *path,
+enum bv_status bv_fusion_image_make(struct bv_session *s, const struct bv_image *decoded,
                                     struct bv_pixels *pixels, struct bv_fusion_image *out,
                                     struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
-    struct bv_image *image = NULL;
     struct bv_pixels seen = {0};
-    BV_TRY(check_reads_pixels(m, err)); // before a file is opened for nothing
-    BV_TRY(bv_image_load(path, NULL, &image, err));
-    enum bv_status status = bv_recipe_run(m->recipe, image, &seen, err);
-    bv_image_free(&image);
+    BV_TRY(check_reads_pixels(m, err));
+    enum bv_status status = bv_recipe_run(m->recipe, decoded, &seen, err);
     if (status == BV_OK)
         status =
             bv_fusion_image_encode(s, seen.data, seen.height, seen.width, seen.channels, out, err);

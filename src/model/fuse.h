@@ -51,9 +51,9 @@ enum bv_status bv_fusion_image_encode(struct bv_session *session, const float *p
                                       int64_t W, int64_t C, struct bv_fusion_image *image,
                                       struct bv_error *err);
 
-// Reads an image file (DICOM, PNG, JPEG, JPEG 2000) by the model's recipe and encodes it. pixels
-// may be NULL; else it receives what the encoder saw, for the caller to free. BV_ERR_ARG as above.
-enum bv_status bv_fusion_image_read(struct bv_session *session, const char *path,
+// Preprocesses a decoded image by the model's recipe and encodes it. pixels may be NULL; else it
+// receives what the encoder saw, for the caller to free. BV_ERR_ARG as above.
+enum bv_status bv_fusion_image_make(struct bv_session *session, const struct bv_image *decoded,
                                     struct bv_pixels *pixels, struct bv_fusion_image *image,
                                     struct bv_error *err);
 

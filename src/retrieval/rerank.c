@@ -21,25 +21,52 @@ void bv_rerank_images_free(struct bv_rerank_images *images)
     *images = (struct bv_rerank_images){0};
 }
 
-// The image at a path, read unless it is kept.
-static enum bv_status get_image(struct bv_rerank_images *images, const char *path,
-                                const struct bv_fusion_image **image, struct bv_error *err)
+// What is kept of an image, or the place of the one that was used longest ago.
+static struct bv_rerank_image *find(struct bv_rerank_images *images, const struct bv_image *image,
+                                    const char *path, struct bv_rerank_image **oldest)
 {
-    struct bv_rerank_image *item = NULL, *oldest = &images->items[0];
-    for (size_t i = 0; i < images->n && !item; i++) {
-        if (strcmp(images->items[i].path, path) == 0)
-            item = &images->items[i];
-        else if (images->items[i].used < oldest->used)
-            oldest = &images->items[i];
+    *oldest = &images->items[0];
+    for (size_t i = 0; i < images->n; i++) {
+        struct bv_rerank_image *item = &images->items[i];
+        if (image ? image->serial != 0 && item->serial == image->serial
+                  : item->path && strcmp(item->path, path) == 0)
+            return item;
+        if (item->used < (*oldest)->used)
+            *oldest = item;
     }
-    if (!item) {
-        struct bv_rerank_image fresh = {.path = strdup(path)};
-        if (!fresh.path)
+    return NULL;
+}
+
+static enum bv_status read_image(struct bv_session *session, const struct bv_image *image,
+                                 const char *path, struct bv_rerank_image *fresh,
+                                 struct bv_error *err)
+{
+    struct bv_image *loaded = NULL;
+    if (!image) {
+        fresh->path = strdup(path);
+        if (!fresh->path)
             return bv_fail_nomem(err, "an image");
-        enum bv_status status =
-            bv_fusion_image_read(images->session, path, NULL, &fresh.image, err);
+        BV_TRY(bv_image_load(path, NULL, &loaded, err));
+    } else {
+        fresh->serial = image->serial;
+    }
+    enum bv_status status =
+        bv_fusion_image_make(session, image ? image : loaded, NULL, &fresh->image, err);
+    bv_image_free(&loaded);
+    return status;
+}
+
+// An image, or the one at a path, as the encoder reads it, read unless it is kept.
+static enum bv_status get_image(struct bv_rerank_images *images, const struct bv_image *asked,
+                                const char *path, const struct bv_fusion_image **image,
+                                struct bv_error *err)
+{
+    struct bv_rerank_image *oldest, *item = find(images, asked, path, &oldest);
+    if (!item) {
+        struct bv_rerank_image fresh = {0};
+        enum bv_status status = read_image(images->session, asked, path, &fresh, err);
         if (status != BV_OK) {
-            free(fresh.path);
+            forget(&fresh);
             return status;
         }
         item = images->n < BV_RERANK_IMAGES ? &images->items[images->n++] : oldest;
@@ -101,7 +128,7 @@ static enum bv_status match_reports(const struct bv_rerank_query *q, const struc
         if (!texts[i])
             return bv_fail_nomem(err, "a report");
     }
-    BV_TRY(get_image(q->images, q->image, &image, err));
+    BV_TRY(get_image(q->images, q->image, q->path, &image, err));
     return bv_pair_match(q->images->session, image, texts, n, scores, NULL, err);
 }
 
@@ -123,7 +150,7 @@ static enum bv_status match_images(const struct bv_rerank_query *q, const struct
                            "%s does not hold the path of image %s, so it cannot be read again: add "
                            "images with --keep-paths",
                            q->index, entry->id);
-        BV_TRY(get_image(q->images, path, &image, err));
+        BV_TRY(get_image(q->images, NULL, path, &image, err));
         BV_TRY(bv_pair_match(q->images->session, image, &q->text, 1, &scores[i], NULL, err));
     }
     return BV_OK;
@@ -137,8 +164,8 @@ enum bv_status bv_rerank_hits(void *query, const struct bv_hit *hits, size_t n, 
     double *exact = calloc(n + 1, sizeof *exact);
     enum bv_status status = exact ? BV_OK : bv_fail_nomem(err, "a reranking");
     if (status == BV_OK)
-        status = q->image ? match_reports(q, hits, n, exact, &arena, err)
-                          : match_images(q, hits, n, exact, &arena, err);
+        status = q->image || q->path ? match_reports(q, hits, n, exact, &arena, err)
+                                     : match_images(q, hits, n, exact, &arena, err);
     for (size_t i = 0; status == BV_OK && i < n; i++)
         scores[i] = (float)exact[i];
     free(exact);

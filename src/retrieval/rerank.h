@@ -10,12 +10,13 @@
 #define BV_RERANK_IMAGES 64
 
 // Images as a fusion encoder has read them, kept for the texts to come: the most recent
-// BV_RERANK_IMAGES, by path. Set session, leave the rest zero; free with
-// bv_rerank_images_free().
+// BV_RERANK_IMAGES, by path or by what the image in memory is known by. Set session, leave the rest
+// zero; free with bv_rerank_images_free().
 struct bv_rerank_images {
     struct bv_session *session; // borrowed
     struct bv_rerank_image {
-        char *path;
+        char *path;      // NULL: an image in memory
+        uint64_t serial; // of that image; 0: a path
         struct bv_fusion_image image;
         uint64_t used; // when, for choosing what to forget
     } items[BV_RERANK_IMAGES];
@@ -28,10 +29,11 @@ void bv_rerank_images_free(struct bv_rerank_images *images); // accepts a zeroed
 // Whether the model can rerank: BV_ERR_MODEL when it cannot match texts with pixels.
 enum bv_status bv_rerank_check(const struct bv_model *model, struct bv_error *err);
 
-// What was asked: an image file, or a text.
+// What was asked: one of the three.
 struct bv_rerank_query {
     struct bv_rerank_images *images;
-    const char *image; // path; NULL: text
+    const struct bv_image *image;
+    const char *path; // of an image
     const char *text;
     const char *index; // its name, for messages
 };

@@ -46,14 +46,16 @@ static void test_reads_an_image_once(void **state)
     float scores[3];
     double expected;
     struct bv_rerank_images images = {.session = session};
-    struct bv_rerank_query q = {.images = &images, .image = SAMPLE, .index = "i"};
+    struct bv_rerank_query q = {.images = &images, .path = SAMPLE, .index = "i"};
     struct bv_fusion_image image = {0};
     for (int i = 0; i < 3; i++)
         hits[i] = report(texts[i]);
     for (int round = 0; round < 2; round++)
         assert_ok(bv_rerank_hits(&q, hits, 3, scores, &err), err);
     assert_int_equal(images.n_encoded, 1);
-    assert_ok(bv_fusion_image_read(session, SAMPLE, NULL, &image, &err), err);
+    struct bv_image *decoded = NULL;
+    assert_ok(bv_image_load(SAMPLE, NULL, &decoded, &err), err);
+    assert_ok(bv_fusion_image_make(session, decoded, NULL, &image, &err), err);
     for (int i = 0; i < 3; i++) {
         assert_ok(bv_pair_match(session, &image, &texts[i], 1, &expected, NULL, &err), err);
         assert_true(scores[i] == (float)expected); // a text alone: the same bits
@@ -102,11 +104,11 @@ static void test_says_what_is_missing(void **state)
     struct bv_error err = {0};
     float score = 7;
     struct bv_rerank_images images = {.session = session};
-    struct bv_rerank_query q = {.images = &images, .image = SAMPLE, .index = "i.biovl"};
+    struct bv_rerank_query q = {.images = &images, .path = SAMPLE, .index = "i.biovl"};
     struct bv_hit hit = report("");
     assert_int_equal(bv_rerank_hits(&q, &hit, 1, &score, &err), BV_ERR_ARG);
     assert_non_null(strstr(err.text, "i.biovl: item r has no report"));
-    q.image = NULL;
+    q.path = NULL;
     q.text = "x";
     assert_int_equal(bv_rerank_hits(&q, &hit, 1, &score, &err), BV_ERR_ARG);
     hit.entry.kind = BV_KIND_IMAGE;

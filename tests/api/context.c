@@ -1,0 +1,132 @@
+// Contexts: opening, messages, observers, versions.
+#include "api/fixture.h"
+
+static void test_version(void **state)
+{
+    (void)state;
+    char text[32], *json = NULL;
+    (void)snprintf(text, sizeof text, "%d.%d.%d", BV_VERSION_MAJOR, BV_VERSION_MINOR,
+                   BV_VERSION_PATCH);
+    assert_string_equal(bv_version(), text);
+    assert_int_equal(bv_abi_version(), BV_ABI_VERSION);
+    must(NULL, bv_build_info(&json));
+    assert_non_null(strstr(json, text));
+    bv_free(json);
+}
+
+// What a context that could not be opened cannot say itself.
+static void test_failed_open(void **state)
+{
+    (void)state;
+    struct bv_context *context = NULL;
+    assert_int_equal(bv_context_open(&context, -1), BV_ERR_ARG);
+    assert_null(context);
+    assert_string_not_equal(bv_last_error(NULL), "");
+    bv_context_close(&context);
+}
+
+static void test_message(void **state)
+{
+    struct fixture *f = *state;
+    struct bv_image *image = NULL;
+    assert_int_equal(bv_image_open(f->context, "/no/such/file", NULL, &image), BV_ERR_IO);
+    assert_null(image);
+    assert_non_null(strstr(bv_last_error(f->context), "/no/such/file"));
+    assert_string_equal(bv_status_name(BV_ERR_CANCELLED), "cancelled");
+}
+
+struct seen {
+    size_t calls, failures, stop_at;
+    size_t done, total;
+};
+
+static int progress(void *arg, size_t done, size_t total)
+{
+    struct seen *seen = arg;
+    seen->done = done;
+    seen->total = total;
+    return ++seen->calls >= seen->stop_at;
+}
+
+static void failed(void *arg, const char *name, enum bv_status status, const char *text)
+{
+    struct seen *seen = arg;
+    seen->failures++;
+    assert_true(name[0] && text[0] && status != BV_OK);
+}
+
+static void test_observer(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen = {.stop_at = SIZE_MAX};
+    struct bv_observer observer = {.arg = &seen, .progress = progress, .failed = failed};
+    const size_t dim = bv_engine_text_dim(f->engine);
+    const char *texts[600];
+    float *out = malloc(600 * dim * sizeof *out);
+    enum bv_status statuses[600];
+    assert_non_null(out);
+    for (size_t i = 0; i < 600; i++)
+        texts[i] = i == 300 ? "\xff\xfe" : "pleural effusion"; // one is not UTF-8
+    // The size is not set.
+    assert_int_equal(bv_context_observe(f->context, &observer), BV_ERR_ARG);
+    observer.size = sizeof observer;
+    must(f->context, bv_context_observe(f->context, &observer));
+    must(f->context,
+         bv_engine_embed_texts(f->engine, texts, 600, 0, out, 600 * dim, NULL, statuses));
+    assert_true(seen.calls >= 3 && seen.done == 600 && seen.total == 600);
+    size_t n_failed = 0;
+    for (size_t i = 0; i < 600; i++)
+        n_failed += statuses[i] != BV_OK;
+    assert_int_equal(seen.failures, n_failed);
+    // Stopped at once, and between blocks.
+    for (size_t at = 1; at <= 3; at++) {
+        seen = (struct seen){.stop_at = at};
+        assert_int_equal(
+            bv_engine_embed_texts(f->engine, texts, 600, 0, out, 600 * dim, NULL, statuses),
+            BV_ERR_CANCELLED);
+        assert_int_equal(seen.calls, at);
+    }
+    must(f->context, bv_context_observe(f->context, NULL));
+    must(f->context, bv_engine_embed_texts(f->engine, texts, 10, 0, out, 10 * dim, NULL, NULL));
+    free(out);
+}
+
+// Options of a caller that knows less, and of one that knows more than this library.
+static void test_sizes(void **state)
+{
+    struct fixture *f = *state;
+    struct {
+        struct bv_image_options known;
+        uint64_t later;
+    } newer = {.known = {.size = sizeof newer}};
+    struct bv_image *image = NULL;
+    must(f->context, bv_image_open(f->context, SAMPLE, &newer.known, &image));
+    bv_image_close(&image);
+    newer.later = 1;
+    assert_int_equal(bv_image_open(f->context, SAMPLE, &newer.known, &image), BV_ERR_UNSUPPORTED);
+    struct bv_image_options older = {.size = offsetof(struct bv_image_options, frame), .frame = 99};
+    must(f->context, bv_image_open(f->context, SAMPLE, &older, &image));
+    bv_image_close(&image);
+    older.size = 0;
+    assert_int_equal(bv_image_open(f->context, SAMPLE, &older, &image), BV_ERR_ARG);
+    older.size = SIZE_MAX;
+    assert_int_equal(bv_image_open(f->context, SAMPLE, &older, &image), BV_ERR_ARG);
+    // A struct to be filled keeps its size, and nothing is written beyond it.
+    struct bv_image_facts facts = {.size = offsetof(struct bv_image_facts, width), .width = -7};
+    must(f->context, bv_image_describe(f->image, &facts));
+    assert_int_equal(facts.width, -7);
+    assert_int_equal(facts.size, offsetof(struct bv_image_facts, width));
+    facts.size = 0;
+    assert_int_equal(bv_image_describe(f->image, &facts), BV_ERR_ARG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_version), cmocka_unit_test(test_failed_open),
+        cmocka_unit_test(test_message), cmocka_unit_test(test_observer),
+        cmocka_unit_test(test_sizes),
+    };
+    bv_remove_unfinished(); // nothing is
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}
