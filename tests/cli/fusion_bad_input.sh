@@ -16,7 +16,7 @@ expect 3 "$biovl" match "$image" --text "clear lungs" "$bytes"
 says 'text 2: text is not valid UTF-8'
 printf 'clear lungs\n%s\n' "$bytes" >texts
 expect 3 "$biovl" match "$image" --text-file texts
-says 'text 2: text is not valid UTF-8'
+says 'texts: line 2 is not UTF-8'
 expect 3 "$biovl" match "$image" --text-file none
 says 'none: '
 expect 2 "$biovl" match "$image" --text-file /dev/null
@@ -177,7 +177,7 @@ expect 3 ask --answers none
 says 'none: '
 sed '2s/.*/\xff/' answers >binary
 expect 3 ask --answers binary
-says 'binary: answer 2 is not valid UTF-8'
+says 'binary: line 2 is not UTF-8'
 expect 0 "$biovl" ask -m ask.safetensors --regions good.npz --question "$long"
 says "the question was cut to the model's maximum"
 expect 3 "$biovl" ask -m ask.safetensors --regions good.npz --question "$bytes"
