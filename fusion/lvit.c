@@ -36,7 +36,7 @@ static struct bv_tensor *relu(const struct lvit *u, struct bv_tensor *x)
 // [N,T,C] along T: a kernel of three, zero padding.
 static struct bv_tensor *conv1d(const struct lvit *u, struct bv_tensor *x, const char *name)
 {
-    struct bv_conv2d_params p = {1, 1, 0, 1, 1, 1, 1, BV_ACT_NONE};
+    struct bv_conv2d_params p = {1, 1, 0, 1, 1, 1, 1, BV_ACT_NONE, 0, 0};
     int64_t N = bv_dim(x, 0), T = bv_dim(x, 1);
     x = bv_reshape(u->g, x, 4, (int64_t[]){N, 1, T, -1});
     x = bv_conv2d_params(u->g, x, &p, "%s%s", u->prefix, name);

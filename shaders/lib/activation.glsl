@@ -63,6 +63,8 @@ float activate(uint kind, float x)
         return x > 0.0 ? x : 0.2 * x;
     case 10: // exp
         return exp(x);
+    case 11: // relu6
+        return isnan(x) ? x : clamp(x, 0.0, 6.0);
     }
     return x;
 }

@@ -28,6 +28,13 @@ struct bv_conv2d_args {
     int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
 };
 
+struct bv_depthwise_args {
+    uint n_groups, count;
+    uint h, w, c, out_h, out_w;
+    int kh, kw;
+    int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+};
+
 struct bv_attention_args {
     uint n_groups, q_blocks;
     uint heads, tq, tk; // tokens of one sequence (of one window)

@@ -6,14 +6,12 @@
 
 #include "cpu/kernels.h"
 #include "cpu/product.h"
+#include "cpu/window.h"
 
 static const int64_t few_channels = 16;
 
 struct conv {
-    const struct bv_node *node;
-    const float *image, *zeros;
-    int64_t height, width, channels; // of image
-    int64_t taps_h, taps_w;
+    struct bv_cpu_windows at;
     int64_t line, step; // by rows: words from one line of image to the next, and between windows
 };
 
@@ -46,6 +44,8 @@ enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_for
 
 bool bv_cpu_conv2d_reads_words(const struct bv_node *n)
 {
+    if (bv_cpu_is_depthwise(n))
+        return true;
     return !by_rows(n) && bv_cpu_conv2d_format(n, BV_CPU_BF16) == BV_CPU_BF16 &&
            !bv_cpu_conv2d_too_many_taps(n);
 }
@@ -57,25 +57,32 @@ static int64_t words_of(int64_t n, enum bv_cpu_format format)
     return (n + each - 1) / each;
 }
 
+// Lines of an image with its padding.
+static int64_t padded_height(const struct bv_node *n)
+{
+    const struct bv_conv2d_params *p = &n->params.conv2d;
+    return n->in[0]->dim[1] + 2 * p->pad_h + p->more_h;
+}
+
 // By rows: words of a line with its padding.
 static int64_t line_words(const struct bv_node *n, enum bv_cpu_format format)
 {
     const struct bv_tensor *x = n->in[0];
-    return words_of((x->dim[2] + 2 * n->params.conv2d.pad_w) * x->dim[3], format);
+    const struct bv_conv2d_params *p = &n->params.conv2d;
+    return words_of((x->dim[2] + 2 * p->pad_w + p->more_w) * x->dim[3], format);
 }
 
 // Whether the image is copied first.
 static bool copied(const struct bv_node *n, enum bv_cpu_format format)
 {
     const struct bv_conv2d_params *p = &n->params.conv2d;
-    return by_rows(n) && (p->pad_h || p->pad_w || format != BV_CPU_F32);
+    return by_rows(n) && (p->pad_h || p->pad_w || p->more_h || p->more_w || format != BV_CPU_F32);
 }
 
 // Words of the copy, and one more, which the last tap reads in part.
 static int64_t copy_words(const struct bv_node *n, enum bv_cpu_format format)
 {
-    const struct bv_tensor *x = n->in[0];
-    int64_t lines = x->dim[0] * (x->dim[1] + 2 * n->params.conv2d.pad_h);
+    int64_t lines = n->in[0]->dim[0] * padded_height(n);
     return lines * line_words(n, format) + 1;
 }
 
@@ -142,7 +149,7 @@ static void copy_piece(void *arg, size_t piece)
     const struct copying *c = arg;
     const struct bv_tensor *X = c->node->in[0];
     const struct bv_conv2d_params *p = &c->node->params.conv2d;
-    int64_t words = line_words(c->node, c->format), height = X->dim[1] + 2 * p->pad_h;
+    int64_t words = line_words(c->node, c->format), height = padded_height(c->node);
     size_t lines = (size_t)(X->dim[0] * height), pixels = (size_t)(X->dim[2] * X->dim[3]);
     size_t line = (size_t)(words * bv_cpu_channels_per_word(c->format));
     float *wide = c->to + copy_words(c->node, c->format) + piece * line;
@@ -170,60 +177,14 @@ static void copy_image(const struct bv_kernel_args *a, enum bv_cpu_format format
 static void point_lines(const void *source, int64_t first, int64_t n, const float **to)
 {
     const struct conv *s = source;
-    const struct bv_tensor *X = s->node->in[0], *out = s->node->out;
-    const struct bv_conv2d_params *p = &s->node->params.conv2d;
+    const struct bv_tensor *out = s->at.node->out;
+    const struct bv_conv2d_params *p = &s->at.node->params.conv2d;
     for (int64_t k = 0; k < n; k++) {
         int64_t at = first + k, x = at % out->dim[2], y = at / out->dim[2] % out->dim[1];
         int64_t image = at / (out->dim[1] * out->dim[2]);
-        int64_t top = image * (X->dim[1] + 2 * p->pad_h) + y * p->stride_h;
-        for (int64_t i = 0; i < s->taps_h; i++)
-            to[i * n + k] = s->image + (top + i * p->dilation_h) * s->line + x * s->step;
-    }
-}
-
-// One tap of n neighbouring results: pixels of a line from `column` on, or zeros beside it. line is
-// NULL outside the image.
-static void point_tap(const struct conv *s, const float *line, int64_t column, int64_t n,
-                      const float **to)
-{
-    int64_t stride = s->node->params.conv2d.stride_w, first = 0, last = 0;
-    if (line && column < s->width) {
-        first = column < 0 ? (stride - 1 - column) / stride : 0;
-        last = (s->width - 1 - column) / stride + 1;
-    }
-    first = first < n ? first : n;
-    last = last < first ? first : last < n ? last : n;
-    int64_t k = 0, at = (column + first * stride) * s->channels, step = stride * s->channels;
-    for (; k < first; k++)
-        to[k] = s->zeros;
-    for (; k < last; k++, at += step)
-        to[k] = line + at;
-    for (; k < n; k++)
-        to[k] = s->zeros;
-}
-
-static void point_pixels(const void *source, int64_t first, int64_t n, const float **to)
-{
-    const struct conv *s = source;
-    const struct bv_tensor *out = s->node->out;
-    const struct bv_conv2d_params *p = &s->node->params.conv2d;
-    int64_t x = first % out->dim[2], y = first / out->dim[2] % out->dim[1];
-    const float *image =
-        s->image + first / (out->dim[1] * out->dim[2]) * s->height * s->width * s->channels;
-    for (int64_t k = 0, run; k < n; k += run, x = 0) { // a line of results at a time
-        run = out->dim[2] - x < n - k ? out->dim[2] - x : n - k;
-        const float **at = to + k;
-        for (int64_t i = 0; i < s->taps_h; i++) {
-            int64_t row = y * p->stride_h - p->pad_h + i * p->dilation_h;
-            const float *line =
-                row >= 0 && row < s->height ? image + row * s->width * s->channels : NULL;
-            for (int64_t j = 0; j < s->taps_w; j++, at += n)
-                point_tap(s, line, x * p->stride_w - p->pad_w + j * p->dilation_w, run, at);
-        }
-        if (x + run == out->dim[2] && ++y == out->dim[1]) {
-            y = 0;
-            image += s->height * s->width * s->channels;
-        }
+        int64_t top = image * padded_height(s->at.node) + y * p->stride_h;
+        for (int64_t i = 0; i < s->at.taps_h; i++)
+            to[i * n + k] = s->at.image + (top + i * p->dilation_h) * s->line + x * s->step;
     }
 }
 
@@ -236,13 +197,13 @@ static const float *convert_image(const struct bv_kernel_args *a, struct conv *s
     const struct bv_tensor *X = n->in[0], *out = n->out;
     int64_t pixels = X->dim[1] * X->dim[2], positions = out->dim[1] * out->dim[2];
     float *scale = scratch, *result = scale + pixels, *words = result + positions;
-    bool each = s->taps_h * s->taps_w == 1 && pixels == positions;
+    bool each = s->at.taps_h * s->at.taps_w == 1 && pixels == positions;
     bv_cpu_convert_rows(a->pool, format, (const float *)a->in[0] + item * pixels * X->dim[3],
                         pixels, X->dim[3], each ? 1 : pixels, words, scale);
     for (int64_t i = 0; format == BV_CPU_INT8 && i < positions; i++)
         result[i] = scale[each ? i : 0];
-    s->image = words;
-    s->channels = X->dim[3] / bv_cpu_channels_per_word(format);
+    s->at.image = words;
+    s->at.channels = X->dim[3] / bv_cpu_channels_per_word(format);
     return result;
 }
 
@@ -251,14 +212,8 @@ static struct conv describe(const struct bv_kernel_args *a, enum bv_cpu_format f
     const struct bv_node *n = a->node;
     const struct bv_tensor *X = n->in[0], *W = n->in[1];
     return (struct conv){
-        .node = n,
-        .image = a->in[0],
-        .zeros = a->scratch,
-        .height = X->dim[1],
-        .width = X->dim[2],
-        .channels = X->dim[3],
-        .taps_h = W->dim[1],
-        .taps_w = by_rows(n) ? 1 : W->dim[2],
+        .at = {n, a->in[0], a->scratch, X->dim[1], X->dim[2], X->dim[3], W->dim[1],
+               by_rows(n) ? 1 : W->dim[2]},
         .line = line_words(n, format),
         .step = n->params.conv2d.stride_w * X->dim[3] / bv_cpu_channels_per_word(format),
     };
@@ -287,10 +242,10 @@ static void multiply_groups(const struct bv_kernel_args *a, struct conv *s,
                             int64_t first)
 {
     int64_t groups = a->node->params.conv2d.groups;
-    const float *image = s->image, *bias = a->in[2];
+    const float *image = s->at.image, *bias = a->in[2];
     for (int64_t g = 0; g < groups; g++) {
         int64_t at = first * product->ldo + g * product->columns;
-        s->image = image + g * s->channels / groups;
+        s->at.image = image + g * s->at.channels / groups;
         product->panels = panels + (size_t)g * group_size;
         product->out = (char *)a->out + at * (product->out_bf16 ? 2 : 4);
         product->bias = bias ? bias + g * product->columns : NULL;
@@ -298,7 +253,7 @@ static void multiply_groups(const struct bv_kernel_args *a, struct conv *s,
             a->in[3] ? (const char *)a->in[3] + at * (product->residual_bf16 ? 2 : 4) : NULL;
         bv_cpu_product(a->pool, product);
     }
-    s->image = image;
+    s->at.image = image;
 }
 
 void bv_cpu_conv2d(const struct bv_kernel_args *a)
@@ -315,30 +270,30 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
         return;
     }
     // As a byte, 0 stands at 128.
-    memset(a->scratch, format == BV_CPU_INT8 ? 128 : 0, (size_t)s.channels * sizeof(float));
-    float *scratch = a->scratch + s.channels;
+    memset(a->scratch, format == BV_CPU_INT8 ? 128 : 0, (size_t)s.at.channels * sizeof(float));
+    float *scratch = a->scratch + s.at.channels;
     if (copied(n, format)) {
         copy_image(a, format, scratch);
-        s.image = scratch;
+        s.at.image = scratch;
         scratch += copy_size(n, format, bv_pool_threads(a->pool));
     }
     struct bv_cpu_product product = {
         .rows = bv_rows(n->out),
         .columns = W->dim[0] / p->groups,
-        .taps = s.taps_h * s.taps_w,
+        .taps = s.at.taps_h * s.at.taps_w,
         .depth = words_of((rows ? W->dim[2] : 1) * W->dim[3], format),
         .format = format,
         .ldo = W->dim[0],
         .out_bf16 = n->out->dtype == BV_BF16,
         .residual_bf16 = n->in[3] && n->in[3]->dtype == BV_BF16,
         .activation = p->activation,
-        .point = rows ? point_lines : point_pixels,
-        .source = &s,
+        .point = rows ? point_lines : bv_cpu_point_pixels,
+        .source = rows ? (const void *)&s : &s.at,
     };
     size_t group_size = 0;
     const float *panels = panels_of(a, scratch, &group_size);
     if (n->in[0]->dtype == BV_BF16)
-        s.channels /= 2; // words already
+        s.at.channels /= 2; // words already
     if (format == BV_CPU_F32 || rows || n->in[0]->dtype == BV_BF16) {
         multiply_groups(a, &s, &product, panels, group_size, 0);
         return;

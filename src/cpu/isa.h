@@ -27,7 +27,7 @@ static inline int64_t bv_cpu_channels_per_word(enum bv_cpu_format format)
 //   out[i,j] = act(Σ_t Σ_c rows[t·n_rows + i][c] · panel[(t·depth + c)·isa->panel + j] + bias[j]
 //                  + residual[i,j]),  0 ≤ i < n_rows ≤ isa->strip, 0 ≤ j < columns ≤ isa->panel.
 // out and residual are f32 or, in builds with BV_CPU_BF16, bf16.
-// The sum runs in order of t, then c. activation is none or relu. next: a panel to bring into the
+// The sum runs in order of t, then c. activation is none, relu or relu6. next: a panel to bring into the
 // cache, or NULL. depth counts words. BV_CPU_INT8: the sum starts at the column's correction, the
 // int32 -128 Σ w, and is multiplied by row_scale[i] and the column's scale; both stand after the
 // panel's words, first the scales, then the corrections.
@@ -45,10 +45,26 @@ struct bv_cpu_tile {
     enum bv_activation activation;
 };
 
+// A few results of a depthwise convolution:
+//   out[i,c] = act(Σ_t rows[t·n_rows + i][c] · weight[t·channels + c] + bias[c] + residual[i,c]),
+//   0 ≤ i < n_rows ≤ BV_CPU_DEPTHWISE_ROWS, 0 ≤ c < channels; the sum runs in order of t.
+// rows, out and residual are f32 or, in builds with BV_CPU_BF16, bf16.
+enum { BV_CPU_DEPTHWISE_ROWS = 4 };
+struct bv_cpu_depthwise_tile {
+    const float *const *rows;
+    int64_t taps, channels;
+    const float *weight, *bias; // bias may be NULL
+    const void *residual;       // or NULL
+    void *out;
+    bool rows_bf16, residual_bf16, out_bf16;
+    enum bv_activation activation;
+};
+
 struct bv_cpu_isa {
     const char *name; // as in BIOVL_CPU
     int panel, strip; // columns of a panel, most rows of a tile
     void (*tile[3])(const struct bv_cpu_tile *t, int n_rows); // by format; NULL: not offered
+    void (*depthwise)(const struct bv_cpu_depthwise_tile *t, int n_rows);
     // Rows of `depth` floats at row[j], 0 ≤ j < columns, to a panel [depth][isa->panel], the rest
     // 0.
     void (*pack)(const float *const *row, int columns, int64_t depth, float *panel);

@@ -27,7 +27,9 @@ struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node)
         [BV_OP_gather] = {.run = bv_cpu_gather},
         [BV_OP_embed] = {.run = bv_cpu_embed},
     };
-    struct bv_cpu_kernel kernel = fast[node->op];
+    static const struct bv_cpu_kernel depthwise = {bv_cpu_depthwise, bv_cpu_depthwise_scratch,
+                                                   bv_cpu_depthwise_prepare};
+    struct bv_cpu_kernel kernel = bv_cpu_is_depthwise(node) ? depthwise : fast[node->op];
     if (!kernel.run)
         kernel.run = bv_reference(node->op);
     return kernel;

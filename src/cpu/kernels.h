@@ -30,18 +30,23 @@ enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_for
 // Whether the image may stand in memory as bf16.
 bool bv_cpu_conv2d_reads_words(const struct bv_node *n);
 
+// Whether conv2d has one channel in each group, and a window that the kernel for that takes.
+bool bv_cpu_is_depthwise(const struct bv_node *n);
+
 // Whether a window is left to the reference. No published model has such: LViT's 16×16 ones are the
 // largest.
 bool bv_cpu_conv2d_too_many_taps(const struct bv_node *n);
 bool bv_cpu_pool2d_too_many_taps(const struct bv_node *n);
 
-bv_kernel bv_cpu_linear, bv_cpu_conv2d, bv_cpu_matmul, bv_cpu_attention, bv_cpu_layer_norm,
-    bv_cpu_batch_norm, bv_cpu_softmax, bv_cpu_l2_normalize, bv_cpu_activation, bv_cpu_add,
-    bv_cpu_mul, bv_cpu_scale, bv_cpu_pool2d, bv_cpu_reduce, bv_cpu_permute, bv_cpu_expand,
-    bv_cpu_patch_merge, bv_cpu_concat, bv_cpu_slice, bv_cpu_gather, bv_cpu_embed, bv_cpu_group_norm,
-    bv_cpu_glu;
+bv_kernel bv_cpu_linear, bv_cpu_conv2d, bv_cpu_depthwise, bv_cpu_matmul, bv_cpu_attention,
+    bv_cpu_layer_norm, bv_cpu_batch_norm, bv_cpu_softmax, bv_cpu_l2_normalize, bv_cpu_activation,
+    bv_cpu_add, bv_cpu_mul, bv_cpu_scale, bv_cpu_pool2d, bv_cpu_reduce, bv_cpu_permute,
+    bv_cpu_expand, bv_cpu_patch_merge, bv_cpu_concat, bv_cpu_slice, bv_cpu_gather, bv_cpu_embed,
+    bv_cpu_group_norm, bv_cpu_glu;
 size_t bv_cpu_linear_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
 size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
+size_t bv_cpu_depthwise_scratch(const struct bv_node *node, enum bv_cpu_format format,
+                                int n_threads);
 size_t bv_cpu_matmul_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
 size_t bv_cpu_attention_scratch(const struct bv_node *node, enum bv_cpu_format format,
                                 int n_threads);
@@ -53,6 +58,9 @@ enum bv_status bv_cpu_linear_prepare(const struct bv_node *node,
 enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node,
                                      const struct bv_cpu_preparation *how, const void **prepared,
                                      struct bv_error *err);
+enum bv_status bv_cpu_depthwise_prepare(const struct bv_node *node,
+                                        const struct bv_cpu_preparation *how, const void **prepared,
+                                        struct bv_error *err);
 enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node,
                                          const struct bv_cpu_preparation *how,
                                          const void **prepared, struct bv_error *err);

@@ -69,7 +69,8 @@ static void run_strip(const struct split *s, const float *const *pointers, int64
         .bias = p->bias ? p->bias + column : NULL,
         .row_scale = p->row_scale ? p->row_scale + row : NULL,
     };
-    if (p->activation != BV_ACT_NONE && p->activation != BV_ACT_RELU) {
+    if (p->activation != BV_ACT_NONE && p->activation != BV_ACT_RELU &&
+        p->activation != BV_ACT_RELU6) {
         run_and_activate(s, &tile, n_rows);
     } else {
         tile.activation = p->activation;

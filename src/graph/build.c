@@ -67,7 +67,7 @@ struct bv_tensor *bv_conv2d(struct bv_graph *g, struct bv_tensor *x, int stride,
                             const char *format, ...)
 {
     NAME_FROM_ARGUMENTS(g, format);
-    struct bv_conv2d_params p = {stride, stride, pad, pad, 1, 1, 1, BV_ACT_NONE};
+    struct bv_conv2d_params p = {stride, stride, pad, pad, 1, 1, 1, BV_ACT_NONE, 0, 0};
     return conv2d(g, x, &p, name);
 }
 

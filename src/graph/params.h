@@ -21,15 +21,18 @@ enum bv_activation {
     BV_ACT_ELU,        // x > 0 ? x : exp(x) - 1
     BV_ACT_LEAKY_RELU, // slope 0.2, as in graph attention networks
     BV_ACT_EXP,
+    BV_ACT_RELU6, // min(max(x, 0), 6)
     BV_ACT_COUNT
 };
 
 // out[n,y,x,o] = act(Σ weight[o,i,j,c] · x[n, y·stride_h - pad_h + i·dilation_h, …, c] + bias[o]
-//                    + residual[n,y,x,o]);  zero padding.
+//                    + residual[n,y,x,o]);  zero padding: pad_h lines above and pad_h + more_h
+// below, pad_w columns left and pad_w + more_w right (TensorFlow's "same" pads unevenly).
 // x [N,H,W,C], weight [O,KH,KW,C/groups], bias [O], residual and out [N,OH,OW,O].
 struct bv_conv2d_params {
     int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
     enum bv_activation activation;
+    int more_h, more_w;
 };
 
 // out[…,n] = act(Σ_k x[…,k] weight[n,k] + bias[n] + residual[…,n]).

@@ -33,6 +33,8 @@ double bv_activation_value(enum bv_activation activation, double x)
         return x > 0 ? x : 0.2 * x;
     case BV_ACT_EXP:
         return exp(x);
+    case BV_ACT_RELU6:
+        return x > 6 ? 6 : x > 0 ? x : isnan(x) ? x : 0;
     case BV_ACT_NONE:
     case BV_ACT_COUNT:
         break;

@@ -1,10 +1,10 @@
 // conv2d: cross-correlation of [N,H,W,C] with [O,KH,KW,C/groups], zero padding.
 #include "op/kernel.h"
 
-static int64_t out_size(int64_t in, int64_t kernel, int stride, int pad, int dilation)
+static int64_t out_size(int64_t in, int64_t kernel, int stride, int pads, int dilation)
 {
     int64_t span = dilation * (kernel - 1) + 1;
-    return in + 2 * pad < span ? 0 : (in + 2 * pad - span) / stride + 1;
+    return in + pads < span ? 0 : (in + pads - span) / stride + 1;
 }
 
 enum bv_status bv_shape_conv2d(const struct bv_node *node, struct bv_tensor *out,
@@ -13,8 +13,8 @@ enum bv_status bv_shape_conv2d(const struct bv_node *node, struct bv_tensor *out
     const struct bv_tensor *x = node->in[0], *w = node->in[1], *residual = node->in[3];
     const struct bv_conv2d_params *p = &node->params.conv2d;
     BV_TRY(bv_expect_floats(node, 4, err));
-    if (p->stride_h < 1 || p->stride_w < 1 || p->pad_h < 0 || p->pad_w < 0 || p->dilation_h < 1 ||
-        p->dilation_w < 1 || p->groups < 1)
+    if (p->stride_h < 1 || p->stride_w < 1 || p->pad_h < 0 || p->pad_w < 0 || p->more_h < 0 ||
+        p->more_w < 0 || p->dilation_h < 1 || p->dilation_w < 1 || p->groups < 1)
         return bv_fail(err, BV_ERR_MODEL, "impossible stride, padding, dilation or groups");
     if (!w || x->rank != 4 || w->rank != 4 || w->dim[3] * p->groups != x->dim[3] ||
         w->dim[0] % p->groups != 0)
@@ -24,8 +24,10 @@ enum bv_status bv_shape_conv2d(const struct bv_node *node, struct bv_tensor *out
     out->dtype = BV_F32;
     out->rank = 4;
     out->dim[0] = x->dim[0];
-    out->dim[1] = out_size(x->dim[1], w->dim[1], p->stride_h, p->pad_h, p->dilation_h);
-    out->dim[2] = out_size(x->dim[2], w->dim[2], p->stride_w, p->pad_w, p->dilation_w);
+    out->dim[1] =
+        out_size(x->dim[1], w->dim[1], p->stride_h, 2 * p->pad_h + p->more_h, p->dilation_h);
+    out->dim[2] =
+        out_size(x->dim[2], w->dim[2], p->stride_w, 2 * p->pad_w + p->more_w, p->dilation_w);
     out->dim[3] = w->dim[0];
     if (out->dim[1] < 1 || out->dim[2] < 1)
         return bv_fail(err, BV_ERR_MODEL, "the kernel is larger than the padded input");

@@ -44,4 +44,9 @@ enum bv_status bv_vk_encode_matmul(struct bv_vk_recorder *r, const struct bv_nod
 enum bv_status bv_vk_encode_conv2d(struct bv_vk_recorder *r, const struct bv_node *node,
                                    struct bv_error *err);
 
+// depthwise.c: conv2d with one channel in each group.
+bool bv_vk_is_depthwise(const struct bv_node *node);
+enum bv_status bv_vk_encode_depthwise(struct bv_vk_recorder *r, const struct bv_node *node,
+                                      struct bv_error *err);
+
 #endif

@@ -218,7 +218,7 @@ static bool is_product(const struct bv_node *node)
     const struct bv_conv2d_params *c = &node->params.conv2d;
     const struct bv_tensor *w = node->in[1];
     return w->dim[1] == 1 && w->dim[2] == 1 && c->stride_h == 1 && c->stride_w == 1 &&
-           c->pad_h == 0 && c->pad_w == 0 && c->groups == 1;
+           c->pad_h == 0 && c->pad_w == 0 && c->more_h == 0 && c->more_w == 0 && c->groups == 1;
 }
 
 static struct bv_conv2d_args conv2d_args(const struct bv_node *node, uint32_t tile_m,
@@ -264,6 +264,8 @@ enum bv_status bv_vk_encode_conv2d(struct bv_vk_recorder *r, const struct bv_nod
     const struct bv_conv2d_params *c = &node->params.conv2d;
     uint64_t images = (uint64_t)x->dim[0], per_in = (uint64_t)bv_elements(x) / images,
              per_out = (uint64_t)bv_elements(out) / images;
+    if (bv_vk_is_depthwise(node))
+        return bv_vk_encode_depthwise(r, node, err);
     if (is_product(node)) {
         struct product p = {.node = node,
                             .a = x,

@@ -2,6 +2,8 @@
 
 static const float ends[] = {-INFINITY, INFINITY, -0.0f, 0, 1, -1, 2, -2};
 static const float relu[] = {0, INFINITY, 0, 0, 1, 0, 2, 0};
+static const float steps[] = {-INFINITY, INFINITY, -0.0f, 0, 6, 6.5f, 5.5f, -6};
+static const float relu6[] = {0, 6, 0, 0, 6, 6, 5.5f, 0};
 static const float sigmoid[] = {0,           1,           0.5f,        0.5f,
                                 0.73105858f, 0.26894142f, 0.88079708f, 0.11920292f};
 static const float tanhs[] = {-1, 1, 0, 0, 0.76159416f, -0.76159416f, 0.96402758f, -0.96402758f};
@@ -32,7 +34,10 @@ static const struct op_case cases[] = {
     EACH(BV_ACT_ELU, "elu"),
     EACH(BV_ACT_LEAKY_RELU, "leaky_relu"),
     EACH(BV_ACT_EXP, "exp"),
+    EACH(BV_ACT_RELU6, "relu6"),
     {"relu by hand", .params.activation = {BV_ACT_RELU}, .in = {VALUES(ends, 8)}, .expected = relu},
+    {"relu6 by hand", .params.activation = {BV_ACT_RELU6}, .in = {VALUES(steps, 8)},
+     .expected = relu6},
     {"sigmoid by hand", .params.activation = {BV_ACT_SIGMOID}, .in = {VALUES(ends, 8)},
      .expected = sigmoid},
     {"tanh by hand", .params.activation = {BV_ACT_TANH}, .in = {VALUES(ends, 8)},

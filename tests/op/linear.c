@@ -48,6 +48,7 @@ static const struct op_case cases[] = {
     ACT(BV_ACT_ELU, "elu"),
     ACT(BV_ACT_LEAKY_RELU, "leaky_relu"),
     ACT(BV_ACT_EXP, "exp"),
+    ACT(BV_ACT_RELU6, "relu6"),
     {"extremes", .in = {{SHAPE(4, 64), .fill = FILL_ALTERNATING}, WEIGHT(33, 64), WEIGHT(33)},
      .batch = 1},
     {"large mean", .in = {{SHAPE(4, 96), .fill = FILL_LARGE_MEAN}, WEIGHT(33, 96), WEIGHT(33)},

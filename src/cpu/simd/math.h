@@ -100,6 +100,8 @@ INLINE vf activation_vector(const enum bv_activation activation, vf x)
         return select_greater(x, splat(0), x, splat(0.2f) * x);
     case BV_ACT_EXP:
         return exp_full(x);
+    case BV_ACT_RELU6:
+        return vmin(splat(6), vmax(splat(0), x));
     case BV_ACT_NONE:
     case BV_ACT_COUNT:
         break;
@@ -121,6 +123,7 @@ INLINE vf activation_vector(const enum bv_activation activation, vf x)
             ACTIVATION_CASE(BV_ACT_ELU, statement)                                                 \
             ACTIVATION_CASE(BV_ACT_LEAKY_RELU, statement)                                          \
             ACTIVATION_CASE(BV_ACT_EXP, statement)                                                 \
+            ACTIVATION_CASE(BV_ACT_RELU6, statement)                                               \
         case BV_ACT_NONE:                                                                          \
         case BV_ACT_COUNT:                                                                         \
         default: {                                                                                 \

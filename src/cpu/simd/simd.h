@@ -15,6 +15,7 @@ extern const struct bv_cpu_isa bv_cpu_isa_portable, bv_cpu_isa_avx2, bv_cpu_isa_
 void ISA(tile)(const struct bv_cpu_tile *t, int n_rows);
 void ISA(tile_bf16)(const struct bv_cpu_tile *t, int n_rows);
 void ISA(tile_int8)(const struct bv_cpu_tile *t, int n_rows);
+void ISA(depthwise)(const struct bv_cpu_depthwise_tile *t, int n_rows);
 void ISA(to_bf16)(const float *x, int64_t n, void *out);
 void ISA(from_bf16)(const void *x, int64_t n, float *out);
 void ISA(pair_bf16)(const void *x, const void *y, int64_t n, float *out);

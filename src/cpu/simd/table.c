@@ -19,6 +19,7 @@ const struct bv_cpu_isa ISA(isa) = {
 #else
     .tile = {ISA(tile)},
 #endif
+    .depthwise = ISA(depthwise),
     .pack = ISA(pack),
     .activate = ISA(activate),
     .activate_tile = ISA(activate_tile),

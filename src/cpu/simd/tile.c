@@ -47,7 +47,7 @@ INLINE vf load_given(const float *p, int64_t n)
     return n == LANES ? load(p) : load_n(p, n);
 }
 
-// Scales, adds bias and residual, applies relu, stores. whole: all PANEL columns are wanted.
+// Scales, adds bias and residual, applies relu or relu6, stores. whole: all PANEL columns are wanted.
 INLINE void finish(const struct bv_cpu_tile *tile, vf (*sum)[2], const int n_rows,
                    const enum bv_cpu_format format, const bool whole)
 {
@@ -75,9 +75,13 @@ INLINE void finish(const struct bv_cpu_tile *tile, vf (*sum)[2], const int n_row
             x += load_as(t.residual, t.residual_bf16, i * t.ldr, n0);
             y += n1 > 0 ? load_as(t.residual, t.residual_bf16, i * t.ldr + LANES, n1) : zero;
         }
-        if (t.activation == BV_ACT_RELU) { // keeps NaN
+        if (t.activation != BV_ACT_NONE) { // keeps NaN
             x = vmax(zero, x);
             y = vmax(zero, y);
+        }
+        if (t.activation == BV_ACT_RELU6) {
+            x = vmin(splat(6), x);
+            y = vmin(splat(6), y);
         }
         store_as(t.out, t.out_bf16, i * t.ldo, x, n0);
         if (n1 > 0)
