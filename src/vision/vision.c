@@ -12,6 +12,7 @@ static const struct {
     {"vit", bv_vision_vit, NULL},
     {"swin", bv_vision_swin, NULL},
     {"densenet", bv_vision_densenet, NULL},
+    {"efficientnet-lite", bv_vision_efficientnet, NULL},
     {"biovil-t", bv_vision_biovil_t, bv_vision_biovil_t_pair},
 };
 

@@ -30,7 +30,7 @@ typedef void bv_vision_pair_definition(struct bv_graph *g, const json_t *config,
                                        struct bv_features *features);
 
 bv_vision_definition bv_vision_resnet, bv_vision_clip_resnet, bv_vision_vit, bv_vision_swin,
-    bv_vision_densenet, bv_vision_biovil_t;
+    bv_vision_densenet, bv_vision_efficientnet, bv_vision_biovil_t;
 bv_vision_pair_definition bv_vision_biovil_t_pair;
 
 #endif

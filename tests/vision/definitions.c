@@ -1,6 +1,7 @@
 // The image encoders with small fixed weights, against the implementations that are their models
 // (expected.inc, made by reference.py): torchvision's ResNet with basic blocks and bottlenecks,
-// open_clip's modified ResNet with attention pooling, timm's ViT and DenseNet.
+// open_clip's modified ResNet with attention pooling, timm's ViT and DenseNet,
+// efficientnet_lite_pytorch.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,15 +115,29 @@ static void test_densenet(void **state)
     CHECK("{\"arch\":\"densenet\"}", densenet, 40, "relu_map");
 }
 
+// Sizes 40, 20, 10, 5, 3, 2: even and odd ones are padded.
+static void test_efficientnet(void **state)
+{
+    (void)state;
+    CHECK("{\"arch\":\"efficientnet-lite\"}", efficientnet, 40, "map");
+    check("{\"arch\":\"efficientnet-lite\"}", shapes_efficientnet,
+          sizeof shapes_efficientnet / sizeof *shapes_efficientnet, 40, "stage7",
+          expected_efficientnet_stage7);
+}
+
 // What cannot be built says so.
 static void test_failures(void **state)
 {
     (void)state;
     struct bv_error err = {0};
     struct bv_weights *weights = NULL;
-    static const char *const configs[] = {"{\"arch\":\"perceptron\"}",  "{\"arch\":\"resnet\"}",
-                                          "{\"arch\":\"clip-resnet\"}", "{\"arch\":\"vit\"}",
-                                          "{\"arch\":\"swin\"}",        "{\"arch\":\"densenet\"}"};
+    static const char *const configs[] = {"{\"arch\":\"perceptron\"}",
+                                          "{\"arch\":\"resnet\"}",
+                                          "{\"arch\":\"clip-resnet\"}",
+                                          "{\"arch\":\"vit\"}",
+                                          "{\"arch\":\"swin\"}",
+                                          "{\"arch\":\"densenet\"}",
+                                          "{\"arch\":\"efficientnet-lite\"}"};
     assert_ok(bv_weights_create(&weights, &err), err);
     for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
         struct bv_graph *g = NULL;
@@ -143,9 +158,9 @@ static void test_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resnet),   cmocka_unit_test(test_clip_resnet),
-        cmocka_unit_test(test_vit),      cmocka_unit_test(test_densenet),
-        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_resnet),       cmocka_unit_test(test_clip_resnet),
+        cmocka_unit_test(test_vit),          cmocka_unit_test(test_densenet),
+        cmocka_unit_test(test_efficientnet), cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 """Expected features of src/vision's definitions, from the implementations that are their models.
 
-python reference.py > expected.inc        (torch, torchvision, open_clip_torch, timm from PyPI)
+python reference.py > expected.inc        (torch, torchvision, open_clip_torch, timm,
+                                         efficientnet_lite_pytorch from PyPI)
 
 Weights and pixels are a fixed formula of the tensor's name and the element's index, which
 tests/vision/definitions.c repeats; names are ours.
@@ -83,6 +84,20 @@ def main():
     net = timm.models.vision_transformer.VisionTransformer(
         img_size=32, patch_size=8, embed_dim=48, depth=2, num_heads=3, num_classes=0)
     show("vit", fill("vit", net)(pixels(2, 32, 3))[:, :12])
+
+    from efficientnet_lite_pytorch import utils
+    from efficientnet_lite_pytorch.model import EfficientNet
+    blocks = utils.BlockDecoder.decode([
+        "r1_k3_s11_e1_i32_o8", "r2_k3_s22_e3_i8_o12", "r2_k5_s22_e3_i12_o16", "r1_k3_s22_e3_i16_o20",
+        "r2_k5_s11_e3_i20_o24", "r1_k5_s22_e3_i24_o28", "r1_k3_s11_e3_i28_o36"])
+    _, options = utils.get_model_params("efficientnet-lite0", {"image_size": 40})
+    net = EfficientNet(blocks, options._replace(depth_divisor=4))
+    del net._fc
+    net = fill("efficientnet", net)
+    stage7 = []
+    net._blocks[-1].register_forward_hook(lambda module, x, y: stage7.append(y))
+    show("efficientnet", net.extract_features(pixels(2, 40, 3)).mean((2, 3))[:, :12])
+    show("efficientnet_stage7", stage7[0].mean((2, 3))[:, :12])
 
     net = timm.models.densenet.DenseNet(growth_rate=8, block_config=(2, 3), bn_size=4, num_classes=0)
     show("densenet", fill("densenet", net)(pixels(2, 40, 3))[:, :12])

@@ -10,7 +10,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAMES = {"resnet": "ResNet", "clip-resnet": "CLIP ResNet", "vit": "ViT", "swin": "Swin", "densenet": "DenseNet",
-         "biovil-t": "ResNet with a prior image", "bert": "BERT", "roberta": "RoBERTa", "albert": "ALBERT",
+         "efficientnet-lite": "EfficientNet-Lite", "biovil-t": "ResNet with a prior image", "bert": "BERT", "roberta": "RoBERTa", "albert": "ALBERT",
          "megatron-bert": "MegatronBERT", "clip-text": "CLIP transformer", "glove": "word vectors"}
 MARKERS = ("<!-- systems -->\n", "<!-- end of systems -->\n")
 HEAD = """# Systems
@@ -35,6 +35,8 @@ that the authors' numbers follow.
 - `umrl`: no code was found. The tensor names are ours, the linear maps those of the paper.
 - Bare text encoders are compared with Hugging Face's implementations (`tests/model/families.py`), a
   trained one with the library that its authors use (`tests/model/minilm.py`).
+- `efficientnet-lite0`: the trained file of the package, with the package's PyTorch code
+  (`tests/model/lite0.py`).
 """
 
 
