@@ -27,10 +27,10 @@ static inline int64_t bv_cpu_channels_per_word(enum bv_cpu_format format)
 //   out[i,j] = act(Σ_t Σ_c rows[t·n_rows + i][c] · panel[(t·depth + c)·isa->panel + j] + bias[j]
 //                  + residual[i,j]),  0 ≤ i < n_rows ≤ isa->strip, 0 ≤ j < columns ≤ isa->panel.
 // out and residual are f32 or, in builds with BV_CPU_BF16, bf16.
-// The sum runs in order of t, then c. activation is none, relu or relu6. next: a panel to bring into the
-// cache, or NULL. depth counts words. BV_CPU_INT8: the sum starts at the column's correction, the
-// int32 -128 Σ w, and is multiplied by row_scale[i] and the column's scale; both stand after the
-// panel's words, first the scales, then the corrections.
+// The sum runs in order of t, then c. activation is none, relu or relu6. next: a panel to bring
+// into the cache, or NULL. depth counts words. BV_CPU_INT8: the sum starts at the column's
+// correction, the int32 -128 Σ w, and is multiplied by row_scale[i] and the column's scale; both
+// stand after the panel's words, first the scales, then the corrections.
 struct bv_cpu_tile {
     const float *const *rows;
     int64_t taps, depth;

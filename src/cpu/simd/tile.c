@@ -47,7 +47,8 @@ INLINE vf load_given(const float *p, int64_t n)
     return n == LANES ? load(p) : load_n(p, n);
 }
 
-// Scales, adds bias and residual, applies relu or relu6, stores. whole: all PANEL columns are wanted.
+// Scales, adds bias and residual, applies relu or relu6, stores. whole: all PANEL columns are
+// wanted.
 INLINE void finish(const struct bv_cpu_tile *tile, vf (*sum)[2], const int n_rows,
                    const enum bv_cpu_format format, const bool whole)
 {
