@@ -303,7 +303,8 @@ static int run_data(int argc, char **argv)
     };
     const struct usage usage = {
         "eval",
-        "DATA.csv --labels FILE -o DIR [options] | merge DIR | retrieval|grounding|vqa DATA.csv",
+        "DATA.csv --labels FILE -o DIR [options] | merge DIR | compare DIR DIR -o DIR | "
+        "retrieval|grounding|vqa DATA.csv",
         "Scores the images of a labelled CSV file and computes what a paper reports.", options,
         sizeof options / sizeof *options};
     struct strings positional = {0};
@@ -326,6 +327,8 @@ int run_eval(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "merge") == 0)
         return run_merge(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "compare") == 0)
+        return run_eval_compare(argc - 1, argv + 1);
     static const char *const tasks[] = {"retrieval", "grounding", "vqa"};
     for (size_t i = 0; argc > 1 && i < sizeof tasks / sizeof *tasks; i++)
         if (strcmp(argv[1], tasks[i]) == 0)

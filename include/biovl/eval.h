@@ -82,6 +82,27 @@ BV_API enum bv_status bv_eval_finish(struct bv_context *context,
 BV_API enum bv_status bv_eval_calibrate(struct bv_context *context, const char *folder,
                                         const char *data, const char *method, const char *path);
 
+// ---- Comparing finished evaluations ----
+
+struct bv_eval_compare_options {
+    size_t size;             // sizeof (struct bv_eval_compare_options)
+    const char *const *runs; // n_runs (2 to 16) folders of bv_eval_finish()
+    size_t n_runs;
+    const char *folder; // receives compare.json, compare.csv, compare.html; made when absent
+    const char *data;   // where the CSV is now; NULL: where it was
+    double margin;      // of non-inferiority of the AUROC, between 0 and 1; 0: not tested
+    long bootstrap;     // replicates; 0: 1000; -1: none
+};
+
+// Judges the first run against each of the others on the rows that all of them evaluated: paired
+// tests of the AUROC (DeLong, and Obuchowski with patients as clusters) with Holm's and Benjamini
+// and Hochberg's adjustment over all labels, paired bootstrap of whole patients for every metric,
+// McNemar's tests at the thresholds that each run used. Differences are the first less the other.
+// BV_ERR_ARG when the runs are not of the same rows and labels; the message says what differs.
+// *json, which compare.json holds too, is freed with bv_free().
+BV_API enum bv_status bv_eval_compare(struct bv_context *context,
+                                      const struct bv_eval_compare_options *options, char **json);
+
 // ---- Other tasks; *json is one object, freed with bv_free() ----
 
 // Image-report retrieval on the pairs of a CSV file: R@K, P@K, mean and median rank in both

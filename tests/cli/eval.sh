@@ -139,6 +139,23 @@ grep -qE '"calibrated_brier": 0\.2' "$work/a/metrics.json" || fail "no calibrate
 expect 2 "$biovl" calibrate "$work/f/fit" -o "$work/x.json" --method magic
 expect 3 "$biovl" eval merge "$work/a" --no-bootstrap --apply "$work/platt.json"
 
+# Two runs of the same rows compared; other rows refused by name.
+expect 0 "$biovl" eval compare "$work/a" "$work/s" -o "$work/compared" --bootstrap 40 --margin 0.05
+[ "$(ls "$work/compared" | tr '\n' ' ')" = "compare.csv compare.html compare.json " ] || fail "files: $(ls -A "$work/compared")"
+python3 - "$work/compared/compare.json" <<'EOF' || fail "comparison"
+import json, sys
+pair = json.load(open(sys.argv[1]))["pairs"][0]
+one = pair["classes"]["Edema"]["auroc"]
+assert one["delong"]["difference"] == 0 and one["delong"]["p"] == 1, one
+assert one["noninferiority"]["margin"] == 0.05
+EOF
+grep -qE 'src=|href=|<script|https?:' "$work/compared/compare.html" && fail "the comparison loads something"
+expect 2 "$biovl" eval compare "$work/a" "$work/f/fit" -o "$work/refused"
+says 'not of the same rows'
+expect 2 "$biovl" eval compare "$work/a" -o "$work/refused"
+expect 2 "$biovl" eval compare "$work/a" "$work/s" -o "$work/refused" --margin 2
+[ -e "$work/refused" ] && fail "a refused comparison left files"
+
 # Nothing of the patients of the CSV or the images goes into a result.
-grep -rqE '\bp[0-5]\b' "$work/a" && fail "a patient's identifier is in the results"
+grep -rqE '\bp[0-5]\b' "$work/a" "$work/compared" && fail "a patient's identifier is in the results"
 finish

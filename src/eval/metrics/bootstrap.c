@@ -200,29 +200,40 @@ static void take_all(void *arg, size_t first, const struct bv_resampled *results
     }
 }
 
-// What the data itself has, from a pass that draws every unit once.
-static enum bv_status look_at_data(struct all *a, size_t n_units, struct bv_error *err)
+// Passes over all lists that draw every unit once: results [n + 1][BV_LANES].
+static enum bv_status draw_once(const struct all *a, size_t n_units, struct bv_resampled *results,
+                                struct bv_error *err)
 {
-    uint8_t *once = malloc(n_units * BV_LANES * sizeof *once + 1);
+    uint8_t *once = malloc(n_units * BV_LANES + 1);
     if (!once)
         return bv_fail_nomem(err, "the bootstrap");
-    for (size_t i = 0; i < n_units * BV_LANES; i++)
-        once[i] = 1;
-    a->all_probabilities = a->all_decided = true;
+    memset(once, 1, n_units * BV_LANES);
     enum bv_status status = BV_OK;
+    for (size_t l = 0; status == BV_OK && l <= a->n; l++)
+        status = bv_resample_pass(&a->lists[l], once, l == a->n, results + l * BV_LANES, err);
+    free(once);
+    return status;
+}
+
+// What the data itself has.
+static enum bv_status look_at_data(struct all *a, size_t n_units, struct bv_error *err)
+{
+    struct bv_resampled *results = calloc((a->n + 1) * BV_LANES, sizeof *results);
+    enum bv_status status =
+        results ? draw_once(a, n_units, results, err) : bv_fail_nomem(err, "the bootstrap");
+    a->all_probabilities = a->all_decided = true;
     for (size_t c = 0; status == BV_OK && c < a->n; c++) {
-        struct bv_resampled results[BV_LANES];
-        status = bv_resample_pass(&a->lists[c], once, false, results, err);
-        struct bv_metrics m = bv_resampled_metrics(&a->lists[c], &results[0]);
+        const struct bv_resampled *r = &results[c * BV_LANES];
+        struct bv_metrics m = bv_resampled_metrics(&a->lists[c], r);
         for (size_t i = 0; i < BV_METRIC_COUNT; i++)
             a->averaged[c * BV_METRIC_COUNT + i] = !isnan(bv_metric_value(&m, i));
-        a->pooled[c] = results[0].P > 0 && results[0].N > 0;
+        a->pooled[c] = r->P > 0 && r->N > 0;
         if (!a->pooled[c])
             continue;
         a->all_probabilities = a->all_probabilities && a->lists[c].errors;
         a->all_decided = a->all_decided && a->lists[c].has_threshold;
     }
-    free(once);
+    free(results);
     return status;
 }
 
@@ -250,6 +261,13 @@ static enum bv_status prepare(struct all *a, size_t n_units, struct bv_error *er
     return status;
 }
 
+static void free_all(struct all *a)
+{
+    free_lists(a->lists, a->n + 1);
+    free(a->averaged);
+    free(a->pooled);
+}
+
 enum bv_status bv_bootstrap_metrics(const struct bv_bootstrap *bootstrap,
                                     const struct bv_bootstrap_class *classes, size_t n_classes,
                                     struct bv_pool *pool, double *values, struct bv_error *err)
@@ -272,10 +290,25 @@ enum bv_status bv_bootstrap_metrics(const struct bv_bootstrap *bootstrap,
                           .arg = &all};
         status = run(&job, pool, err);
     }
-    free_lists(all.lists, n_classes + 1);
-    free(all.averaged);
-    free(all.pooled);
+    free_all(&all);
     free(areas_only);
+    return status;
+}
+
+enum bv_status bv_bootstrap_whole(size_t n_units, const struct bv_bootstrap_class *classes,
+                                  size_t n_classes, double *values, struct bv_error *err)
+{
+    struct all all = {.classes = classes, .n = n_classes, .n_replicates = 1, .values = values};
+    struct bv_resampled *results = calloc((n_classes + 1) * BV_LANES, sizeof *results);
+    enum bv_status status = results ? BV_OK : bv_fail_nomem(err, "the metrics");
+    if (status == BV_OK)
+        status = prepare(&all, n_units, err);
+    if (status == BV_OK)
+        status = draw_once(&all, n_units, results, err);
+    if (status == BV_OK)
+        take_all(&all, 0, results);
+    free_all(&all);
+    free(results);
     return status;
 }
 

@@ -41,6 +41,10 @@ enum bv_status bv_bootstrap_metrics(const struct bv_bootstrap *bootstrap,
                                     const struct bv_bootstrap_class *classes, size_t n_classes,
                                     struct bv_pool *pool, double *values, struct bv_error *err);
 
+// The same of the data itself: values [n_classes + 2][BV_METRIC_COUNT].
+enum bv_status bv_bootstrap_whole(size_t n_units, const struct bv_bootstrap_class *classes,
+                                  size_t n_classes, double *values, struct bv_error *err);
+
 struct bv_interval {
     double mean, low, high; // NaN where nothing is defined
     size_t n_undefined;     // replicates without a value

@@ -170,6 +170,9 @@ static enum bv_status add_row(struct join *join, const struct bv_labelled_row *r
         return BV_OK;
     }
     size_t at = t->n_rows;
+    if (at >= t->room)
+        return bv_fail(err, BV_ERR_FORMAT, "the journal counts %zu rows, the data has more",
+                       t->room);
     if (t->has_patients)
         BV_TRY(number_of(&join->patients, row->patient, row->index, &t->patients[at], err));
     if (t->has_studies) {

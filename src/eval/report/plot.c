@@ -3,24 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "eval/report/page.h"
+
 // A square diagram of 0 … 1 by 0 … 1.
 enum { SIDE = 220, LEFT = 34, TOP = 10, WIDTH = 264, HEIGHT = 266, MAX_POINTS = 400 };
-
-void bv_put_html(FILE *stream, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '<')
-            (void)fputs("&lt;", stream);
-        else if (*text == '>')
-            (void)fputs("&gt;", stream);
-        else if (*text == '&')
-            (void)fputs("&amp;", stream);
-        else if (*text == '"')
-            (void)fputs("&quot;", stream);
-        else
-            (void)putc(*text, stream);
-    }
-}
 
 static double x_of(double value)
 {
@@ -37,7 +23,7 @@ static void name_diagram(FILE *stream, const char *title, const char *label)
 {
     (void)fprintf(stream, " role=\"img\"><title>%s%s", title, label ? " of " : "");
     if (label)
-        bv_put_html(stream, label);
+        bv_page_text(stream, label);
     (void)fputs("</title>", stream);
 }
 
@@ -171,10 +157,10 @@ static void put_name(FILE *stream, const char *label, double x, double y)
     char shown[4 * MAX_CHARS + 4];
     (void)snprintf(shown, sizeof shown, "%.*s", (int)end, label);
     (void)fprintf(stream, "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">", x, y);
-    bv_put_html(stream, shown);
+    bv_page_text(stream, shown);
     if (label[end]) {
         (void)fputs("…<title>", stream);
-        bv_put_html(stream, label);
+        bv_page_text(stream, label);
         (void)fputs("</title>", stream);
     }
     (void)fputs("</text>", stream);

@@ -19,7 +19,4 @@ void bv_plot_reliability(FILE *stream, const char *label, const struct bv_reliab
 // The AUROC of every class with its DeLong interval, one row each.
 void bv_plot_forest(FILE *stream, const struct bv_level_result *level);
 
-// Text with the characters that HTML gives a meaning replaced.
-void bv_put_html(FILE *stream, const char *text);
-
 #endif

@@ -2,79 +2,13 @@
 #include <string.h>
 
 #include "base/c_locale.h"
+#include "eval/report/page.h"
 #include "eval/report/plot.h"
 #include "eval/report/results.h"
 
-// Two columns of diagrams on a desk, one on a phone; tables scroll in their own box.
-static const char style[] =
-    ":root{--ink:#1d2733;--soft:#5b6b7c;--line:#d8dfe6;--paper:#fff;--mark:#0b62a8;--after:#b4530a}"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6ecf2;--soft:#9fb0c0;--line:#33414e;"
-    "--paper:#131a21;--mark:#6cb6ff;--after:#ffab5e}}"
-    "*{box-sizing:border-box}body{margin:0 "
-    "auto;max-width:62rem;padding:1rem;background:var(--paper);"
-    "color:var(--ink);font:16px/1.45 system-ui,sans-serif}h1{font-size:1.5rem;margin:.2rem 0}"
-    "h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}"
-    "h3{font-size:1rem;margin:1.5rem 0 .3rem}p{margin:.4rem 0}.soft{color:var(--soft)}"
-    ".scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;"
-    "font-size:.875rem}th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);"
-    "text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left;"
-    "position:sticky;left:0;background:var(--paper);white-space:normal;overflow-wrap:break-word;"
-    "max-width:11rem}th[scope=row]{font-weight:inherit}dl{display:grid;"
-    "grid-template-columns:max-content 1fr;gap:.15rem 1rem;font-size:.875rem;margin:.5rem 0}"
-    "dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}.plots{display:grid;"
-    "grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.5rem}svg{width:100%;"
-    "max-width:22rem;height:auto}svg.wide{max-width:40rem}svg text{font:10px system-ui,sans-serif;"
-    "fill:var(--soft)}svg "
-    ".caption{font-weight:600;fill:var(--ink);font-size:11px;paint-order:stroke;"
-    "stroke:var(--paper);stroke-width:4px}@media(max-width:30rem){svg.wide text{font-size:12.5px}}"
-    "h1,h2,h3,p{overflow-wrap:anywhere}.scroll:focus-visible{outline:2px solid var(--mark)}"
-    "svg .frame{fill:none;stroke:var(--line)}svg "
-    ".grid{stroke:var(--line);stroke-width:.5;fill:none}"
-    "svg .chance{stroke:var(--soft);stroke-dasharray:3 3;fill:none}"
-    "svg path.curve{stroke:var(--mark);stroke-width:1.8;fill:none}svg "
-    "circle.curve{fill:var(--mark)}"
-    "svg path.after{stroke:var(--after);stroke-width:1.5;fill:none}"
-    "svg circle.after{fill:var(--after)}.notice{border-left:4px solid var(--after);"
-    "padding:.3rem .8rem;margin:.8rem 0}";
-
-// Begins a table with its column names up to NULL. One that is wider than the page can be scrolled,
-// by the keyboard too.
-static void begin_table(FILE *f, const char *const *columns)
-{
-    (void)fputs("<div class=\"scroll\" tabindex=\"0\"><table><tr>", f);
-    for (; *columns; columns++)
-        (void)fprintf(f, "<th scope=\"col\">%s</th>", *columns);
-    (void)fputs("</tr>", f);
-}
-
-static void begin_row(FILE *f, const char *name)
-{
-    (void)fputs("<tr><th scope=\"row\">", f);
-    bv_put_html(f, name);
-    (void)fputs("</th>", f);
-}
-
-static void put_number(FILE *f, double value)
-{
-    if (isnan(value))
-        (void)fputs("<td>NA</td>", f);
-    else
-        (void)fprintf(f, "<td>%.3f</td>", value);
-}
-
 static void put_interval(FILE *f, const struct bv_interval *i)
 {
-    if (isnan(i->low) || isnan(i->high))
-        (void)fputs("<td>NA</td>", f);
-    else
-        (void)fprintf(f, "<td>%.3f–%.3f</td>", i->low, i->high);
-}
-
-static void put_fact(FILE *f, const char *name, const char *value)
-{
-    (void)fprintf(f, "<dt>%s</dt><dd>", name);
-    bv_put_html(f, value);
-    (void)fputs("</dd>", f);
+    bv_page_interval(f, i->low, i->high);
 }
 
 // One line where one device did all, else each with its share.
@@ -92,7 +26,7 @@ static void put_devices(FILE *f, const struct bv_results *r)
             (void)snprintf(text + used, sizeof text - (size_t)used, ": %lld images%s%.800s",
                            (long long)bv_json_integer(device, "images", 0),
                            why ? ", because: " : "", why ? why : "");
-        put_fact(f, "Device", text);
+        bv_page_fact(f, "Device", text);
     }
 }
 
@@ -102,20 +36,20 @@ static void put_facts(FILE *f, const struct bv_results *r)
     const json_t *model = json_object_get(r->setup, "model");
     const json_t *prompts = json_object_get(model, "prompts");
     (void)fputs("<dl>", f);
-    put_fact(f, "Data", bv_json_string(data, "path", ""));
-    put_fact(f, "Data SHA-256", bv_json_string(data, "sha256", ""));
+    bv_page_fact(f, "Data", bv_json_string(data, "path", ""));
+    bv_page_fact(f, "Data SHA-256", bv_json_string(data, "sha256", ""));
     const json_t *where = json_object_get(data, "where");
     for (size_t i = 0; i < json_array_size(where); i++)
-        put_fact(f, "Condition", json_string_value(json_array_get(where, i)));
-    put_fact(f, "Model", bv_json_string(model, "name", ""));
-    put_fact(f, "Model SHA-256", bv_json_string(model, "sha256", ""));
-    put_fact(f, "Intensity preset", bv_json_string(model, "preset", ""));
-    put_fact(f, "Prompt set", bv_json_string(prompts, "set", ""));
-    put_fact(f, "Score", bv_json_string(model, "score_kind", ""));
+        bv_page_fact(f, "Condition", json_string_value(json_array_get(where, i)));
+    bv_page_fact(f, "Model", bv_json_string(model, "name", ""));
+    bv_page_fact(f, "Model SHA-256", bv_json_string(model, "sha256", ""));
+    bv_page_fact(f, "Intensity preset", bv_json_string(model, "preset", ""));
+    bv_page_fact(f, "Prompt set", bv_json_string(prompts, "set", ""));
+    bv_page_fact(f, "Score", bv_json_string(model, "score_kind", ""));
     put_devices(f, r);
-    put_fact(f, "Uncertain labels", bv_json_string(r->setup, "uncertain", ""));
-    put_fact(f, "Blank labels", bv_json_string(r->setup, "blank", ""));
-    put_fact(f, "biovl", bv_json_string(model, "version", ""));
+    bv_page_fact(f, "Uncertain labels", bv_json_string(r->setup, "uncertain", ""));
+    bv_page_fact(f, "Blank labels", bv_json_string(r->setup, "blank", ""));
+    bv_page_fact(f, "biovl", bv_json_string(model, "version", ""));
     (void)fputs("</dl>", f);
 }
 
@@ -157,7 +91,7 @@ static void put_summary(FILE *f, const struct bv_results *r)
     const char *notice = bv_json_string(json_object_get(r->setup, "model"), "notice", NULL);
     if (notice) {
         (void)fputs("<p class=\"notice\">", f);
-        bv_put_html(f, notice);
+        bv_page_text(f, notice);
         (void)fputs("</p>", f);
     }
 }
@@ -165,21 +99,21 @@ static void put_summary(FILE *f, const struct bv_results *r)
 static void put_class_row(FILE *f, const char *name, const struct bv_class_result *c,
                           const struct bv_metrics *m, const struct bv_interval *auroc)
 {
-    begin_row(f, name);
+    bv_page_row(f, name);
     if (c)
         (void)fprintf(f, "<td>%llu</td><td>%llu</td>", (unsigned long long)c->n,
                       (unsigned long long)c->positives);
     else
         (void)fputs("<td></td><td></td>", f);
-    put_number(f, m->auroc);
+    bv_page_number(f, m->auroc);
     if (auroc)
         put_interval(f, auroc);
     else
         (void)fputs("<td></td>", f);
-    put_number(f, m->average_precision);
-    put_number(f, m->pr_auc_trapezoid);
-    put_number(f, m->brier);
-    put_number(f, m->ece);
+    bv_page_number(f, m->average_precision);
+    bv_page_number(f, m->pr_auc_trapezoid);
+    bv_page_number(f, m->brier);
+    bv_page_number(f, m->ece);
     (void)fputs("</tr>", f);
 }
 
@@ -188,7 +122,7 @@ static void put_class_table(FILE *f, const struct bv_level_result *l)
     static const char *const columns[] = {"Class",         "n",  "positive",     "AUROC",
                                           "95 % (DeLong)", "AP", "PR trapezoid", "Brier",
                                           "ECE",           NULL};
-    begin_table(f, columns);
+    bv_page_table(f, columns);
     for (size_t i = 0; i < l->n_labels; i++)
         put_class_row(f, l->classes[i].label, &l->classes[i], &l->classes[i].metrics,
                       &l->classes[i].delong);
@@ -215,10 +149,10 @@ static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_l
                   "replicates; CheXzero: elements at 2.5 %% and 97.5 %% of the sorted replicates; "
                   "percentile: the same replicates, interpolated%s.</p>",
                   r->n_bootstrap, by_patient ? "; patients: whole patients resampled" : "");
-    begin_table(f, columns);
+    bv_page_table(f, columns);
     for (size_t i = 0; i < l->n_labels; i++) {
         const struct bv_class_result *c = &l->classes[i];
-        begin_row(f, c->label);
+        bv_page_row(f, c->label);
         put_interval(f, &c->delong);
         put_interval(f, &c->chexzero);
         put_interval(f, &c->percentile);
@@ -238,15 +172,15 @@ static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_l
     (void)fputs("<h3>Decisions</h3><p class=\"soft\">", f);
     if (r->thresholds) {
         (void)fputs("Thresholds fitted (", f);
-        bv_put_html(f, bv_json_string(r->thresholds, "rule", ""));
+        bv_page_text(f, bv_json_string(r->thresholds, "rule", ""));
         (void)fputs(") on ", f);
-        bv_put_html(f, bv_json_string(fitted, "path", "another file"));
+        bv_page_text(f, bv_json_string(fitted, "path", "another file"));
         (void)fputs(".</p>", f);
     } else
         (void)fputs("No fitted thresholds were applied: probabilities are cut at 0.5, other scores "
                     "are not cut.</p>",
                     f);
-    begin_table(f, columns);
+    bv_page_table(f, columns);
     for (size_t i = 0; i < l->n_labels; i++) {
         const struct bv_class_result *c = &l->classes[i];
         const double values[] = {c->threshold,
@@ -258,9 +192,9 @@ static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_l
                                  c->metrics.balanced_accuracy,
                                  c->metrics.f1,
                                  c->metrics.mcc};
-        begin_row(f, c->label);
+        bv_page_row(f, c->label);
         for (size_t v = 0; v < sizeof values / sizeof *values; v++)
-            put_number(f, values[v]);
+            bv_page_number(f, values[v]);
         (void)fputs("</tr>", f);
     }
     (void)fputs("</table></div>", f);
@@ -270,16 +204,16 @@ static void put_points(FILE *f, const struct bv_class_result *c)
 {
     static const char *const columns[] = {"Point", "threshold", "sensitivity", "specificity",
                                           "F1",    "MCC",       NULL};
-    begin_table(f, columns);
+    bv_page_table(f, columns);
     for (size_t i = 0; i < BV_POINT_COUNT; i++) {
         const struct bv_point *p = &c->points[i];
         bool is_there = !isnan(p->threshold.value);
-        begin_row(f, bv_point_rules[i]);
-        put_number(f, p->threshold.value);
-        put_number(f, is_there ? bv_sensitivity(&p->confusion) : NAN);
-        put_number(f, is_there ? bv_specificity(&p->confusion) : NAN);
-        put_number(f, is_there ? bv_f1(&p->confusion) : NAN);
-        put_number(f, is_there ? bv_mcc(&p->confusion) : NAN);
+        bv_page_row(f, bv_point_rules[i]);
+        bv_page_number(f, p->threshold.value);
+        bv_page_number(f, is_there ? bv_sensitivity(&p->confusion) : NAN);
+        bv_page_number(f, is_there ? bv_specificity(&p->confusion) : NAN);
+        bv_page_number(f, is_there ? bv_f1(&p->confusion) : NAN);
+        bv_page_number(f, is_there ? bv_mcc(&p->confusion) : NAN);
         (void)fputs("</tr>", f);
     }
     (void)fputs("</table></div>", f);
@@ -289,7 +223,7 @@ static enum bv_status put_class(FILE *f, const struct bv_class_result *c,
                                 const struct bv_ranked *ranked, struct bv_error *err)
 {
     (void)fputs("<h3>", f);
-    bv_put_html(f, c->label);
+    bv_page_text(f, c->label);
     (void)fprintf(f, "</h3><p class=\"soft\">%llu positive, %llu negative</p>",
                   (unsigned long long)c->positives, (unsigned long long)c->negatives);
     if (!c->positives || !c->negatives) {
@@ -309,12 +243,7 @@ static enum bv_status put_class(FILE *f, const struct bv_class_result *c,
 static enum bv_status put_page(const struct bv_results *r, FILE *f, struct bv_error *err)
 {
     const struct bv_level_result *images = &r->levels[0];
-    (void)fprintf(f,
-                  "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
-                  "name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>biovl "
-                  "evaluation</title><style>%s</style></head><body><h1>Zero-shot evaluation</h1>",
-                  style);
-    (void)fputs("<p class=\"soft\">For research; not a medical device.</p>", f);
+    bv_page_begin(f, "biovl evaluation", "Zero-shot evaluation");
     put_summary(f, r);
     bv_plot_forest(f, images);
     put_facts(f, r);
@@ -323,9 +252,10 @@ static enum bv_status put_page(const struct bv_results *r, FILE *f, struct bv_er
         (void)fprintf(f, "<h2>By %s", bv_unit_name(l->unit));
         if (l->stratum) {
             (void)fputs(": ", f);
-            bv_put_html(f, bv_json_string(json_object_get(r->setup, "data"), "stratum_column", ""));
+            bv_page_text(f,
+                         bv_json_string(json_object_get(r->setup, "data"), "stratum_column", ""));
             (void)fputs(" ", f);
-            bv_put_html(f, l->stratum);
+            bv_page_text(f, l->stratum);
         }
         (void)fprintf(f, "</h2><p class=\"soft\">%llu %s</p>", (unsigned long long)l->n_units,
                       l->unit == BV_UNIT_STUDY     ? "studies"
@@ -341,7 +271,7 @@ static enum bv_status put_page(const struct bv_results *r, FILE *f, struct bv_er
                 f);
     for (size_t c = 0; c < images->n_labels; c++)
         BV_TRY(put_class(f, &images->classes[c], &images->ranked[c], err));
-    (void)fputs("</body></html>\n", f);
+    bv_page_end(f);
     return BV_OK;
 }
 
