@@ -74,6 +74,15 @@ static enum bv_status read_texts(struct bench *b, const char *path, struct bv_er
     return status == BV_OK && b->n == 0 ? bv_fail(err, BV_ERR_ARG, "%s: no texts", path) : status;
 }
 
+static enum bv_status read_image(struct bench *b, const char *path, struct bv_error *err)
+{
+    struct bv_image *image = NULL;
+    BV_TRY(bv_image_load(path, NULL, &image, err));
+    enum bv_status status = bv_fusion_image_make(b->session, image, &b->pixels, &b->image, err);
+    bv_image_free(&image);
+    return status;
+}
+
 static enum bv_status prepare(struct bench *b, char **argv, struct bv_error *err)
 {
     struct bv_output_shape shape = {0};
@@ -86,7 +95,7 @@ static enum bv_status prepare(struct bench *b, char **argv, struct bv_error *err
     if (bv_model_fusion_wants(b->model).regions)
         BV_TRY(bv_region_file_read(argv[2], &b->regions, err));
     else
-        BV_TRY(bv_fusion_image_read(b->session, argv[2], &b->pixels, &b->image, err));
+        BV_TRY(read_image(b, argv[2], err));
     BV_TRY(encode(b, err));
     BV_TRY(bv_session_fusion_shape(b->session, &b->image, (int64_t)b->tokens[0].n, NULL, b->output,
                                    &shape, err));
