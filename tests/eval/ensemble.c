@@ -17,8 +17,8 @@ enum { MEMBERS = 3, IMAGES = 19, LABELS = 2, SIDE = 40 };
 // The scale of the scores tells the members apart; the last one preprocesses in its own way.
 static const char *const settings[MEMBERS] = {
     "scoring.scale=10", "scoring.scale=3",
-    "preprocess={\"intensity\":\"stored\",\"channels\":3,\"steps\":["
-    "{\"op\":\"resize\",\"like\":\"pillow\",\"size\":64},{\"op\":\"scale\",\"divide\":255}]}"};
+    ("preprocess={\"intensity\":\"stored\",\"channels\":3,\"steps\":["
+     "{\"op\":\"resize\",\"like\":\"pillow\",\"size\":64},{\"op\":\"scale\",\"divide\":255}]}")};
 
 struct ensemble {
     struct bv_pool *pool;
