@@ -105,6 +105,9 @@ int run_quantize(int argc, char **argv);
 int run_info(int argc, char **argv);
 int run_eval(int argc, char **argv);
 int run_eval_compare(int argc, char **argv);
+int run_eval_subgroups(int argc, char **argv);
+int run_eval_conformal(int argc, char **argv);
+int run_eval_protocols(int argc, char **argv);
 int run_eval_task(int argc, char **argv); // retrieval, grounding, vqa: argv[0]
 int run_calibrate(int argc, char **argv);
 int run_verify(int argc, char **argv);

@@ -6,13 +6,15 @@
 #include <string.h>
 
 #include "command.h"
+#include "eval_protocol.h"
 #include "meter.h"
 
 struct eval {
     struct model_options model;
     struct bv_eval_options options;
     struct strings where;
-    const char *labels, *templates, *shard, *blank, *aggregate, *fit_thresholds;
+    const char *labels, *templates, *shard, *blank, *aggregate, *fit_thresholds, *protocol;
+    struct opened_protocol opened;
     int batch, workers, bootstrap;
     bool resume, same_data, no_bootstrap, quiet, match;
 };
@@ -87,7 +89,7 @@ static struct bv_zero_shot_options labels_of(const struct eval *e, const struct 
     return (struct bv_zero_shot_options){.size = sizeof(struct bv_zero_shot_options),
                                          .labels = job->labels,
                                          .n_label_bytes = job->labels_size,
-                                         .name = e->labels,
+                                         .name = e->labels ? e->labels : e->protocol,
                                          .templates = job->templates};
 }
 
@@ -168,7 +170,10 @@ static int evaluate(struct eval *e, struct job *job)
 // EXIT_OK, or the code after the reason was printed.
 static int open_job(const struct eval *e, struct job *job)
 {
-    job->labels = read_text(e->labels, &job->labels_size);
+    job->labels = e->labels ? read_text(e->labels, &job->labels_size)
+                            : strdup(bv_eval_protocol_labels(e->opened.protocol));
+    if (job->labels && !e->labels)
+        job->labels_size = strlen(job->labels);
     if (job->labels && e->templates)
         job->templates = read_templates(e->templates);
     if (!job->labels || (e->templates && !job->templates))
@@ -191,15 +196,36 @@ static int open_job(const struct eval *e, struct job *job)
     return EXIT_OK;
 }
 
+static int keep_to_protocol(struct eval *e)
+{
+    int code = open_protocol(&e->opened, e->protocol, e->options.data, "classification");
+    if (code != EXIT_OK)
+        return code;
+    bv_eval_protocol_set(e->opened.protocol, &e->options);
+    if (e->labels || bv_eval_protocol_labels(e->opened.protocol))
+        return EXIT_OK;
+    (void)fprintf(stderr, "biovl: protocol %s leaves the labels open: give --labels FILE\n",
+                  e->protocol);
+    return EXIT_USAGE;
+}
+
 static int run(struct eval *e)
 {
     struct job job = {.labels = NULL};
-    int code = open_job(e, &job);
+    int code = e->protocol ? keep_to_protocol(e) : EXIT_OK;
+    if (code == EXIT_OK)
+        code = open_job(e, &job);
     if (code == EXIT_OK) {
         if (!e->quiet)
             print_research_notice(&job.opened);
         code = evaluate(e, &job);
+        if (e->protocol && e->options.n_shards <= 1 &&
+            (code == EXIT_OK || code == EXIT_SOME_FAILED)) {
+            int reported = report_protocol(&e->opened, e->options.folder, NULL);
+            code = reported == EXIT_OK ? code : reported;
+        }
     }
+    close_protocol(&e->opened);
     bv_zero_shot_close(&job.zero_shot);
     close_model(&job.opened);
     free(job.templates);
@@ -271,6 +297,9 @@ static int run_data(int argc, char **argv)
         {"--labels|-l", OPTION_STRING, &e.labels, "FILE",
          "one label per line; label = prompt | prompt; # comments"},
         {"--output|-o", OPTION_STRING, &o->folder, "DIR", "folder for everything that is written"},
+        {"--protocol", OPTION_STRING, &e.protocol, "NAME",
+         "keep to a benchmark's columns, labels and rules, and print its number beside the "
+         "published ones (biovl eval protocols lists them)"},
         {"--templates", OPTION_STRING, &e.templates, "SET",
          "prompt set instead of the model's own: a name of biovl info --prompts, or a JSON file"},
         {"--match", OPTION_FLAG, &e.match, NULL, "score by a fusion encoder's image-text matching"},
@@ -303,15 +332,16 @@ static int run_data(int argc, char **argv)
     };
     const struct usage usage = {
         "eval",
-        "DATA.csv --labels FILE -o DIR [options] | merge DIR | compare DIR DIR -o DIR | "
-        "retrieval|grounding|vqa DATA.csv",
+        "DATA.csv --labels FILE -o DIR [options] | DATA.csv --protocol NAME -o DIR | merge DIR | "
+        "compare DIR DIR -o DIR | subgroups DIR --by COLUMN | conformal DIR DIR -o DIR | protocols "
+        "| retrieval|grounding|vqa DATA.csv",
         "Scores the images of a labelled CSV file and computes what a paper reports.", options,
         sizeof options / sizeof *options};
     struct strings positional = {0};
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &positional);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK) {
-        if (positional.n != 1 || !e.labels || !o->folder)
+        if (positional.n != 1 || !(e.labels || e.protocol) || !o->folder)
             (void)fprintf(stderr, "usage: biovl eval %s\n", usage.synopsis);
         else if (check_options(&e)) {
             o->data = positional.items[0];
@@ -325,10 +355,17 @@ static int run_data(int argc, char **argv)
 
 int run_eval(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "merge") == 0)
-        return run_merge(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "compare") == 0)
-        return run_eval_compare(argc - 1, argv + 1);
+    static const struct {
+        const char *name;
+        int (*run)(int argc, char **argv);
+    } parts[] = {{"merge", run_merge},
+                 {"compare", run_eval_compare},
+                 {"subgroups", run_eval_subgroups},
+                 {"conformal", run_eval_conformal},
+                 {"protocols", run_eval_protocols}};
+    for (size_t i = 0; argc > 1 && i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(argv[1], parts[i].name) == 0)
+            return parts[i].run(argc - 1, argv + 1);
     static const char *const tasks[] = {"retrieval", "grounding", "vqa"};
     for (size_t i = 0; argc > 1 && i < sizeof tasks / sizeof *tasks; i++)
         if (strcmp(argv[1], tasks[i]) == 0)

@@ -103,6 +103,74 @@ struct bv_eval_compare_options {
 BV_API enum bv_status bv_eval_compare(struct bv_context *context,
                                       const struct bv_eval_compare_options *options, char **json);
 
+// ---- Groups of a finished evaluation, and a bound on what it misses ----
+
+struct bv_eval_subgroups_options {
+    size_t size;           // sizeof (struct bv_eval_subgroups_options)
+    const char *run;       // folder of bv_eval_finish()
+    const char *folder;    // receives subgroups.json, .csv and .html; NULL: run
+    const char *data;      // where the CSV is now; NULL: where it was
+    const char *const *by; // n_by (1 to 8) columns: "sex"; "age:40/60/80" with edges of bands
+    size_t n_by;
+    long bootstrap; // replicates; 0: 1000; -1: none
+};
+
+// Rates, AUROC and calibration of the images of each value of a column, and of each pair of values
+// of two columns, at the thresholds that the run's results used for all of them; and the gaps, the
+// largest less the smallest value, with intervals of resampled patients. Groups with fewer than ten
+// positives or negatives are marked. BV_ERR_ARG for a column that is not there or has more than 64
+// values. *json, which subgroups.json holds too, is freed with bv_free().
+BV_API enum bv_status bv_eval_subgroups(struct bv_context *context,
+                                        const struct bv_eval_subgroups_options *options,
+                                        char **json);
+
+struct bv_eval_conformal_options {
+    size_t size;                              // sizeof (struct bv_eval_conformal_options)
+    const char *calibration, *test;           // folders of bv_eval_finish()
+    const char *calibration_data, *test_data; // where the CSVs are now; NULL: where they were
+    const char *alpha;  // a decimal between 0 and 1, at most six places: "0.1"
+    const char *folder; // receives conformal.json, .csv and .html; made when absent
+};
+
+// For each label the threshold that misses at most an expected share alpha of the positives (split
+// conformal prediction), fitted to one run and judged on another: rates with intervals, labels
+// called per image. BV_ERR_ARG when both runs are of the same file, or of other models, prompts or
+// labels. *json, which conformal.json holds too, is freed with bv_free().
+BV_API enum bv_status bv_eval_conformal(struct bv_context *context,
+                                        const struct bv_eval_conformal_options *options,
+                                        char **json);
+
+// ---- Named protocols: benchmarks as data ----
+
+struct bv_eval_protocol;
+
+// Opens a protocol of bv_eval_protocols() or a file (its name ends in .json) and, data not NULL,
+// finds its columns there. BV_ERR_ARG lists the protocols, or the columns that are missing and
+// those that are there; BV_ERR_FORMAT for a file of another form.
+BV_API enum bv_status bv_eval_protocol_open(struct bv_context *context, const char *name,
+                                            const char *data, struct bv_eval_protocol **protocol);
+BV_API void bv_eval_protocol_close(struct bv_eval_protocol **protocol);
+
+// The text of its labels file, for bv_zero_shot_open(); NULL where the protocol leaves them open.
+BV_API const char *bv_eval_protocol_labels(const struct bv_eval_protocol *protocol);
+// "classification", "retrieval" or "vqa": of which call the results are.
+BV_API const char *bv_eval_protocol_task(const struct bv_eval_protocol *protocol);
+
+// Sets columns and the meaning of labels, as far as options leave them open. The strings belong to
+// the protocol.
+BV_API void bv_eval_protocol_set(const struct bv_eval_protocol *protocol,
+                                 struct bv_eval_options *options);
+
+// The protocol's number of a finished run in folder (metrics NULL), or of a task's JSON, beside the
+// published ones, with the digests of data, list of images, prompts, model and protocol. Writes
+// protocol.json and protocol.csv to folder. *json is freed with bv_free().
+BV_API enum bv_status bv_eval_protocol_report(struct bv_context *context,
+                                              const struct bv_eval_protocol *protocol,
+                                              const char *folder, const char *metrics, char **json);
+
+// [{"name", "title", "task"}]; *json is freed with bv_free().
+BV_API enum bv_status bv_eval_protocols(struct bv_context *context, char **json);
+
 // ---- Other tasks; *json is one object, freed with bv_free() ----
 
 // Image-report retrieval on the pairs of a CSV file: R@K, P@K, mean and median rank in both

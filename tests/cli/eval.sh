@@ -156,6 +156,30 @@ expect 2 "$biovl" eval compare "$work/a" -o "$work/refused"
 expect 2 "$biovl" eval compare "$work/a" "$work/s" -o "$work/refused" --margin 2
 [ -e "$work/refused" ] && fail "a refused comparison left files"
 
+# Groups of a finished run, and thresholds with a bound on what they miss.
+expect 0 "$biovl" eval subgroups "$work/s" --by Pneumonia --no-bootstrap
+grep -q '^Pneumonia,Edema,1,6,' "$work/s/subgroups.csv" || fail "a group: $(head -3 "$work/s/subgroups.csv")"
+expect 2 "$biovl" eval subgroups "$work/s" --by weight
+says 'no column "weight"'
+expect 2 "$biovl" eval subgroups "$work/s"
+expect 0 "$biovl" eval conformal "$work/f/fit" "$work/s" -o "$work/conformal" --alpha 0.3
+grep -q '^Edema,5,' "$work/conformal/conformal.csv" || fail "thresholds: $(cat "$work/conformal/conformal.csv")"
+expect 2 "$biovl" eval conformal "$work/s" "$work/a" -o "$work/refused"
+says 'of the same data'
+
+# A protocol: its columns, its number, the digests of what it is about.
+expect 0 "$biovl" eval protocols
+grep -q '"name":"cxr-lt-2026"' "$work/out" || fail "list of protocols"
+expect 2 "$biovl" eval "$work/data.csv" --protocol chexpert-test -o "$work/refused"
+says 'Atelectasis, Cardiomegaly, Consolidation, Pleural Effusion; there are path, patient, Edema, Pneumonia'
+expect 2 "$biovl" eval "$work/data.csv" --protocol vqa-rad -o "$work/refused"
+expect 2 "$biovl" eval "$work/data.csv" --protocol vindr -o "$work/refused"
+says 'leaves the labels open'
+expect 0 "$biovl" eval "$work/data.csv" --protocol rsna -o "$work/p" --no-bootstrap
+grep -q '"protocol_sha256":"[0-9a-f]\{64\}"' "$work/out" || fail "digest of the protocol"
+grep -q '^BioViL,0.831,NA,NA,' "$work/p/protocol.csv" || fail "published: $(cat "$work/p/protocol.csv")"
+[ -e "$work/refused" ] && fail "a refusal left files"
+
 # Nothing of the patients of the CSV or the images goes into a result.
-grep -rqE '\bp[0-5]\b' "$work/a" "$work/compared" && fail "a patient's identifier is in the results"
+grep -rqE '\bp[0-5]\b' "$work/a" "$work/s" "$work/compared" "$work/conformal" "$work/p" && fail "a patient's identifier is in the results"
 finish

@@ -1,5 +1,5 @@
-// Two finished evaluations whose scores are those of a fixture, compared: the numbers of the files
-// are pROC's and statsmodels'.
+// Two finished evaluations whose scores are those of a fixture, compared, and one of them looked at
+// by groups: the numbers of the files are pROC's, statsmodels' and fairlearn's.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "checkpoint/temporary.h"
 #include "eval/made_run.h"
 #include "eval/tasks/compare.h"
+#include "eval/tasks/subgroups.h"
 #include "golden.h"
 #include "support/check.h"
 #include "support/reference.h"
@@ -90,6 +91,60 @@ static bool check_label(const json_t *golden, const json_t *one)
     return all;
 }
 
+// A number of a group: an object with a value, or the number itself.
+static double group_number(const json_t *group, const char *name)
+{
+    const json_t *value = json_object_get(group, name);
+    return json_is_object(value)   ? bv_json_number(value, "value", NAN)
+           : json_is_number(value) ? json_number_value(value)
+                                   : NAN;
+}
+
+static bool same_groups(const json_t *golden, const char *column, const json_t *label)
+{
+    static const char *const names[][2] = {{"n", "n"},     {"n_pos", "positives"}, {"tpr", "tpr"},
+                                           {"fpr", "fpr"}, {"fnr", "fnr"},         {"ppv", "ppv"}};
+    const json_t *gaps = json_object_get(label, "gaps"), *group = NULL, *one = NULL;
+    const char *value = NULL;
+    char key[128];
+    bool all = true;
+    json_object_foreach(json_object_get(label, "groups"), value, group)
+    {
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            (void)snprintf(key, sizeof key, "group/%s/0.5/%s/%s", column, value, names[i][0]);
+            one = json_object_get(golden, key);
+            assert_non_null(one);
+            all &= golden_equal(key, group_number(group, names[i][1]),
+                                golden_number(json_object_get(one, "value")), limit);
+        }
+        (void)snprintf(key, sizeof key, "group/%s/%s/auc", column, value);
+        all &= golden_equal(key, group_number(group, "auroc"),
+                            golden_number(json_object_get(json_object_get(golden, key), "value")),
+                            limit);
+    }
+    (void)snprintf(key, sizeof key, "group/%s/0.5/tpr_gap_defined", column);
+    all &= same(golden, key, json_object_get(gaps, "tpr"), "value");
+    (void)snprintf(key, sizeof key, "group/%s/0.5/fpr_gap_defined", column);
+    return all && same(golden, key, json_object_get(gaps, "fpr"), "value");
+}
+
+static bool check_groups(const char *run, const json_t *golden)
+{
+    static const char *const by[] = {"sex", "age_band", "view"};
+    const struct bv_subgroups_options options = {.run = run, .folder = run, .by = by, .n_by = 3};
+    struct bv_error err = {0};
+    json_t *result = NULL;
+    bool all = true;
+    assert_ok(bv_subgroups(&options, &result, &err), err);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *factor = json_object_get(json_object_get(result, "factors"), by[i]);
+        all &= same_groups(golden, by[i],
+                           json_object_get(json_object_get(factor, "classes"), "label"));
+    }
+    json_decref(result);
+    return all;
+}
+
 static void check(void **state, const char *stem)
 {
     char name[64], csv[600];
@@ -110,6 +165,7 @@ static void check(void **state, const char *stem)
     json_t *golden = golden_json(name);
     assert_true(check_label(json_object_get(golden, "results"),
                             json_object_get(json_object_get(pair, "classes"), "label")));
+    assert_true(check_groups(runs[0], json_object_get(golden, "results")));
     json_decref(golden);
     json_decref(result);
     free_table(&t);

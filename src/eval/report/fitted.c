@@ -55,9 +55,8 @@ enum bv_status bv_thresholds_json(json_t **thresholds, const json_t *setup, cons
     return status;
 }
 
-// Members of the model's description that scores depend on.
-static enum bv_status check_model(const json_t *fitted, const json_t *setup, const char *path,
-                                  struct bv_error *err)
+enum bv_status bv_fitted_check_model(const json_t *fitted, const json_t *setup, const char *path,
+                                     struct bv_error *err)
 {
     static const char *const keys[] = {"sha256", "prompts", "preset", "score_kind"};
     const json_t *theirs = json_object_get(fitted, "model");
@@ -82,7 +81,7 @@ enum bv_status bv_fitted_load(json_t **fitted, const char *path, const char *kin
     if (strcmp(bv_json_string(loaded, "kind", ""), kind) != 0)
         status = bv_fail(err, BV_ERR_FORMAT, "%s: not a file of kind %s", path, kind);
     if (status == BV_OK)
-        status = check_model(loaded, setup, path, err);
+        status = bv_fitted_check_model(loaded, setup, path, err);
     if (status == BV_OK && !same_data &&
         json_equal(json_object_get(theirs, "sha256"), json_object_get(ours, "sha256")) &&
         json_equal(json_object_get(theirs, "where"), json_object_get(ours, "where")))

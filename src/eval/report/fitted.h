@@ -11,6 +11,11 @@ enum bv_status bv_thresholds_json(json_t **thresholds, const json_t *setup, cons
                                   const struct bv_level_result *levels, size_t n_levels,
                                   struct bv_error *err);
 
+// Whether what was fitted to one setup's scores fits another's: same model, prompts, preset and
+// kind of score; BV_ERR_ARG says what differs and names path. Both have a member "model".
+enum bv_status bv_fitted_check_model(const json_t *fitted, const json_t *setup, const char *path,
+                                     struct bv_error *err);
+
 // Checks that a thresholds or calibration file fits this run: same model, prompts and kind of
 // score (BV_ERR_ARG says what differs), and not fitted on the data that it is to judge, unless
 // same_data allows it. kind is "biovl.thresholds" or "biovl.calibration".

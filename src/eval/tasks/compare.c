@@ -121,8 +121,8 @@ static enum bv_status compare_label(const struct bv_compare_rows *rows, const st
         .label = rows->labels[label],
         .n = l->n,
         .positives = a->n_positive,
-        .thresholds = {bv_compare_threshold(&rows->runs[0], rows->labels[label]),
-                       bv_compare_threshold(&rows->runs[other], rows->labels[label])},
+        .thresholds = {bv_finished_run_threshold(&rows->runs[0], rows->labels[label]),
+                       bv_finished_run_threshold(&rows->runs[other], rows->labels[label])},
         .noninferiority_z = NAN,
         .noninferiority_p = NAN};
     c->delong = bv_difference_test(difference,
@@ -164,10 +164,10 @@ static void keep_items(struct label_rows *l, const struct bv_compare_rows *rows,
                        struct resampled_run *runs)
 {
     for (size_t r = 0; r < rows->n_runs; r++) {
-        runs[r].classes[label] =
-            (struct bv_bootstrap_class){{l->items[r], l->n},
-                                        bv_compare_threshold(&rows->runs[r], rows->labels[label]),
-                                        l->n && bv_is_probability(l->items[r], l->n)};
+        runs[r].classes[label] = (struct bv_bootstrap_class){
+            {l->items[r], l->n},
+            bv_finished_run_threshold(&rows->runs[r], rows->labels[label]),
+            l->n && bv_is_probability(l->items[r], l->n)};
         l->items[r] = NULL;
     }
 }

@@ -2,21 +2,14 @@
 #ifndef BV_EVAL_TASKS_COMPARE_ROWS_H
 #define BV_EVAL_TASKS_COMPARE_ROWS_H
 
-#include "eval/metrics/score_table.h"
 #include "eval/tasks/compare.h"
-
-struct bv_compare_run {
-    const char *folder;
-    json_t *setup, *metrics;     // as written
-    struct bv_score_table table; // the rows that this run evaluated
-    uint64_t *evaluated;         // [table.n_rows] their numbers
-};
+#include "eval/tasks/finished_run.h"
 
 // Zero-initialise; free in any state.
 struct bv_compare_rows {
-    struct bv_compare_run runs[BV_COMPARE_MAX_RUNS];
+    struct bv_finished_run runs[BV_COMPARE_MAX_RUNS];
     size_t n_runs, n_labels, n_rows;
-    const char **labels;             // [n_labels], of the first run's setup
+    const char *const *labels;       // [n_labels], of the first run
     size_t n;                        // rows evaluated by all
     size_t *at[BV_COMPARE_MAX_RUNS]; // [n] where each run's table has them
     uint32_t *clusters;              // [n] patients, or NULL
@@ -27,8 +20,5 @@ struct bv_compare_rows {
 enum bv_status bv_compare_rows_load(struct bv_compare_rows *rows,
                                     const struct bv_compare_options *options, struct bv_error *err);
 void bv_compare_rows_free(struct bv_compare_rows *rows);
-
-// The threshold that a run's results used for a label; NaN where it made no decisions.
-double bv_compare_threshold(const struct bv_compare_run *run, const char *label);
 
 #endif

@@ -107,7 +107,7 @@ static json_t *label_object(const struct bv_comparison *c, const struct bv_compa
     return object;
 }
 
-static json_t *run_object(const struct bv_compare_run *run, size_t n_common)
+static json_t *run_object(const struct bv_finished_run *run, size_t n_common)
 {
     json_t *object = json_object();
     set(object, "folder", bv_json_path(run->folder));
