@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cpu/product.h"
+#include "cpu/gemm.h"
 
 struct shape {
     int count, M, N, K; // M rows per item

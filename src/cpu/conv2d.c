@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cpu/kernels.h"
-#include "cpu/product.h"
+#include "cpu/gemm.h"
 #include "cpu/window.h"
 
 static const int64_t few_channels = 16;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/product.h"
+#include "cpu/gemm.h"
 #include "cpu/program.h"
 
 static void destroy(struct bv_backend *backend)

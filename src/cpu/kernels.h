@@ -2,7 +2,7 @@
 #ifndef BV_CPU_KERNELS_H
 #define BV_CPU_KERNELS_H
 
-#include "cpu/preparation.h"
+#include "cpu/gemm_pack.h"
 #include "graph/graph.h"
 #include "op/kernel.h"
 

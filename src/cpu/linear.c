@@ -1,6 +1,6 @@
 // linear: rows of x times the packed weight.
 #include "cpu/kernels.h"
-#include "cpu/product.h"
+#include "cpu/gemm.h"
 
 // Words need whole groups of channels, and a weight that is packed beforehand.
 enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_format wanted)

@@ -1,6 +1,6 @@
 // matmul: b is packed at each run, then as linear.
 #include "cpu/kernels.h"
-#include "cpu/product.h"
+#include "cpu/gemm.h"
 
 size_t bv_cpu_matmul_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
 {

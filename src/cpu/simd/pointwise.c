@@ -1,6 +1,6 @@
 // Element by element: activations, sums, products, scale and shift.
 #include "cpu/simd/math.h"
-#include "cpu/simd/narrow.h"
+#include "cpu/simd/bf16.h"
 #include "cpu/simd/simd.h"
 
 // for (whole vectors) out = value(load) … and the rest with the first lanes only.

@@ -1,6 +1,6 @@
 #include "cpu/simd/simd.h"
 
-#include "cpu/simd/tile.h"
+#include "cpu/simd/gemm_kernel.h"
 
 #define TEXT(x) #x
 #define TEXT_OF(x) TEXT(x)

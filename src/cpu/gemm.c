@@ -1,4 +1,4 @@
-#include "cpu/product.h"
+#include "cpu/gemm.h"
 
 #define MOST_POINTERS 4096 // at least BV_CPU_MAX_TAPS × the rows of a strip
 

@@ -1,7 +1,7 @@
 // Values to words of fewer bits.
 #include "cpu/simd/simd.h"
 
-#include "cpu/simd/narrow.h"
+#include "cpu/simd/bf16.h"
 
 #if defined(LOW_PRECISION)
 

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "cpu/simd/tile.h"
+#include "cpu/simd/gemm_kernel.h"
 
 #if defined(LOW_PRECISION)
 INLINE vf widen(__m256i x)

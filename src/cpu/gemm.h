@@ -3,7 +3,7 @@
 #ifndef BV_CPU_PRODUCT_H
 #define BV_CPU_PRODUCT_H
 
-#include "cpu/preparation.h"
+#include "cpu/gemm_pack.h"
 #include "graph/tensor.h"
 
 // out[m,n] = act(Σ_t Σ_c x(m,t)[c] · w[n][t·depth + c] + bias[n] + residual[m,n]). Each element is

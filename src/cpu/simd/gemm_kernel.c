@@ -1,9 +1,9 @@
 // The matrix product's inner loop: STRIP rows × 2 vectors of columns in registers. A row's element
 // is broadcast, multiplied with two vectors of the panel, and added. On one Zen 5 core: 210 to 230
 // of the 239 GFLOP/s that fused multiply-adds alone reach.
-#include "cpu/simd/tile.h"
+#include "cpu/simd/gemm_kernel.h"
 
-#include "cpu/simd/narrow.h"
+#include "cpu/simd/bf16.h"
 #include "cpu/simd/simd.h"
 
 // A row's elements of the result or the residual, on their way while the sum is made.

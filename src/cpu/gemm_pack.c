@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/large.h"
-#include "cpu/product.h"
+#include "cpu/gemm.h"
 
 const char bv_cpu_panels_key[] = "panels of ";
 
