@@ -129,18 +129,18 @@ static void multiply(const struct way *way, const struct shape *s, struct proble
             bv_cpu_convert_rows(NULL, way->format, bench.x, M, s->K, 1, bench.words, bench.scale);
             x = (struct bv_cpu_matrix){bench.words, s->K / bv_cpu_channels_per_word(way->format)};
         }
-        const struct bv_cpu_product product = {.rows = M,
-                                               .columns = s->N,
-                                               .taps = 1,
-                                               .depth = x.ld,
-                                               .format = way->format,
-                                               .panels = w,
-                                               .row_scale = bench.scale,
-                                               .out = bench.y,
-                                               .ldo = s->N,
-                                               .point = bv_cpu_point_matrix,
-                                               .source = &x};
-        bv_cpu_product(NULL, &product);
+        const struct bv_cpu_gemm product = {.rows = M,
+                                            .columns = s->N,
+                                            .taps = 1,
+                                            .depth = x.ld,
+                                            .format = way->format,
+                                            .panels = w,
+                                            .row_scale = bench.scale,
+                                            .out = bench.y,
+                                            .ldo = s->N,
+                                            .point = bv_cpu_point_matrix,
+                                            .source = &x};
+        bv_cpu_gemm(NULL, &product);
     }
 }
 

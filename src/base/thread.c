@@ -260,3 +260,28 @@ void bv_pool_for(struct bv_pool *pool, size_t n, void (*body)(void *arg, size_t 
     atomic_store(&pool->caller_sleeps, false);
     pthread_mutex_unlock(&pool->mutex);
 }
+
+struct ranges {
+    int64_t n, count;
+    void (*body)(const void *arg, int64_t first, int64_t last);
+    const void *arg;
+};
+
+static void range_task(void *arg, size_t task)
+{
+    const struct ranges *r = arg;
+    int64_t i = (int64_t)task;
+    r->body(r->arg, r->n * i / r->count, r->n * (i + 1) / r->count);
+}
+
+void bv_pool_for_ranges(struct bv_pool *pool, int64_t n, int64_t cost,
+                        void (*body)(const void *arg, int64_t first, int64_t last), const void *arg)
+{
+    const int64_t least_work = 16384; // elements: less costs more to hand out than to do
+    int64_t threads = bv_pool_threads(pool), count = threads == 1 ? 1 : 2 * threads;
+    int64_t most = n * cost / least_work + 1;
+    count = count > most ? most : count;
+    count = count > n ? n : count;
+    struct ranges r = {n, count, body, arg};
+    bv_pool_for(pool, (size_t)count, range_task, &r);
+}

@@ -3,6 +3,7 @@
 #define BV_BASE_THREAD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -27,5 +28,11 @@ int bv_pool_threads(const struct bv_pool *pool); // 1 for NULL
 // another loop on the same pool. Each thread has an equal run of the items, then takes from
 // the others'; more than UINT32_MAX items run on the caller.
 void bv_pool_for(struct bv_pool *pool, size_t n, void (*body)(void *arg, size_t i), void *arg);
+
+// The same in ranges: calls body(arg, first, last) over [0, n), two ranges to a thread, fewer where
+// there is little to do. cost: elements touched per item.
+void bv_pool_for_ranges(struct bv_pool *pool, int64_t n, int64_t cost,
+                        void (*body)(const void *arg, int64_t first, int64_t last),
+                        const void *arg);
 
 #endif

@@ -1,7 +1,19 @@
-// attention, in blocks: for one head of one sequence (or window) k and v are packed as panels; then
-// strips of query rows meet all keys, are exponentiated in place, meet v, and are divided by their
-// sums. Only a strip of scores exists at a time. Where q, k and v stand in bf16, both products take
-// words of two channels, or of two keys; scores and sums are f32.
+// attention: softmax(scale · q kᵀ + bias) v, head by head, with the gemm's micro-kernel for both
+// products.
+//
+// A unit is one head of one sequence or of one Swin window; where there are fewer units than four
+// to a thread, a unit's queries are split among several. Its keys are packed as panels (a key is a
+// column of the first product), its values too: a row of v is a row of a panel already, only the
+// distance between rows differs. Then a strip of MR queries at a time: all scores of the strip
+// [MR,Tk] by one pass of the key panels, each row's exponentials around its maximum in place, one
+// pass of the value panels, and the division by the row's sum at the end, on head_dim elements
+// instead of Tk. A strip of scores is all that exists of the T × T matrix; it stays in the
+// first-level cache, so an online softmax would save no memory traffic and cost a rescaling.
+//
+// Masks cost nothing where there are none: keys beyond a sequence's length are left out of the
+// products, keys after a causal query get weight 0, and a shifted window that mixes regions sets
+// the scores across them to -inf. A query without any key gives zeros. In bf16 the first product
+// takes words of two channels, the second words of two keys (pair_values); scores and sums are f32.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,26 +43,26 @@ static struct attention describe(const struct bv_node *n, int n_threads)
 {
     const struct bv_attention_params *p = &n->params.attention;
     struct attention s = {.isa = bv_cpu_isa(), .Tq = n->in[0]->dim[1], .Tk = n->in[1]->dim[1]};
-    int64_t panel = s.isa->panel, strip = s.isa->strip;
+    int64_t nr = s.isa->nr, mr = s.isa->mr;
     s.bf16 = n->in[0]->dtype == BV_BF16;
     s.windows = 1;
     if (p->window) {
         s.Tq = s.Tk = (int64_t)p->window * p->window;
         s.windows = n->in[0]->dim[1] / s.Tq;
     }
-    s.key_panels = ceiling(s.Tk, panel);
-    s.head_panels = ceiling(p->head_dim, panel);
+    s.key_panels = ceiling(s.Tk, nr);
+    s.head_panels = ceiling(p->head_dim, nr);
     s.units = n->in[0]->dim[0] * s.windows * p->heads;
     int64_t wanted = n_threads == 1 ? 1 : 4 * (int64_t)n_threads;
     s.query_parts = s.units < wanted ? ceiling(wanted, s.units) : 1;
-    if (s.query_parts > ceiling(s.Tq, strip))
-        s.query_parts = ceiling(s.Tq, strip);
+    if (s.query_parts > ceiling(s.Tq, mr))
+        s.query_parts = ceiling(s.Tq, mr);
     s.units *= s.query_parts;
     s.tasks = s.units < wanted ? s.units : wanted;
-    size_t keys = (size_t)(s.key_panels * panel * p->head_dim);
-    size_t values = (size_t)(s.head_panels * panel * (s.Tk + 1));
-    size_t scores = (size_t)(strip * s.key_panels * panel);
-    size_t result = (size_t)(strip * s.head_panels * panel);
+    size_t keys = (size_t)(s.key_panels * nr * p->head_dim);
+    size_t values = (size_t)(s.head_panels * nr * (s.Tk + 1));
+    size_t scores = (size_t)(mr * s.key_panels * nr);
+    size_t result = (size_t)(mr * s.head_panels * nr);
     // and pointers to the rows of k and v, the windows' places and regions
     s.task_scratch = keys + values + scores + result + (size_t)(8 * s.Tk);
     s.task_scratch = (s.task_scratch + 15) / 16 * 16;
@@ -68,7 +80,7 @@ size_t bv_cpu_attention_scratch(const struct bv_node *node, enum bv_cpu_format f
 // One unit: a head of a sequence or window, or a part of its queries.
 struct unit {
     int64_t b, head, first, last; // query rows
-    const float **pointer;        // [max(Tk, strip)] rows
+    const float **pointer;        // [max(Tk, mr)] rows
     int32_t *token, *region;      // [T] of a window, or NULL
     float *keys, *values, *scores, *result;
     int64_t valid;  // keys that exist
@@ -121,11 +133,11 @@ static int64_t words_per_head(const struct attention *s)
 
 static void pack_keys(const struct attention *s, struct unit *u)
 {
-    int64_t D = words_per_head(s), panel = s->isa->panel;
+    int64_t D = words_per_head(s), nr = s->isa->nr;
     for (int64_t j = 0; j < u->valid; j++)
         u->pointer[j] = row_of(s, u, 1, j);
-    for (int64_t j = 0; j < u->valid; j += panel) {
-        int64_t columns = u->valid - j < panel ? u->valid - j : panel;
+    for (int64_t j = 0; j < u->valid; j += nr) {
+        int64_t columns = u->valid - j < nr ? u->valid - j : nr;
         s->isa->pack(u->pointer + j, (int)columns, D, u->keys + j * D);
     }
 }
@@ -133,17 +145,17 @@ static void pack_keys(const struct attention *s, struct unit *u)
 // Two keys to a row of words; the last may be alone.
 static void pair_values(const struct attention *s, struct unit *u)
 {
-    int64_t D = s->a->node->params.attention.head_dim, panel = s->isa->panel;
+    int64_t D = s->a->node->params.attention.head_dim, nr = s->isa->nr;
     int64_t pairs = (u->valid + 1) / 2;
     for (int64_t j = 0; j < pairs; j++) {
         const uint16_t *x = (const uint16_t *)(const void *)row_of(s, u, 2, 2 * j), *y = NULL;
         if (2 * j + 1 < u->valid)
             y = (const uint16_t *)(const void *)row_of(s, u, 2, 2 * j + 1);
-        for (int64_t d = 0; d < D; d += panel) {
-            float *to = u->values + (d / panel * pairs + j) * panel;
-            int64_t columns = D - d < panel ? D - d : panel;
+        for (int64_t d = 0; d < D; d += nr) {
+            float *to = u->values + (d / nr * pairs + j) * nr;
+            int64_t columns = D - d < nr ? D - d : nr;
             s->isa->pair_bf16(x + d, y ? y + d : NULL, columns, to);
-            memset(to + columns, 0, (size_t)(panel - columns) * sizeof *to);
+            memset(to + columns, 0, (size_t)(nr - columns) * sizeof *to);
         }
     }
 }
@@ -151,14 +163,14 @@ static void pair_values(const struct attention *s, struct unit *u)
 // v is a panel already but for the distance of its rows.
 static void pack_values(const struct attention *s, struct unit *u)
 {
-    int64_t D = s->a->node->params.attention.head_dim, panel = s->isa->panel;
+    int64_t D = s->a->node->params.attention.head_dim, nr = s->isa->nr;
     for (int64_t j = 0; j < u->valid; j++) {
         const float *v = row_of(s, u, 2, j);
-        for (int64_t d = 0; d < D; d += panel) {
-            float *to = u->values + (d / panel * u->valid + j) * panel;
-            int64_t columns = D - d < panel ? D - d : panel;
+        for (int64_t d = 0; d < D; d += nr) {
+            float *to = u->values + (d / nr * u->valid + j) * nr;
+            int64_t columns = D - d < nr ? D - d : nr;
             memcpy(to, v + d, (size_t)columns * sizeof *to);
-            memset(to + columns, 0, (size_t)(panel - columns) * sizeof *to);
+            memset(to + columns, 0, (size_t)(nr - columns) * sizeof *to);
         }
     }
 }
@@ -218,17 +230,17 @@ static void store_result(const struct attention *s, const struct unit *u, int64_
 static void attend_strip(const struct attention *s, struct unit *u, int64_t first, int n_rows)
 {
     enum bv_cpu_format format = s->bf16 ? BV_CPU_BF16 : BV_CPU_F32;
-    int64_t panel = s->isa->panel, D = s->a->node->params.attention.head_dim;
-    int64_t words = words_per_head(s), depth = 0, ld = s->key_panels * panel;
-    int64_t ldr = s->head_panels * panel;
+    int64_t nr = s->isa->nr, D = s->a->node->params.attention.head_dim;
+    int64_t words = words_per_head(s), depth = 0, ld = s->key_panels * nr;
+    int64_t ldr = s->head_panels * nr;
     const float *rows[16];
     for (int i = 0; i < n_rows; i++)
         rows[i] = row_of(s, u, 0, first + i);
     struct bv_cpu_tile tile = {.rows = rows, .taps = 1, .depth = words, .ldo = ld};
-    for (int64_t j = 0; j < u->valid; j += panel) {
+    for (int64_t j = 0; j < u->valid; j += nr) {
         tile.panel = u->keys + j * words;
         tile.out = u->scores + j;
-        tile.columns = (int)panel;
+        tile.columns = (int)nr;
         s->isa->tile[format](&tile, n_rows);
     }
     float sum[16];
@@ -238,10 +250,10 @@ static void attend_strip(const struct attention *s, struct unit *u, int64_t firs
         rows[i] = u->scores + i * ld;
     }
     tile = (struct bv_cpu_tile){.rows = rows, .taps = 1, .depth = depth, .ldo = ldr};
-    for (int64_t d = 0; d < D; d += panel) {
+    for (int64_t d = 0; d < D; d += nr) {
         tile.panel = u->values + d * depth;
         tile.out = u->result + d;
-        tile.columns = (int)panel;
+        tile.columns = (int)nr;
         s->isa->tile[format](&tile, n_rows);
     }
     for (int i = 0; i < n_rows; i++)
@@ -266,7 +278,7 @@ static void attend_unit(const struct attention *s, int64_t which, struct unit *u
         pair_values(s, u);
     else
         pack_values(s, u);
-    int64_t rows = u->last - u->first, strips = ceiling(rows, s->isa->strip);
+    int64_t rows = u->last - u->first, strips = ceiling(rows, s->isa->mr);
     for (int64_t i = 0; i < strips; i++) {
         int64_t at = u->first + rows * i / strips, end = u->first + rows * (i + 1) / strips;
         attend_strip(s, u, at, (int)(end - at));
@@ -277,16 +289,16 @@ static void attention_task(void *arg, size_t task)
 {
     const struct attention *s = arg;
     const struct bv_attention_params *p = &s->a->node->params.attention;
-    int64_t panel = s->isa->panel;
+    int64_t nr = s->isa->nr;
     float *scratch = s->a->scratch + task * s->task_scratch;
     struct unit u = {.placed = -1};
     u.pointer = (const float **)(void *)scratch; // first: the most aligned
     u.keys = scratch + 2 * s->Tk;                // a pointer is two floats wide at most
-    u.values = u.keys + s->key_panels * panel * p->head_dim;
-    u.scores = u.values + s->head_panels * panel * (s->Tk + 1);
-    u.result = u.scores + s->isa->strip * s->key_panels * panel;
+    u.values = u.keys + s->key_panels * nr * p->head_dim;
+    u.scores = u.values + s->head_panels * nr * (s->Tk + 1);
+    u.result = u.scores + s->isa->mr * s->key_panels * nr;
     if (p->window) {
-        u.token = (int32_t *)(void *)(u.result + s->isa->strip * s->head_panels * panel);
+        u.token = (int32_t *)(void *)(u.result + s->isa->mr * s->head_panels * nr);
         u.region = u.token + s->Tk;
     }
     int64_t first = s->units * (int64_t)task / s->tasks;

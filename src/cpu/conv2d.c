@@ -1,11 +1,21 @@
-// conv2d as a product whose rows are the receptive fields, read in place: a tap is a pixel of the
-// window, and rows point at it or, outside the image, at zeros. With few channels (the stem, patch
-// embedding) a tap is a whole row of the window, in a copy of the image that has its padding and,
-// in bf16, a row's last word filled up with a zero.
+// conv2d as a gemm whose rows are the receptive fields, read in place (implicit im2col).
+//
+// The result [N·H·W, O] is x [N·H·W, kh·kw·C] times the weight. A tap is a pixel of the window: C
+// neighbouring floats of the image, which is [N,H,W,C]. For a strip of results the point function
+// writes the address of each tap's pixel, or of a block of zeros where the window leaves the image;
+// strides and dilations only change addresses, and no window is ever copied. With groups the gemm
+// runs once for each, its pixels offset by the group's channels.
+//
+// With few channels (the stem of a ResNet, patch embedding: C = 3) the loop over one tap would be
+// too short. There a tap is a whole row of the window, kw·C neighbouring floats of a copy of the
+// image that includes its padding; in bf16 the row's last word is filled up with a zero.
+//
+// bf16 and int8 convert an image to words first, one image at a time so that it stays in the cache;
+// int8 takes one scale for the image, or one for each pixel where a result reads one pixel only.
 #include <string.h>
 
-#include "cpu/kernels.h"
 #include "cpu/gemm.h"
+#include "cpu/kernels.h"
 #include "cpu/window.h"
 
 static const int64_t few_channels = 16;
@@ -42,7 +52,7 @@ enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_for
     return wanted;
 }
 
-bool bv_cpu_conv2d_reads_words(const struct bv_node *n)
+bool bv_cpu_conv2d_reads_bf16(const struct bv_node *n)
 {
     if (bv_cpu_is_depthwise(n))
         return true;
@@ -109,15 +119,15 @@ static size_t panels_size(const struct bv_node *n)
 }
 
 enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node,
-                                     const struct bv_cpu_preparation *how, const void **prepared,
+                                     const struct bv_cpu_pack_context *how, const void **prepared,
                                      struct bv_error *err)
 {
     if (bv_cpu_conv2d_too_many_taps(node)) // the reference reads the weight itself
         return BV_OK;
     const struct bv_tensor *w = node->in[1];
     int64_t taps = w->role == BV_ROLE_WEIGHT ? w->dim[1] * (by_rows(node) ? 1 : w->dim[2]) : 1;
-    return bv_cpu_prepare_panels(w, node->params.conv2d.groups, taps,
-                                 bv_cpu_conv2d_format(node, how->format), how, prepared, err);
+    return bv_cpu_pack_weight(w, node->params.conv2d.groups, taps,
+                              bv_cpu_conv2d_format(node, how->format), how, prepared, err);
 }
 
 // Zeros for one tap, then: the copied image and the panels of a weight that the graph computes, or
@@ -238,7 +248,7 @@ static const float *panels_of(const struct bv_kernel_args *a, float *scratch, si
 
 // All groups of the results from row `first` on.
 static void multiply_groups(const struct bv_kernel_args *a, struct conv *s,
-                            struct bv_cpu_product *product, const float *panels, size_t group_size,
+                            struct bv_cpu_gemm *product, const float *panels, size_t group_size,
                             int64_t first)
 {
     int64_t groups = a->node->params.conv2d.groups;
@@ -251,7 +261,7 @@ static void multiply_groups(const struct bv_kernel_args *a, struct conv *s,
         product->bias = bias ? bias + g * product->columns : NULL;
         product->residual =
             a->in[3] ? (const char *)a->in[3] + at * (product->residual_bf16 ? 2 : 4) : NULL;
-        bv_cpu_product(a->pool, product);
+        bv_cpu_gemm(a->pool, product);
     }
     s->at.image = image;
 }
@@ -277,7 +287,7 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
         s.at.image = scratch;
         scratch += copy_size(n, format, bv_pool_threads(a->pool));
     }
-    struct bv_cpu_product product = {
+    struct bv_cpu_gemm product = {
         .rows = bv_rows(n->out),
         .columns = W->dim[0] / p->groups,
         .taps = s.at.taps_h * s.at.taps_w,

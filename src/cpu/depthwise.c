@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/thread.h"
 #include "cpu/kernels.h"
-#include "cpu/pieces.h"
 #include "cpu/window.h"
 
 enum { most_taps = 128 };
@@ -39,8 +39,8 @@ static void order(void *arg, void *memory)
 }
 
 enum bv_status bv_cpu_depthwise_prepare(const struct bv_node *node,
-                                        const struct bv_cpu_preparation *how, const void **prepared,
-                                        struct bv_error *err)
+                                        const struct bv_cpu_pack_context *how,
+                                        const void **prepared, struct bv_error *err)
 {
     const struct bv_tensor *W = node->in[1];
     struct ordering o = {.C = W->dim[0], .taps = W->dim[1] * W->dim[2]};
@@ -64,8 +64,9 @@ size_t bv_cpu_depthwise_scratch(const struct bv_node *node, enum bv_cpu_format f
     return (size_t)W->dim[0] + weight;
 }
 
-static void results(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void results(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_node *n = a->node;
     const struct bv_tensor *X = n->in[0], *W = n->in[1], *out = n->out;
     int64_t C = X->dim[3], words = X->dtype == BV_BF16 ? C / 2 : C;
@@ -103,5 +104,5 @@ void bv_cpu_depthwise(const struct bv_kernel_args *a)
     if (!a->prepared)
         order_by_taps(a->in[1], C, taps, a->scratch + C);
     int64_t strips = (bv_rows(a->node->out) + BV_CPU_DEPTHWISE_ROWS - 1) / BV_CPU_DEPTHWISE_ROWS;
-    bv_cpu_in_pieces(a, strips, BV_CPU_DEPTHWISE_ROWS * C * taps, results);
+    bv_pool_for_ranges(a->pool, strips, BV_CPU_DEPTHWISE_ROWS * C * taps, results, a);
 }

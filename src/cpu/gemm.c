@@ -1,3 +1,21 @@
+// The blocking around the micro-kernel (simd/gemm_kernel.c), in the terms of Goto and van de Geijn.
+//
+// The result [M,N] is cut into row blocks × column blocks; each pair is a task of the pool. A row
+// block is so long that its M·K words of x stay in the second-level cache (96 Ki words) while
+// panels pass; columns are cut only where rows alone do not give four tasks to a thread, and never
+// so finely that a task does less than 2^18 multiplications. Within a task the micro-kernel
+// computes MR × NR elements at a time over the whole of K: K is not blocked, so each element is one
+// sum in one order, whatever the cut, and no partial result is written and read again.
+//
+// Two nestings. Where a task's panels fit the second-level cache too, all panels pass under one
+// strip of MR rows before the next strip: rows of the result are written whole, one after another.
+// Otherwise all strips pass under one panel before the next panel, so that each panel comes from
+// memory once. Either way the kernel is told what to prefetch meanwhile: half of the next panel, or
+// the next strip's rows.
+//
+// x is never gathered. For each strip the caller's point() writes the address of every row of every
+// tap, and the kernel reads the rows where they are: a convolution's windows, a matrix with any
+// stride, a copy in words.
 #include "cpu/gemm.h"
 
 #define MOST_POINTERS 4096 // at least BV_CPU_MAX_TAPS × the rows of a strip
@@ -18,7 +36,7 @@ void bv_cpu_point_matrix(const void *source, int64_t first, int64_t n, const flo
 
 // How a product is cut: tasks are row blocks × column blocks, row blocks run in strips.
 struct split {
-    const struct bv_cpu_product *p;
+    const struct bv_cpu_gemm *p;
     const struct bv_cpu_isa *isa;
     int64_t row_blocks, column_blocks, panels, panel_size;
 };
@@ -38,11 +56,11 @@ static void *element(const void *p, bool bf16, int64_t at)
 // A tile whose activation is not its own, by way of the first-level cache.
 static void run_and_activate(const struct split *s, struct bv_cpu_tile *tile, int n_rows)
 {
-    const struct bv_cpu_product *p = s->p;
-    float block[16 * 64]; // more than strip × panel
+    const struct bv_cpu_gemm *p = s->p;
+    float block[16 * 64]; // more than MR × NR
     void *out = tile->out;
     tile->out = block;
-    tile->ldo = s->isa->panel;
+    tile->ldo = s->isa->nr;
     tile->out_bf16 = false;
     s->isa->tile[p->format](tile, n_rows);
     s->isa->activate_tile(p->activation, block, n_rows, tile->columns, out, p->out_bf16, p->ldo);
@@ -51,8 +69,8 @@ static void run_and_activate(const struct split *s, struct bv_cpu_tile *tile, in
 static void run_strip(const struct split *s, const float *const *pointers, int64_t row, int n_rows,
                       int64_t panel, const float *next)
 {
-    const struct bv_cpu_product *p = s->p;
-    int64_t column = panel * s->isa->panel, left = p->columns - column;
+    const struct bv_cpu_gemm *p = s->p;
+    int64_t column = panel * s->isa->nr, left = p->columns - column;
     struct bv_cpu_tile tile = {
         .rows = pointers,
         .taps = p->taps,
@@ -65,7 +83,7 @@ static void run_strip(const struct split *s, const float *const *pointers, int64
         .ldr = p->ldo,
         .out_bf16 = p->out_bf16,
         .residual_bf16 = p->residual_bf16,
-        .columns = left < s->isa->panel ? (int)left : s->isa->panel,
+        .columns = left < s->isa->nr ? (int)left : s->isa->nr,
         .bias = p->bias ? p->bias + column : NULL,
         .row_scale = p->row_scale ? p->row_scale + row : NULL,
     };
@@ -81,13 +99,13 @@ static void run_strip(const struct split *s, const float *const *pointers, int64
 static void block_task(void *arg, size_t task)
 {
     const struct split *s = arg;
-    const struct bv_cpu_product *p = s->p;
+    const struct bv_cpu_gemm *p = s->p;
     int64_t row_block = (int64_t)task % s->row_blocks, column_block = (int64_t)task / s->row_blocks;
     int64_t row0 = part(p->rows, s->row_blocks, row_block);
     int64_t rows = part(p->rows, s->row_blocks, row_block + 1) - row0;
     int64_t panel0 = part(s->panels, s->column_blocks, column_block);
     int64_t panel1 = part(s->panels, s->column_blocks, column_block + 1);
-    int64_t strips = ceiling(rows, s->isa->strip);
+    int64_t strips = ceiling(rows, s->isa->mr);
     const float *pointers[MOST_POINTERS];
     for (int64_t i = 0; i < strips; i++) {
         int64_t at = part(rows, strips, i), n = part(rows, strips, i + 1) - at;
@@ -112,22 +130,22 @@ static void block_task(void *arg, size_t task)
         }
 }
 
-void bv_cpu_product(struct bv_pool *pool, const struct bv_cpu_product *p)
+void bv_cpu_gemm(struct bv_pool *pool, const struct bv_cpu_gemm *p)
 {
     struct split s = {.p = p, .isa = bv_cpu_isa()};
     int64_t K = p->taps * p->depth;
-    s.panel_size = (int64_t)bv_cpu_packed_size(p->format, s.isa->panel,
-                                               K * bv_cpu_channels_per_word(p->format));
+    s.panel_size =
+        (int64_t)bv_cpu_packed_size(p->format, s.isa->nr, K * bv_cpu_channels_per_word(p->format));
     // A block's rows stay in the second-level cache while the panels pass.
     int64_t rows = 96 * 1024 / (K > 0 ? K : 1), most = MOST_POINTERS / p->taps;
     if (rows > most)
         rows = most;
-    rows = rows / s.isa->strip * s.isa->strip;
-    if (rows < 4 * s.isa->strip && most >= 4 * s.isa->strip)
-        rows = 4 * s.isa->strip;
-    if (rows < s.isa->strip)
-        rows = s.isa->strip;
-    s.panels = ceiling(p->columns, s.isa->panel);
+    rows = rows / s.isa->mr * s.isa->mr;
+    if (rows < 4 * s.isa->mr && most >= 4 * s.isa->mr)
+        rows = 4 * s.isa->mr;
+    if (rows < s.isa->mr)
+        rows = s.isa->mr;
+    s.panels = ceiling(p->columns, s.isa->nr);
     s.row_blocks = ceiling(p->rows, rows);
     s.column_blocks = 1;
     // Enough tasks to share evenly, none so small that handing it out costs more than doing it.

@@ -1,33 +1,41 @@
-// Weights to panels, activations to words.
+// The layouts that the micro-kernel reads without a stride. A panel holds NR rows of the weight
+// side by side: for each k in turn, the NR values that meet element k of an activation row, so that
+// the kernel walks through it from front to back and a vector load takes neighbouring columns. The
+// last panel is filled up with zeros. In bf16 and int8 a "k" is a word of two or four neighbouring
+// channels, as vdpbf16ps and vpdpbusd take them: rows are first turned into words, then packed as
+// if the words were floats. int8 weights are symmetric with a scale for each row; activations are
+// bytes around 128, because vpdpbusd multiplies unsigned by signed, and the correction -128 Σ w
+// behind each panel takes the 128 out of the sum again.
+#include "cpu/gemm_pack.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/large.h"
-#include "cpu/gemm.h"
 
 const char bv_cpu_panels_key[] = "panels of ";
 
 size_t bv_cpu_packed_size(enum bv_cpu_format format, int64_t N, int64_t K)
 {
-    int64_t panel = bv_cpu_isa()->panel;
+    int64_t nr = bv_cpu_isa()->nr;
     int64_t rows = K / bv_cpu_channels_per_word(format) + (format == BV_CPU_INT8 ? 2 : 0);
-    return (size_t)((N + panel - 1) / panel * panel * rows);
+    return (size_t)((N + nr - 1) / nr * nr * rows);
 }
 
 void bv_cpu_pack(const float *w, int64_t N, int64_t K, float *panels)
 {
     const struct bv_cpu_isa *isa = bv_cpu_isa();
     const float *row[64];
-    for (int64_t n = 0; n < N; n += isa->panel, panels += isa->panel * K) {
-        int columns = N - n < isa->panel ? (int)(N - n) : isa->panel;
+    for (int64_t n = 0; n < N; n += isa->nr, panels += isa->nr * K) {
+        int columns = N - n < isa->nr ? (int)(N - n) : isa->nr;
         for (int j = 0; j < columns; j++)
             row[j] = w + (n + j) * K;
         isa->pack(row, columns, K, panels);
     }
 }
 
-// Panels are packed by tasks, each with room for a panel's rows as words.
+// Panels are packed by tasks, each with a buffer for a panel's rows as words.
 struct packing {
     const struct bv_cpu_isa *isa;
     enum bv_cpu_format format;
@@ -35,7 +43,7 @@ struct packing {
     int64_t groups, N, K, words;
     int64_t taps, tap;     // tap: channels of one before it is filled up to K / taps
     int64_t panels, tasks; // panels of all groups
-    float *room;
+    float *buffer;
     struct bv_pool *pool;
     struct bv_cpu_panels *to;
 };
@@ -53,19 +61,19 @@ static int32_t quantize_row(const struct packing *p, const float *w, float scale
     return -128 * (sum - 128 * (int32_t)p->K);
 }
 
-static void pack_panel(const struct packing *p, int64_t index, float *room)
+static void pack_panel(const struct packing *p, int64_t index, float *buffer)
 {
-    int64_t panel = p->isa->panel, each = p->panels / p->groups, n = index % each * panel;
+    int64_t nr = p->isa->nr, each = p->panels / p->groups, n = index % each * nr;
     const float *w = p->w + (index / each * p->N + n) * p->K, *row[64];
     int64_t rows = p->words + (p->format == BV_CPU_INT8 ? 2 : 0);
-    float *to = p->to->words + index * panel * rows, *scale = to + p->words * panel;
+    float *to = p->to->words + index * nr * rows, *scale = to + p->words * nr;
     int32_t correction[64] = {0};
-    int columns = p->N - n < panel ? (int)(p->N - n) : (int)panel;
+    int columns = p->N - n < nr ? (int)(p->N - n) : (int)nr;
     if (p->format == BV_CPU_INT8) // columns that do not exist: scale and correction 0
-        memset(scale, 0, (size_t)(2 * panel) * sizeof *scale);
+        memset(scale, 0, (size_t)(2 * nr) * sizeof *scale);
     for (int j = 0; j < columns; j++) {
         const float *x = w + j * p->K;
-        float *words = room ? room + j * p->words : NULL;
+        float *words = buffer ? buffer + j * p->words : NULL;
         row[j] = words ? words : x;
         if (p->format == BV_CPU_BF16) {
             p->isa->to_bf16(x, p->K, words);
@@ -76,16 +84,16 @@ static void pack_panel(const struct packing *p, int64_t index, float *room)
     }
     p->isa->pack(row, columns, p->words, to);
     if (p->format == BV_CPU_INT8)
-        memcpy(scale + panel, correction, (size_t)panel * sizeof *correction);
+        memcpy(scale + nr, correction, (size_t)nr * sizeof *correction);
 }
 
 static void pack_task(void *arg, size_t task)
 {
     const struct packing *p = arg;
     int64_t i = (int64_t)task;
-    float *room = p->room ? p->room + i * p->isa->panel * p->words : NULL;
+    float *buffer = p->buffer ? p->buffer + i * p->isa->nr * p->words : NULL;
     for (int64_t k = p->panels * i / p->tasks; k < p->panels * (i + 1) / p->tasks; k++)
-        pack_panel(p, k, room);
+        pack_panel(p, k, buffer);
 }
 
 static void pack_groups(void *arg, void *memory)
@@ -109,25 +117,25 @@ static float *fill_up(const struct packing *p)
     return filled;
 }
 
-// Packs into room, which grows.
-static enum bv_status pack_into(struct packing *p, struct bv_cpu_room *room, size_t bytes,
+// Packs into a buffer, which grows.
+static enum bv_status pack_into(struct packing *p, struct bv_cpu_pack_buffer *buffer, size_t bytes,
                                 const void **prepared, struct bv_error *err)
 {
-    if (room->bytes < bytes) {
-        free(room->memory);
-        *room = (struct bv_cpu_room){bv_alloc_large(bytes), bytes};
-        if (!room->memory) {
-            room->bytes = 0;
+    if (buffer->bytes < bytes) {
+        free(buffer->memory);
+        *buffer = (struct bv_cpu_pack_buffer){bv_alloc_large(bytes), bytes};
+        if (!buffer->memory) {
+            buffer->bytes = 0;
             return bv_fail_nomem(err, "a packed weight");
         }
     }
-    pack_groups(p, room->memory);
-    *prepared = room->memory;
+    pack_groups(p, buffer->memory);
+    *prepared = buffer->memory;
     return BV_OK;
 }
 
 static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *weight,
-                                  const char *key, const struct bv_cpu_preparation *how,
+                                  const char *key, const struct bv_cpu_pack_context *how,
                                   const void **prepared, struct bv_error *err)
 {
     float *copy = NULL, *filled = NULL; // of what is not f32 in memory already
@@ -141,25 +149,24 @@ static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *wei
     if (p->w && p->tap * p->taps != p->K)
         p->w = filled = fill_up(p);
     if (p->format != BV_CPU_F32)
-        p->room = malloc((size_t)(p->tasks * p->isa->panel * p->words) * sizeof *p->room);
-    if (!p->w || (p->format != BV_CPU_F32 && !p->room))
+        p->buffer = malloc((size_t)(p->tasks * p->isa->nr * p->words) * sizeof *p->buffer);
+    if (!p->w || (p->format != BV_CPU_F32 && !p->buffer))
         status = bv_fail_nomem(err, weight->name);
     size_t words = (size_t)p->groups * bv_cpu_packed_size(p->format, p->N, p->K);
     size_t bytes = sizeof(struct bv_cpu_panels) + words * sizeof(float);
-    if (status == BV_OK && how->room)
-        status = pack_into(p, how->room, bytes, prepared, err);
+    if (status == BV_OK && how->buffer)
+        status = pack_into(p, how->buffer, bytes, prepared, err);
     else if (status == BV_OK)
         status = bv_weights_derive(how->weights, key, bytes, pack_groups, p, prepared, err);
     free(filled);
     free(copy);
-    free(p->room);
+    free(p->buffer);
     return status;
 }
 
-enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t groups, int64_t taps,
-                                     enum bv_cpu_format format,
-                                     const struct bv_cpu_preparation *how, const void **prepared,
-                                     struct bv_error *err)
+enum bv_status bv_cpu_pack_weight(const struct bv_tensor *weight, int64_t groups, int64_t taps,
+                                  enum bv_cpu_format format, const struct bv_cpu_pack_context *how,
+                                  const void **prepared, struct bv_error *err)
 {
     *prepared = NULL;
     if (weight->role != BV_ROLE_WEIGHT)
@@ -168,7 +175,7 @@ enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t gro
         format = BV_CPU_BF16;
     char key[1800];
     (void)snprintf(key, sizeof key, "%s%d, format %d, %lld groups, %lld taps: %s",
-                   bv_cpu_panels_key, bv_cpu_isa()->panel, (int)format, (long long)groups,
+                   bv_cpu_panels_key, bv_cpu_isa()->nr, (int)format, (long long)groups,
                    (long long)taps, weight->name);
     const void *found = bv_weights_derived(how->weights, key);
     if (found) {
@@ -182,7 +189,7 @@ enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t gro
     p.tap = bv_elements(weight) / weight->dim[0] / taps;
     p.words = (p.tap + each - 1) / each * taps;
     p.K = p.words * each;
-    p.panels = groups * ((p.N + p.isa->panel - 1) / p.isa->panel);
+    p.panels = groups * ((p.N + p.isa->nr - 1) / p.isa->nr);
     p.tasks = bv_pool_threads(how->pool) == 1 ? 1 : 4 * bv_pool_threads(how->pool);
     if (p.tasks > p.panels)
         p.tasks = p.panels;
@@ -191,40 +198,30 @@ enum bv_status bv_cpu_prepare_panels(const struct bv_tensor *weight, int64_t gro
     return status;
 }
 
+// Rows of x to words of fewer bits.
 struct conversion {
     enum bv_cpu_format format;
     const float *x;
-    int64_t rows, channels, share, pieces;
+    int64_t channels, share;
     float *out, *scale;
 };
-
-// Piece i of the rows.
-static void row_range(const struct conversion *c, size_t i, int64_t *first, int64_t *last)
-{
-    *first = c->rows * (int64_t)i / c->pieces;
-    *last = c->rows * ((int64_t)i + 1) / c->pieces;
-}
 
 static float row_scale(const struct conversion *c, int64_t r)
 {
     return bv_cpu_isa()->magnitude(c->x + r * c->channels, c->channels) / 127;
 }
 
-static void measure_piece(void *arg, size_t i)
+static void measure_rows(const void *arg, int64_t first, int64_t last)
 {
     const struct conversion *c = arg;
-    int64_t first, last;
-    row_range(c, i, &first, &last);
     for (int64_t r = first; r < last; r++)
         c->scale[r] = row_scale(c, r);
 }
 
-static void convert_piece(void *arg, size_t i)
+static void convert_rows(const void *arg, int64_t first, int64_t last)
 {
     const struct conversion *c = arg;
     const struct bv_cpu_isa *isa = bv_cpu_isa();
-    int64_t first, last;
-    row_range(c, i, &first, &last);
     if (c->format == BV_CPU_BF16)
         isa->to_bf16(c->x + first * c->channels, (last - first) * c->channels,
                      c->out + first * c->channels / 2);
@@ -240,16 +237,9 @@ static void convert_piece(void *arg, size_t i)
 void bv_cpu_convert_rows(struct bv_pool *pool, enum bv_cpu_format format, const float *x,
                          int64_t rows, int64_t channels, int64_t share, float *out, float *scale)
 {
-    int64_t threads = bv_pool_threads(pool);
-    struct conversion c = {format, x,    rows, channels, share, threads == 1 ? 1 : 2 * threads,
-                           out,    scale};
-    int64_t worth = rows * channels / 16384 + 1;
-    if (c.pieces > worth)
-        c.pieces = worth;
-    if (c.pieces > rows)
-        c.pieces = rows;
+    struct conversion c = {format, x, channels, share, out, scale};
     if (format == BV_CPU_INT8 && share > 1) {
-        bv_pool_for(pool, (size_t)c.pieces, measure_piece, &c);
+        bv_pool_for_ranges(pool, rows, channels, measure_rows, &c);
         for (int64_t r = 0; r < rows; r += share) {
             float largest = 0;
             for (int64_t k = r; k < r + share; k++)
@@ -258,5 +248,5 @@ void bv_cpu_convert_rows(struct bv_pool *pool, enum bv_cpu_format format, const 
                 scale[k] = largest;
         }
     }
-    bv_pool_for(pool, (size_t)c.pieces, convert_piece, &c);
+    bv_pool_for_ranges(pool, rows, channels, convert_rows, &c);
 }

@@ -1,7 +1,7 @@
 // glu: row by row, the gate through a buffer that stays in the first cache.
+#include "base/thread.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
-#include "cpu/pieces.h"
 
 enum { span = 2048 }; // channels at a time
 
@@ -14,8 +14,9 @@ static const float *widened(const struct bv_kernel_args *a, int64_t at, int64_t 
     return buffer;
 }
 
-static void gate_rows(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void gate_rows(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_glu_params *p = &a->node->params.glu;
     const struct bv_cpu_isa *isa = bv_cpu_isa();
     bool bf16 = a->node->out->dtype == BV_BF16;
@@ -35,5 +36,5 @@ static void gate_rows(const struct bv_kernel_args *a, int64_t first, int64_t las
 
 void bv_cpu_glu(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, bv_rows(a->node->out), 2 * bv_last_dim(a->node->out), gate_rows);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out), 2 * bv_last_dim(a->node->out), gate_rows, a);
 }

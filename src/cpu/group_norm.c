@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/thread.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
-#include "cpu/pieces.h"
 
 enum {
     block = 256, // positions whose moments are summed in f32
@@ -60,8 +60,9 @@ static void take_first(const struct norm *n, const struct bv_kernel_args *a)
     }
 }
 
-static void sum_blocks(const struct bv_kernel_args *a, int64_t from, int64_t to)
+static void sum_blocks(const void *arg, int64_t from, int64_t to)
 {
+    const struct bv_kernel_args *a = arg;
     struct norm n = describe(a);
     for (int64_t i = from; i < to; i++) {
         int64_t image = i / n.blocks, row = i % n.blocks * block;
@@ -118,8 +119,9 @@ static void make_affine(const struct norm *n, const struct bv_kernel_args *a)
     }
 }
 
-static void normalize(const struct bv_kernel_args *a, int64_t from, int64_t to)
+static void normalize(const void *arg, int64_t from, int64_t to)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_cpu_isa *isa = bv_cpu_isa();
     struct norm n = describe(a);
     float wide[span];
@@ -144,7 +146,7 @@ void bv_cpu_group_norm(const struct bv_kernel_args *a)
 {
     struct norm n = describe(a);
     take_first(&n, a);
-    bv_cpu_in_pieces(a, n.N * n.blocks, block * n.C, sum_blocks);
+    bv_pool_for_ranges(a->pool, n.N * n.blocks, block * n.C, sum_blocks, a);
     make_affine(&n, a);
-    bv_cpu_in_pieces(a, n.N * n.rows, n.C, normalize);
+    bv_pool_for_ranges(a->pool, n.N * n.rows, n.C, normalize, a);
 }

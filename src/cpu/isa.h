@@ -9,7 +9,7 @@
 
 #include "graph/params.h"
 
-// How the operands of a product stand in memory. Rows and panels are sequences of 32-bit words; a
+// How the operands of a gemm are stored. Rows and panels are sequences of 32-bit words; a
 // word holds one, two or four neighbouring channels.
 enum bv_cpu_format {
     BV_CPU_F32,
@@ -23,14 +23,14 @@ static inline int64_t bv_cpu_channels_per_word(enum bv_cpu_format format)
     return format == BV_CPU_F32 ? 1 : format == BV_CPU_BF16 ? 2 : 4;
 }
 
-// A few rows times one packed panel:
-//   out[i,j] = act(Σ_t Σ_c rows[t·n_rows + i][c] · panel[(t·depth + c)·isa->panel + j] + bias[j]
-//                  + residual[i,j]),  0 ≤ i < n_rows ≤ isa->strip, 0 ≤ j < columns ≤ isa->panel.
+// The micro-kernel of the gemm, MR × NR (isa->mr × isa->nr): a few rows times one packed panel:
+//   out[i,j] = act(Σ_t Σ_c rows[t·n_rows + i][c] · panel[(t·depth + c)·isa->nr + j] + bias[j]
+//                  + residual[i,j]),  0 ≤ i < n_rows ≤ isa->mr, 0 ≤ j < columns ≤ isa->nr.
 // out and residual are f32 or, in builds with BV_CPU_BF16, bf16.
 // The sum runs in order of t, then c. activation is none, relu or relu6. next: a panel to bring
 // into the cache, or NULL. depth counts words. BV_CPU_INT8: the sum starts at the column's
 // correction, the int32 -128 Σ w, and is multiplied by row_scale[i] and the column's scale; both
-// stand after the panel's words, first the scales, then the corrections.
+// are stored after the panel's words, first the scales, then the corrections.
 struct bv_cpu_tile {
     const float *const *rows;
     int64_t taps, depth;
@@ -62,10 +62,10 @@ struct bv_cpu_depthwise_tile {
 
 struct bv_cpu_isa {
     const char *name; // as in BIOVL_CPU
-    int panel, strip; // columns of a panel, most rows of a tile
+    int nr, mr;       // columns of a packed panel, most rows of a micro-tile
     void (*tile[3])(const struct bv_cpu_tile *t, int n_rows); // by format; NULL: not offered
     void (*depthwise)(const struct bv_cpu_depthwise_tile *t, int n_rows);
-    // Rows of `depth` floats at row[j], 0 ≤ j < columns, to a panel [depth][isa->panel], the rest
+    // Rows of `depth` floats at row[j], 0 ≤ j < columns, to a panel [depth][isa->nr], the rest
     // 0.
     void (*pack)(const float *const *row, int columns, int64_t depth, float *panel);
 
@@ -80,7 +80,7 @@ struct bv_cpu_isa {
 
     // out[i] = act(x[i]); out may be x. In all of these n is any number of elements.
     void (*activate)(enum bv_activation activation, const float *x, float *out, int64_t n);
-    // A tile: out[i·ldo + j] = act(rows[i·panel + j]), 0 ≤ i < n_rows, 0 ≤ j < columns; out is f32
+    // A tile: out[i·ldo + j] = act(rows[i·nr + j]), 0 ≤ i < n_rows, 0 ≤ j < columns; out is f32
     // or bf16.
     void (*activate_tile)(enum bv_activation activation, const float *rows, int n_rows, int columns,
                           void *out, bool bf16, int64_t ldo);

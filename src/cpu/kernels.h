@@ -12,7 +12,7 @@ struct bv_cpu_kernel {
     // backend's precision; a kernel may stay above it.
     size_t (*scratch)(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
     // What to make of the weights beforehand (args->prepared); NULL: nothing.
-    enum bv_status (*prepare)(const struct bv_node *node, const struct bv_cpu_preparation *how,
+    enum bv_status (*prepare)(const struct bv_node *node, const struct bv_cpu_pack_context *how,
                               const void **prepared, struct bv_error *err);
 };
 
@@ -21,14 +21,14 @@ struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node);
 
 // For a graph whose products run in BV_CPU_BF16 or BV_CPU_INT8: gives some intermediates the type
 // BV_BF16, which the kernels look for. Before the plan is made.
-void bv_cpu_choose_storage(struct bv_graph *g, enum bv_cpu_format format);
+void bv_cpu_choose_precision(struct bv_graph *g, enum bv_cpu_format format);
 
 // What the operands of a node become when `wanted` is the backend's format.
 enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_format wanted);
 enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_format wanted);
 
 // Whether the image may stand in memory as bf16.
-bool bv_cpu_conv2d_reads_words(const struct bv_node *n);
+bool bv_cpu_conv2d_reads_bf16(const struct bv_node *n);
 
 // Whether conv2d has one channel in each group, and a window that the kernel for that takes.
 bool bv_cpu_is_depthwise(const struct bv_node *n);
@@ -53,16 +53,16 @@ size_t bv_cpu_attention_scratch(const struct bv_node *node, enum bv_cpu_format f
 size_t bv_cpu_group_norm_scratch(const struct bv_node *node, enum bv_cpu_format format,
                                  int n_threads);
 enum bv_status bv_cpu_linear_prepare(const struct bv_node *node,
-                                     const struct bv_cpu_preparation *how, const void **prepared,
+                                     const struct bv_cpu_pack_context *how, const void **prepared,
                                      struct bv_error *err);
 enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node,
-                                     const struct bv_cpu_preparation *how, const void **prepared,
+                                     const struct bv_cpu_pack_context *how, const void **prepared,
                                      struct bv_error *err);
 enum bv_status bv_cpu_depthwise_prepare(const struct bv_node *node,
-                                        const struct bv_cpu_preparation *how, const void **prepared,
-                                        struct bv_error *err);
+                                        const struct bv_cpu_pack_context *how,
+                                        const void **prepared, struct bv_error *err);
 enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node,
-                                         const struct bv_cpu_preparation *how,
+                                         const struct bv_cpu_pack_context *how,
                                          const void **prepared, struct bv_error *err);
 
 #endif

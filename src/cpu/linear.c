@@ -1,6 +1,6 @@
 // linear: rows of x times the packed weight.
-#include "cpu/kernels.h"
 #include "cpu/gemm.h"
+#include "cpu/kernels.h"
 
 // Words need whole groups of channels, and a weight that is packed beforehand.
 enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_format wanted)
@@ -13,11 +13,11 @@ enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_for
 }
 
 enum bv_status bv_cpu_linear_prepare(const struct bv_node *node,
-                                     const struct bv_cpu_preparation *how, const void **prepared,
+                                     const struct bv_cpu_pack_context *how, const void **prepared,
                                      struct bv_error *err)
 {
-    return bv_cpu_prepare_panels(node->in[1], 1, 1, bv_cpu_linear_format(node, how->format), how,
-                                 prepared, err);
+    return bv_cpu_pack_weight(node->in[1], 1, 1, bv_cpu_linear_format(node, how->format), how,
+                              prepared, err);
 }
 
 // The rows in words, of two channels where an int8 weight is kept, and their scales; a weight that
@@ -41,7 +41,7 @@ void bv_cpu_linear(const struct bv_kernel_args *a)
     const struct bv_cpu_panels *panels = a->prepared;
     int64_t K = bv_last_dim(n->in[0]), N = bv_last_dim(n->out), M = bv_rows(n->out);
     struct bv_cpu_matrix x = {a->in[0], K};
-    struct bv_cpu_product p = {
+    struct bv_cpu_gemm p = {
         .rows = M,
         .columns = N,
         .taps = 1,
@@ -71,5 +71,5 @@ void bv_cpu_linear(const struct bv_kernel_args *a)
         x.data = words;
         p.row_scale = scale;
     }
-    bv_cpu_product(a->pool, &p);
+    bv_cpu_gemm(a->pool, &p);
 }

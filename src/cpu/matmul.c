@@ -1,6 +1,6 @@
 // matmul: b is packed at each run, then as linear.
-#include "cpu/kernels.h"
 #include "cpu/gemm.h"
+#include "cpu/kernels.h"
 
 size_t bv_cpu_matmul_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
 {
@@ -39,7 +39,7 @@ void bv_cpu_matmul(const struct bv_kernel_args *a)
         gather_columns(&n->params.matmul, (const float *)a->in[1] + i * K * N, N, K, columns);
         bv_cpu_pack(columns, N, K, panels);
         const struct bv_cpu_matrix x = {(const float *)a->in[0] + i * M * K, K};
-        const struct bv_cpu_product p = {
+        const struct bv_cpu_gemm p = {
             .rows = M,
             .columns = N,
             .taps = 1,
@@ -50,6 +50,6 @@ void bv_cpu_matmul(const struct bv_kernel_args *a)
             .point = bv_cpu_point_matrix,
             .source = &x,
         };
-        bv_cpu_product(a->pool, &p);
+        bv_cpu_gemm(a->pool, &p);
     }
 }

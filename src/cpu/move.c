@@ -3,8 +3,8 @@
 // there are.
 #include <string.h>
 
+#include "base/thread.h"
 #include "cpu/kernels.h"
-#include "cpu/pieces.h"
 
 // Output rows (last dimension) first … last-1 of a copy whose dimension d advances by step[d]
 // elements of the input.
@@ -29,8 +29,9 @@ static void copy_rows(const struct bv_kernel_args *a, const int64_t *step, int64
     }
 }
 
-static void permute(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void permute(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_tensor *x = a->node->in[0];
     int64_t step[BV_MAX_RANK] = {0}, stride = 1;
     for (int d = x->rank - 1; d >= 0; d--) {
@@ -44,11 +45,12 @@ static void permute(const struct bv_kernel_args *a, int64_t first, int64_t last)
 
 void bv_cpu_permute(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), permute);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), permute, a);
 }
 
-static void expand(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void expand(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_tensor *x = a->node->in[0];
     int64_t step[BV_MAX_RANK] = {0}, stride = 1;
     for (int d = x->rank - 1; d >= 0; d--) {
@@ -62,11 +64,12 @@ static void expand(const struct bv_kernel_args *a, int64_t first, int64_t last)
 
 void bv_cpu_expand(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), expand);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), expand, a);
 }
 
-static void merge_pixels(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void merge_pixels(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_tensor *x = a->node->in[0], *out = a->node->out;
     int64_t C = x->dim[3];
     for (int64_t at = first; at < last; at++) {
@@ -82,7 +85,7 @@ static void merge_pixels(const struct bv_kernel_args *a, int64_t first, int64_t 
 
 void bv_cpu_patch_merge(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), merge_pixels);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), merge_pixels, a);
 }
 
 // Elements of x before and after an axis.
@@ -93,8 +96,9 @@ static void around(const struct bv_tensor *x, int axis, int64_t *outer, int64_t 
         *(d < axis ? outer : inner) *= d == axis ? 1 : x->dim[d];
 }
 
-static void join(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void join(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_node *n = a->node;
     int axis = n->params.concat.axis;
     int64_t outer, inner;
@@ -113,11 +117,12 @@ void bv_cpu_concat(const struct bv_kernel_args *a)
 {
     int64_t outer, inner;
     around(a->node->out, a->node->params.concat.axis, &outer, &inner);
-    bv_cpu_in_pieces(a, outer, bv_elements(a->node->out) / outer, join);
+    bv_pool_for_ranges(a->pool, outer, bv_elements(a->node->out) / outer, join, a);
 }
 
-static void cut(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void cut(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_slice_params *p = &a->node->params.slice;
     const struct bv_tensor *x = a->node->in[0];
     int64_t outer, inner;
@@ -133,11 +138,12 @@ void bv_cpu_slice(const struct bv_kernel_args *a)
 {
     int64_t outer, inner;
     around(a->node->in[0], a->node->params.slice.axis, &outer, &inner);
-    bv_cpu_in_pieces(a, outer * a->node->params.slice.count, inner, cut);
+    bv_pool_for_ranges(a->pool, outer * a->node->params.slice.count, inner, cut, a);
 }
 
-static void pick_rows(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void pick_rows(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_tensor *x = a->node->in[0], *out = a->node->out;
     for (int64_t i = first; i < last; i++) {
         int64_t row = i / out->dim[1] * x->dim[1] + ((const int32_t *)a->in[1])[i];
@@ -148,11 +154,12 @@ static void pick_rows(const struct bv_kernel_args *a, int64_t first, int64_t las
 
 void bv_cpu_gather(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), pick_rows);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), pick_rows, a);
 }
 
-static void look_up_rows(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void look_up_rows(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_tensor *table = a->node->in[1];
     size_t C = (size_t)table->dim[1], bytes = C * bv_dtype_size(table->dtype);
     for (int64_t i = first; i < last; i++)
@@ -163,5 +170,5 @@ static void look_up_rows(const struct bv_kernel_args *a, int64_t first, int64_t 
 
 void bv_cpu_embed(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), look_up_rows);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), look_up_rows, a);
 }

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/thread.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
-#include "cpu/pieces.h"
 
 // Elements are handed out in lines, so that long tensors split.
 enum { line = 4096 };
@@ -23,8 +23,9 @@ static int64_t span(const struct bv_node *n, int64_t first, int64_t last, int64_
     return (end < total ? end : total) - *at;
 }
 
-static void activation(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void activation(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     int64_t at, n = span(a->node, first, last, &at);
     enum bv_activation kind = a->node->params.activation.activation;
     const float *x = (const float *)a->in[0] + at;
@@ -41,11 +42,12 @@ static void activation(const struct bv_kernel_args *a, int64_t first, int64_t la
 
 void bv_cpu_activation(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, lines_of(a->node), line, activation);
+    bv_pool_for_ranges(a->pool, lines_of(a->node), line, activation, a);
 }
 
-static void scale(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void scale(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_scale_params *p = &a->node->params.scale;
     int64_t at, n = span(a->node, first, last, &at);
     const float shift = 0, *x = (const float *)a->in[0] + at;
@@ -59,7 +61,7 @@ static void scale(const struct bv_kernel_args *a, int64_t first, int64_t last)
 
 void bv_cpu_scale(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, lines_of(a->node), line, scale);
+    bv_pool_for_ranges(a->pool, lines_of(a->node), line, scale, a);
 }
 
 // The longest run of trailing dimensions in which b is read straight (returns its length, *one is
@@ -77,8 +79,9 @@ static int64_t run_length(const struct bv_tensor *a, const struct bv_tensor *b, 
     return *one ? fixed : straight;
 }
 
-static void sum_runs(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void sum_runs(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_node *n = a->node;
     bool one = false;
     int64_t run = run_length(n->in[0], n->in[1], &one);
@@ -93,8 +96,9 @@ static void sum_runs(const struct bv_kernel_args *a, int64_t first, int64_t last
     }
 }
 
-static void equal_shapes(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void equal_shapes(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_node *node = a->node;
     int64_t at, n = span(node, first, last, &at);
     const float *x = (const float *)a->in[0] + at, *y = (const float *)a->in[1] + at;
@@ -111,9 +115,9 @@ void bv_cpu_add(const struct bv_kernel_args *a)
     bool one = false;
     int64_t total = bv_elements(n->out), run = run_length(n->in[0], n->in[1], &one);
     if (bv_elements(n->in[1]) == total)
-        bv_cpu_in_pieces(a, lines_of(n), line, equal_shapes);
+        bv_pool_for_ranges(a->pool, lines_of(n), line, equal_shapes, a);
     else
-        bv_cpu_in_pieces(a, total / run, run, sum_runs);
+        bv_pool_for_ranges(a->pool, total / run, run, sum_runs, a);
 }
 
 void bv_cpu_mul(const struct bv_kernel_args *a)
@@ -141,7 +145,7 @@ static void make_factors(void *arg, void *memory)
 }
 
 enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node,
-                                         const struct bv_cpu_preparation *how,
+                                         const struct bv_cpu_pack_context *how,
                                          const void **prepared, struct bv_error *err)
 {
     struct norm n = {.eps = node->params.batch_norm.eps, .C = bv_last_dim(node->out)};
@@ -161,8 +165,9 @@ enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node,
                              prepared, err);
 }
 
-static void normalize(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void normalize(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     int64_t C = bv_last_dim(a->node->out);
     const float *mean = a->prepared, *factor = mean + C, *beta = factor + C;
     for (int64_t i = first; i < last; i++)
@@ -175,5 +180,5 @@ void bv_cpu_batch_norm(const struct bv_kernel_args *a)
     if (!a->prepared)
         bv_reference_batch_norm(a);
     else
-        bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), normalize);
+        bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), normalize, a);
 }

@@ -1,9 +1,9 @@
 // pool2d and reduce: rows of channels added or compared as vectors.
 #include <math.h>
 
+#include "base/thread.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
-#include "cpu/pieces.h"
 
 static void fill(float *out, float x, int64_t n)
 {
@@ -57,8 +57,9 @@ static int window(const struct bv_kernel_args *a, int64_t at, const void **pixel
     return n;
 }
 
-static void pool_pixels(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void pool_pixels(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_tensor *out = a->node->out;
     const struct bv_pool2d_params *p = &a->node->params.pool2d;
     const void *pixels[most_taps];
@@ -77,12 +78,13 @@ void bv_cpu_pool2d(const struct bv_kernel_args *a)
         bv_reference_pool2d(a);
         return;
     }
-    bv_cpu_in_pieces(a, bv_rows(a->node->out),
-                     bv_last_dim(a->node->out) * p->kernel_h * p->kernel_w, pool_pixels);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out),
+                       bv_last_dim(a->node->out) * p->kernel_h * p->kernel_w, pool_pixels, a);
 }
 
-static void reduce_items(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void reduce_items(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_tensor *x = a->node->in[0];
     enum bv_reduce_kind kind = a->node->params.reduce.kind;
     const int32_t *lengths = a->in[1];
@@ -106,5 +108,5 @@ static void reduce_items(const struct bv_kernel_args *a, int64_t first, int64_t 
 void bv_cpu_reduce(const struct bv_kernel_args *a)
 {
     const struct bv_tensor *x = a->node->in[0];
-    bv_cpu_in_pieces(a, x->dim[0], x->dim[1] * x->dim[2], reduce_items);
+    bv_pool_for_ranges(a->pool, x->dim[0], x->dim[1] * x->dim[2], reduce_items, a);
 }

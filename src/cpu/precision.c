@@ -39,7 +39,7 @@ static bool can_read(const struct bv_node *n, int input, enum bv_cpu_format form
     case BV_OP_linear:
         return input == 0 && bv_cpu_linear_format(n, BV_CPU_BF16) == BV_CPU_BF16;
     case BV_OP_conv2d:
-        return (input == 0 && bv_cpu_conv2d_reads_words(n)) || input == 3;
+        return (input == 0 && bv_cpu_conv2d_reads_bf16(n)) || input == 3;
     case BV_OP_attention:
         return input < 3 && even_heads(&n->params.attention);
     case BV_OP_pool2d:
@@ -89,7 +89,7 @@ static bool can_be_narrow(const struct bv_tensor *t)
            bv_last_dim(t) % 2 == 0;
 }
 
-void bv_cpu_choose_storage(struct bv_graph *g, enum bv_cpu_format format)
+void bv_cpu_choose_precision(struct bv_graph *g, enum bv_cpu_format format)
 {
     for (struct bv_node *n = g->first; n; n = n->next)
         if (can_be_narrow(n->out) && can_write(n) && !n->out->is_output)

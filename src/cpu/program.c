@@ -1,5 +1,5 @@
-// A program has one lane, whose kernels share their loops among the threads, or, for a batch run
-// item by item, a lane per thread: each image then stays in one core's cache and no thread waits
+// A program has one slot, whose kernels share their loops among the threads, or, for a batch run
+// item by item, a slot per thread: each image then stays in one core's cache and no thread waits
 // for another within a network.
 #include "cpu/program.h"
 
@@ -16,7 +16,7 @@ struct step {
 };
 
 // The memory of one run of the graph.
-struct lane {
+struct slot {
     struct step *steps;
     char *arena;
     float *scratch;
@@ -25,8 +25,8 @@ struct lane {
 
 struct cpu_program {
     struct bv_program base;
-    struct lane *lanes;
-    int n_lanes;
+    struct slot *slots;
+    int n_slots;
     bool ready, has_run; // ready: the steps have their weights
 };
 
@@ -39,19 +39,19 @@ static const double least_reuse = 96;
 // Items that the slowest thread may have more than the mean, as a part of the mean.
 static const double most_idle = 0.13;
 
-static void free_lane(struct lane *lane)
+static void free_slot(struct slot *slot)
 {
-    free(lane->steps);
-    free(lane->arena);
-    free(lane->scratch);
+    free(slot->steps);
+    free(slot->arena);
+    free(slot->scratch);
 }
 
 void bv_cpu_destroy_program(struct bv_program *program)
 {
     struct cpu_program *p = (struct cpu_program *)program;
-    for (int i = 0; i < p->n_lanes; i++)
-        free_lane(&p->lanes[i]);
-    free(p->lanes);
+    for (int i = 0; i < p->n_slots; i++)
+        free_slot(&p->slots[i]);
+    free(p->slots);
     free(p);
 }
 
@@ -77,12 +77,12 @@ static enum bv_status resolve_weight(struct bv_cpu *cpu, struct step *s, int i,
     return BV_OK;
 }
 
-// Gives a step its weights; those that are packed stand in room until the next step, or are kept.
-static enum bv_status prepare_step(struct bv_cpu *cpu, struct step *s, struct bv_cpu_room *room,
-                                   struct bv_error *err)
+// Gives a step its weights; those that are packed are in buffer until the next step, or are kept.
+static enum bv_status prepare_step(struct bv_cpu *cpu, struct step *s,
+                                   struct bv_cpu_pack_buffer *buffer, struct bv_error *err)
 {
     const struct bv_node *node = s->args.node;
-    const struct bv_cpu_preparation how = {cpu->format, cpu->weights, cpu->pool, room};
+    const struct bv_cpu_pack_context how = {cpu->format, cpu->weights, cpu->pool, buffer};
     struct bv_cpu_kernel kernel = kernel_for(cpu, node);
     if (kernel.prepare)
         BV_TRY(kernel.prepare(node, &how, &s->args.prepared, err));
@@ -93,11 +93,11 @@ static enum bv_status prepare_step(struct bv_cpu *cpu, struct step *s, struct bv
 }
 
 // Everything about the steps but their weights. Returns the scratch memory that they want.
-static size_t make_steps(const struct bv_cpu *cpu, const struct cpu_program *p, struct lane *lane,
+static size_t make_steps(const struct bv_cpu *cpu, const struct cpu_program *p, struct slot *slot,
                          struct bv_pool *pool)
 {
     const struct bv_plan *plan = &p->base.plan;
-    struct step *s = lane->steps;
+    struct step *s = slot->steps;
     size_t scratch = 0;
     for (struct bv_node *node = p->base.graph->first; node; node = node->next, s++) {
         struct bv_cpu_kernel kernel = kernel_for(cpu, node);
@@ -105,8 +105,8 @@ static size_t make_steps(const struct bv_cpu *cpu, const struct cpu_program *p, 
         s->args = (struct bv_kernel_args){.node = node, .pool = pool};
         for (int i = 0; i < BV_MAX_INPUTS; i++)
             if (node->in[i] && node->in[i]->role != BV_ROLE_WEIGHT)
-                s->args.in[i] = lane->arena + plan->offset[node->in[i]->id];
-        s->args.out = lane->arena + plan->offset[node->out->id];
+                s->args.in[i] = slot->arena + plan->offset[node->in[i]->id];
+        s->args.out = slot->arena + plan->offset[node->out->id];
         size_t wanted =
             kernel.scratch ? kernel.scratch(node, cpu->format, bv_pool_threads(pool)) : 0;
         scratch = wanted > scratch ? wanted : scratch;
@@ -114,44 +114,44 @@ static size_t make_steps(const struct bv_cpu *cpu, const struct cpu_program *p, 
     return scratch;
 }
 
-// A lane whose kernels run on a pool (NULL: on the thread that runs it).
-static enum bv_status make_lane(const struct bv_cpu *cpu, const struct cpu_program *p,
-                                struct lane *lane, struct bv_pool *pool, struct bv_error *err)
+// A slot whose kernels run on a pool (NULL: on the thread that runs it).
+static enum bv_status make_slot(const struct bv_cpu *cpu, const struct cpu_program *p,
+                                struct slot *slot, struct bv_pool *pool, struct bv_error *err)
 {
     const struct bv_graph *graph = p->base.graph;
-    atomic_flag_clear(&lane->busy);
-    lane->steps = calloc((size_t)graph->n_nodes + 1, sizeof *lane->steps);
-    lane->arena = bv_alloc_large(p->base.plan.arena_bytes);
-    if (!lane->steps || !lane->arena)
+    atomic_flag_clear(&slot->busy);
+    slot->steps = calloc((size_t)graph->n_nodes + 1, sizeof *slot->steps);
+    slot->arena = bv_alloc_large(p->base.plan.arena_bytes);
+    if (!slot->steps || !slot->arena)
         return bv_fail(err, BV_ERR_NOMEM, "out of memory for %zu bytes of activations",
                        p->base.plan.arena_bytes);
-    size_t scratch = make_steps(cpu, p, lane, pool);
+    size_t scratch = make_steps(cpu, p, slot, pool);
     if (scratch == 0)
         return BV_OK;
-    lane->scratch = bv_alloc_large(scratch * sizeof(float));
-    if (!lane->scratch)
+    slot->scratch = bv_alloc_large(scratch * sizeof(float));
+    if (!slot->scratch)
         return bv_fail_nomem(err, "scratch memory");
     for (int i = 0; i < graph->n_nodes; i++)
-        lane->steps[i].args.scratch = lane->scratch;
+        slot->steps[i].args.scratch = slot->scratch;
     return BV_OK;
 }
 
-static enum bv_status make_lanes(struct bv_cpu *cpu, struct cpu_program *p, int n,
+static enum bv_status make_slots(struct bv_cpu *cpu, struct cpu_program *p, int n,
                                  struct bv_pool *pool, struct bv_error *err)
 {
     BV_TRY(bv_plan_make(&p->base.plan, p->base.graph, alignment, err));
-    p->lanes = calloc((size_t)n, sizeof *p->lanes);
-    if (!p->lanes)
+    p->slots = calloc((size_t)n, sizeof *p->slots);
+    if (!p->slots)
         return bv_fail_nomem(err, "a program");
-    p->n_lanes = n;
+    p->n_slots = n;
     for (int i = 0; i < n; i++)
-        BV_TRY(make_lane(cpu, p, &p->lanes[i], pool, err));
+        BV_TRY(make_slot(cpu, p, &p->slots[i], pool, err));
     return BV_OK;
 }
 
-// pool: where the loops of a lane's kernels run.
+// pool: where the loops of a slot's kernels run.
 static enum bv_status compile(struct bv_cpu *cpu, struct bv_graph *graph, int64_t n_items,
-                              int n_lanes, struct bv_pool *pool, struct bv_program **program,
+                              int n_slots, struct bv_pool *pool, struct bv_program **program,
                               struct bv_error *err)
 {
     struct cpu_program *p = calloc(1, sizeof *p);
@@ -161,8 +161,8 @@ static enum bv_status compile(struct bv_cpu *cpu, struct bv_graph *graph, int64_
     p->base.graph = graph;
     p->base.n_items = n_items;
     if (cpu->format != BV_CPU_F32 && !cpu->reference)
-        bv_cpu_choose_storage(graph, cpu->format);
-    enum bv_status status = make_lanes(cpu, p, n_lanes, pool, err);
+        bv_cpu_choose_precision(graph, cpu->format);
+    enum bv_status status = make_slots(cpu, p, n_slots, pool, err);
     if (status != BV_OK) {
         bv_plan_free(&p->base.plan);
         bv_cpu_destroy_program(&p->base);
@@ -180,7 +180,7 @@ enum bv_status bv_cpu_compile(struct bv_backend *backend, struct bv_graph *graph
 }
 
 // Threads that n items keep busy.
-static int lanes_for(const struct bv_cpu *cpu, int64_t n_items)
+static int slots_for(const struct bv_cpu *cpu, int64_t n_items)
 {
     int n_threads = bv_pool_threads(cpu->pool);
     return n_items < n_threads ? (int)n_items : n_threads;
@@ -191,7 +191,7 @@ enum bv_status bv_cpu_compile_items(struct bv_backend *backend, struct bv_graph 
                                     struct bv_error *err)
 {
     struct bv_cpu *cpu = (struct bv_cpu *)backend;
-    return compile(cpu, one, n_items, lanes_for(cpu, n_items), NULL, program, err);
+    return compile(cpu, one, n_items, slots_for(cpu, n_items), NULL, program, err);
 }
 
 // Multiplications of a graph's products by elements of their weights.
@@ -220,19 +220,19 @@ bool bv_cpu_prefers_items(const struct bv_backend *backend, const struct bv_grap
            weight_reuse(one) >= least_reuse;
 }
 
-static void copy_inputs(const struct bv_program *program, const struct lane *lane,
+static void copy_inputs(const struct bv_program *program, const struct slot *slot,
                         const void *const *inputs, size_t item)
 {
     const struct bv_graph *g = program->graph;
     for (int i = 0; i < g->n_inputs; i++) {
         const struct bv_tensor *t = g->inputs[i];
         size_t bytes = (size_t)bv_elements(t) * bv_dtype_size(t->dtype);
-        memcpy(lane->arena + program->plan.offset[t->id], (const char *)inputs[i] + item * bytes,
+        memcpy(slot->arena + program->plan.offset[t->id], (const char *)inputs[i] + item * bytes,
                bytes);
     }
 }
 
-static void copy_outputs(const struct bv_program *program, const struct lane *lane,
+static void copy_outputs(const struct bv_program *program, const struct slot *slot,
                          float *const *outputs, size_t item)
 {
     const struct bv_graph *g = program->graph;
@@ -240,18 +240,18 @@ static void copy_outputs(const struct bv_program *program, const struct lane *la
         const struct bv_tensor *t = g->outputs[i];
         size_t n = (size_t)bv_elements(t);
         if (outputs[i])
-            memcpy(outputs[i] + item * n, lane->arena + program->plan.offset[t->id],
+            memcpy(outputs[i] + item * n, slot->arena + program->plan.offset[t->id],
                    n * sizeof(float));
     }
 }
 
-static void run_lane(const struct bv_program *program, const struct lane *lane,
+static void run_slot(const struct bv_program *program, const struct slot *slot,
                      const void *const *inputs, float *const *outputs, size_t item)
 {
-    copy_inputs(program, lane, inputs, item);
+    copy_inputs(program, slot, inputs, item);
     for (int i = 0; i < program->plan.n_nodes; i++)
-        lane->steps[i].run(&lane->steps[i].args);
-    copy_outputs(program, lane, outputs, item);
+        slot->steps[i].run(&slot->steps[i].args);
+    copy_outputs(program, slot, outputs, item);
 }
 
 // The run of a program that may not run again: weights are packed, used and overwritten. Keeping
@@ -259,18 +259,18 @@ static void run_lane(const struct bv_program *program, const struct lane *lane,
 static enum bv_status run_once(struct bv_cpu *cpu, struct cpu_program *p, const void *const *inputs,
                                float *const *outputs, struct bv_error *err)
 {
-    struct bv_cpu_room room = {0};
-    const struct lane *lane = &p->lanes[0];
+    struct bv_cpu_pack_buffer buffer = {0};
+    const struct slot *slot = &p->slots[0];
     enum bv_status status = BV_OK;
-    copy_inputs(&p->base, lane, inputs, 0);
+    copy_inputs(&p->base, slot, inputs, 0);
     for (int i = 0; status == BV_OK && i < p->base.plan.n_nodes; i++) {
-        status = prepare_step(cpu, &lane->steps[i], &room, err);
+        status = prepare_step(cpu, &slot->steps[i], &buffer, err);
         if (status == BV_OK)
-            lane->steps[i].run(&lane->steps[i].args);
+            slot->steps[i].run(&slot->steps[i].args);
     }
-    free(room.memory);
+    free(buffer.memory);
     if (status == BV_OK)
-        copy_outputs(&p->base, lane, outputs, 0);
+        copy_outputs(&p->base, slot, outputs, 0);
     return status;
 }
 
@@ -285,10 +285,10 @@ static void share_weights(const struct step *from, struct step *to)
 static enum bv_status prepare_steps(struct bv_cpu *cpu, struct cpu_program *p, struct bv_error *err)
 {
     for (int i = 0; i < p->base.plan.n_nodes; i++) {
-        struct step *first = &p->lanes[0].steps[i];
+        struct step *first = &p->slots[0].steps[i];
         BV_TRY(prepare_step(cpu, first, NULL, err));
-        for (int lane = 1; lane < p->n_lanes; lane++)
-            share_weights(first, &p->lanes[lane].steps[i]);
+        for (int slot = 1; slot < p->n_slots; slot++)
+            share_weights(first, &p->slots[slot].steps[i]);
     }
     p->ready = true;
     return BV_OK;
@@ -300,16 +300,16 @@ struct batch_run {
     float *const *outputs;
 };
 
-// There is a lane for each thread, so one is free. A thread meets its own again, as in bv_pool_for.
+// There is a slot for each thread, so one is free. A thread meets its own again, as in bv_pool_for.
 static void run_item(void *arg, size_t item)
 {
     const struct batch_run *r = arg;
     struct cpu_program *p = r->program;
-    size_t n_lanes = (size_t)p->n_lanes, i = item * n_lanes / (size_t)p->base.n_items;
-    while (atomic_flag_test_and_set_explicit(&p->lanes[i].busy, memory_order_acquire))
-        i = (i + 1) % n_lanes;
-    run_lane(&p->base, &p->lanes[i], r->inputs, r->outputs, item);
-    atomic_flag_clear_explicit(&p->lanes[i].busy, memory_order_release);
+    size_t n_slots = (size_t)p->n_slots, i = item * n_slots / (size_t)p->base.n_items;
+    while (atomic_flag_test_and_set_explicit(&p->slots[i].busy, memory_order_acquire))
+        i = (i + 1) % n_slots;
+    run_slot(&p->base, &p->slots[i], r->inputs, r->outputs, item);
+    atomic_flag_clear_explicit(&p->slots[i].busy, memory_order_release);
 }
 
 enum bv_status bv_cpu_run(struct bv_program *program, const void *const *inputs,
@@ -325,7 +325,7 @@ enum bv_status bv_cpu_run(struct bv_program *program, const void *const *inputs,
     if (!p->ready)
         BV_TRY(prepare_steps(cpu, p, err));
     if (program->n_items == 1)
-        run_lane(program, &p->lanes[0], inputs, outputs, 0);
+        run_slot(program, &p->slots[0], inputs, outputs, 0);
     else
         bv_pool_for(cpu->pool, (size_t)program->n_items, run_item, &r);
     return BV_OK;

@@ -1,10 +1,11 @@
 // Ops that treat each row (the last dimension) on its own: layer_norm, softmax, l2_normalize.
+#include "base/thread.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
-#include "cpu/pieces.h"
 
-static void layer_norm(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void layer_norm(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     int64_t C = bv_last_dim(a->node->out);
     bool bf16 = a->node->out->dtype == BV_BF16;
     for (int64_t i = first; i < last; i++)
@@ -16,11 +17,12 @@ static void layer_norm(const struct bv_kernel_args *a, int64_t first, int64_t la
 
 void bv_cpu_layer_norm(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), layer_norm);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), layer_norm, a);
 }
 
-static void softmax(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void softmax(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     const struct bv_cpu_isa *isa = bv_cpu_isa();
     int64_t C = bv_last_dim(a->node->out);
     for (int64_t i = first; i < last; i++) {
@@ -35,11 +37,12 @@ static void softmax(const struct bv_kernel_args *a, int64_t first, int64_t last)
 
 void bv_cpu_softmax(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), softmax);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), softmax, a);
 }
 
-static void l2_normalize(const struct bv_kernel_args *a, int64_t first, int64_t last)
+static void l2_normalize(const void *arg, int64_t first, int64_t last)
 {
+    const struct bv_kernel_args *a = arg;
     int64_t C = bv_last_dim(a->node->out);
     for (int64_t i = first; i < last; i++)
         bv_cpu_isa()->l2_normalize((const float *)a->in[0] + i * C,
@@ -48,5 +51,5 @@ static void l2_normalize(const struct bv_kernel_args *a, int64_t first, int64_t 
 
 void bv_cpu_l2_normalize(const struct bv_kernel_args *a)
 {
-    bv_cpu_in_pieces(a, bv_rows(a->node->out), bv_last_dim(a->node->out), l2_normalize);
+    bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), l2_normalize, a);
 }

@@ -260,6 +260,35 @@ static void test_threads(void **state)
     }
 }
 
+static void count_range(const void *arg, int64_t first, int64_t last)
+{
+    int *const *count = arg;
+    for (int64_t i = first; i < last; i++)
+        (*count)[i]++; // ranges do not overlap
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    static const struct {
+        int64_t n, cost;
+    } cases[] = {{0, 1}, {1, 1}, {7, 1 << 20}, {999, 1}, {999, 16384}};
+    for (int threads = 1; threads <= 3; threads += 2) {
+        struct bv_pool *pool = NULL;
+        assert_ok(bv_pool_create(&pool, threads, &err), err);
+        for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+            int *count = calloc(1000, sizeof *count);
+            assert_non_null(count);
+            bv_pool_for_ranges(pool, cases[k].n, cases[k].cost, count_range, &count);
+            for (int i = 0; i < 1000; i++)
+                assert_int_equal(count[i], i < cases[k].n);
+            free(count);
+        }
+        bv_pool_destroy(&pool);
+    }
+}
+
 static void write_text(const char *folder, const char *name, const char *text)
 {
     char path[300];
@@ -462,6 +491,8 @@ int main(void)
         cmocka_unit_test(test_utf8),          cmocka_unit_test(test_files),
         cmocka_unit_test(test_text),          cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_threads),       cmocka_unit_test(test_loops_in_a_row),
+        cmocka_unit_test(test_outputs),       cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_ranges),        cmocka_unit_test(test_loops_in_a_row),
         cmocka_unit_test(test_cgroup_limits), cmocka_unit_test(test_arena),
         cmocka_unit_test(test_errors),        cmocka_unit_test(test_json_paths),
         cmocka_unit_test(test_new_file_mode),

@@ -1,6 +1,6 @@
 // narrow.h: rows that stand in memory as f32 or, in builds that have it, as bf16.
-#ifndef BV_CPU_SIMD_NARROW_H
-#define BV_CPU_SIMD_NARROW_H
+#ifndef BV_CPU_SIMD_BF16_H
+#define BV_CPU_SIMD_BF16_H
 
 #include <stdbool.h>
 

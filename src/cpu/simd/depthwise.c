@@ -1,7 +1,7 @@
 // Depthwise convolution: a few neighbouring results, two vectors of channels at a time, so that a
 // tap's weights are read once for all of them.
-#include "cpu/simd/math.h"
 #include "cpu/simd/bf16.h"
+#include "cpu/simd/math.h"
 #include "cpu/simd/simd.h"
 
 // Sums of n_rows results over `lanes` channels from c on; vectors: 1 or 2 of them.

@@ -1,6 +1,12 @@
-// The matrix product's inner loop: STRIP rows × 2 vectors of columns in registers. A row's element
-// is broadcast, multiplied with two vectors of the panel, and added. On one Zen 5 core: 210 to 230
-// of the 239 GFLOP/s that fused multiply-adds alone reach.
+// The micro-kernel of the gemm: MR rows × NR = 2 vectors of columns, summed in registers. For each
+// k two vectors of the panel are loaded once, then each row's element is broadcast and multiplied
+// into its two sums: 2·MR independent chains of multiply-adds, enough to hide their latency, for 2
+// loads and MR broadcasts. With 32 registers MR is 12 (24 sums, 2 vectors of the panel, the rest
+// for broadcasts), with 16 it is 6. The number of rows is a compile-time constant of each copy
+// (ROWS below), so that the sums have fixed registers; strips are cut evenly instead of leaving a
+// short one. Behind the sums: int8's scales, bias, residual, relu and the store, in the tensor's
+// own type, so that a result passes through memory once. On one Zen 5 core: 210 to 230 of the 239
+// GFLOP/s that fused multiply-adds alone reach.
 #include "cpu/simd/gemm_kernel.h"
 
 #include "cpu/simd/bf16.h"
@@ -47,13 +53,12 @@ INLINE vf load_given(const float *p, int64_t n)
     return n == LANES ? load(p) : load_n(p, n);
 }
 
-// Scales, adds bias and residual, applies relu or relu6, stores. whole: all PANEL columns are
-// wanted.
+// Scales, adds bias and residual, applies relu or relu6, stores. whole: all NR columns are wanted.
 INLINE void finish(const struct bv_cpu_tile *tile, vf (*sum)[2], const int n_rows,
                    const enum bv_cpu_format format, const bool whole)
 {
     const struct bv_cpu_tile t = *tile; // a copy, which stores cannot change: it stays in registers
-    const float *after = t.panel + t.taps * t.depth * PANEL;
+    const float *after = t.panel + t.taps * t.depth * NR;
     int64_t n0 = whole || t.columns > LANES ? LANES : t.columns;
     int64_t n1 = whole ? LANES : t.columns - n0;
     vf bias0 = load_given(t.bias, n0), bias1 = load_given(t.bias ? t.bias + LANES : NULL, n1);
@@ -92,12 +97,12 @@ INLINE void finish(const struct bv_cpu_tile *tile, vf (*sum)[2], const int n_row
 
 INLINE void run(const struct bv_cpu_tile *t, const int n_rows, const enum bv_cpu_format format)
 {
-    vf sum[STRIP][2];
-    const float *after = t->panel + t->taps * t->depth * PANEL; // scales and corrections
+    vf sum[MR][2];
+    const float *after = t->panel + t->taps * t->depth * NR; // scales and corrections
 #pragma GCC unroll 12
     for (int i = 0; i < n_rows; i++) {
-        sum[i][0] = format == BV_CPU_INT8 ? load(after + PANEL) : splat(0);
-        sum[i][1] = format == BV_CPU_INT8 ? load(after + PANEL + LANES) : splat(0);
+        sum[i][0] = format == BV_CPU_INT8 ? load(after + NR) : splat(0);
+        sum[i][1] = format == BV_CPU_INT8 ? load(after + NR + LANES) : splat(0);
     }
     for (int i = 0; i < n_rows; i++) {
         if (t->residual)
@@ -107,11 +112,11 @@ INLINE void run(const struct bv_cpu_tile *t, const int n_rows, const enum bv_cpu
     const float *w = t->panel, *next = t->next ? t->next : t->panel;
     const float *const *rows = t->rows;
     for (int64_t tap = 0; tap < t->taps; tap++, rows += n_rows) {
-        const float *x[STRIP];
+        const float *x[MR];
 #pragma GCC unroll 12
         for (int i = 0; i < n_rows; i++)
             x[i] = rows[i];
-        for (int64_t c = 0; c < t->depth; c++, w += PANEL, next += 16) {
+        for (int64_t c = 0; c < t->depth; c++, w += NR, next += 16) {
             vf w0 = load(w), w1 = load(w + LANES);
             __builtin_prefetch(next, 0, 2);
 #pragma GCC unroll 12
@@ -122,7 +127,7 @@ INLINE void run(const struct bv_cpu_tile *t, const int n_rows, const enum bv_cpu
             }
         }
     }
-    if (t->columns == PANEL)
+    if (t->columns == NR)
         finish(t, sum, n_rows, format, true);
     else
         finish(t, sum, n_rows, format, false);
@@ -140,7 +145,7 @@ INLINE void run(const struct bv_cpu_tile *t, const int n_rows, const enum bv_cpu
     ROWS(name, format, 4)                                                                          \
     ROWS(name, format, 5)                                                                          \
     ROWS(name, format, 6)
-#if STRIP == 12
+#if MR == 12
 #define TILE(name, format)                                                                         \
     SIX(name##_rows, format)                                                                       \
     ROWS(name##_rows, format, 7)                                                                   \
@@ -182,7 +187,7 @@ void ISA(pack)(const float *const *row, int columns, int64_t depth, float *panel
     int whole = columns / 16 * 16;
     for (; whole > 0 && c0 + 16 <= depth; c0 += 16)
         for (int j = 0; j < whole; j += 16)
-            transpose_block(row + j, c0, panel + c0 * PANEL + j, PANEL);
+            transpose_block(row + j, c0, panel + c0 * NR + j, NR);
 #else
     int whole = 0;
 #endif
@@ -190,8 +195,8 @@ void ISA(pack)(const float *const *row, int columns, int64_t depth, float *panel
         int64_t last = first + 16 < depth ? first + 16 : depth;
         for (int j = first < c0 ? whole : 0; j < columns; j++)
             for (int64_t c = first; c < last; c++)
-                panel[c * PANEL + j] = row[j][c];
-        for (int64_t c = first; c < last && columns < PANEL; c++)
-            memset(panel + c * PANEL + columns, 0, (size_t)(PANEL - columns) * sizeof *panel);
+                panel[c * NR + j] = row[j][c];
+        for (int64_t c = first; c < last && columns < NR; c++)
+            memset(panel + c * NR + columns, 0, (size_t)(NR - columns) * sizeof *panel);
     }
 }

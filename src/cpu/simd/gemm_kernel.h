@@ -1,6 +1,6 @@
 // tile.h: the shape of a tile: as many accumulators as the registers hold.
-#ifndef BV_CPU_SIMD_TILE_H
-#define BV_CPU_SIMD_TILE_H
+#ifndef BV_CPU_SIMD_GEMM_KERNEL_H
+#define BV_CPU_SIMD_GEMM_KERNEL_H
 
 #include "cpu/simd/vector.h"
 
@@ -8,11 +8,11 @@
 #define LOW_PRECISION // this build has the formats of fewer bits
 #endif
 
-#define PANEL (2 * LANES)
+#define NR (2 * LANES)
 #if defined(__AVX512F__)
-#define STRIP 12 // 24 of 32 registers
+#define MR 12 // 24 of 32 registers
 #else
-#define STRIP 6 // 12 of 16
+#define MR 6 // 12 of 16
 #endif
 
 #endif

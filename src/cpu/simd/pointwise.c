@@ -1,6 +1,6 @@
 // Element by element: activations, sums, products, scale and shift.
-#include "cpu/simd/math.h"
 #include "cpu/simd/bf16.h"
+#include "cpu/simd/math.h"
 #include "cpu/simd/simd.h"
 
 // for (whole vectors) out = value(load) … and the rest with the first lanes only.
@@ -26,7 +26,7 @@ INLINE void activate_rows(const enum bv_activation act, const float *rows, int n
     for (int i = 0; i < n_rows; i++)
         for (int j = 0; j < columns; j += LANES) {
             int lanes = columns - j < LANES ? columns - j : LANES;
-            vf x = load_as(rows, false, i * PANEL + j, lanes);
+            vf x = load_as(rows, false, i * NR + j, lanes);
             store_as(out, bf16, i * ldo + j, activation_vector(act, x), lanes);
         }
 }

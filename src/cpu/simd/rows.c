@@ -1,6 +1,6 @@
 // Normalisations of one row.
-#include "cpu/simd/math.h"
 #include "cpu/simd/bf16.h"
+#include "cpu/simd/math.h"
 #include "cpu/simd/simd.h"
 
 // Vector i of x + residual; n elements are left, lanes beyond them read 0.

@@ -7,8 +7,8 @@
 
 const struct bv_cpu_isa ISA(isa) = {
     .name = TEXT_OF(BV_ISA),
-    .panel = PANEL,
-    .strip = STRIP,
+    .nr = NR,
+    .mr = MR,
 #if defined(LOW_PRECISION)
     .tile = {ISA(tile), ISA(tile_bf16), ISA(tile_int8)},
     .to_bf16 = ISA(to_bf16),
