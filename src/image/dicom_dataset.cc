@@ -298,11 +298,12 @@ template <typename Result, typename Body> Result guarded(Result on_throw, Body b
 E_TransferSyntax syntax_of(const struct bv_dicom_outline *outline)
 {
     // DCMTK takes an unknown name for some syntax or other.
-    bool known = bv_transfer_syntax_find(outline->syntax) != nullptr;
+    const struct bv_transfer_syntax *known = bv_transfer_syntax_find(outline->syntax);
     E_TransferSyntax named = known ? DcmXfer(outline->syntax).getXfer() : EXS_Unknown;
+    bool fragments = known && known->codec != BV_CODEC_NATIVE;
     bool deflated = std::strcmp(outline->syntax, BV_DEFLATED_LITTLE_ENDIAN) == 0;
     if (named != EXS_Unknown && !outline->relabelled && !deflated &&
-        DcmXfer(named).isEncapsulated() == (outline->encapsulated ? OFTrue : OFFalse))
+        fragments == outline->encapsulated)
         return named;
     if (outline->encapsulated && !outline->implicit && !outline->big)
         return EXS_RLELossless; // stands for any with fragments

@@ -74,7 +74,7 @@ void train(faiss::Index *index, const bv_vectors *v)
         to_float(v, i, 1, &row);
         sample.insert(sample.end(), row.begin(), row.end());
     }
-    index->train(static_cast<faiss::Index::idx_t>(sample.size() / v->dimension), sample.data());
+    index->train(static_cast<int64_t>(sample.size() / v->dimension), sample.data());
 }
 
 void set_effort(faiss::Index *index, int effort)
@@ -104,7 +104,7 @@ bv_status bv_faiss_build(bv_faiss **out, const char *kind, const bv_vectors *v, 
         for (size_t i = 0; i < v->n; i += 65536) {
             size_t n = std::min<size_t>(65536, v->n - i);
             to_float(v, i, n, &block);
-            made->index->add(static_cast<faiss::Index::idx_t>(n), block.data());
+            made->index->add(static_cast<int64_t>(n), block.data());
         }
         *out = made.release();
         return BV_OK;
@@ -161,7 +161,7 @@ bv_status bv_faiss_read(bv_faiss **out, const uint8_t *bytes, size_t size, size_
         std::unique_ptr<bv_faiss> made(new bv_faiss);
         made->index.reset(faiss::read_index(&reader));
         if (made->index->d != static_cast<int>(dimension) ||
-            made->index->ntotal != static_cast<faiss::Index::idx_t>(n_rows))
+            made->index->ntotal != static_cast<int64_t>(n_rows))
             return bv_fail(err, BV_ERR_FORMAT, "the FAISS file belongs to other vectors");
         *out = made.release();
         return BV_OK;
@@ -174,9 +174,9 @@ bv_status bv_faiss_search(bv_faiss *f, const float *queries, size_t n, size_t k,
     return guarded(err, [&]() -> bv_status {
         set_effort(f->index.get(), effort);
         std::vector<float> scores(n * k);
-        std::vector<faiss::Index::idx_t> found(n * k);
-        f->index->search(static_cast<faiss::Index::idx_t>(n), queries,
-                         static_cast<faiss::Index::idx_t>(k), scores.data(), found.data());
+        std::vector<int64_t> found(n * k);
+        f->index->search(static_cast<int64_t>(n), queries, static_cast<int64_t>(k), scores.data(),
+                         found.data());
         std::copy(found.begin(), found.end(), rows);
         return BV_OK;
     });

@@ -141,7 +141,7 @@ enum bv_status bv_store_run(struct bv_store *s, sqlite3_stmt *statement, struct 
 enum bv_status bv_store_run_text(struct bv_store *s, enum bv_statement which, const char *a,
                                  const char *b, struct bv_error *err)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     BV_TRY(bv_store_statement(s, which, &statement, err));
     (void)sqlite3_bind_text(statement, 1, a, -1, SQLITE_STATIC);
     if (b)

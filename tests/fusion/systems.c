@@ -66,9 +66,9 @@ static const char *join(const char *prefix, const char *name)
 {
     static char text[8][160];
     static int next;
-    char *out = text[next++ % 8];
-    (void)snprintf(out, sizeof text[0], "%s%s", prefix, name);
-    return out;
+    char joined[sizeof text[0]]; // prefix may be one of text
+    (void)snprintf(joined, sizeof joined, "%s%s", prefix, name);
+    return memcpy(text[next++ % 8], joined, sizeof joined);
 }
 
 static void bert(struct layout *l, const char *prefix, int layers)
