@@ -49,7 +49,7 @@ function(biovl_probe_glslang)
 endfunction()
 
 # biovl_shaders(TARGET SHADER…): each SHADER is "source:module:definitions", definitions separated
-# by commas. Adds the compiled modules and a table of them by name (src/vulkan/spirv.h) to TARGET.
+# by commas. Adds the compiled modules and a table of them by name (src/vulkan/pipeline.h) to TARGET.
 function(biovl_shaders target)
   set(dir ${CMAKE_CURRENT_BINARY_DIR}/spirv)
   file(MAKE_DIRECTORY ${dir})
@@ -74,7 +74,7 @@ function(biovl_shaders target)
     string(APPEND rows "    {\"${module}\", spirv_${module}, sizeof spirv_${module}},\n")
   endforeach()
   file(CONFIGURE OUTPUT ${dir}/spirv.c CONTENT
-"#include \"vulkan/spirv.h\"
+"#include \"vulkan/pipeline.h\"
 
 ${includes}
 const struct bv_vk_spirv bv_vk_spirv[] = {

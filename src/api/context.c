@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text_file.h"
-#include "base/unfinished.h"
 #include "image/dicom_dataset.h"
 
 const char *bv_version(void)

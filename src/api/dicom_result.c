@@ -5,7 +5,6 @@
 #include "api/dicom_result.h"
 #include "api/result.h"
 #include "base/file.h"
-#include "base/write_file.h"
 #include "biovl/pacs.h"
 #include "image/preset.h"
 #include "pacs/findings.h"

@@ -8,7 +8,6 @@
 #include "archive/pull.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/write_file.h"
 
 enum { MAX_NOTES = 1 << 20 };
 

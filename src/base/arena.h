@@ -1,4 +1,4 @@
-// arena.h: memory that is given back all at once.
+// arena.h: memory that is freed all at once, and large blocks.
 #ifndef BV_BASE_ARENA_H
 #define BV_BASE_ARENA_H
 
@@ -25,5 +25,10 @@ char *bv_arena_printf(struct bv_arena *arena, const char *format, ...)
 
 // Gives everything back; the arena can be used again. Accepts an empty arena.
 void bv_arena_free(struct bv_arena *arena);
+
+// 64-byte aligned memory, freed with free(); NULL when there is none. Blocks of megabytes are asked
+// for in huge pages: a fault for each 4 KiB costs more than reading a radiograph, and the weights
+// of a large model outgrow the processor's address cache.
+void *bv_alloc_large(size_t bytes);
 
 #endif

@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/unfinished.h"
-
 #define MAX_LINKS 40
 #define MAX_NAMES 1000 // tried for a temporary file; others may be left of a process that died
 #define MAX_PIPE ((size_t)1 << 32)

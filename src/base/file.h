@@ -48,7 +48,7 @@ enum bv_status bv_output_place(const char *path, char **target, int *fd, struct 
 struct bv_new_file {
     FILE *stream;
     char *path, *temporary; // temporary is NULL for what is no regular file
-    int number;             // in unfinished.h
+    int number;             // of bv_unfinished_add()
 };
 
 enum bv_status bv_new_file_create(struct bv_new_file *file, const char *path, struct bv_error *err);
@@ -56,5 +56,22 @@ enum bv_status bv_new_file_create(struct bv_new_file *file, const char *path, st
 enum bv_status bv_new_file_commit(struct bv_new_file *file, struct bv_error *err);
 // Accepts a zeroed or committed file.
 void bv_new_file_discard(struct bv_new_file *file);
+
+// Writes path completely and durably, or leaves it as it is. BV_ERR_IO names it.
+enum bv_status bv_write_file(const char *path, const void *bytes, size_t size,
+                             struct bv_error *err);
+
+// The names of files under construction, so that a program that is told to end can
+// remove them from within a signal handler.
+
+// Remembers a file's name until it is dropped. Returns its number, or -1 where the list (64) is
+// full or the name too long: such a file is merely not removed. Any thread.
+int bv_unfinished_add(const char *path);
+
+// Forgets it; accepts -1.
+void bv_unfinished_drop(int number);
+
+// Removes every file remembered. Safe in a signal handler.
+void bv_unfinished_remove(void);
 
 #endif

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE // madvise
-#include "base/large.h"
+#include "base/arena.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

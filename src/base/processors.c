@@ -1,11 +1,9 @@
 #define _GNU_SOURCE // CPU_COUNT
-#include "base/processors.h"
+#include "base/thread.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "base/thread.h"
 
 enum { MOST = 4096 }; // bytes of a path or of /proc/self/cgroup
 

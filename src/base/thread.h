@@ -35,4 +35,11 @@ void bv_pool_for_ranges(struct bv_pool *pool, int64_t n, int64_t cost,
                         void (*body)(const void *arg, int64_t first, int64_t last),
                         const void *arg);
 
+// How many processors this process may use.
+
+// Processors that the CPU limits of a control group and of those around it leave, rounded up; 0
+// without a limit. root: where cgroups are mounted ("/sys/fs/cgroup"); list: the text of
+// /proc/self/cgroup. Knows version 2 (cpu.max) and version 1 (cpu.cfs_quota_us).
+int bv_cgroup_processors(const char *root, const char *list);
+
 #endif

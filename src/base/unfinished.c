@@ -1,4 +1,4 @@
-#include "base/unfinished.h"
+#include "base/file.h"
 
 #include <stdatomic.h>
 #include <stddef.h>

@@ -1,5 +1,3 @@
-#include "base/write_file.h"
-
 #include "base/file.h"
 
 enum bv_status bv_write_file(const char *path, const void *bytes, size_t size, struct bv_error *err)

@@ -1,4 +1,4 @@
-#include "checkpoint/accident.h"
+#include "checkpoint/source.h"
 
 #include <ctype.h>
 #include <stdbool.h>

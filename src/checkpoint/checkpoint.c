@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "checkpoint/names.h"
-#include "checkpoint/pickle_json.h"
+#include "checkpoint/pickle.h"
 #include "checkpoint/place.h"
 #include "checkpoint/source.h"
 

@@ -2,7 +2,7 @@
 //
 // One front for safetensors files, what torch.save() writes (zip, legacy, tar) and TorchScript
 // archives, zip archives around any of these, and Hugging Face folders. What a file is, is decided
-// by its content. Nothing in a file is executed (pickle_rules.h). Files are mapped and read lazily:
+// by its content. Nothing in a file is executed (pickle_rules.c). Files are mapped and read lazily:
 // opening costs a few page reads whatever the size.
 #ifndef BV_CHECKPOINT_CHECKPOINT_H
 #define BV_CHECKPOINT_CHECKPOINT_H

@@ -1,9 +1,9 @@
-#include "checkpoint/numpy_objects.h"
+#include "checkpoint/unpickle.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "checkpoint/torch_objects.h"
+#include "checkpoint/torch.h"
 
 static const struct {
     char code[3];

@@ -5,6 +5,7 @@
 #ifndef BV_CHECKPOINT_PICKLE_H
 #define BV_CHECKPOINT_PICKLE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -136,5 +137,14 @@ struct bv_pickle_value *bv_pickle_get(const struct bv_pickle_value *dict, const 
 
 // The value of an INT that lies in [0, INT64_MAX], else -1. Accepts NULL.
 int64_t bv_pickle_count(const struct bv_pickle_value *value);
+
+// Plain data of a pickle (settings saved beside weights) as JSON.
+
+// The caller owns the result; NULL when memory is out. Dictionaries become objects (keys as text),
+// sequences and sets arrays; omegaconf containers and nodes, argparse.Namespace, pathlib paths,
+// torch.device and records their plain content. What JSON cannot say (tensors, bytes, NaN,
+// instances that mean nothing here), and what lies deeper than 24 levels or beyond 65536 values,
+// is null.
+json_t *bv_pickle_json(const struct bv_pickle_value *value);
 
 #endif

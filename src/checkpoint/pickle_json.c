@@ -1,4 +1,4 @@
-#include "checkpoint/pickle_json.h"
+#include "checkpoint/pickle.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,12 +1,11 @@
-#include "checkpoint/pickle_rules.h"
+#include "checkpoint/unpickle.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
-#include "checkpoint/numpy_objects.h"
-#include "checkpoint/torch_objects.h"
+#include "checkpoint/torch.h"
 
 #define MAX_NAME_BYTES 512
 

@@ -1,9 +1,6 @@
 #include "checkpoint/source.h"
 
-#include "checkpoint/accident.h"
-#include "checkpoint/torch_legacy.h"
-#include "checkpoint/torch_tar.h"
-#include "checkpoint/torch_zip.h"
+#include "checkpoint/torch.h"
 #include "checkpoint/unpickle.h"
 
 // A bare pickle: of protocol 2 and later, or an older one that begins by naming a global.

@@ -1,10 +1,9 @@
-#include "checkpoint/torch_legacy.h"
+#include "checkpoint/torch.h"
 
 #include <string.h>
 
 #include "base/checked.h"
 #include "checkpoint/bytes.h"
-#include "checkpoint/torch_objects.h"
 #include "checkpoint/unpickle.h"
 
 // 0x1950a86a20f9469cfc6c as LONG1, after a protocol and perhaps a frame opcode.

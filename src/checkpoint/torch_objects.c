@@ -1,4 +1,4 @@
-#include "checkpoint/torch_objects.h"
+#include "checkpoint/torch.h"
 
 #include <stdlib.h>
 #include <string.h>

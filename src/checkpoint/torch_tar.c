@@ -1,4 +1,4 @@
-#include "checkpoint/torch_tar.h"
+#include "checkpoint/torch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 #include "base/checked.h"
 #include "checkpoint/bytes.h"
 #include "checkpoint/names.h"
-#include "checkpoint/torch_objects.h"
 #include "checkpoint/unpickle.h"
 
 enum { BLOCK = 512, SIZE_AT = 124, SIZE_DIGITS = 11, MAGIC_AT = 257 };

@@ -1,4 +1,4 @@
-#include "checkpoint/torch_zip.h"
+#include "checkpoint/torch.h"
 
 #include <string.h>
 

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "checkpoint/bytes.h"
-#include "checkpoint/pickle_rules.h"
-#include "checkpoint/torch_objects.h"
+#include "checkpoint/torch.h"
 
 #define MAX_STACK ((size_t)1 << 20)
 #define MAX_MARKS ((size_t)1 << 16)

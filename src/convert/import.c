@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/unfinished.h"
 #include "checkpoint/checkpoint.h"
 #include "convert/header.h"
 #include "convert/recognise.h"

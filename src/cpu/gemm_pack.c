@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/large.h"
+#include "base/arena.h"
 
 const char bv_cpu_panels_key[] = "panels of ";
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/large.h"
+#include "base/arena.h"
 #include "cpu/kernels.h"
 
 struct step {

@@ -1,4 +1,4 @@
-#include "graph/plan.h"
+#include "graph/backend.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "image/color.h"
+#include "image/gray.h"
 
 // Pillow's L24: 16-bit weights, half added.
 void bv_gray_pillow(const uint8_t *rgb, uint8_t *gray, size_t n)

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/checked.h"
 #include "base/file.h"
-#include "base/large.h"
 #include "image/sniff.h"
 
 #define DEFAULT_MAX_FILE ((size_t)1 << 30)

@@ -6,7 +6,6 @@
 #define BV_IMAGE_DICOM_DATASET_H
 
 #include "image/decode.h"
-#include "image/dicom_outline.h"
 #include "image/dicom_stream.h"
 
 struct bv_dataset;

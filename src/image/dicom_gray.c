@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "image/color.h"
 #include "image/dicom.h"
+#include "image/gray.h"
 
 enum {
     TAG_WINDOW_CENTER = BV_TAG(0x0028, 0x1050),

@@ -1,9 +1,7 @@
-#include "image/dicom_outline.h"
+#include "image/dicom_stream.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "image/dicom_stream.h"
 
 enum { MAX_DEPTH = 64 };
 

@@ -4,11 +4,9 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "image/color.h"
+#include "image/codec.h"
 #include "image/dicom.h"
-#include "image/jpeg2000.h"
-#include "image/jpegls.h"
-#include "image/rle.h"
+#include "image/gray.h"
 
 // Decoded samples before they become values of the image: little-endian words.
 struct cells {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/color.h"
 #include "image/exif.h"
+#include "image/gray.h"
 #include "image/preset.h"
 
 #define GRID 32

@@ -1,9 +1,13 @@
-// gray.h: stored values to gray levels in the order of DICOM PS3.3 C.11: palette, modality LUT or
-// rescale, VOI LUT or window, and last the one inversion.
+// gray.h: stored values, and colours, to gray levels.
 //
-// Every step is a function of one value, so that a caller with 16-bit data tabulates it.
+// Stored values go the way of DICOM PS3.3 C.11: palette, modality LUT or rescale, VOI LUT or
+// window, and last the one inversion. Every step is a function of one value, so that a caller with
+// 16-bit data tabulates it.
 #ifndef BV_IMAGE_GRAY_H
 #define BV_IMAGE_GRAY_H
+
+#include <stddef.h>
+#include <stdint.h>
 
 #include "image/image.h"
 
@@ -42,5 +46,15 @@ bool bv_gray_inverts(const struct bv_image *image);
 
 // The whole pipeline for one stored value, in [0, 1], 1 is white.
 double bv_gray_display(const struct bv_image *image, const struct bv_voi *voi, double stored);
+
+// Colour to gray in the exact arithmetic of the libraries that models were trained with.
+
+// n pixels of R, G, B to n gray values. Each is BT.601 luma; they differ in rounding.
+void bv_gray_pillow(const uint8_t *rgb, uint8_t *gray, size_t n); // Image.convert("L")
+void bv_gray_opencv(const uint8_t *rgb, uint8_t *gray, size_t n); // cvtColor(RGB2GRAY)
+void bv_gray_libpng(const uint8_t *rgb, uint8_t *gray, size_t n); // imread(png, 0)
+
+// The same for one 16-bit pixel, rounded to nearest.
+uint16_t bv_gray_16(uint16_t r, uint16_t g, uint16_t b);
 
 #endif

@@ -1,4 +1,4 @@
-#include "image/jpeg2000.h"
+#include "image/codec.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "image/jpegls.h"
+#include "image/codec.h"
 
 #include <charls/charls.h>
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/color.h"
+#include "image/gray.h"
 #include "image/preset.h"
 #include "image/resize.h"
 

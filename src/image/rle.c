@@ -1,4 +1,4 @@
-#include "image/rle.h"
+#include "image/codec.h"
 
 #define HEADER_BYTES 64
 #define MAX_SEGMENTS 15

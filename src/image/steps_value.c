@@ -1,7 +1,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "image/color.h"
+#include "image/gray.h"
 #include "image/preset.h"
 #include "image/step.h"
 

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/write_file.h"
 
 enum { PAUSE_MS = 5000, MAX_DOUBLINGS = 6, NAME_ROOM = 64 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/unfinished.h"
+#include "base/file.h"
 
 // Vectors lie in pages of about this many bytes: one is allocated as zeros when its first row
 // comes, and only the parts that rows touch are written after that.

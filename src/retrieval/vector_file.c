@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/unfinished.h"
+#include "base/file.h"
 #include "retrieval/crc32c.h"
 
 enum {
@@ -41,7 +41,7 @@ struct vector_file {
     enum bv_kind kind;
     struct bv_pool *pool;
     char path[4096], temporary[4128]; // temporary is empty unless a new file is being made
-    int number;                       // of temporary, in unfinished.h
+    int number;                       // of temporary, of bv_unfinished_add()
     int fd;                           // -1: none
     size_t dimension, stride;
     size_t n;        // rows that the file holds and this index has, too

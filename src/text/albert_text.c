@@ -1,4 +1,4 @@
-#include "text/albert_text.h"
+#include "text/clean.h"
 
 // Single letters first, as Hugging Face does before it calls what the authors do.
 static enum bv_status lower_letters(struct bv_runes *a, struct bv_runes *b, struct bv_error *err)

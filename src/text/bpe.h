@@ -3,6 +3,10 @@
 #ifndef BV_TEXT_BPE_H
 #define BV_TEXT_BPE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "text/runes.h"
 #include "text/tokens.h"
 #include "text/vocab.h"
@@ -50,5 +54,17 @@ void bv_bpe_scratch_free(struct bv_bpe_scratch *scratch);
 enum bv_status bv_bpe_word(const struct bv_bpe *bpe, const char *word, size_t n,
                            struct bv_bpe_scratch *scratch, struct bv_tokens *out,
                            struct bv_error *err);
+
+// How CLIP and RoBERTa cut text into the words that byte-pair encoding then cuts further.
+
+// CLIP: 's|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+
+// n > 0. Returns the length of the word at text[0], 0 where none starts: at white space. The
+// original code ignores case (ignore_case), to which U+017F is an "s", and U+0345, a mark that
+// becomes a letter in capitals, belongs to no word.
+size_t bv_split_clip(const uint32_t *text, size_t n, bool ignore_case);
+
+// GPT-2 and RoBERTa: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+// n > 0. Returns the length of the word at text[0]; every rune belongs to one.
+size_t bv_split_gpt2(const uint32_t *text, size_t n);
 
 #endif

@@ -1,8 +1,5 @@
 #include "text/clean.h"
 
-#include "text/ftfy.h"
-#include "text/html.h"
-
 // Appends text with every run of white space as one space.
 static enum bv_status collapse(struct bv_runes *out, const uint32_t *text, size_t n,
                                struct bv_error *err)

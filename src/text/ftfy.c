@@ -1,10 +1,7 @@
-#include "text/ftfy.h"
+#include "text/clean.h"
 
 #include <string.h>
 #include <utf8proc.h>
-
-#include "text/html.h"
-#include "text/mojibake.h"
 
 // Repairs repeat until nothing changes; ftfy has no bound, we stop here.
 enum { MAX_ROUNDS = 64, MAX_SEGMENT = 1000000 };

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/hf_part.h"
-#include "text/hf_unigram.h"
+#include "text/hf_json.h"
 #include "text/tokenizer.h"
 #include "text/vocab_file.h"
 

@@ -1,4 +1,4 @@
-#include "text/hf_part.h"
+#include "text/hf_json.h"
 
 #include <string.h>
 

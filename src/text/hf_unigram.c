@@ -1,4 +1,4 @@
-#include "text/hf_unigram.h"
+#include "text/hf_json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/base64.h"
-#include "text/hf_part.h"
-#include "text/spiece_write.h"
+#include "text/spiece_file.h"
 
 static const char space_symbol[] = "\xe2\x96\x81"; // U+2581
 

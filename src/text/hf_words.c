@@ -1,4 +1,4 @@
-#include "text/hf_words.h"
+#include "text/unigram.h"
 
 #include "base/utf8.h"
 

@@ -1,4 +1,4 @@
-#include "text/html.h"
+#include "text/clean.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 // text into classes and knows which classes hardly ever stand side by side.
 #include <uchar.h>
 
-#include "text/mojibake.h"
+#include "text/clean.h"
 
 enum {
     C1 = 1 << 0, // control characters

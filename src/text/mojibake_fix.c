@@ -5,8 +5,7 @@
 
 #include "base/checked.h"
 #include "base/utf8.h"
-#include "text/html.h"
-#include "text/mojibake.h"
+#include "text/clean.h"
 
 // Stretches within stretches deeper than this stay as they are.
 enum { MAX_DEPTH = 8 };

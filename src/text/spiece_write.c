@@ -1,4 +1,4 @@
-#include "text/spiece_write.h"
+#include "text/spiece_file.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "text/split.h"
+#include "text/bpe.h"
 
 #include "text/runes.h"
 

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vulkan/spirv.h"
-
 struct bv_vk_pipeline {
     struct bv_vk_pipeline *next;
     struct bv_vk_kernel kernel;

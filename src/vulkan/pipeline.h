@@ -2,6 +2,9 @@
 #ifndef BV_VULKAN_PIPELINE_H
 #define BV_VULKAN_PIPELINE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "vulkan/device.h"
 
 #define BV_VK_MAX_CONSTANTS 20
@@ -32,5 +35,15 @@ void bv_vk_pipelines_free(struct bv_vk *vk);
 // there can fail an operation: a cache that cannot be read or written is not used.
 void bv_vk_cache_open(struct bv_vk *vk);
 void bv_vk_cache_save(struct bv_vk *vk);
+
+// The compiled shaders, a table that cmake/shaders.cmake generates.
+
+struct bv_vk_spirv {
+    const char *name; // source and variant, as "gemm_f32"; NULL ends the table
+    const uint32_t *code;
+    size_t bytes;
+};
+
+extern const struct bv_vk_spirv bv_vk_spirv[];
 
 #endif

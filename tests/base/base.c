@@ -14,13 +14,10 @@
 #include "base/file.h"
 #include "base/half.h"
 #include "base/json.h"
-#include "base/processors.h"
 #include "base/sha256.h"
 #include "base/text_file.h"
 #include "base/thread.h"
-#include "base/unfinished.h"
 #include "base/utf8.h"
-#include "base/write_file.h"
 #include "support/check.h"
 
 // Every f16 value survives the way through f32; halfway cases round to even.
@@ -487,15 +484,13 @@ static void test_json_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),          cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_utf8),          cmocka_unit_test(test_files),
-        cmocka_unit_test(test_text),          cmocka_unit_test(test_outputs),
-        cmocka_unit_test(test_threads),       cmocka_unit_test(test_loops_in_a_row),
-        cmocka_unit_test(test_outputs),       cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_ranges),        cmocka_unit_test(test_loops_in_a_row),
-        cmocka_unit_test(test_cgroup_limits), cmocka_unit_test(test_arena),
-        cmocka_unit_test(test_errors),        cmocka_unit_test(test_json_paths),
-        cmocka_unit_test(test_new_file_mode),
+        cmocka_unit_test(test_half),       cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_utf8),       cmocka_unit_test(test_files),
+        cmocka_unit_test(test_text),       cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_threads),    cmocka_unit_test(test_loops_in_a_row),
+        cmocka_unit_test(test_ranges),     cmocka_unit_test(test_cgroup_limits),
+        cmocka_unit_test(test_arena),      cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_json_paths), cmocka_unit_test(test_new_file_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "checkpoint/build.h"
-#include "checkpoint/pickle_json.h"
+#include "checkpoint/pickle.h"
 #include "checkpoint/state_dict.h"
 #include "checkpoint/unpickle.h"
 #include "support/check.h"

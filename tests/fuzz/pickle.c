@@ -1,7 +1,7 @@
 // The pickle machine on any bytes, and the walks over what it builds.
 #include "target.h"
 
-#include "checkpoint/pickle_json.h"
+#include "checkpoint/pickle.h"
 #include "checkpoint/state_dict.h"
 #include "checkpoint/unpickle.h"
 

@@ -1,5 +1,5 @@
 // The memory plan: tensors that are needed at the same time never share memory.
-#include "graph/plan.h"
+#include "graph/backend.h"
 
 #include <math.h>
 #include <stdlib.h>

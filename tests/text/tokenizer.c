@@ -4,7 +4,7 @@
 
 #include "base/thread.h"
 #include "support/check.h"
-#include "text/ftfy.h"
+#include "text/clean.h"
 #include "text/rebuild.h"
 #include "text/tokenizer.h"
 

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "support/check.h"
 #include "support/reference.h"
-#include "text/ftfy.h"
+#include "text/clean.h"
 #include "text/rebuild.h"
 #include "text/tokenizer.h"
 

@@ -8,7 +8,6 @@
 
 #include "vulkan/net.h"
 #include "vulkan/pipeline.h"
-#include "vulkan/spirv.h"
 
 static int messages;
 

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "vulkan/spirv.h"
+#include "vulkan/pipeline.h"
 
 enum { opcode_capability = 17, capability_float16 = 9, header_words = 5 };
 
