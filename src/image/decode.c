@@ -1,37 +1,13 @@
-// Reading a file by its content: which reader it belongs to, and what all of them share.
+// Reading a file by its content: which reader it belongs to.
 #include "image/decode.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "base/checked.h"
 #include "base/file.h"
 #include "image/sniff.h"
 
 #define DEFAULT_MAX_FILE ((size_t)1 << 30)
-
-enum bv_status bv_decode_check_size(uint64_t width, uint64_t height, size_t max_pixels,
-                                    struct bv_error *err)
-{
-    if (width == 0 || height == 0)
-        return bv_fail(err, BV_ERR_FORMAT, "the image has no pixels (%ju × %ju)", (uintmax_t)width,
-                       (uintmax_t)height);
-    if (width > INT32_MAX || height > INT32_MAX || width * height > max_pixels)
-        return bv_fail(err, BV_ERR_LIMIT, "%ju × %ju pixels, the limit is %zu in all",
-                       (uintmax_t)width, (uintmax_t)height, max_pixels);
-    return BV_OK;
-}
-
-enum bv_status bv_decode_alloc(struct bv_image *image, struct bv_error *err)
-{
-    size_t n = 0;
-    if (!bv_mul_size((size_t)image->width, (size_t)image->height, &n) ||
-        !bv_mul_size(n, (size_t)image->channels * bv_sample_size(image->sample), &n))
-        return bv_fail(err, BV_ERR_LIMIT, "the image's size overflows");
-    image->pixels = bv_alloc_large(n);
-    return image->pixels ? BV_OK : bv_fail_nomem(err, "pixels");
-}
 
 static enum bv_status decode(struct bv_image *image, enum bv_format format, struct bv_bytes bytes,
                              const struct bv_decode_options *options, struct bv_error *err)

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
+#include "base/checked.h"
+#include "image/decode.h"
+
 const char *bv_reason_name(enum bv_reason reason)
 {
     static const char *const names[BV_REASON_COUNT] = {
@@ -49,6 +53,28 @@ size_t bv_sample_size(enum bv_sample sample)
         break;
     }
     return 4;
+}
+
+enum bv_status bv_decode_check_size(uint64_t width, uint64_t height, size_t max_pixels,
+                                    struct bv_error *err)
+{
+    if (width == 0 || height == 0)
+        return bv_fail(err, BV_ERR_FORMAT, "the image has no pixels (%ju × %ju)", (uintmax_t)width,
+                       (uintmax_t)height);
+    if (width > INT32_MAX || height > INT32_MAX || width * height > max_pixels)
+        return bv_fail(err, BV_ERR_LIMIT, "%ju × %ju pixels, the limit is %zu in all",
+                       (uintmax_t)width, (uintmax_t)height, max_pixels);
+    return BV_OK;
+}
+
+enum bv_status bv_decode_alloc(struct bv_image *image, struct bv_error *err)
+{
+    size_t n = 0;
+    if (!bv_mul_size((size_t)image->width, (size_t)image->height, &n) ||
+        !bv_mul_size(n, (size_t)image->channels * bv_sample_size(image->sample), &n))
+        return bv_fail(err, BV_ERR_LIMIT, "the image's size overflows");
+    image->pixels = bv_alloc_large(n);
+    return image->pixels ? BV_OK : bv_fail_nomem(err, "pixels");
 }
 
 double bv_image_value(const struct bv_image *image, size_t i)

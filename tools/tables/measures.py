@@ -61,7 +61,7 @@ def circles(sources):
             if not match.group(1).startswith("static"):
                 defined[match.group(2)] = path
     for path, text in sources.items():
-        for name in set(re.findall(r"\bbv_\w+", text)):
+        for name in set(re.findall(r"\bbv_\w+", re.sub(r"\b(?:struct|enum) \w+", "", text))):
             if defined.get(name, path) != path:
                 calls[path].add(defined[name])
     index, low, stack, found = {}, {}, [], []
