@@ -25,7 +25,7 @@ struct pacs_options {
     {"--tls-cert", OPTION_STRING, &(p)->values.tls_certificate, "FILE", "own certificate with its chain (PEM)"}, \
     {"--tls-key", OPTION_STRING, &(p)->values.tls_key, "FILE", "its key (PEM)"},                   \
     {"--own-title", OPTION_STRING, &(p)->values.own_title, "TITLE", "own AE title (default BIOVL)"}, \
-    {"--tries", OPTION_INTEGER, &(p)->values.tries, "N", "of what may pass (default 4)"},          \
+    {"--tries", OPTION_INTEGER, &(p)->values.tries, "N", "for transient errors (default 4)"},          \
     {"--since", OPTION_STRING, &(p)->values.from, "YYYYMMDD", "studies of this day or later"},     \
     {"--until", OPTION_STRING, &(p)->values.to, "YYYYMMDD", "studies of this day or earlier"},     \
     {"--modality", OPTION_STRING, &(p)->values.modality, "M", "studies with this modality"},       \

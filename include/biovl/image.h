@@ -7,7 +7,7 @@
 // wants are applied when it is used. It holds its pixels, the facts of its header that
 // preprocessing needs, and nothing that identifies a patient.
 //
-// Threads: an image is immutable and may be used by several threads at once. Closing gives back a
+// Threads: an image is immutable and may be used by several threads at once. Closing releases a
 // reference; results that were made of an image, and images whose prior it is, hold their own.
 #ifndef BIOVL_IMAGE_H
 #define BIOVL_IMAGE_H

@@ -19,7 +19,7 @@ struct bv_pacs_options {
     const char *ca_file;       // certificates to trust beside the system's; NULL: none
     const char *own_title;     // NULL: BIOVL
     int timeout_s;             // without progress; 0: 30
-    int tries;                 // of what may pass; 0: 4
+    int tries;                 // for transient errors; 0: 4
     const char *from, *to;     // study dates YYYYMMDD, inclusive; NULL: open
     const char *modality;      // in the study; NULL: any
     const char *study;         // one study's UID; NULL: any

@@ -129,7 +129,7 @@ struct bv_index_query {
     int by_study;       // at most one hit per study
     const char *method; // "auto" (NULL), "exact", "int8", "faiss"
     int effort;         // of FAISS: lists or candidates; 0: default
-    // Scores the rerank_depth nearest items again (at least k; 0: 50) and keeps the k best of them.
+    // Rescores the rerank_depth nearest items (at least k; 0: 50) and keeps the k best of them.
     // An image (or the id of one) is matched with the hits' reports, a text or report with the
     // hits' images, whose paths the index must hold (keep_paths). NULL: none.
     struct bv_reranker *reranker;

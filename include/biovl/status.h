@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 // Every fallible function returns one of these. Out-parameters are written only on BV_OK.
-// The sentence that explains a failure is read with bv_last_error() of the context in use.
+// The error message of a failure is read with bv_last_error() of the context in use.
 enum bv_status {
     BV_OK = 0,
     BV_ERR_NOMEM,       // host memory could not be allocated

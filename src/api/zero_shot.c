@@ -6,7 +6,7 @@
 
 #include "api/batch.h"
 #include "api/result.h"
-#include "image/gate.h"
+#include "image/plausibility.h"
 #include "model/card.h"
 #include "score/classify.h"
 
@@ -118,7 +118,7 @@ static enum bv_status look(struct bv_result *r, const struct bv_recipe *recipe,
 {
     struct bv_image judged = *r->image;
     memset(&judged.arena, 0, sizeof judged.arena);
-    enum bv_status status = bv_gate(&judged, recipe, err);
+    enum bv_status status = bv_check_plausibility(&judged, recipe, err);
     r->warnings = judged.warnings;
     r->arena = judged.arena;
     return status;

@@ -22,7 +22,7 @@ enum bv_status bv_sender_failure(struct bv_sender *sender, struct bv_error *err)
 size_t bv_sender_sent(struct bv_sender *sender);
 size_t bv_sender_waiting(const struct bv_sender *sender);
 
-// Ends when the transfer at hand has ended; what waits stays. Accepts NULL.
+// Ends when the current transfer has ended; what waits stays. Accepts NULL.
 void bv_sender_stop(struct bv_sender **sender);
 
 #endif

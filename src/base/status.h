@@ -18,7 +18,7 @@ struct bv_error {
 enum bv_status bv_fail(struct bv_error *err, enum bv_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Puts formatted text and ": " in front of err's text: callers add the file or item at hand.
+// Puts formatted text and ": " in front of err's text: callers add the current file or item.
 // Returns err's status.
 enum bv_status bv_fail_prefix(struct bv_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -31,7 +31,7 @@ struct bv_pool {
     atomic_uint generation; // changes once per loop
     atomic_int n_sleeping;
     atomic_bool stopping, caller_sleeps;
-    // The loop at hand. Latecomers of the last one may read them, and then take nothing.
+    // The current loop. Latecomers of the last one may read them, and then take nothing.
     atomic_size_t n;
     void (*_Atomic body)(void *, size_t);
     void *_Atomic arg;

@@ -171,7 +171,7 @@ static enum bv_status find_header(const uint8_t *data, size_t size, size_t *begi
     if (*n > MAX_HEADER_BYTES)
         return bv_fail(err, BV_ERR_LIMIT, "a NumPy header of %zu bytes", *n);
     if (*n > size - *begin)
-        return bv_fail(err, BV_ERR_FORMAT, "a NumPy array file that is cut off in its header");
+        return bv_fail(err, BV_ERR_FORMAT, "a NumPy array file that is truncated in its header");
     return BV_OK;
 }
 
@@ -188,7 +188,8 @@ enum bv_status bv_npy_parse(struct bv_npy *array, const uint8_t *data, size_t si
         return bv_fail(err, BV_ERR_FORMAT, "a NumPy array of an impossibly large shape");
     size_t room = size - begin - n;
     if (parsed.bytes > room)
-        return bv_fail(err, BV_ERR_FORMAT, "the file is cut off: %zu bytes are missing at its end",
+        return bv_fail(err, BV_ERR_FORMAT,
+                       "the file is truncated: %zu bytes are missing at its end",
                        parsed.bytes - room);
     if (parsed.bytes < room)
         return bv_fail(err, BV_ERR_FORMAT, "%zu bytes follow the NumPy array", room - parsed.bytes);

@@ -26,7 +26,7 @@ struct bv_npy {
 
 // Reads an array from data[0..size), which must outlive it and end with it. BV_ERR_UNSUPPORTED for
 // big-endian, structured, text and unsigned types wider than 8 bits; BV_ERR_FORMAT for damage,
-// with the number of missing bytes where the file is cut off.
+// with the number of missing bytes where the file is truncated.
 enum bv_status bv_npy_parse(struct bv_npy *array, const uint8_t *data, size_t size,
                             struct bv_error *err);
 

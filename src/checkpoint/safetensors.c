@@ -127,8 +127,8 @@ static enum bv_status check_tiling(const struct span *spans, size_t n, size_t av
             return bv_fail(err, BV_ERR_FORMAT, "the data of tensor '%s' %s", spans[i].tensor.name,
                            spans[i].begin < at ? "overlaps another's" : "begins after a hole");
     if (at > available)
-        return bv_fail(err, BV_ERR_FORMAT, "the file is cut off: %zu bytes are missing at its end",
-                       at - available);
+        return bv_fail(err, BV_ERR_FORMAT,
+                       "the file is truncated: %zu bytes are missing at its end", at - available);
     if (at < available)
         return bv_fail(err, BV_ERR_FORMAT, "%zu bytes follow the last tensor", available - at);
     return BV_OK;
@@ -188,7 +188,7 @@ static enum bv_status check_frame(const uint8_t *data, size_t size, size_t *head
                        (unsigned long long)n, BV_SAFETENSORS_MAX_HEADER);
     if (n > size - 8)
         return bv_fail(err, BV_ERR_FORMAT,
-                       "the file is cut off within its header: at least %zu bytes are missing",
+                       "the file is truncated within its header: at least %zu bytes are missing",
                        (size_t)n - (size - 8));
     if (n == 0 || data[8] != '{')
         return bv_fail(err, BV_ERR_FORMAT, "the header does not begin with '{'");

@@ -42,7 +42,7 @@ struct bv_safetensors {
 };
 
 // Maps the file at path. BV_ERR_FORMAT names the rule that the file breaks, and for a file that is
-// cut off the number of bytes that are missing; BV_ERR_UNSUPPORTED an element type that this
+// truncated the number of bytes that are missing; BV_ERR_UNSUPPORTED an element type that this
 // library does not know; BV_ERR_LIMIT a limit. Nothing is left open on failure.
 enum bv_status bv_safetensors_open(struct bv_safetensors *file, const char *path,
                                    struct bv_error *err);

@@ -24,11 +24,11 @@ struct bv_safetensors_spec {
 typedef enum bv_status bv_safetensors_fill(void *arg, size_t i, void *out, size_t bytes,
                                            struct bv_error *err);
 
-// Writes path anew: n tensors, and metadata, an object of strings or NULL. The data begins on a
-// 64-byte boundary; tensors whose size is a multiple of 64 bytes come first, then those of 32, 16
-// and so on, so that each begins at a multiple of min(64, what its size allows) without the holes
-// that the format forbids. Only one tensor is in memory at a time. On failure path is as it was.
-// A repeated or reserved name is BV_ERR_ARG; the status of a failed fill is returned as it is.
+// Writes or replaces path: n tensors, and metadata, an object of strings or NULL. The data begins
+// on a 64-byte boundary; tensors whose size is a multiple of 64 bytes come first, then those of 32,
+// 16 and so on, so that each begins at a multiple of min(64, what its size allows) without the
+// holes that the format forbids. Only one tensor is in memory at a time. On failure path is as it
+// was. A repeated or reserved name is BV_ERR_ARG; the status of a failed fill is returned as it is.
 enum bv_status bv_safetensors_write(const char *path, const struct bv_safetensors_spec *specs,
                                     size_t n, const json_t *metadata, bv_safetensors_fill *fill,
                                     void *arg, struct bv_error *err);

@@ -37,7 +37,7 @@ static enum bv_status open_zip(struct bv_source *source, const uint8_t *data, si
     size_t needed = status == BV_ERR_FORMAT ? bv_torch_zip_storage_bytes(data, size) : 0;
     if (needed > size)
         return bv_fail(err, BV_ERR_FORMAT,
-                       "the file is cut off: its tensors alone have %zu bytes, so that at least "
+                       "the file is truncated: its tensors alone have %zu bytes, so that at least "
                        "%zu bytes are missing at its end",
                        needed, needed - size);
     if (status != BV_OK)
@@ -80,7 +80,7 @@ static enum bv_status open_kind(struct bv_source *source, const uint8_t *data, s
     case BV_SOURCE_UNKNOWN:
         break;
     }
-    return bv_accident(data, size, err);
+    return bv_identify(data, size, err);
 }
 
 // A bare pickle may speak of storages that only an archive could hold.

@@ -19,7 +19,7 @@ struct walk {
     size_t steps;
     int depth;
     bool probing;                  // stop at the first tensor
-    char name[MAX_NAME_BYTES + 1]; // of the value at hand
+    char name[MAX_NAME_BYTES + 1]; // of the current value
     size_t name_bytes;
     struct bv_error *err;
 };

@@ -12,7 +12,7 @@
 #include "checkpoint/zip.h"
 
 // The element type that a storage class ("torch.FloatStorage") or dtype ("torch.float32") names.
-// false where it is neither, or of a type this library has no use for (quantised).
+// false where it is neither, or of a type that is not used here (quantised).
 bool bv_torch_type(const struct bv_pickle_value *global, enum bv_dtype *dtype, bool *is_complex);
 
 // Finds or adds the storage of this key. The same key with another size is BV_ERR_FORMAT.
@@ -70,7 +70,7 @@ size_t bv_torch_zip_storage_bytes(const uint8_t *data, size_t size);
 bool bv_torch_legacy_probe(const uint8_t *data, size_t size);
 
 // Reads the object and finds its storages in data, which *pickle then points into. For a file that
-// is cut off, BV_ERR_FORMAT names the number of missing bytes.
+// is truncated, BV_ERR_FORMAT names the number of missing bytes.
 enum bv_status bv_torch_legacy_read(const uint8_t *data, size_t size, struct bv_pickle *pickle,
                                     struct bv_pickle_value **root, struct bv_error *err);
 

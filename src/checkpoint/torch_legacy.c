@@ -87,7 +87,7 @@ static enum bv_status place_storages(struct reader *r, const struct bv_pickle_va
         return bv_fail(r->err, BV_ERR_FORMAT, "storages of an impossible size");
     if (total > room)
         return bv_fail(r->err, BV_ERR_FORMAT,
-                       "the file is cut off: %zu bytes are missing at its end", total - room);
+                       "the file is truncated: %zu bytes are missing at its end", total - room);
     if (total < room)
         return bv_fail(r->err, BV_ERR_FORMAT, "%zu bytes follow the last storage", room - total);
     size_t placed = 0;

@@ -64,7 +64,7 @@ static enum bv_status find_parts(struct reader *r, const uint8_t *data, size_t s
         if (!bv_tar_probe(header, BLOCK) || !parse_octal(header + SIZE_AT, &n))
             return bv_fail(r->err, BV_ERR_FORMAT, "damaged tar archive");
         if (n > size - at || (n + BLOCK - 1) / BLOCK * BLOCK > size - at)
-            return bv_fail(r->err, BV_ERR_FORMAT, "the tar archive is cut off");
+            return bv_fail(r->err, BV_ERR_FORMAT, "the tar archive is truncated");
         const char *name = (const char *)header;
         struct part part = {data + at, n, 0};
         if (strncmp(name, "storages", 100) == 0)
@@ -92,7 +92,7 @@ static enum bv_status next_pickle(struct reader *r, struct part *part,
 static enum bv_status take(struct reader *r, struct part *part, size_t n, const uint8_t **bytes)
 {
     if (n > part->size - part->at)
-        return bv_fail(r->err, BV_ERR_FORMAT, "a part of the tar archive is cut off");
+        return bv_fail(r->err, BV_ERR_FORMAT, "a part of the tar archive is truncated");
     *bytes = part->data + part->at;
     part->at += n;
     return BV_OK;

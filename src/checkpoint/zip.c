@@ -70,7 +70,7 @@ static enum bv_status read_end(const uint8_t *data, size_t size, struct director
 {
     const uint8_t *end = find_end(data, size);
     if (!end)
-        return damaged(err, "the directory at its end is missing, the file is cut off");
+        return damaged(err, "the directory at its end is missing, the file is truncated");
     uint16_t disk = bv_le16(end + 4);
     if (disk != 0 && disk != 0xffff)
         return bv_fail(err, BV_ERR_UNSUPPORTED, "a zip archive in several parts");
@@ -157,7 +157,7 @@ static enum bv_status read_member(struct bv_zip *zip, const uint8_t *data, size_
     size_t name = bv_le16(entry + 28), extra = bv_le16(entry + 30), comment = bv_le16(entry + 32);
     *used = CENTRAL_BYTES + name + extra + comment;
     if (*used > room)
-        return damaged(err, "its directory is cut off");
+        return damaged(err, "its directory is truncated");
     struct bv_zip_member *m = &zip->members[zip->n_members];
     m->name = bv_arena_strndup(&zip->arena, (const char *)entry + CENTRAL_BYTES, name);
     if (!m->name)

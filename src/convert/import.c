@@ -269,7 +269,7 @@ static enum bv_status check_unread(const struct import *im, struct bv_graph *con
         n++;
     }
     if (n > 0)
-        return bv_fail(err, BV_ERR_MODEL, "%d tensor%s that system %s has no use for: %.*s", n,
+        return bv_fail(err, BV_ERR_MODEL, "%d tensor%s unused by system %s: %.*s", n,
                        n == 1 ? "" : "s", bv_json_string(im->card, "name", "?"), (int)used, list);
     return BV_OK;
 }
@@ -476,8 +476,8 @@ static enum bv_status place_output(const struct import *im, const char *path, ch
     return bv_fail(err, BV_ERR_ARG, "%s: the output is the checkpoint itself", path);
 }
 
-// The golden vectors need a model that runs, and stand in the header before the data: the tensors
-// are written to a draft whose header has room for them.
+// The golden vectors need a model that runs, and are stored in the header before the data: the
+// tensors are written to a draft whose header has room for them.
 static enum bv_status write_draft(struct import *im, const char *draft, const char *target,
                                   struct bv_error *err)
 {

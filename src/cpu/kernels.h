@@ -27,7 +27,7 @@ void bv_cpu_choose_precision(struct bv_graph *g, enum bv_cpu_format format);
 enum bv_cpu_format bv_cpu_linear_format(const struct bv_node *n, enum bv_cpu_format wanted);
 enum bv_cpu_format bv_cpu_conv2d_format(const struct bv_node *n, enum bv_cpu_format wanted);
 
-// Whether the image may stand in memory as bf16.
+// Whether the image may be stored as bf16.
 bool bv_cpu_conv2d_reads_bf16(const struct bv_node *n);
 
 // Whether conv2d has one channel in each group, and a window that the kernel for that takes.

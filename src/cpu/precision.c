@@ -1,4 +1,4 @@
-// Which intermediates stand in memory as bf16: those that a kernel can write so and all their
+// Which intermediates are stored as bf16: those that a kernel can write so and all their
 // readers take so; when products run in int8, those that go to attention alone. What a transformer
 // adds up (its residual stream) stays f32, and so do the inputs of norms; a convolutional network's
 // shortcuts do not, or nothing in it would be narrow.

@@ -372,8 +372,8 @@ static enum bv_status fill(void *arg, size_t i, void *out, size_t bytes, struct 
     return status;
 }
 
-// The digest is over the tensors as the file orders them, and stands in the header before them: the
-// file is written with room for it, read back, and the room filled.
+// The digest is over the tensors as the file orders them, and is stored in the header before them:
+// the file is written with room for it, read back, and the room filled.
 static enum bv_status write_file(struct pipeline *p, const char *path,
                                  struct bv_pipeline_report *report, struct bv_error *err)
 {

@@ -62,7 +62,7 @@ struct bv_tensor *bv_weight_optional(struct bv_graph *g, const char *format, ...
     __attribute__((format(printf, 2, 3)));
 
 // Rows start … start + count - 1 of a weight of rank 2, without a copy: a position table cut to the
-// sequence at hand.
+// current sequence.
 struct bv_tensor *bv_weight_rows(struct bv_graph *g, struct bv_tensor *weight, int64_t start,
                                  int64_t count);
 

@@ -132,7 +132,7 @@ class MemoryStream : private ProducerHolder, public DcmInputStream
     struct bv_bytes bytes_;
 };
 
-// With a factory at hand, DCMTK skips a value of more than 4 KB instead of allocating the length
+// With a factory, DCMTK skips a value of more than 4 KB instead of allocating the length
 // that the file declares, and loads it when it is asked for. A length beyond the end fails the
 // skip.
 class MemoryFactory : public DcmInputStreamFactory

@@ -1,4 +1,4 @@
-// session.h: a model at work on one device. Belongs to one thread.
+// session.h: a model instantiated on one device. Belongs to one thread.
 #ifndef BV_MODEL_SESSION_H
 #define BV_MODEL_SESSION_H
 
@@ -19,7 +19,7 @@ enum bv_status bv_session_open(struct bv_session **session, const struct bv_mode
 void bv_session_close(struct bv_session **session); // accepts NULL
 
 // Gives back the memory of the compiled programs and of the weights packed for them; the next call
-// makes anew what it needs. Packed weights that other sessions of the model may use stay.
+// recreates what it needs on demand. Packed weights that other sessions of the model may use stay.
 void bv_session_rest(struct bv_session *session);
 
 struct bv_pool *bv_session_pool(const struct bv_session *session); // NULL: one thread

@@ -66,7 +66,7 @@ enum bv_status bv_archive_instances(struct bv_archive *archive, const char *stud
 
 // Calls visit with the instances that arrived after change number since, in the order of their
 // arrival: one page of Orthanc's change feed. *next is where the next page begins, *done whether
-// there are no more. An archive that was set up anew starts again at 0. BV_ERR_UNSUPPORTED where
+// there are no more. An archive that was set up again starts again at 0. BV_ERR_UNSUPPORTED where
 // there is no such feed.
 enum bv_status bv_archive_changes(struct bv_archive *archive, uint64_t since,
                                   enum bv_status (*visit)(void *arg,

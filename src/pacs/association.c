@@ -20,7 +20,7 @@ struct bv_association {
     } contexts[BV_MAX_CONTEXTS];
     size_t n_contexts;
     size_t max_pdu;  // that the peer takes
-    size_t pdu_left; // bytes of the data unit at hand that are not yet read
+    size_t pdu_left; // bytes of the current data unit that are not yet read
     uint8_t *out;    // [SEND_BUFFER]
     size_t n_out;
 };

@@ -149,7 +149,7 @@ static void set_options(const struct bv_http *http, const struct bv_http_request
     }
 }
 
-static bool may_pass(CURLcode code, long http_code)
+static bool is_transient(CURLcode code, long http_code)
 {
     switch (code) {
     case CURLE_OK:
@@ -278,7 +278,7 @@ enum bv_status bv_http_run(struct bv_http *http, const struct bv_http_request *r
     int tries = 0;
     for (long pause = http->options->pause_ms;; pause *= 2) {
         code = perform(http, r, headers, &sink, &http_code);
-        if (++tries >= http->options->tries || sink.too_long || !may_pass(code, http_code))
+        if (++tries >= http->options->tries || sink.too_long || !is_transient(code, http_code))
             break;
         http->n_retries++;
         wait_ms(pause_of(http, pause));

@@ -117,7 +117,7 @@ visit_change(struct feed *f, const json_t *change,
 }
 
 // A feed whose last change comes before the one that was seen is another archive's, or that of one
-// that was set up anew.
+// that was set up again.
 static enum bv_status check_end(const struct feed *f, uint64_t since, uint64_t *next, bool *done,
                                 struct bv_error *err)
 {

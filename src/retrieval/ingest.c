@@ -567,7 +567,7 @@ static enum bv_status prepare(struct bv_ingest *ingest, const struct bv_record *
     BV_TRY(find_study(ingest, r, slot->id, slot->study, err));
     if (r->has_image) {
         BV_TRY(bv_store_has(ingest->store, slot->id, &slot->known, err));
-        // What came over the network is at hand: its pixels are compared. A file is taken at its
+        // What came over the network is in memory: its pixels are compared. A file is taken at its
         // identifier.
         slot->wants_image = !slot->known || !r->path;
     }

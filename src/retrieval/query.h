@@ -19,7 +19,7 @@ struct bv_hit {
     struct bv_entry entry;
 };
 
-// Scores pairs of the query and hits anew (rerank.h). The hits come in the order of their cosines.
+// Rescores pairs of the query and hits (rerank.h). The hits come in the order of their cosines.
 typedef enum bv_status (*bv_rerank)(void *arg, const struct bv_hit *hits, size_t n, float *scores,
                                     struct bv_error *err);
 
@@ -34,7 +34,7 @@ struct bv_query {
     int effort;       // of FAISS, see faiss.h
     bv_rerank rerank; // NULL: none
     void *rerank_arg;
-    size_t rerank_depth; // hits that are scored anew, at least k
+    size_t rerank_depth; // hits that are rescored, at least k
 };
 
 // An index with what searching it needs in memory, loaded when first used. Belongs to one thread.

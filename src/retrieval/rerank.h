@@ -1,4 +1,4 @@
-// rerank.h: hits scored anew by a fusion encoder, which reads the image and the text of a pair
+// rerank.h: hits rescored by a fusion encoder, which reads the image and the text of a pair
 // together. The pair is the image asked and the hit's report, or the text asked and the hit's
 // image.
 #ifndef BV_RETRIEVAL_RERANK_H

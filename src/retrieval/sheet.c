@@ -6,7 +6,7 @@
 
 #include "base/base64.h"
 #include "base/c_locale.h"
-#include "image/lettering.h"
+#include "image/draw_text.h"
 #include "image/png_writer.h"
 
 enum { COLUMNS = 6, GAP = 8, ZOOM = 2, MAX_HITS = 600 };
@@ -162,7 +162,7 @@ enum bv_status bv_sheet_png(struct bv_store *store, const struct bv_hit *hits, s
         struct bv_c_locale scope = bv_c_locale_enter();
         (void)snprintf(label, sizeof label, "%zu %.3f", i + 1, (double)hits[i].score);
         bv_c_locale_leave(&scope);
-        bv_letter(&c, x, y + side + GAP / 2, ZOOM, light, label);
+        bv_draw_text(&c, x, y + side + GAP / 2, ZOOM, light, label);
     }
     if (status == BV_OK)
         status = bv_png_encode(c.data, c.width, c.height, 1, bytes, size, err);

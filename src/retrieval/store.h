@@ -108,7 +108,7 @@ enum bv_status bv_store_place(struct bv_store *store, const struct bv_study *stu
                               struct bv_arena *arena, const char **id, enum bv_apart *apart,
                               struct bv_error *err);
 
-// Joins anew what bears an accession number; bv_store_place() has done so.
+// Joins again what bears an accession number; bv_store_place() has done so.
 enum bv_status bv_store_join(struct bv_store *store, const char *accession, struct bv_error *err);
 
 // A report of a study; a study has any number of them. Everything is copied.

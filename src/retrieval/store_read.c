@@ -131,7 +131,7 @@ enum bv_status bv_store_count(struct bv_store *s, struct bv_store_counts *counts
     return status;
 }
 
-// The row at hand of an ENTRY_SELECT.
+// The current row of an ENTRY_SELECT.
 static enum bv_status read_entry(sqlite3_stmt *row, struct bv_arena *arena, struct bv_entry *entry,
                                  struct bv_error *err)
 {

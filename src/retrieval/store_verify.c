@@ -35,7 +35,7 @@ static enum bv_status check_text_index(struct bv_store *s, struct bv_error *err)
     return bv_fail(err, BV_ERR_FORMAT, "%s: the full-text index does not fit the reports", s->path);
 }
 
-// The item at hand of the query in check_items(), its vector and thumbnail against the checksum
+// The current item of the query in check_items(), its vector and thumbnail against the checksum
 // made when it was added; row is the number that it must have.
 static enum bv_status check_item(struct bv_store *s, sqlite3_stmt *item, sqlite3_int64 row,
                                  uint16_t *vector, struct bv_error *err)

@@ -205,7 +205,7 @@ static enum bv_status append(struct vector_file *f, size_t n, bool *written, str
 
 // A file of our own that takes the place of the old one when it is complete: others may have the
 // old one mapped.
-static bool begin_anew(struct vector_file *f)
+static bool begin_again(struct vector_file *f)
 {
     if (f->fd >= 0)
         (void)close(f->fd);
@@ -232,7 +232,7 @@ static enum bv_status complete(struct vector_file *f, size_t n, bool rotten, con
         f->n = 0;
     else if (f->fd >= 0)
         BV_TRY(read_head(f, n, &reason, err));
-    if (f->n == 0 && !begin_anew(f))
+    if (f->n == 0 && !begin_again(f))
         return BV_OK;
     BV_TRY(append(f, n, &written, err));
     if (written && f->temporary[0] && rename(f->temporary, f->path) == 0)
@@ -257,7 +257,7 @@ static enum bv_status load(struct vector_file *f, size_t n, struct bv_vectors *v
     if (f->n == n && map_rows(f, v))
         return BV_OK;
     // A file that is complete but wrong is no base to append to; one that turns out to be wrong
-    // when it has been appended to is made anew.
+    // when it has been appended to is recreated.
     bool rotten = f->n == n;
     for (int i = 0; i < 2; i++) {
         BV_TRY(complete(f, n, rotten, state, err));

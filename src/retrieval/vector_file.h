@@ -3,7 +3,7 @@
 //
 // The copy follows the index: rows are only ever appended, so what is missing is written behind
 // what is there. Every block of rows has a checksum, which is compared when the file is mapped. A
-// copy that is damaged, or of another index, is made anew; deleting it costs only time. Layout,
+// copy that is damaged, or of another index, is recreated; deleting it costs only time. Layout,
 // little-endian:
 //
 //   0       struct head (vector_file.c), with a checksum of its own
@@ -19,7 +19,7 @@
 
 // All vectors of a kind, as bv_store_load(): from the file, which is made or completed first where
 // the folder can be written, else from the index. No file for less than least bytes. *state (may be
-// NULL): "mapped", "completed", why the file was made anew ("missing", "damaged", "of another
+// NULL): "mapped", "completed", why the file was recreated ("missing", "damaged", "of another
 // index"), "none" for little data, or "unwritable". With vectors NULL the file is only brought up
 // to date, which costs what was added since and no more.
 enum bv_status bv_vector_file_load(struct bv_store *store, enum bv_kind kind, size_t least,

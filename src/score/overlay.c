@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/c_locale.h"
-#include "image/lettering.h"
+#include "image/draw_text.h"
 #include "image/preset.h"
 #include "image/resize.h"
 
@@ -91,24 +91,24 @@ static void write_lines(struct bv_pixels *panel, const struct bv_overlay *o,
     char text[256];
     int y = MARGIN;
     struct bv_c_locale scope = bv_c_locale_enter();
-    bv_letter(panel, MARGIN, y, zoom, amber, "Research only, not for diagnosis");
+    bv_draw_text(panel, MARGIN, y, zoom, amber, "Research only, not for diagnosis");
     (void)snprintf(text, sizeof text, "Model %s: %s", o->model, o->kind);
-    bv_letter(panel, MARGIN, y += line, zoom, white, text);
+    bv_draw_text(panel, MARGIN, y += line, zoom, white, text);
     if (o->map)
         (void)snprintf(text, sizeof text, "Heat map: %s (%.3f to %.3f)", o->mapped,
                        (double)range->low, (double)range->high);
     else
         (void)snprintf(text, sizeof text, "No heat map: the model has no local maps");
-    bv_letter(panel, MARGIN, y += line, zoom, white, text);
+    bv_draw_text(panel, MARGIN, y += line, zoom, white, text);
     int fit = bv_letters_that_fit(panel->width - 2 * MARGIN, zoom), name = fit - 11;
     size_t shown = o->n < MAX_LABELS ? o->n : MAX_LABELS;
     for (size_t i = 0; i < shown; i++) {
         (void)snprintf(text, sizeof text, "%10.6f %.*s", o->scores[i], name, o->labels[i]);
-        bv_letter(panel, MARGIN, y += line, zoom, white, text);
+        bv_draw_text(panel, MARGIN, y += line, zoom, white, text);
     }
     if (shown < o->n) {
         (void)snprintf(text, sizeof text, "and %zu labels more", o->n - shown);
-        bv_letter(panel, MARGIN, y + line, zoom, white, text);
+        bv_draw_text(panel, MARGIN, y + line, zoom, white, text);
     }
     bv_c_locale_leave(&scope);
 }

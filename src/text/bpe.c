@@ -207,7 +207,7 @@ static uint64_t heap_pop(struct work *w)
     return top;
 }
 
-// Finds anew whether the symbol at a place merges with the one after it.
+// Finds again whether the symbol at a place merges with the one after it.
 static void look(const struct bv_bpe *bpe, struct work *w, uint32_t place)
 {
     uint32_t next = w->next[place];

@@ -1,5 +1,5 @@
 #!/bin/bash
-# search --rerank: the default model's fusion head scores hits anew, as `match` does; what it refuses.
+# search --rerank: the default model's fusion head rescores hits, as `match` does; what it refuses.
 . "$(dirname "$0")/lib.sh"
 command -v dcmj2pnm >/dev/null || { echo "skipped: dcmj2pnm (package dcmtk) is not installed"; exit 77; }
 model=$root/assets/models/biovl-cxr-small.safetensors
@@ -42,7 +42,7 @@ expect 0 "$biovl" match in/1.png --json --text "no acute disease" "small pneumot
 values score out | sort -gr >matched
 same matched scores || fail "not the scores of match: $(paste matched scores)"
 
-# MODEL:N: only the N nearest are scored anew, and k of them are given.
+# MODEL:N: only the N nearest are rescored, and k of them are given.
 expect 0 "$biovl" search i.biovl --image in/1.png --find report --json -k 2
 values cosine out >/dev/null
 sort <(grep -oE '"id":"[^"]*"' out) >nearest

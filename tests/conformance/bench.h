@@ -6,7 +6,7 @@
 #include "model/session.h"
 #include "support/npz.h"
 
-// What a comparison may differ by; limits of the device and precision at hand (bench.c).
+// What a comparison may differ by; limits of the current device and precision (bench.c).
 enum quantity {
     EMBEDDING, // cosine, and difference after both are scaled to the golden's length
     SCORE, // difference, relative to the larger of 1 and the largest golden value; below f32 also

@@ -1,4 +1,4 @@
-// Systems of which no reference outputs of the authors are at hand: small checkpoints (LViT's in
+// Systems of which no reference outputs of the authors exist: small checkpoints (LViT's in
 // its only size) under the published tensor names, against outputs in double precision (*.inc, made
 // by reference.py): of the authors' own modules for LViT and BERTHop, of independent PyTorch
 // modules for the heads of M3AE and UNITER, PixelBERT and Wang et al. 2021.

@@ -7,7 +7,7 @@
 
 #include "retrieval/store.h"
 
-// The path of an index of some images and reports, made anew when a process first asks, in a folder
+// The path of an index of some images and reports, recreated when a process first asks, in a folder
 // that is removed when it ends. Its vectors have 8 dimensions.
 const char *edited_index_path(void);
 

@@ -1,6 +1,6 @@
 #include "image.h"
 
-#include "image/gate.h"
+#include "image/plausibility.h"
 #include "image/preset.h"
 
 void fuzz_image(enum bv_format format, const uint8_t *data, size_t size)
@@ -12,7 +12,7 @@ void fuzz_image(enum bv_format format, const uint8_t *data, size_t size)
     struct bv_error err = {0};
     if (bv_image_decode(data, size, "fuzz", &options, &image, &err) != BV_OK)
         return;
-    (void)bv_gate(image, NULL, &err);
+    (void)bv_check_plausibility(image, NULL, &err);
     for (int preset = BV_PRESET_MIMIC_CXR_JPG; preset <= BV_PRESET_STORED; preset++) {
         struct bv_pixels pixels = {0};
         (void)bv_preset_apply(image, (enum bv_preset)preset, &pixels, &err);

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-// A descriptor, to be closed; path receives a name that opens the bytes anew.
+// A descriptor, to be closed; path receives a name that opens the bytes again.
 int memory_file(const void *data, size_t size, char path[64]);
 
 #endif

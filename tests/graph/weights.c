@@ -157,7 +157,7 @@ static long resident_kilobytes(const void *start)
     return kilobytes;
 }
 
-// Pages of a mapped file that were let go come back from the file.
+// Pages of a mapped file that were released come back from the file.
 static void test_let_go(void **state)
 {
     (void)state;

@@ -1,11 +1,11 @@
-// The gray pipeline in the standard's order, the intensity presets, and the gate.
+// The gray pipeline in the standard's order, the intensity presets, and plausibility.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "image/fixture.h"
-#include "image/gate.h"
 #include "image/gray.h"
+#include "image/plausibility.h"
 #include "image/preset.h"
 #include "support/check.h"
 #include "support/reference.h"
@@ -338,7 +338,7 @@ static void test_gate_sample(void **state)
     struct bv_error err = {0};
     struct bv_image *image = NULL;
     assert_ok(bv_image_load("assets/sample/cxr.dcm", NULL, &image, &err), err);
-    assert_ok(bv_gate(image, NULL, &err), err);
+    assert_ok(bv_check_plausibility(image, NULL, &err), err);
     assert_int_equal(image->warnings.n, 0);
     assert_int_equal(image->view, BV_VIEW_PA);
     image->warnings.n = 0; // the same image with a wrong photometric interpretation
@@ -346,7 +346,7 @@ static void test_gate_sample(void **state)
     image->view = BV_VIEW_LATERAL;
     (void)strcpy(image->modality, "MR");
     (void)strcpy(image->body_part, "KNEE");
-    assert_ok(bv_gate(image, NULL, &err), err);
+    assert_ok(bv_check_plausibility(image, NULL, &err), err);
     assert_true(has(image, BV_REASON_LOOKS_INVERTED) && has(image, BV_REASON_LATERAL_VIEW));
     assert_true(has(image, BV_REASON_NOT_RADIOGRAPH) && has(image, BV_REASON_NOT_CHEST));
     assert_string_equal(bv_reason_name(image->warnings.items[0].reason), "lateral_view");
@@ -372,7 +372,7 @@ static void test_gate_nonsense(void **state)
             seed = seed * 1664525 + 1013904223;
             pixels[i] = kind == 0 ? 90 : (uint8_t)(seed >> 24);
         }
-        assert_ok(bv_gate(&image, NULL, &err), err);
+        assert_ok(bv_check_plausibility(&image, NULL, &err), err);
         assert_true(has(&image, BV_REASON_IMPLAUSIBLE));
         bv_arena_free(&image.arena);
     }
@@ -387,12 +387,12 @@ static void count(const char *path, int *inverted, int *implausible, int *negati
     assert_ok(bv_preset_apply(image, BV_PRESET_DICOM_DISPLAY, &gray, &err), err);
     if (gray.channels == 1) {
         uint8_t *v = gray.data;
-        struct bv_look look = bv_gate_look(v, gray.width, gray.height);
+        struct bv_look look = bv_plausibility_look(v, gray.width, gray.height);
         *inverted += bv_look_inverted(&look);
         *implausible += bv_look_implausible(&look);
         for (size_t i = 0; i < bv_pixels_samples(&gray); i++)
             v[i] = (uint8_t)(255 - v[i]);
-        look = bv_gate_look(v, gray.width, gray.height);
+        look = bv_plausibility_look(v, gray.width, gray.height);
         *negatives += bv_look_inverted(&look);
         (*n)++;
     }

@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 #include "image/fixture.h"
-#include "image/gate.h"
+#include "image/plausibility.h"
 #include "image/recipe.h"
 #include "support/check.h"
 
@@ -58,7 +58,7 @@ static enum bv_status all(const struct buffer *file, const json_t *json)
     if (status == BV_OK)
         status = bv_recipe_parse(json, &recipe, &err);
     if (status == BV_OK)
-        status = bv_gate(image, recipe, &err);
+        status = bv_check_plausibility(image, recipe, &err);
     if (status == BV_OK)
         status = bv_recipe_run(recipe, image, &pixels, &err);
     bv_pixels_free(&pixels);

@@ -6,7 +6,7 @@
 #include <png.h>
 
 #include "image/fixture.h"
-#include "image/gate.h"
+#include "image/plausibility.h"
 #include "image/recipe.h"
 #include "support/check.h"
 
@@ -101,9 +101,9 @@ static void test_turned(void **state)
             assert_int_equal(out.width, W);
             bv_pixels_free(&out);
             // Who does not turn it is warned.
-            assert_ok(bv_gate(image, turns, &err), err);
+            assert_ok(bv_check_plausibility(image, turns, &err), err);
             assert_false(bv_image_warned(image, BV_REASON_ORIENTATION));
-            assert_ok(bv_gate(image, as_is, &err), err);
+            assert_ok(bv_check_plausibility(image, as_is, &err), err);
             assert_int_equal(bv_image_warned(image, BV_REASON_ORIENTATION), o != 1);
             bv_image_free(&image);
         }

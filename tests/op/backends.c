@@ -17,7 +17,7 @@ static enum bv_status create_vulkan(struct bv_backend **backend, struct bv_weigh
                                     struct bv_pool *pool, struct bv_error *err)
 {
     (void)pool;
-    // One that lives to the end keeps the driver loaded; opening it anew takes longer than most
+    // One that lives to the end keeps the driver loaded; opening it again takes longer than most
     // cases.
     static struct bv_backend *anchor;
     if (!anchor)

@@ -133,7 +133,7 @@ static void test_damage(void **state)
         assert_int_equal(truncate(path, sizes[i]), 0);
         expect(store, NULL, "damaged");
     }
-    // A row that is wrong in the block that is then appended to: the whole block is written anew.
+    // A row that is wrong in the block that is then appended to: the whole block is written again.
     flip(path, (2 << 20) + 100);
     bv_store_close(&store);
     store = make(state, "index", 300, 400);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "image/lettering.h"
+#include "image/draw_text.h"
 #include "support/check.h"
 
 enum { WIDTH = 200, HEIGHT = 100, GRAY = 100 };
@@ -110,13 +110,13 @@ static void test_letters(void **state)
     assert_ok(bv_pixels_create(&same, 12, 7, 1, BV_SAMPLE_U8, &err), err);
     memset(small.data, 0, 84);
     memset(same.data, 0, 84);
-    bv_letter(&small, 0, 0, 1, ink,
-              "l\xc3\xa9Z"); // a letter, one without a glyph, one past the edge
-    bv_letter(&same, 0, 0, 1, ink, "L?");
+    bv_draw_text(&small, 0, 0, 1, ink,
+                 "l\xc3\xa9Z"); // a letter, one without a glyph, one past the edge
+    bv_draw_text(&same, 0, 0, 1, ink, "L?");
     assert_memory_equal(small.data, same.data, 84);
     const uint8_t *dots = small.data;
     assert_true(dots[0] == 7 && dots[1] == 0 && dots[6 * 12] == 7 && dots[6 * 12 + 4] == 7);
-    bv_letter(&small, 11, 6, 3, ink, "W"); // all but one dot outside
+    bv_draw_text(&small, 11, 6, 3, ink, "W"); // all but one dot outside
     assert_int_equal(bv_letters_that_fit(11, 1), 2);
     assert_int_equal(bv_letters_that_fit(22, 2), 2);
     bv_pixels_free(&small);

@@ -342,7 +342,7 @@ static void test_cache(void **state)
     assert_int_equal(fclose(f), 0);
     assert_int_equal(loaded_cache(&net), 0);
     cache_file(home, path);
-    assert_true(loaded_cache(&net) > 0); // written anew
+    assert_true(loaded_cache(&net) > 0); // written again
     assert_int_equal(truncate(path, 60), 0);
     assert_int_equal(loaded_cache(&net), 0);
     // A folder that cannot be written is no failure.

@@ -54,7 +54,7 @@ frozen encoders. {epochs} epochs, seeds {seeds}; the whole took {seconds} s on 2
 AUROC, 95 % bootstrap interval over patients, zero-shot through text only (no classifier head).
 
 **Cross-validation of the recipe** on {n_all} NIH images, {folds}, no
-patient in two folds, the image side trained anew in each. Mean of the AUROC within the folds. "Pixels" is logistic regression
+patient in two folds, the image side trained again in each. Mean of the AUROC within the folds. "Pixels" is logistic regression
 on 48x48 pixels in the same folds (the better of C = 1e-4 and 1e-3 for each finding, chosen in its
 favour); "view" is the AUROC of "the image is AP" (below 0.5: the finding goes with PA). Choices of the
 recipe (text encoder locked or not, resolution, weights) were made by looking at folds 0 and 1; the

@@ -1,4 +1,4 @@
-// narrow.h: rows that stand in memory as f32 or, in builds that have it, as bf16.
+// bf16.h: rows that are stored as f32 or, in builds that have it, as bf16.
 #ifndef BV_CPU_SIMD_BF16_H
 #define BV_CPU_SIMD_BF16_H
 

@@ -1,4 +1,4 @@
-// tile.h: the shape of a tile: as many accumulators as the registers hold.
+// gemm_kernel.h: the shape of a micro-tile: as many accumulators as the registers hold.
 #ifndef BV_CPU_SIMD_GEMM_KERNEL_H
 #define BV_CPU_SIMD_GEMM_KERNEL_H
 

@@ -1,4 +1,4 @@
-// simd.h: the builds of this folder. BV_ISA is the one at hand, set by CMakeLists.txt.
+// simd.h: the builds of this folder. BV_ISA is the current one, set by CMakeLists.txt.
 #ifndef BV_CPU_SIMD_SIMD_H
 #define BV_CPU_SIMD_SIMD_H
 

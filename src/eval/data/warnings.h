@@ -1,5 +1,5 @@
-// warnings.h: the warnings of images (image/gate.h) in an evaluation: as bits, as text in journals,
-// counted, and as the file warnings.csv.
+// warnings.h: the warnings of images (image/plausibility.h) in an evaluation: as bits, as text in
+// journals, counted, and as the file warnings.csv.
 #ifndef BV_EVAL_DATA_WARNINGS_H
 #define BV_EVAL_DATA_WARNINGS_H
 

@@ -11,7 +11,7 @@
 #include "eval/metrics/score_table.h"
 #include "eval/metrics/threshold.h"
 
-// Rules whose points are described for the data at hand.
+// Rules whose points are described for the current data.
 #define BV_POINT_COUNT 7
 enum { BV_POINT_SENSITIVITY_95 = 3, BV_POINT_SPECIFICITY_90 = 5 };
 extern const char *const bv_point_rules[BV_POINT_COUNT]; // "youden", "sensitivity=0.9", …

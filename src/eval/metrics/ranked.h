@@ -22,7 +22,7 @@ struct bv_ranked_item {
 // Sorts by score, largest first; ties by unit.
 void bv_ranked_sort(struct bv_ranked_item *items, size_t n);
 
-// Areas under curves, fed with groups of equal score in descending order. Zero-initialise.
+// Areas under curves, from groups of equal score in descending order. Zero-initialise.
 struct bv_areas {
     uint64_t tp, fp;     // so far
     uint64_t half_pairs; // 2 per ordered pair, 1 per tie

@@ -94,7 +94,7 @@ struct work {
     size_t n_levels, n_labels;
     const char **labels;
     bool *has_truth;
-    double *values; // thresholds of the level at hand
+    double *values; // thresholds of the current level
     struct bv_calibration *calibrations;
 };
 

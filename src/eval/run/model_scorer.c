@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "eval/data/warnings.h"
-#include "image/gate.h"
+#include "image/plausibility.h"
 
 enum bv_status bv_scorer_prepare(const struct bv_session *session,
                                  const struct bv_classifier *classifier, const char *path,
@@ -13,7 +13,7 @@ enum bv_status bv_scorer_prepare(const struct bv_session *session,
     BV_TRY(bv_image_load(path, NULL, &image, err));
     const struct bv_model *model = bv_session_model(session);
     struct bv_prepared made = {.width = image->width, .height = image->height};
-    enum bv_status status = bv_gate(image, model->recipe, err);
+    enum bv_status status = bv_check_plausibility(image, model->recipe, err);
     if (status == BV_OK && classifier)
         status = bv_classifier_input_make(classifier, image, NULL, &made.input, err);
     else if (status == BV_OK)

@@ -14,7 +14,7 @@ struct slot {
     struct bv_prepared image;
     const char *reason; // NULL: pixels are there
     char message[512];
-    bool scored;       // in the block at hand
+    bool scored;       // in the current block
     const char *moved; // the device that scored it, where that is not the first
 };
 
@@ -78,7 +78,7 @@ static void end_rows(struct run *run, enum bv_status status)
     (void)pthread_cond_signal(&run->ready);
 }
 
-// Memory that is out says nothing of the image at hand: the run ends, and can be resumed.
+// Memory that is out says nothing of the current image: the run ends, and can be resumed.
 static void give_up(struct run *run, const struct bv_error *err)
 {
     run->err = *err;

@@ -25,7 +25,7 @@ struct bv_task {
     struct bv_devices devices;
     struct bv_evaluation_counts counts;
     char sha256[65]; // of the CSV file
-    // The image at hand.
+    // The current image.
     char *path;
     struct {
         char reason[24], message[256]; // "": it is usable

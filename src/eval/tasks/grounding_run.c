@@ -40,7 +40,7 @@ struct run {
     const char *output;
     double sigma;
     int shorter;
-    // The image at hand.
+    // The current image.
     struct bv_prepared image; // its pixels are gone
     int crop;
     float *patches; // [h,w,D]
@@ -174,7 +174,7 @@ static enum bv_status read_rows(struct run *run, struct bv_error *err)
 
 // ---- The maps ----
 
-// Patch embeddings of the region's image, unless they are at hand.
+// Patch embeddings of the region's image, unless they are there already.
 static enum bv_status take_image(struct run *run, const struct region *region, struct bv_error *err)
 {
     struct bv_prepared prepared = {.width = 0};

@@ -15,7 +15,7 @@ struct table {
     const char *path, *root;
     struct bv_csv_reader *csv;
     int map, category, box[4]; // columns
-    // The map at hand.
+    // The current map.
     char map_name[1024], category_name[128];
     struct bv_box boxes[MAX_BOXES];
     size_t n_boxes;

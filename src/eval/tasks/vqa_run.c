@@ -12,7 +12,8 @@ struct run {
     struct bv_session *session;
     struct bv_task task;
     int question, answer, type, by; // columns; the latter two may be -1
-    struct bv_fusion_image image;   // at hand, for the questions that follow each other about it
+    struct bv_fusion_image
+        image; // the current one, for the questions that follow each other about it
     // Known with the first image.
     size_t n_answers;
     const char **answers;
@@ -80,7 +81,7 @@ static enum bv_status name_answers(struct run *run, struct bv_error *err)
     return BV_OK;
 }
 
-// Encodes the image of a row unless it is the one at hand.
+// Encodes the image of a row unless it is the current one.
 static enum bv_status take_image(struct run *run, const struct bv_labelled_row *row,
                                  struct bv_error *err)
 {

@@ -1,4 +1,4 @@
-#include "image/gate.h"
+#include "image/plausibility.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static double region(const double *means, int x0, int x1, int y0, int y1)
     return sum / ((x1 - x0) * (y1 - y0));
 }
 
-struct bv_look bv_gate_look(const uint8_t *gray, int width, int height)
+struct bv_look bv_plausibility_look(const uint8_t *gray, int width, int height)
 {
     double means[GRID * GRID], mean = 0, square = 0, mirrored = 0;
     cell_means(gray, width, height, means);
@@ -85,7 +85,7 @@ static double colourfulness(const uint8_t *rgb, size_t n)
 static void judge(struct bv_image *image, const struct bv_pixels *gray)
 {
     double wide = (double)image->width / image->height;
-    struct bv_look look = bv_gate_look(gray->data, gray->width, gray->height);
+    struct bv_look look = bv_plausibility_look(gray->data, gray->width, gray->height);
     if (wide > LONGEST_OVER_SHORTEST || wide < 1 / LONGEST_OVER_SHORTEST)
         bv_image_warn(image, BV_REASON_IMPLAUSIBLE, "%d × %d pixels are no chest radiograph",
                       image->width, image->height);
@@ -193,7 +193,8 @@ static void check_high_byte(struct bv_image *image)
                       most, (most >> 8) + 1);
 }
 
-enum bv_status bv_gate(struct bv_image *image, const struct bv_recipe *recipe, struct bv_error *err)
+enum bv_status bv_check_plausibility(struct bv_image *image, const struct bv_recipe *recipe,
+                                     struct bv_error *err)
 {
     if (image->source == BV_SOURCE_DICOM)
         check_header(image);

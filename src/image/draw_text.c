@@ -1,4 +1,4 @@
-#include "image/lettering.h"
+#include "image/draw_text.h"
 
 #include <stddef.h>
 
@@ -62,8 +62,8 @@ static void draw(struct bv_pixels *p, int x, int y, int zoom, const uint8_t *col
     }
 }
 
-void bv_letter(struct bv_pixels *picture, int x, int y, int zoom, const uint8_t *color,
-               const char *text)
+void bv_draw_text(struct bv_pixels *picture, int x, int y, int zoom, const uint8_t *color,
+                  const char *text)
 {
     for (; *text && x < picture->width; text++) {
         if (((unsigned char)*text & 0xc0) == 0x80)

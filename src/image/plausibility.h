@@ -1,7 +1,7 @@
-// gate.h: reasons not to believe a score, found before anything is scored: from what the file
-// says, and from a coarse look at the gray levels. Warnings only; the caller decides.
-#ifndef BV_IMAGE_GATE_H
-#define BV_IMAGE_GATE_H
+// plausibility.h: reasons not to believe a score, found before anything is scored: from what the
+// file says, and from a coarse look at the gray levels. Warnings only; the caller decides.
+#ifndef BV_IMAGE_PLAUSIBILITY_H
+#define BV_IMAGE_PLAUSIBILITY_H
 
 #include "image/image.h"
 #include "image/recipe.h"
@@ -9,8 +9,8 @@
 // Adds to image->warnings: a lateral or unknown view, another modality or body part, lossy
 // compression, few pixels, an image that looks inverted or not like a chest radiograph, and, where
 // recipe (may be NULL) reads 16-bit files as their high byte, one whose high byte is nearly empty.
-enum bv_status bv_gate(struct bv_image *image, const struct bv_recipe *recipe,
-                       struct bv_error *err);
+enum bv_status bv_check_plausibility(struct bv_image *image, const struct bv_recipe *recipe,
+                                     struct bv_error *err);
 
 // The coarse look at an 8-bit gray image as displayed. A frontal chest has bright middle and
 // abdomen between dark lungs, and is roughly symmetric.
@@ -20,7 +20,7 @@ struct bv_look {
     double symmetry; // correlation with the mirror image
 };
 
-struct bv_look bv_gate_look(const uint8_t *gray, int width, int height);
+struct bv_look bv_plausibility_look(const uint8_t *gray, int width, int height);
 
 // Measured on 1,736 frontal radiographs of five sources and on their negatives: 0.2 % of the
 // radiographs look inverted, and 97.4 % of the negatives do.

@@ -122,7 +122,7 @@ static const char *binary_kind(const uint8_t *data, size_t size)
     return protobuf_kind(data, size);
 }
 
-enum bv_status bv_accident(const uint8_t *data, size_t size, struct bv_error *err)
+enum bv_status bv_identify(const uint8_t *data, size_t size, struct bv_error *err)
 {
     if (size == 0)
         return bv_fail(err, BV_ERR_FORMAT, "the file is empty");
