@@ -1,7 +1,7 @@
 // args.h: the push constants of each shader, read by C and by GLSL.
 //
 // Sizes and strides count elements, not bytes. n_groups is the number of workgroups that have work:
-// the grid may be larger (see group.glsl).
+// the grid may be larger (see the top of each main()).
 #ifndef BV_SHADERS_ARGS_H
 #define BV_SHADERS_ARGS_H
 

@@ -71,12 +71,6 @@ void bv_f32_to_f16_array(const float *in, uint16_t *out, size_t n)
         out[i] = bv_f32_to_f16(in[i]);
 }
 
-void bv_bf16_to_f32_array(const uint16_t *in, float *out, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = bv_bf16_to_f32(in[i]);
-}
-
 void bv_f32_to_bf16_array(const float *in, uint16_t *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)

@@ -15,7 +15,6 @@ uint16_t bv_f32_to_bf16(float f);
 // n elements; in and out do not overlap.
 void bv_f16_to_f32_array(const uint16_t *in, float *out, size_t n);
 void bv_f32_to_f16_array(const float *in, uint16_t *out, size_t n);
-void bv_bf16_to_f32_array(const uint16_t *in, float *out, size_t n);
 void bv_f32_to_bf16_array(const float *in, uint16_t *out, size_t n);
 
 #endif

@@ -137,11 +137,6 @@ size_t bv_weights_count(const struct bv_weights *w)
     return w->n;
 }
 
-const struct bv_weight *bv_weights_at(const struct bv_weights *w, size_t i)
-{
-    return &w->items[i];
-}
-
 size_t bv_weights_derived_bytes(const struct bv_weights *w)
 {
     return w->derived_bytes;

@@ -33,7 +33,6 @@ enum bv_status bv_weights_add(struct bv_weights *weights, const struct bv_weight
 const struct bv_weight *bv_weights_find(const struct bv_weights *weights, const char *name);
 
 size_t bv_weights_count(const struct bv_weights *weights);
-const struct bv_weight *bv_weights_at(const struct bv_weights *weights, size_t i);
 
 // Data computed from weights (a folded batch norm, a packed matrix, an f32 copy), made once per
 // key. The first caller's make(arg, memory) fills size bytes, 64-byte aligned; later callers get

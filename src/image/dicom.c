@@ -1,6 +1,7 @@
 // DICOM images: the header. DCMTK parses (dicom_dataset.h); sizes are checked before anything is
 // decoded.
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,9 +158,10 @@ static void read_padding(const struct bv_dataset *ds, struct bv_image *image)
         value = value > 32767 ? value - 65536 : value;
         limit = limit > 32767 ? limit - 65536 : limit;
     }
-    image->has_padding = true;
-    image->padding_low = (int32_t)(value < limit ? value : limit);
-    image->padding_high = (int32_t)(value < limit ? limit : value);
+    double low = fmin(value, limit), high = fmax(value, limit);
+    image->has_padding = low >= INT32_MIN && high <= INT32_MAX; // else no stored value is padding
+    image->padding_low = image->has_padding ? (int32_t)low : 0;
+    image->padding_high = image->has_padding ? (int32_t)high : 0;
 }
 
 static bool is_number(enum bv_number how)

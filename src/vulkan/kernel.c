@@ -2,6 +2,7 @@
 #include "vulkan/kernel.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "shaders/lib/args.h"
@@ -43,8 +44,19 @@ static uint64_t elements(const struct bv_tensor *t)
     return (uint64_t)bv_elements(t);
 }
 
-// Emits a job of one thread per output element (per_unit of them in each unit). count_at is the
-// byte offset of the element count in the arguments.
+// emit_elements() writes the element count of all these: their second member.
+#define COUNT_IS_SECOND(name)                                                                      \
+    static_assert(offsetof(struct bv_##name##_args, count) == sizeof(uint32_t), "count")
+COUNT_IS_SECOND(pointwise);
+COUNT_IS_SECOND(batch_norm);
+COUNT_IS_SECOND(glu);
+COUNT_IS_SECOND(pool2d);
+COUNT_IS_SECOND(reduce);
+COUNT_IS_SECOND(gather);
+COUNT_IS_SECOND(move);
+COUNT_IS_SECOND(interpolate);
+
+// Emits a job of one thread per output element (per_unit of them in each unit).
 static enum bv_status emit_elements(struct bv_vk_recorder *r, const struct bv_vk_job *job,
                                     void *args, size_t args_bytes, struct bv_error *err)
 {
@@ -53,7 +65,7 @@ static enum bv_status emit_elements(struct bv_vk_recorder *r, const struct bv_vk
     for (uint64_t at = 0; at < job->units; at += step) {
         uint64_t units = job->units - at < step ? job->units - at : step;
         uint32_t count = (uint32_t)(units * per_unit);
-        memcpy((char *)args + sizeof(uint32_t), &count, sizeof count); // second in every struct
+        memcpy((char *)args + sizeof(uint32_t), &count, sizeof count);
         BV_TRY(bv_vk_job_emit(r, job, at, units, divide_up(count, pointwise_threads), args,
                               args_bytes, err));
     }

@@ -237,6 +237,26 @@ static void test_padding(void **state)
     bv_image_free(&image);
 }
 
+// A number that no stored value can be pads nothing, whatever value representation holds it.
+static void test_padding_beyond_range(void **state)
+{
+    (void)state;
+    static const uint16_t cells[] = {0, 1000, 1500, 2000};
+    static const double beyond[] = {1e300, -1e300, 4294967296.0};
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) {
+        struct pixel_module m = PIXELS_16(1, 4);
+        struct buffer file = {0};
+        dicom_begin(&file, EXPLICIT_LE);
+        dicom_pixel_module(&file, &m);
+        dicom_bytes(&file, 0x28, 0x0120, "FD", &beyond[i], sizeof beyond[i]);
+        dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, sizeof cells);
+        struct bv_image *image = read_ok(&file);
+        assert_false(image->has_padding);
+        assert_close(displayed(image, 0, 1), 0.5);
+        bv_image_free(&image);
+    }
+}
+
 static void check_preset(struct bv_image *image, const char *name, const double *expected)
 {
     struct bv_error err = {0};
@@ -430,11 +450,17 @@ static void test_gate_rates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows),     cmocka_unit_test(test_order),
-        cmocka_unit_test(test_luts),        cmocka_unit_test(test_padding),
-        cmocka_unit_test(test_lut_sign),    cmocka_unit_test(test_lut_bits),
-        cmocka_unit_test(test_presets),     cmocka_unit_test(test_preset_extremes),
-        cmocka_unit_test(test_gate_sample), cmocka_unit_test(test_gate_nonsense),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_luts),
+        cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_padding_beyond_range),
+        cmocka_unit_test(test_lut_sign),
+        cmocka_unit_test(test_lut_bits),
+        cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_preset_extremes),
+        cmocka_unit_test(test_gate_sample),
+        cmocka_unit_test(test_gate_nonsense),
         cmocka_unit_test(test_gate_rates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
