@@ -6,8 +6,8 @@
 
 #include "api/context.h"
 #include "api/options.h"
-#include "base/write_file.h"
-#include "image/color.h"
+#include "base/file.h"
+#include "image/gray.h"
 #include "image/png_writer.h"
 #include "image/preset.h"
 #include "image/resize.h"

@@ -11,7 +11,6 @@
 #include "api/options.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/write_file.h"
 #include "table/csv.h"
 
 enum { MAX_COLUMNS = 256 };
