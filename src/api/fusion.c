@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "api/batch.h"
+#include "base/file.h"
 #include "base/json.h"
-#include "base/write_file.h"
 #include "image/png_writer.h"
 #include "model/region_file.h"
 #include "score/pair.h"

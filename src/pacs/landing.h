@@ -21,7 +21,7 @@ struct bv_landing_options {
 // Returns when the port is open.
 enum bv_status bv_landing_open(struct bv_landing **landing,
                                const struct bv_landing_options *options, struct bv_error *err);
-// Returns when the associations at hand have ended, within seconds; accepts NULL.
+// Returns when the current associations have ended, within seconds; accepts NULL.
 void bv_landing_close(struct bv_landing **landing);
 
 // Forgets what landed before.
