@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "api/index.h"
+#include "base/file.h"
 #include "base/half.h"
 #include "base/text_file.h"
-#include "base/write_file.h"
 #include "biovl/retrieval.h"
 #include "retrieval/report.h"
 #include "retrieval/rerank.h"
