@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 #include "model/region_file.h"
 
 enum { MAX_TEXTS = 256 };

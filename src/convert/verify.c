@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 
 static const char *const sentences[] = {
     "No acute cardiopulmonary process.",

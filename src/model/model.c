@@ -6,7 +6,7 @@
 
 #include "base/sha256.h"
 #include "model/contract.h"
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 #include "model/output.h"
 #include "text/encoder.h"
 #include "vision/vision.h"

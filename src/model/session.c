@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "model/device.h"
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 #include "model/session_run.h"
 
 #define MAX_PROGRAMS 24 // compiled shapes kept; the least recently used goes first

@@ -4,7 +4,7 @@
 #ifndef BV_RETRIEVAL_RERANK_H
 #define BV_RETRIEVAL_RERANK_H
 
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 #include "retrieval/query.h"
 
 #define BV_RERANK_IMAGES 64

@@ -9,7 +9,7 @@
 #ifndef BV_SCORE_PAIR_H
 #define BV_SCORE_PAIR_H
 
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 
 // Whether the model has a head: "match", "answer", "diagnose", "segment".
 bool bv_pair_can(const struct bv_model *model, const char *head);

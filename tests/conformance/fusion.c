@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conformance/case.h"
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 #include "support/check.h"
 #include "support/reference.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "fusion/files.h"
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 #include "support/check.h"
 #include "support/fixed.h"
 #include "support/reference.h"

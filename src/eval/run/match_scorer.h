@@ -4,7 +4,7 @@
 #define BV_EVAL_RUN_MATCH_SCORER_H
 
 #include "eval/run/pipeline.h"
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 #include "score/prompts.h"
 
 struct bv_match_scorer;

@@ -1,4 +1,4 @@
-#include "model/fuse.h"
+#include "model/fusion_session.h"
 
 #include <math.h>
 #include <stdlib.h>

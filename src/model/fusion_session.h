@@ -1,9 +1,9 @@
-// fuse.h: one image and many texts through a fusion encoder.
+// fusion_session.h: one image and many texts through a fusion encoder.
 //
 // The image is encoded once (struct bv_fusion_image) and meets any number of texts; texts run in
 // batches of similar lengths, and a text's result does not depend on its neighbours.
-#ifndef BV_MODEL_FUSE_H
-#define BV_MODEL_FUSE_H
+#ifndef BV_MODEL_FUSION_SESSION_H
+#define BV_MODEL_FUSION_SESSION_H
 
 #include "fusion/fusion.h"
 #include "model/session.h"
