@@ -50,9 +50,10 @@ static inline int64_t bv_elements(const struct bv_tensor *t)
     return n;
 }
 
+// 1 for a single number, which has no dimensions: a weight may be one, whatever its name.
 static inline int64_t bv_last_dim(const struct bv_tensor *t)
 {
-    return t->dim[t->rank - 1];
+    return t->rank > 0 ? t->dim[t->rank - 1] : 1;
 }
 
 // Elements divided by the last dimension: the rows of the tensor seen as a matrix.
