@@ -9,7 +9,6 @@
 #include "cpu/cpu.h"
 #include "diffusion/pipeline_folder.h"
 #include "model/card.h"
-#include "model/fusion_session.h"
 #include "vulkan/vulkan.h"
 
 enum bv_status bv_model_open(struct bv_context *context, const char *path, struct bv_model **model)

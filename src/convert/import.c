@@ -15,7 +15,7 @@
 #include "convert/vocabulary.h"
 #include "model/card.h"
 #include "model/contract.h"
-#include "model/fusion_session.h"
+#include "model/fusion_graph.h"
 #include "model/model.h"
 #include "text/encoder.h"
 

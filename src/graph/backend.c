@@ -1,5 +1,7 @@
 #include "graph/backend.h"
 
+#include <string.h>
+
 #include "graph/rewrite.h"
 
 // The integers that a node reads addresses from, and the range they must keep to; false when it has
@@ -108,6 +110,22 @@ enum bv_status bv_program_compile_batch(struct bv_backend *backend, bv_build_bat
         return compile(backend, &graph, by_items ? batch : 1, program, err);
     bv_graph_destroy(&graph);
     return status;
+}
+
+enum bv_status bv_program_bind(const struct bv_program *program, const struct bv_input *inputs,
+                               int n_inputs, const void *bound[BV_MAX_GRAPH_INPUTS],
+                               struct bv_error *err)
+{
+    const struct bv_graph *g = program->graph;
+    for (int i = 0; i < g->n_inputs; i++) {
+        int k = 0;
+        while (k < n_inputs && (!inputs[k].data || strcmp(inputs[k].name, g->inputs[i]->name) != 0))
+            k++;
+        if (k == n_inputs)
+            return bv_fail(err, BV_ERR_ARG, "input \"%s\" is not given", g->inputs[i]->name);
+        bound[i] = inputs[k].data;
+    }
+    return BV_OK;
 }
 
 static enum bv_status check_range(const struct bv_tensor *t, const int32_t *values, int64_t n_items,

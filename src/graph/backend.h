@@ -78,6 +78,18 @@ enum bv_status bv_program_compile_batch(struct bv_backend *backend, bv_build_bat
                                         const void *arg, int64_t batch, struct bv_program **program,
                                         struct bv_error *err);
 
+// An input of a graph by its name; data NULL: not given.
+struct bv_input {
+    const char *name;
+    const void *data;
+};
+
+// Puts inputs into the graph's order for bv_program_run(); those that the graph does not read are
+// left out. BV_ERR_ARG names one that it reads and that is not given.
+enum bv_status bv_program_bind(const struct bv_program *program, const struct bv_input *inputs,
+                               int n_inputs, const void *bound[BV_MAX_GRAPH_INPUTS],
+                               struct bv_error *err);
+
 // Runs once. inputs[i] is n_items times the shape of graph->inputs[i], of its dtype; outputs[i]
 // receives n_items times bv_elements(graph->outputs[i]) floats, or is NULL when it is not wanted.
 // Ids, indices and lengths outside their ranges are BV_ERR_ARG and nothing runs. Only

@@ -5,115 +5,9 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "model/output.h"
 #include "model/session_run.h"
 
-#define PREFIX "fusion."
-
-static const json_t *card_of(const struct bv_model *model)
-{
-    return json_object_get(model->card, "fusion");
-}
-
-bool bv_model_has_fusion(const struct bv_model *model)
-{
-    return json_is_object(card_of(model));
-}
-
-struct bv_fusion_wants bv_model_fusion_wants(const struct bv_model *model)
-{
-    return bv_fusion_wants(card_of(model), model->weights, PREFIX);
-}
-
-// ---- The graph ----
-
-static void add_text_inputs(struct bv_graph *g, const struct bv_model *model, int64_t B, int64_t T,
-                            struct bv_fusion_inputs *in)
-{
-    in->words.ids = bv_graph_input(g, "ids", BV_I32, 2, (int64_t[]){B, T});
-    in->words.token_types = bv_graph_input(g, "types", BV_I32, 2, (int64_t[]){B, T});
-    in->words.lengths = bv_graph_input(g, "lengths", BV_I32, 1, (int64_t[]){B});
-    in->words.last = bv_graph_input(g, "last", BV_I32, 2, (int64_t[]){B, 1});
-    in->joint = bv_graph_input(g, "joint", BV_I32, 1, (int64_t[]){B});
-    in->before_last = bv_graph_input(g, "before_last", BV_I32, 2, (int64_t[]){B, 1});
-    const char *name = bv_json_string(card_of(model), "text", NULL);
-    if (!name)
-        return;
-    struct bv_features features = {0};
-    struct bv_text_inputs words = in->words;
-    words.token_types = NULL;
-    bv_text_build(g, json_object_get(model->card, "text"), "text.", &words, &features);
-    in->text = bv_features_find(&features, name);
-    if (!in->text && g->n_missing == 0)
-        (void)bv_graph_fail(g, BV_ERR_MODEL, "the text encoder has no feature \"%s\" (it has: %s)",
-                            name, bv_features_names(g, &features));
-}
-
-static void add_image_inputs(struct bv_graph *g, const struct bv_fusion_shape *s, bool places,
-                             struct bv_fusion_inputs *in)
-{
-    in->image = bv_graph_input(g, "image", BV_F32, 3, (int64_t[]){1, s->image_tokens, s->width});
-    if (s->box_width > 0)
-        in->boxes =
-            bv_graph_input(g, "boxes", BV_F32, 3, (int64_t[]){1, s->image_tokens, s->box_width});
-    if (s->positions > 0)
-        in->positions = bv_graph_input(g, "positions", BV_I32, 2, (int64_t[]){1, s->positions});
-    if (s->extra > 0)
-        in->extra =
-            bv_graph_input(g, "extra", BV_F32, 3, (int64_t[]){s->texts, s->extra, s->extra_width});
-    if (s->extra > 0 && places)
-        in->places =
-            bv_graph_input(g, "places", BV_F32, 3, (int64_t[]){s->texts, s->extra, s->tokens});
-}
-
-enum bv_status bv_model_fusion_graph(const struct bv_model *model, const struct bv_fusion_shape *s,
-                                     struct bv_graph **graph, struct bv_error *err)
-{
-    if (!bv_model_has_fusion(model))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no fusion encoder", model->name);
-    BV_TRY(bv_graph_create(graph, model->weights, err));
-    struct bv_graph *g = *graph;
-    struct bv_fusion_inputs in = {.cls = -1, .sep = -1};
-    if (model->tokenizer) {
-        in.cls = bv_tokenizer_special(model->tokenizer, BV_TOKEN_CLS);
-        in.sep = bv_tokenizer_special(model->tokenizer, BV_TOKEN_SEP);
-    }
-    if (s->tokens > 0)
-        add_text_inputs(g, model, s->texts, s->tokens, &in);
-    add_image_inputs(g, s, bv_model_fusion_wants(model).knowledge, &in);
-    struct bv_features features = {0};
-    bv_fusion_build(g, card_of(model), PREFIX, &in, &features);
-    int64_t i = 0;
-    const char *name;
-    json_t *output;
-    json_object_foreach(json_object_get(card_of(model), "outputs"), name, output)
-    {
-        if (s->output < 0 || i == s->output)
-            (void)bv_graph_output(g, bv_output_build(g, output, &features, &in.words), name);
-        i++;
-    }
-    return bv_graph_status(g, err);
-}
-
-struct bv_fusion_shape bv_fusion_example_shape(const struct bv_model *m)
-{
-    struct bv_fusion_wants wants = bv_model_fusion_wants(m);
-    const struct bv_weight *box = bv_weights_find(m->weights, PREFIX "regions.box.weight");
-    struct bv_fusion_shape s = {.texts = 1, .tokens = wants.text_features ? 0 : 4, .output = -1};
-    if (wants.regions) {
-        s.image_tokens = 8;
-        s.width = wants.region_width;
-        s.box_width = box && box->rank == 2 ? box->dim[1] : 0;
-    } else if (wants.pixels) {
-        s.image_tokens = (int64_t)m->image_height * m->image_width;
-        s.width = 3;
-    }
-    if (wants.extra_width > 0) {
-        s.extra = wants.extra_count;
-        s.extra_width = wants.extra_width;
-    }
-    return s;
-}
+#define BOX_WEIGHT "fusion.regions.box.weight"
 
 // ---- Images ----
 
@@ -152,7 +46,7 @@ static enum bv_status run_image_tower(struct bv_session *s, const float *pixels,
                                       struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
-    const char *output = bv_json_string(card_of(m), "image", "tokens");
+    const char *output = bv_json_string(bv_model_fusion_card(m), "image", "tokens");
     struct bv_output_shape shape = {0};
     BV_TRY(bv_model_image_shape(m, output, H, W, &shape, err));
     if (shape.rank != 2)
@@ -273,7 +167,7 @@ enum bv_status bv_fusion_image_regions(struct bv_session *s, const float *featur
     struct bv_fusion_image image = {.n = n, .width = width};
     image.tokens = copy_floats(features, n * width);
     if (wants.boxes) {
-        const struct bv_weight *w = bv_weights_find(m->weights, PREFIX "regions.box.weight");
+        const struct bv_weight *w = bv_weights_find(m->weights, BOX_WEIGHT);
         image.box_width = w->dim[1];
         if (image.box_width == box_width) {
             image.boxes = copy_floats(boxes, n * box_width);
@@ -303,7 +197,7 @@ static enum bv_status find_output(const struct bv_model *m, const char *output, 
     int64_t i = 0;
     const char *name;
     json_t *value;
-    json_object_foreach(json_object_get(card_of(m), "outputs"), name, value)
+    json_object_foreach(json_object_get(bv_model_fusion_card(m), "outputs"), name, value)
     {
         if (strcmp(name, output) == 0) {
             *index = i;
@@ -370,7 +264,7 @@ static void words_put(struct words *w, const struct bv_model *m, int64_t row,
                       const struct bv_tokens *text, int64_t before)
 {
     const size_t skip = bv_model_fusion_wants(m).prefix > 0 ? 1 : 0;
-    const int32_t type = (int32_t)bv_json_integer(card_of(m), "text_type", 0);
+    const int32_t type = (int32_t)bv_json_integer(bv_model_fusion_card(m), "text_type", 0);
     const int32_t n = (int32_t)(text->n - skip);
     for (int64_t i = 0; i < w->T; i++) {
         bool real = i < n;
@@ -383,43 +277,83 @@ static void words_put(struct words *w, const struct bv_model *m, int64_t row,
     w->before_last[row] = n >= 2 ? n - 2 : 0;
 }
 
+// A shape as the sizes of a key, and back.
+enum {
+    TEXTS,
+    TOKENS,
+    IMAGE_TOKENS,
+    WIDTH,
+    BOX_WIDTH,
+    POSITIONS,
+    EXTRA,
+    EXTRA_WIDTH,
+    OUTPUT,
+    SIZES
+};
+_Static_assert(SIZES <= BV_TOWER_SIZES, "a key holds a shape");
+
+static void put_shape(const struct bv_fusion_shape *shape, int64_t size[BV_TOWER_SIZES])
+{
+    size[TEXTS] = shape->texts;
+    size[TOKENS] = shape->tokens;
+    size[IMAGE_TOKENS] = shape->image_tokens;
+    size[WIDTH] = shape->width;
+    size[BOX_WIDTH] = shape->box_width;
+    size[POSITIONS] = shape->positions;
+    size[EXTRA] = shape->extra;
+    size[EXTRA_WIDTH] = shape->extra_width;
+    size[OUTPUT] = shape->output;
+}
+
+static enum bv_status build(const struct bv_model *m, const int64_t *size, struct bv_graph **graph,
+                            struct bv_error *err)
+{
+    const struct bv_fusion_shape shape = {.texts = size[TEXTS],
+                                          .tokens = size[TOKENS],
+                                          .image_tokens = size[IMAGE_TOKENS],
+                                          .width = size[WIDTH],
+                                          .box_width = size[BOX_WIDTH],
+                                          .positions = size[POSITIONS],
+                                          .extra = size[EXTRA],
+                                          .extra_width = size[EXTRA_WIDTH],
+                                          .output = size[OUTPUT]};
+    return bv_model_fusion_graph(m, &shape, graph, err);
+}
+
+// Not batched: the image's inputs are one for all texts.
+static const struct bv_tower fusion_tower = {build, false};
+
 // Runs one batch; the output is [B, …].
 static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *image,
                           const struct words *w, const struct bv_fusion_extra *extra,
                           const struct bv_wanted *wanted, struct bv_error *err)
 {
-    const void *inputs[BV_MAX_GRAPH_INPUTS];
-    int n = 0;
-    if (w->T > 0) {
-        inputs[n++] = w->ids;
-        inputs[n++] = w->types;
-        inputs[n++] = w->lengths;
-        inputs[n++] = w->last;
-        inputs[n++] = w->joint;
-        inputs[n++] = w->before_last;
-    }
-    inputs[n++] = image->tokens;
-    if (image->box_width > 0)
-        inputs[n++] = image->boxes;
-    if (image->n_positions > 0)
-        inputs[n++] = image->positions;
-    if (extra) {
-        inputs[n++] = extra->features;
-        inputs[n++] = extra->places;
-    }
-    struct bv_tower_key key = {.tower = BV_TOWER_FUSION};
+    const struct bv_input inputs[] = {
+        {"ids", w->ids},
+        {"types", w->types},
+        {"lengths", w->lengths},
+        {"last", w->last},
+        {"joint", w->joint},
+        {"before_last", w->before_last},
+        {"image", image->tokens},
+        {"boxes", image->boxes},
+        {"positions", image->positions},
+        {"extra", extra ? extra->features : NULL},
+        {"places", extra ? extra->places : NULL},
+    };
+    struct bv_tower_key key = {.tower = &fusion_tower};
     struct bv_fusion_shape sizes = {0};
     BV_TRY(sizes_of(bv_session_model(s), image, w->B, w->T, extra, wanted->output, &sizes, err));
-    _Static_assert(sizeof sizes == sizeof key.dim, "a fusion key is a shape");
-    memcpy(key.dim, &sizes, sizeof sizes);
-    return bv_session_run(s, &key, inputs, wanted, 1, err);
+    put_shape(&sizes, key.size);
+    bv_session_expect_runs(s, &fusion_tower); // an image mostly meets more texts than a batch holds
+    return bv_session_run(s, &key, inputs, sizeof inputs / sizeof *inputs, wanted, 1, err);
 }
 
 // How many tokens of a text enter a batch, and stand before the text.
 static int64_t length_in(const struct bv_model *m, size_t n_tokens)
 {
     int64_t skip = bv_model_fusion_wants(m).prefix > 0 ? 1 : 0;
-    const char *mask = bv_json_string(card_of(m), "mask", "bidirectional");
+    const char *mask = bv_json_string(bv_model_fusion_card(m), "mask", "bidirectional");
     if (strcmp(mask, "bar") == 0) // the image sees the padding, to the model's maximum
         return m->max_tokens - skip;
     return bv_padded_length(m, n_tokens) - skip;
@@ -495,7 +429,7 @@ enum bv_status bv_session_fuse_one(struct bv_session *s, const struct bv_fusion_
     if (text) {
         BV_TRY(bv_check_length(m, text, err));
         int64_t skip = bv_model_fusion_wants(m).prefix > 0 ? 1 : 0;
-        bool padded = strcmp(bv_json_string(card_of(m), "mask", ""), "bar") == 0;
+        bool padded = strcmp(bv_json_string(bv_model_fusion_card(m), "mask", ""), "bar") == 0;
         int64_t T = padded ? length_in(m, text->n) : (int64_t)text->n - skip;
         BV_TRY(words_create(&w, 1, T, err));
         words_put(&w, m, 0, text, tokens_before(m, image));

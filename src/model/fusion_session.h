@@ -5,33 +5,8 @@
 #ifndef BV_MODEL_FUSION_SESSION_H
 #define BV_MODEL_FUSION_SESSION_H
 
-#include "fusion/fusion.h"
+#include "model/fusion_graph.h"
 #include "model/session.h"
-
-bool bv_model_has_fusion(const struct bv_model *model);
-
-// What the model's fusion encoder reads. Only for models that have one.
-struct bv_fusion_wants bv_model_fusion_wants(const struct bv_model *model);
-
-// The sizes that a fusion graph is built for.
-struct bv_fusion_shape {
-    int64_t texts, tokens;       // B, T; tokens 0: no words (lvit)
-    int64_t image_tokens, width; // P, C
-    int64_t box_width;           // 0, 4 or 7
-    int64_t positions;           // of image tokens that are read; 0: all
-    int64_t extra, extra_width;  // E, D
-    int64_t output;              // place in card.fusion.outputs; -1: all of them
-};
-
-// Sizes to try a model with: a short text, eight regions, two entities. What the image tower
-// decides (image_tokens and width without regions) is the caller's to fill in.
-struct bv_fusion_shape bv_fusion_example_shape(const struct bv_model *model);
-
-// The fusion graph: inputs in the order of bv_fusion_inputs, as far as the shape has them. The
-// caller owns *graph, also when it holds a failure.
-enum bv_status bv_model_fusion_graph(const struct bv_model *model,
-                                     const struct bv_fusion_shape *shape, struct bv_graph **graph,
-                                     struct bv_error *err);
 
 // One image, ready to meet texts: image tokens, region features, or pixels. Zero-initialise; free
 // with bv_fusion_image_free().

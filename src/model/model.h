@@ -50,6 +50,7 @@ void bv_model_digest(const struct bv_safetensors *file, char hex[65]);
 
 bool bv_model_has_image(const struct bv_model *model);
 bool bv_model_has_text(const struct bv_model *model);
+bool bv_model_has_fusion(const struct bv_model *model);
 bool bv_model_takes_prior(const struct bv_model *model); // an earlier image of the same patient
 
 // The part of the card that may say which square images the model takes, as "size", where the

@@ -4,22 +4,30 @@
 
 #include "model/session.h"
 
-enum bv_tower { BV_TOWER_IMAGE, BV_TOWER_PAIR, BV_TOWER_TEXT, BV_TOWER_FUSION, BV_TOWERS };
+// An encoder as a session sees it; two are the same where their addresses are.
+#define BV_TOWER_SIZES 9
+struct bv_tower {
+    // Makes the graph for given sizes. The caller owns *graph, also when it holds a failure.
+    enum bv_status (*build)(const struct bv_model *model, const int64_t size[BV_TOWER_SIZES],
+                            struct bv_graph **graph, struct bv_error *err);
+    bool batched; // all inputs and outputs of the graph begin with size[0], the items of a batch
+};
 
-#define BV_TOWER_KEY 9
-
-// What a program was compiled for: N,H,W,C of images and of images with a prior one; B,T of texts;
-// the members of struct bv_fusion_shape. Zero-initialise.
+// What a program is compiled for. Zero-initialise: unused sizes are compared too.
 struct bv_tower_key {
-    enum bv_tower tower;
-    int64_t dim[BV_TOWER_KEY];
+    const struct bv_tower *tower;
+    int64_t size[BV_TOWER_SIZES];
 };
 
 // Runs the program for a key, compiled the first time; when the GPU fails under device "auto", the
-// CPU computes this and all that follows.
+// CPU computes this and all that follows. Inputs that the graph does not read are left out.
 enum bv_status bv_session_run(struct bv_session *session, const struct bv_tower_key *key,
-                              const void *const *inputs, const struct bv_wanted *wanted,
-                              int n_wanted, struct bv_error *err);
+                              const struct bv_input *inputs, int n_inputs,
+                              const struct bv_wanted *wanted, int n_wanted, struct bv_error *err);
+
+// Says that the tower will run several times, so that the first run need not spare the memory of
+// packed weights.
+void bv_session_expect_runs(struct bv_session *session, const struct bv_tower *tower);
 
 // In the order of their lengths, so that those of a batch are alike.
 #define BV_BATCH_TEXTS 16 // most texts of a batch

@@ -217,13 +217,36 @@ static void test_ids_from_a_weight(void **state)
     bv_weights_destroy(&own);
 }
 
+// Inputs find their places by name, in any order, and one that is missing is named.
+static void test_inputs_by_name(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct refusal r = {.ids_first = false};
+    struct bv_graph *g = new_graph();
+    struct bv_tensor *x = bv_graph_input(g, "x", BV_F32, DIM(2, 3));
+    struct bv_tensor *shift = bv_graph_input(g, "shift", BV_F32, DIM(2, 3));
+    (void)bv_graph_output(g, bv_add(g, x, shift), "y");
+    compile(&r, g);
+    const float a[6] = {0}, b[6] = {1};
+    const void *bound[BV_MAX_GRAPH_INPUTS] = {NULL};
+    struct bv_input inputs[] = {{"none", b}, {"shift", b}, {"x", a}};
+    assert_ok(bv_program_bind(r.program, inputs, 3, bound, &err), err);
+    assert_ptr_equal(bound[0], a);
+    assert_ptr_equal(bound[1], b);
+    inputs[1].data = NULL;
+    assert_int_equal(bv_program_bind(r.program, inputs, 3, bound, &err), BV_ERR_ARG);
+    assert_non_null(strstr(err.text, "\"shift\""));
+    release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_error_sticks),   cmocka_unit_test(test_impossible_shapes),
         cmocka_unit_test(test_outputs_are_computed), cmocka_unit_test(test_ids_in_range),
         cmocka_unit_test(test_index_in_range),       cmocka_unit_test(test_lengths_in_range),
-        cmocka_unit_test(test_ids_from_a_weight),
+        cmocka_unit_test(test_ids_from_a_weight),    cmocka_unit_test(test_inputs_by_name),
     };
     return cmocka_run_group_tests(tests, make_weights, free_weights);
 }

@@ -1,0 +1,223 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/session_run.h"
+
+#define TOKEN_STEP 8 // sequences are padded to a multiple of this within a batch, never further
+
+// ---- Images: sizes are N, H, W, C ----
+
+static enum bv_status check_image_tower(const struct bv_model *m, struct bv_error *err)
+{
+    if (!bv_model_has_image(m))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", m->name);
+    return BV_OK;
+}
+
+static enum bv_status build_image(const struct bv_model *m, const int64_t *size,
+                                  struct bv_graph **graph, struct bv_error *err)
+{
+    BV_TRY(check_image_tower(m, err));
+    return bv_model_image_graph(m, size[0], size[1], size[2], size[3], graph, err);
+}
+
+static enum bv_status build_pair(const struct bv_model *m, const int64_t *size,
+                                 struct bv_graph **graph, struct bv_error *err)
+{
+    BV_TRY(check_image_tower(m, err));
+    if (!bv_model_takes_prior(m))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" takes no prior image", m->name);
+    return bv_model_pair_graph(m, size[0], size[1], size[2], size[3], graph, err);
+}
+
+static const struct bv_tower image_tower = {build_image, true}, pair_tower = {build_pair, true};
+
+enum bv_status bv_session_encode_pixels(struct bv_session *s, const float *pixels, int64_t N,
+                                        int64_t H, int64_t W, int64_t C,
+                                        const struct bv_wanted *wanted, int n_wanted,
+                                        struct bv_error *err)
+{
+    const struct bv_input inputs[] = {{"pixels", pixels}};
+    const struct bv_tower_key key = {&image_tower, {N, H, W, C}};
+    return bv_session_run(s, &key, inputs, 1, wanted, n_wanted, err);
+}
+
+enum bv_status bv_session_encode_pair(struct bv_session *s, const float *pixels, const float *prior,
+                                      int64_t N, int64_t H, int64_t W, int64_t C,
+                                      const struct bv_wanted *wanted, int n_wanted,
+                                      struct bv_error *err)
+{
+    const struct bv_input inputs[] = {{"pixels", pixels}, {"prior", prior}};
+    const struct bv_tower_key key = {&pair_tower, {N, H, W, C}};
+    return bv_session_run(s, &key, inputs, 2, wanted, n_wanted, err);
+}
+
+// ---- Texts: sizes are B, T ----
+
+static enum bv_status build_text(const struct bv_model *m, const int64_t *size,
+                                 struct bv_graph **graph, struct bv_error *err)
+{
+    if (!bv_model_has_text(m))
+        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no text encoder", m->name);
+    return bv_model_text_graph(m, size[0], size[1], graph, err);
+}
+
+static const struct bv_tower text_tower = {build_text, true};
+
+// The inputs of one text batch.
+struct text_batch {
+    int32_t *ids;
+    int32_t lengths[BV_BATCH_TEXTS], last[BV_BATCH_TEXTS], inner[BV_BATCH_TEXTS];
+    int64_t B, T;
+};
+
+static enum bv_status run_text(struct bv_session *s, struct text_batch *b,
+                               const struct bv_wanted *wanted, int n_wanted, struct bv_error *err)
+{
+    const struct bv_input inputs[] = {
+        {"ids", b->ids}, {"lengths", b->lengths}, {"last", b->last}, {"inner", b->inner}};
+    const struct bv_tower_key key = {&text_tower, {b->B, b->T}};
+    return bv_session_run(s, &key, inputs, 4, wanted, n_wanted, err);
+}
+
+static void put_text(struct text_batch *b, int64_t row, const struct bv_tokens *text)
+{
+    memcpy(b->ids + row * b->T, text->ids, text->n * sizeof *b->ids);
+    b->lengths[row] = (int32_t)text->n;
+    b->last[row] = (int32_t)text->n - 1;
+    b->inner[row] = text->n > 2 ? (int32_t)text->n - 2 : 1;
+}
+
+enum bv_status bv_check_length(const struct bv_model *model, const struct bv_tokens *text,
+                               struct bv_error *err)
+{
+    if (text->n == 0 || (model->max_tokens > 0 && (int64_t)text->n > model->max_tokens))
+        return bv_fail(err, BV_ERR_ARG, "a text of %zu tokens; model \"%s\" takes 1 to %lld",
+                       text->n, model->name, (long long)model->max_tokens);
+    return BV_OK;
+}
+
+static int compare_length(const void *a, const void *b)
+{
+    const struct bv_by_length *x = a, *y = b;
+    if (x->n_tokens != y->n_tokens)
+        return x->n_tokens < y->n_tokens ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+enum bv_status bv_order_by_length(const struct bv_tokens *const *texts, size_t n,
+                                  struct bv_by_length **out, struct bv_error *err)
+{
+    struct bv_by_length *order = calloc(n, sizeof *order);
+    if (!order)
+        return bv_fail_nomem(err, "a list of texts");
+    for (size_t i = 0; i < n; i++)
+        order[i] = (struct bv_by_length){texts[i]->n, i};
+    qsort(order, n, sizeof *order, compare_length);
+    *out = order;
+    return BV_OK;
+}
+
+int64_t bv_padded_length(const struct bv_model *model, size_t n)
+{
+    int64_t T = ((int64_t)n + TOKEN_STEP - 1) / TOKEN_STEP * TOKEN_STEP;
+    return model->max_tokens > 0 && T > model->max_tokens ? model->max_tokens : T;
+}
+
+// One batch of B texts padded to T tokens; results go to their places in out.
+static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens *const *texts,
+                                   const struct bv_by_length *order, int64_t B, int64_t T,
+                                   const char *output, int64_t D, float *out, struct bv_error *err)
+{
+    struct text_batch b = {.B = B, .T = T};
+    b.ids = calloc((size_t)(B * b.T), sizeof *b.ids);
+    float *rows = calloc((size_t)(B * D), sizeof *rows);
+    enum bv_status status = BV_OK;
+    if (!b.ids || !rows)
+        status = bv_fail_nomem(err, "a batch of texts");
+    for (int64_t i = 0; status == BV_OK && i < B; i++)
+        put_text(&b, i, texts[order[i].index]);
+    struct bv_wanted wanted = {output, rows, (size_t)(B * D)};
+    if (status == BV_OK)
+        status = run_text(s, &b, &wanted, 1, err);
+    for (int64_t i = 0; status == BV_OK && i < B; i++)
+        memcpy(out + order[i].index * (size_t)D, rows + i * D, (size_t)D * sizeof *out);
+    free(rows);
+    free(b.ids);
+    return status;
+}
+
+static enum bv_status pooled_dim(const struct bv_model *m, const char *output, int64_t *D,
+                                 struct bv_error *err)
+{
+    struct bv_output_shape shape = {.rank = 1, .dim = {m->text_dim}};
+    if (strcmp(output, "global") != 0 || m->text_dim == 0)
+        BV_TRY(bv_model_text_shape(m, output, bv_padded_length(m, 1), &shape, err));
+    if (shape.rank != 1)
+        return bv_fail(err, BV_ERR_ARG, "output \"%s\" is not one vector per text", output);
+    *D = shape.dim[0];
+    return BV_OK;
+}
+
+// In batches of texts of similar lengths, or, with T > 0, all padded to T tokens.
+static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *const *texts,
+                                 size_t n, int64_t T, const struct bv_wanted *wanted,
+                                 struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    int64_t D = 0;
+    BV_TRY(pooled_dim(m, wanted->output, &D, err));
+    BV_TRY(bv_check_wanted(wanted, (int64_t)n * D, m, err));
+    struct bv_by_length *order = NULL;
+    BV_TRY(bv_order_by_length(texts, n, &order, err));
+    enum bv_status status = BV_OK;
+    if (n > BV_BATCH_TEXTS)
+        bv_session_expect_runs(s, &text_tower);
+    for (size_t first = 0; status == BV_OK && first < n; first += BV_BATCH_TEXTS) {
+        size_t B = n - first < BV_BATCH_TEXTS ? n - first : BV_BATCH_TEXTS;
+        int64_t length = T > 0 ? T : bv_padded_length(m, order[first + B - 1].n_tokens);
+        status = encode_batch(s, texts, order + first, (int64_t)B, length, wanted->output, D,
+                              wanted->out, err);
+    }
+    free(order);
+    return status;
+}
+
+enum bv_status bv_session_encode_tokens(struct bv_session *s, const struct bv_tokens *const *texts,
+                                        size_t n, const struct bv_wanted *wanted,
+                                        struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    for (size_t i = 0; i < n; i++)
+        BV_TRY(bv_check_length(m, texts[i], err));
+    return n == 0 ? BV_OK : encode_all(s, texts, n, 0, wanted, err);
+}
+
+enum bv_status bv_session_encode_padded(struct bv_session *s, const struct bv_tokens *const *texts,
+                                        size_t n, const struct bv_wanted *wanted,
+                                        struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    int64_t T = 0;
+    for (size_t i = 0; i < n; i++) {
+        BV_TRY(bv_check_length(m, texts[i], err));
+        T = (int64_t)texts[i]->n > T ? (int64_t)texts[i]->n : T;
+    }
+    return n == 0 ? BV_OK : encode_all(s, texts, n, T, wanted, err);
+}
+
+enum bv_status bv_session_encode_sequence(struct bv_session *s, const struct bv_tokens *text,
+                                          const struct bv_wanted *wanted, int n_wanted,
+                                          struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    BV_TRY(bv_check_length(m, text, err));
+    struct text_batch b = {.B = 1, .T = (int64_t)text->n};
+    b.ids = calloc(text->n, sizeof *b.ids);
+    if (!b.ids)
+        return bv_fail_nomem(err, "a text");
+    put_text(&b, 0, text);
+    enum bv_status status = run_text(s, &b, wanted, n_wanted, err);
+    free(b.ids);
+    return status;
+}
