@@ -60,9 +60,11 @@ static void print_usage(const struct usage *usage)
     }
 }
 
+// "- Lungs are clear." and "-Effusion on the left" are texts: no option's name has a blank in it.
 static bool looks_like_option(const char *word)
 {
-    return word[0] == '-' && word[1] != 0;
+    size_t n = strcspn(word, " \t\n");
+    return word[0] == '-' && word[1] != 0 && (word[n] == 0 || strcspn(word, "=") < n);
 }
 
 static enum parse_result set_value(const struct usage *usage, const struct option *o,
@@ -105,7 +107,7 @@ static enum parse_result take_option(const struct usage *usage, int argc, char *
     if (equals)
         return set_value(usage, o, equals + 1);
     if (*i >= argc || (looks_like_option(argv[*i]) && o->kind == OPTION_LIST))
-        return complain(usage, "%s needs a value", word);
+        return complain(usage, "%1$s needs a value; one that begins with a dash: %1$s=-...", word);
     enum parse_result result = set_value(usage, o, argv[(*i)++]);
     while (result == PARSE_OK && o->kind == OPTION_LIST && *i < argc &&
            !looks_like_option(argv[*i]))

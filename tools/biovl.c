@@ -38,6 +38,22 @@ static void print_help(FILE *stream)
                           "For research; not a medical device.\n");
 }
 
+// "help eval vqa" is "eval vqa --help".
+static int print_help_of(int argc, char **argv)
+{
+    char *words[4] = {argv[0], NULL};
+    int n = argc < 2 ? argc : 2;
+    for (int i = 1; i < n; i++)
+        words[i] = argv[i];
+    words[n] = "--help";
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, argv[0]) == 0)
+            return commands[i].run(n + 1, words);
+    (void)fprintf(stderr, "biovl: unknown command \"%s\"\n", argv[0]);
+    print_help(stderr);
+    return EXIT_USAGE;
+}
+
 static int print_version(void)
 {
     char *json = NULL;
@@ -87,6 +103,8 @@ int main(int argc, char **argv)
         }
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
         return print_version();
+    if (strcmp(name, "help") == 0 && argc > 2)
+        return print_help_of(argc - 2, argv + 2);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(stdout);
         return EXIT_OK;

@@ -7,11 +7,12 @@
 
 #include "biovl/pacs.h"
 #include "fused.h"
+#include "pictures.h"
 
 struct classify {
     const char *report, *regions; // for models with a diagnosis head
     struct model_options model;
-    const char *labels, *templates, *prior, *sr, *capture;
+    const char *labels, *templates, *prior, *frame, *sr, *capture;
     struct strings ensemble; // further model files
     bool json, csv;
 };
@@ -64,7 +65,7 @@ static enum bv_status print_result(const struct classify *c, const struct bv_zer
 // out is the file for one image, else a folder that gets one numbered file per image.
 static enum bv_status
 write_dicom(const char *out, const struct opened *o, const struct bv_result *result,
-            const struct strings *images, size_t i,
+            const struct pictures *images, size_t i,
             enum bv_status (*write)(struct bv_context *, const struct bv_result *, const char *,
                                     const char *))
 {
@@ -73,14 +74,14 @@ write_dicom(const char *out, const struct opened *o, const struct bv_result *res
     if (!out)
         return BV_OK;
     if (images->n == 1 && n > 4 && strcmp(out + n - 4, ".dcm") == 0)
-        return write(o->context, result, images->items[i], out);
+        return write(o->context, result, images->items[i].path, out);
     (void)mkdir(out, 0777); // when it cannot be made, writing into it says why
     (void)snprintf(path, sizeof path, "%s/%06zu.dcm", out, i + 1);
-    return write(o->context, result, images->items[i], path);
+    return write(o->context, result, images->items[i].path, path);
 }
 
 static int classify_all(const struct classify *c, const struct opened *o, struct bv_zero_shot *z,
-                        const struct strings *images)
+                        const struct pictures *images)
 {
     size_t n_failed = 0;
     enum bv_status last = BV_OK;
@@ -93,13 +94,12 @@ static int classify_all(const struct classify *c, const struct opened *o, struct
         struct bv_result *result = NULL;
         show_progress("image", i + 1, images->n);
         struct bv_image *image = NULL;
-        const struct bv_image_options options = {.size = sizeof options, .prior = prior};
-        enum bv_status status = bv_image_open(o->context, images->items[i], &options, &image);
+        enum bv_status status = open_picture(o->context, &images->items[i], prior, &image);
         if (status == BV_OK)
             status = bv_zero_shot_classify(z, image, &result);
         bv_image_close(&image);
         if (status == BV_OK)
-            status = print_result(c, z, result, images->items[i]);
+            status = print_result(c, z, result, picture_name(&images->items[i]));
         if (status == BV_OK)
             status = write_dicom(c->sr, o, result, images, i, bv_result_write_sr);
         if (status == BV_OK)
@@ -180,8 +180,12 @@ static int classify_with(const struct classify *c, const struct prompt_texts *te
             code = (int)report_failure(all[0].o.context, status);
     }
     if (code == EXIT_OK) {
+        struct pictures pictures = {0};
         print_notes(&all[0]);
-        code = classify_all(c, &all[0].o, all[0].z, images);
+        code = EXIT_USAGE;
+        if (list_pictures(all[0].o.context, images, c->frame, &pictures))
+            code = classify_all(c, &all[0].o, all[0].z, &pictures);
+        close_pictures(&pictures);
     }
     for (size_t i = 0; i < opened; i++)
         close_classifier(&all[i]);
@@ -213,6 +217,7 @@ int run_classify(int argc, char **argv)
          "prompt set instead of the model's own: a name of biovl info --prompts, or a JSON file"},
         {"--prior", OPTION_STRING, &c.prior, "IMAGE",
          "an earlier image of the same patient, for models that take one (BioViL-T)"},
+        FRAME_OPTION(&c.frame),
         {"--ensemble", OPTION_LIST, &c.ensemble, "MODEL...",
          "further models of the same kind: scores are the mean"},
         MODEL_OPTIONS(&c.model),
@@ -238,7 +243,8 @@ int run_classify(int argc, char **argv)
         const struct fused_options fused = {c.model, c.regions, c.json};
         if (c.report && !c.labels && images.n + (c.regions != NULL) == 1)
             code = run_diagnosis(&fused, images.n ? images.items[0] : c.regions, c.report, c.csv);
-        else if (images.n == 0 || !c.labels || c.report || (c.json && c.csv))
+        else if (images.n == 0 || !c.labels || c.report || (c.json && c.csv) ||
+                 (c.frame && (c.sr || c.capture)))
             (void)fprintf(stderr, "usage: biovl classify %s\n", usage.synopsis);
         else if (!is_input(c.sr, &images) && !is_input(c.capture, &images))
             code = run(&c, &images);

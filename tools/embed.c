@@ -4,17 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
+#include "pictures.h"
 
 struct embed {
     struct model_options model;
     struct strings images, texts;
-    const char *text_file, *output, *prior;
+    const char *text_file, *output, *prior, *frame;
     bool raw;
 };
 
 // What the embeddings are of, in the order of the rows.
 struct rows {
+    struct pictures pictures; // or texts
     float *data;
     size_t n, dim, n_failed;
     enum bv_status last;
@@ -32,14 +33,13 @@ enum { IMAGES_AT_ONCE = 16, TEXTS_AT_ONCE = 1024 };
 
 // Opens a block of images; those that cannot be opened fail their rows. Returns how many there are,
 // and their rows.
-static size_t open_block(const struct embed *e, const struct opened *o, struct rows *rows,
-                         size_t first, struct bv_image *prior, struct bv_image **images,
-                         size_t *places)
+static size_t open_block(const struct opened *o, struct rows *rows, size_t first,
+                         struct bv_image *prior, struct bv_image **images, size_t *places)
 {
     size_t n = 0;
-    const struct bv_image_options options = {.size = sizeof options, .prior = prior};
     for (size_t i = first; i < rows->n && i < first + IMAGES_AT_ONCE; i++) {
-        enum bv_status status = bv_image_open(o->context, e->images.items[i], &options, &images[n]);
+        enum bv_status status =
+            open_picture(o->context, &rows->pictures.items[i], prior, &images[n]);
         if (status == BV_OK) {
             places[n++] = i;
         } else {
@@ -56,7 +56,7 @@ static enum bv_status embed_block(const struct embed *e, const struct opened *o,
     struct bv_image *images[IMAGES_AT_ONCE] = {NULL};
     size_t places[IMAGES_AT_ONCE];
     enum bv_status statuses[IMAGES_AT_ONCE];
-    size_t n = open_block(e, o, rows, first, prior, images, places);
+    size_t n = open_block(o, rows, first, prior, images, places);
     float *out = calloc(n + 1, rows->dim * sizeof *out);
     enum bv_status status = BV_ERR_NOMEM;
     if (out)
@@ -131,10 +131,13 @@ static enum bv_status print_rows(const struct embed *e, const struct opened *o,
 static int run(const struct embed *e)
 {
     struct opened o = {0};
-    struct rows rows = {.n = e->images.n ? e->images.n : e->texts.n};
+    struct rows rows = {0};
     enum bv_status status = open_model(&o, &e->model, true);
     int code = (int)exit_code_of(status);
-    if (status == BV_OK) {
+    if (status == BV_OK && !list_pictures(o.context, &e->images, e->frame, &rows.pictures)) {
+        code = EXIT_USAGE;
+    } else if (status == BV_OK) {
+        rows.n = e->images.n ? rows.pictures.n : e->texts.n;
         rows.dim = e->images.n ? bv_engine_image_dim(o.engine) : bv_engine_text_dim(o.engine);
         rows.data = rows.dim ? calloc(rows.n, rows.dim * sizeof *rows.data) : NULL;
         if (rows.dim == 0)
@@ -154,6 +157,7 @@ static int run(const struct embed *e)
     if (rows.data && status != BV_OK)
         code = (int)report_failure(o.context, status);
     free(rows.data);
+    close_pictures(&rows.pictures);
     close_model(&o);
     return code;
 }
@@ -166,6 +170,7 @@ int run_embed(int argc, char **argv)
         {"--image|-i", OPTION_LIST, &e.images, "IMAGE...", "images (DICOM, PNG, JPEG, JPEG 2000)"},
         {"--prior", OPTION_STRING, &e.prior, "IMAGE",
          "an earlier image of the same patient, for models that take one (BioViL-T)"},
+        FRAME_OPTION(&e.frame),
         {"--text|-t", OPTION_LIST, &e.texts, "TEXT...", "texts"},
         {"--text-file", OPTION_STRING, &e.text_file, "FILE", "one text per line, - is stdin"},
         {"--output|-o", OPTION_STRING, &e.output, "OUT.npy",

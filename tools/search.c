@@ -13,7 +13,7 @@ struct search {
     struct strings where;
     const char *image, *key, *sheet, *rerank;
     int k, effort;
-    bool by_study, json, csv, mpi;
+    bool by_study, fts5, json, csv, mpi;
 };
 
 static void print_csv(const struct bv_hits *hits, size_t i, bool reranked)
@@ -69,6 +69,7 @@ static void complete_query(struct search *s)
     s->query.k = (size_t)s->k;
     s->query.effort = s->effort;
     s->query.by_study = s->by_study;
+    s->query.match_syntax = s->fts5;
     s->query.where = s->where.items;
     s->query.n_where = s->where.n;
 }
@@ -157,7 +158,8 @@ int run_search(int argc, char **argv)
         {"--where|-w", OPTION_LIST, &s.where, "COND...",
          "view=PA, age>=60, view!=LL, labels~nodule"},
         {"--match", OPTION_STRING, &s.query.match, "QUERY",
-         "only studies whose report matches a full-text query (SQLite FTS5)"},
+         "only studies with all these words in the report, \"some in a row\", begins*"},
+        {"--fts5", OPTION_FLAG, &s.fts5, NULL, "--match is a query in SQLite's FTS5 syntax"},
         {"--by-study", OPTION_FLAG, &s.by_study, NULL, "the best hit of each study only"},
         {"--method", OPTION_STRING, &s.query.method, "M", "auto, exact, int8, faiss"},
         {"--effort", OPTION_INTEGER, &s.effort, "N", "lists (ivf) or candidates (hnsw) to visit"},

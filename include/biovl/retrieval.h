@@ -125,7 +125,8 @@ struct bv_index_query {
     size_t k;                 // hits wanted
     const char *const *where; // "view=PA", "age>=60": all must hold
     size_t n_where;
-    const char *match;  // full-text query on the report (SQLite FTS5)
+    const char *match;  // words that must all occur in the report, "some in a row", begins*
+    int match_syntax;   // match is a query in SQLite's FTS5 syntax
     int by_study;       // at most one hit per study
     const char *method; // "auto" (NULL), "exact", "int8", "faiss"
     int effort;         // of FAISS: lists or candidates; 0: default

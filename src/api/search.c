@@ -192,7 +192,10 @@ static enum bv_status run_query(struct bv_index *index, struct bv_engine *engine
     hits->kind = "cosine";
     BV_TRY(parse_find(index, q->find, &query.find, err));
     BV_TRY(parse_method(q->method, &query.method, err));
-    BV_TRY(bv_filter_make(&filter, q->where, q->n_where, q->match, &hits->arena, err));
+    const char *match = q->match;
+    if (match && !q->match_syntax)
+        BV_TRY(bv_filter_words(match, &hits->arena, &match, err));
+    BV_TRY(bv_filter_make(&filter, q->where, q->n_where, match, &hits->arena, err));
     float *vector =
         bv_arena_array(&hits->arena, bv_store_info(index->store)->dimension, sizeof *vector);
     if (!vector)

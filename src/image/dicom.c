@@ -139,7 +139,8 @@ static enum bv_status choose_frame(struct bv_image *image, const struct bv_dicom
                                    int frame, struct bv_error *err)
 {
     if (frame < 0 && layout->frames > 1)
-        return bv_fail(err, BV_ERR_REFUSED, "%u frames: choose one of them", layout->frames);
+        return bv_fail(err, BV_ERR_REFUSED, "%u frames, and none of them was chosen",
+                       layout->frames);
     if (frame >= (int)layout->frames)
         return bv_fail(err, BV_ERR_ARG, "frame %d of a file with %u", frame, layout->frames);
     image->n_frames = (int)layout->frames;

@@ -1,5 +1,6 @@
 #include "retrieval/filter.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum { MAX_CONDITIONS = 32 };
@@ -45,6 +46,71 @@ static enum bv_status add_condition(struct bv_filter *f, const char *condition,
         return BV_OK;
     }
     return bv_fail(err, BV_ERR_ARG, "\"%.100s\" has no operator that is known", condition);
+}
+
+// The next words of a text between blanks, or between double quotes.
+struct phrase {
+    const char *text;
+    size_t n;
+    bool quoted, prefix;
+};
+
+static bool next_phrase(const char **at, struct phrase *phrase)
+{
+    static const char blanks[] = " \t\r\n";
+    const char *p = *at + strspn(*at, blanks);
+    phrase->quoted = *p == '"';
+    phrase->text = p + phrase->quoted;
+    phrase->n = strcspn(phrase->text, phrase->quoted ? "\"" : " \t\r\n\"");
+    *at = phrase->text + phrase->n;
+    if (phrase->quoted && **at)
+        (*at)++;
+    phrase->prefix = phrase->n > 1 && !phrase->quoted && phrase->text[phrase->n - 1] == '*';
+    return *p != 0;
+}
+
+static bool has_word(const struct phrase *phrase)
+{
+    for (size_t i = 0; i < phrase->n; i++) {
+        unsigned char c = (unsigned char)phrase->text[i];
+        if (c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+            return true;
+    }
+    return false;
+}
+
+static bool is_operator(const struct phrase *phrase)
+{
+    static const char *const names[] = {"AND", "OR", "NOT", "NEAR"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && !phrase->quoted; i++)
+        if (strlen(names[i]) == phrase->n && memcmp(names[i], phrase->text, phrase->n) == 0)
+            return true;
+    return false;
+}
+
+enum bv_status bv_filter_words(const char *text, struct bv_arena *arena, const char **query,
+                               struct bv_error *err)
+{
+    struct phrase phrase;
+    const char *made = NULL;
+    while (next_phrase(&text, &phrase)) {
+        if (is_operator(&phrase))
+            return bv_fail(err, BV_ERR_ARG,
+                           "%.*s in a search for words: write it small or in quotes, or use FTS5's "
+                           "syntax, in which it is an operator",
+                           (int)phrase.n, phrase.text);
+        if (!has_word(&phrase))
+            continue;
+        made =
+            bv_arena_printf(arena, "%s%s\"%.*s\"%s", made ? made : "", made ? " AND " : "",
+                            (int)(phrase.n - phrase.prefix), phrase.text, phrase.prefix ? "*" : "");
+        if (!made)
+            return bv_fail_nomem(err, "a search for words");
+    }
+    if (!made)
+        return bv_fail(err, BV_ERR_ARG, "a search for words has no word in it");
+    *query = made;
+    return BV_OK;
 }
 
 enum bv_status bv_filter_make(struct bv_filter *filter, const char *const *conditions, size_t n,

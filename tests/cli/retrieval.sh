@@ -81,6 +81,16 @@ everything
 prints ' 1\.0000 .*Large left pleural effusion'
 expect 0 "$biovl" search i.biovl --text 'effusion' --match pneumothorax --json
 [ "$(wc -l <out)" -eq 1 ] || fail "--match did not select one study"
+expect 0 "$biovl" search i.biovl --text 'effusion' --match 'pneumo-thorax / apical' --json
+[ "$(wc -l <out)" -eq 0 ] || fail "--match found words that do not follow each other"
+expect 0 "$biovl" search i.biovl --text 'effusion' --match '"apical pneumothorax" smal*' --json
+[ "$(wc -l <out)" -eq 1 ] || fail "--match did not find words in a row"
+expect 0 "$biovl" search i.biovl --text 'effusion' --match 'pneumothorax OR nothing' --fts5 --json
+[ "$(wc -l <out)" -eq 1 ] || fail "--fts5"
+expect 2 "$biovl" search i.biovl --text 'effusion' --match 'pneumothorax OR nothing'
+says 'OR in a search for words'
+expect 2 "$biovl" search i.biovl --text 'effusion' --match '-'
+says 'no word in it'
 expect 0 "$biovl" search i.biovl --text 'effusion' --where view=AP --csv
 [ "$(wc -l <out)" -eq 1 ] || fail "--where view=AP found something"
 expect 0 "$biovl" search i.biovl --text 'effusion' --where 'age>=60' view=PA --by-study --method int8

@@ -95,6 +95,44 @@ static void test_refusals(void **state)
     assert_null(other);
 }
 
+// What people write, as an FTS5 query; NULL: refused.
+static void test_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *query;
+    } cases[] = {
+        {"effusion", "\"effusion\""},
+        {" left  effusion ", "\"left\" AND \"effusion\""},
+        {"right-sided", "\"right-sided\""},
+        {"COVID-19 and/or patient's", "\"COVID-19\" AND \"and/or\" AND \"patient's\""},
+        {"\"no effusion\" left", "\"no effusion\" AND \"left\""},
+        {"\"not closed", "\"not closed\""},
+        {"left\"no effusion\"", "\"left\" AND \"no effusion\""},
+        {"cardio* -", "\"cardio\"*"},
+        {"gr\xc3\xb6\xc3\x9f"
+         "er (links)",
+         "\"gr\xc3\xb6\xc3\x9f"
+         "er\" AND \"(links)\""},
+        {"not or near", "\"not\" AND \"or\" AND \"near\""},
+        {"\"OR\"", "\"OR\""},
+        {"left OR right", NULL},
+        {"NOT effusion", NULL},
+        {"", NULL},
+        {"- / \"\" *", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bv_error err = {0};
+        struct bv_arena arena = {0};
+        const char *query = NULL;
+        enum bv_status status = bv_filter_words(cases[i].text, &arena, &query, &err);
+        assert_int_equal(status, cases[i].query ? BV_OK : BV_ERR_ARG);
+        if (query)
+            assert_string_equal(query, cases[i].query);
+        bv_arena_free(&arena);
+    }
+}
+
 // The rows of a kind whose reports match words.
 static uint64_t matching(struct bv_store *store, enum bv_kind kind, const char *words)
 {
@@ -364,9 +402,9 @@ int main(void)
 #define WITH_FOLDER(test)                                                                          \
     cmocka_unit_test_setup_teardown(test, temporary_folder, temporary_folder_remove)
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(test_round_trip), WITH_FOLDER(test_refusals), WITH_FOLDER(test_reports),
-        WITH_FOLDER(test_joining),    WITH_FOLDER(test_merge),    WITH_FOLDER(test_damage),
-        WITH_FOLDER(test_hole),
+        cmocka_unit_test(test_words), WITH_FOLDER(test_round_trip), WITH_FOLDER(test_refusals),
+        WITH_FOLDER(test_reports),    WITH_FOLDER(test_joining),    WITH_FOLDER(test_merge),
+        WITH_FOLDER(test_damage),     WITH_FOLDER(test_hole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,82 @@
+#!/bin/bash
+# What a command line may say: texts that begin with a dash, frames of multi-frame files, help.
+. "$(dirname "$0")/lib.sh"
+cd "$work"
+
+# Texts of reports begin with dashes.
+expect 0 "$biovl" tokenize --text 'Lungs are clear.'
+expect 0 "$biovl" tokenize --text '- Lungs are clear.' '-No effusion'
+[ "$(wc -l <out)" -eq 2 ] || fail "two texts gave $(wc -l <out) lines"
+expect 0 "$biovl" tokenize --text=-effusion
+expect 2 "$biovl" tokenize --text -effusion
+says 'a value; one that begins with a dash: --text=-'
+expect 2 "$biovl" tokenize --text a --unknown
+says 'unknown option --unknown'
+
+# help VERB is VERB --help.
+for verb in classify 'eval vqa' 'index add'; do
+    expect 0 "$biovl" $verb --help
+    mv out wanted
+    expect 0 "$biovl" help $verb
+    cmp -s out wanted || fail "help $verb is no $verb --help"
+done
+expect 2 "$biovl" help nothing
+says 'unknown command "nothing"'
+
+# Two frames, a disc on the right in one and on the left in the other.
+python3 - <<'EOF'
+import struct
+def element(group, number, vr, value):
+    value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
+    head = struct.pack("<HH2s", group, number, vr)
+    return head + (struct.pack("<HI", 0, len(value)) if vr in (b"OB", b"OW")
+                   else struct.pack("<H", len(value))) + value
+def us(n):
+    return struct.pack("<H", n)
+size = 64
+frames = [bytes((x - cx) ** 2 + (y - 32) ** 2 < 200 and 220 or x + y for y in range(size)
+                for x in range(size)) for cx in (20, 44)]
+def write(name, frames):
+    meta = (element(2, 1, b"OB", b"\0\1") + element(2, 2, b"UI", b"1.2.840.10008.5.1.4.1.1.7.2") +
+            element(2, 3, b"UI", b"2.25.1") + element(2, 0x10, b"UI", b"1.2.840.10008.1.2.1"))
+    data = (element(8, 0x16, b"UI", b"1.2.840.10008.5.1.4.1.1.7.2") +
+            element(8, 0x18, b"UI", b"2.25.1") + element(8, 0x60, b"CS", b"DX") +
+            element(0x28, 2, b"US", us(1)) + element(0x28, 4, b"CS", b"MONOCHROME2") +
+            element(0x28, 8, b"IS", b"%d" % len(frames)) + element(0x28, 0x10, b"US", us(size)) +
+            element(0x28, 0x11, b"US", us(size)) + element(0x28, 0x100, b"US", us(8)) +
+            element(0x28, 0x101, b"US", us(8)) + element(0x28, 0x102, b"US", us(7)) +
+            element(0x28, 0x103, b"US", us(0)) + element(0x7fe0, 0x10, b"OB", b"".join(frames)))
+    length = element(2, 0, b"UL", struct.pack("<I", len(meta)))
+    open(name, "wb").write(bytes(128) + b"DICM" + length + meta + data)
+write("both.dcm", frames)
+write("first.dcm", frames[:1])
+write("second.dcm", frames[1:])
+EOF
+printf 'Edema\nPneumonia\n' >labels
+scores() { tail -n +2 out | cut -d, -f2-; }
+expect 0 "$biovl" classify first.dcm second.dcm -l labels --csv
+scores >wanted
+[ "$(head -2 wanted)" != "$(tail -2 wanted)" ] || fail "the frames score alike"
+expect 3 "$biovl" classify both.dcm -l labels --csv
+says '2 frames, and none of them was chosen'
+expect 0 "$biovl" classify both.dcm -l labels --csv --frames all
+[ "$(scores)" = "$(cat wanted)" ] || fail "--frames all gives other scores"
+grep -q '^both.dcm#2,' out || fail "a frame without its number"
+expect 0 "$biovl" classify both.dcm -l labels --csv --frame 2
+[ "$(scores)" = "$(tail -2 wanted)" ] || fail "--frame 2 gives other scores"
+for frame in 0 -1 x 1x ''; do
+    expect 2 "$biovl" classify both.dcm -l labels --frame "$frame"
+done
+expect 2 "$biovl" classify both.dcm -l labels --frame 3
+expect 2 "$biovl" classify both.dcm -l labels --frame 1 --dicom-sr sr.dcm
+
+expect 0 "$biovl" embed --image first.dcm second.dcm
+mv out wanted
+expect 0 "$biovl" embed --image both.dcm --frames all
+cmp -s out wanted || fail "--frames all gives other embeddings"
+expect 0 "$biovl" preprocess second.dcm -o wanted.npy
+expect 0 "$biovl" preprocess both.dcm --frame 2 -o two.npy
+cmp -s two.npy wanted.npy || fail "--frame 2 gives other pixels"
+expect 2 "$biovl" preprocess both.dcm --frames all -o all.npy
+[ ! -e all.npy ] || fail "wrote one of two frames"
+finish
