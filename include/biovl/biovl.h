@@ -123,8 +123,9 @@ struct bv_convert_options {
     size_t n_overrides;
     const char *dtype; // "f32", "f16", "bf16"; NULL: as in the checkpoint
 };
-// *json receives {"system", "tensors", "ignored", "sha256"}; may be NULL. BV_ERR_MODEL lists
-// missing, unexpected or misshapen tensors; BV_ERR_REFUSED names what a malicious pickle wanted.
+// *json receives {"system", "tensors", "ignored", "sha256"}, and "prefix" where one was taken off
+// the names of all tensors ("module."); may be NULL. BV_ERR_MODEL lists missing, unexpected or
+// misshapen tensors; BV_ERR_REFUSED names what a malicious pickle wanted.
 BV_API enum bv_status bv_convert(struct bv_context *context, const char *source, const char *path,
                                  const struct bv_convert_options *options, char **json);
 

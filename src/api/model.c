@@ -145,7 +145,8 @@ enum bv_status bv_convert(struct bv_context *context, const char *source, const 
         BV_TRY(bv_import(source, path, &o, &report, err));
     if (!json)
         return BV_OK;
-    return bv_json_text(json_pack("{s:s, s:I, s:I, s:s}", "system", report.system, "tensors",
+    return bv_json_text(json_pack("{s:s, s:s*, s:I, s:I, s:s}", "system", report.system, "prefix",
+                                  *report.prefix ? report.prefix : NULL, "tensors",
                                   (json_int_t)report.n_tensors, "ignored",
                                   (json_int_t)report.n_ignored, "sha256", report.digest),
                         json, err);

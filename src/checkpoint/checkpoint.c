@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 
 #include "base/json.h"
+#include "checkpoint/foreign.h"
 #include "checkpoint/names.h"
 #include "checkpoint/pickle.h"
 #include "checkpoint/place.h"
+#include "checkpoint/shards.h"
 #include "checkpoint/source.h"
 
 #define SAMPLE_BYTES 512
@@ -38,6 +40,7 @@ struct bv_checkpoint {
     const struct part *first;
     struct entry *entries;
     size_t n_entries, entry_room, n_storages;
+    size_t unwrapped; // bytes taken off the begin of all names
     struct bv_name *names;
     const char **others;
     size_t n_others;
@@ -101,6 +104,13 @@ static enum bv_status add_entry(struct bv_checkpoint *c, struct entry entry, con
     return BV_OK;
 }
 
+static void sort_names(struct bv_checkpoint *c)
+{
+    for (size_t i = 0; i < c->n_entries; i++)
+        c->names[i] = (struct bv_name){c->entries[i].tensor.name, i};
+    bv_names_sort(c->names, c->n_entries);
+}
+
 static enum bv_status add_entries(struct bv_checkpoint *c, const struct bv_source *source,
                                   const char *prefix, struct bv_error *err)
 {
@@ -115,9 +125,7 @@ static enum bv_status add_entries(struct bv_checkpoint *c, const struct bv_sourc
         BV_TRY(add_entry(c, pickle_entry(&source->pickle, state->tensors[i].tensor, c->n_storages),
                          prefix, state->tensors[i].name, err));
     c->n_storages += st->n_tensors + source->pickle.n_storages;
-    for (size_t i = 0; i < c->n_entries; i++)
-        c->names[i] = (struct bv_name){c->entries[i].tensor.name, i};
-    bv_names_sort(c->names, c->n_entries);
+    sort_names(c);
     const char *twice = bv_names_duplicate(c->names, c->n_entries);
     if (twice)
         return bv_fail(err, BV_ERR_FORMAT, "two tensors of the name '%s'", twice);
@@ -180,6 +188,41 @@ static bool ends_with(const char *text, const char *tail)
     return n >= m && strcmp(text + n - m, tail) == 0;
 }
 
+// All shards of a checkpoint of which `name` is one, in their order; without one of them the model
+// would be another one.
+static enum bv_status add_shard_files(struct bv_checkpoint *c, const char *name,
+                                      const struct bv_shard *shard, struct bv_error *err)
+{
+    char *other = bv_arena_strdup(&c->arena, name);
+    if (!other)
+        return bv_fail_nomem(err, "shards");
+    for (int k = 1; k <= shard->count; k++) {
+        bv_shard_name(shard, k, other);
+        if (!bv_place_has(&c->place, other))
+            return bv_fail(err, BV_ERR_FORMAT, "'%s' is one of %d shards, and '%s' is missing",
+                           name, shard->count, other);
+    }
+    for (int k = 1; k <= shard->count; k++) {
+        bv_shard_name(shard, k, other);
+        BV_TRY(add_file(c, other, "", err));
+    }
+    return BV_OK;
+}
+
+// A file of the place, with the other shards where it is one of several.
+static enum bv_status add_whole(struct bv_checkpoint *c, const char *name, struct bv_error *err)
+{
+    struct bv_shard shard;
+    return bv_shard_parse(name, &shard) ? add_shard_files(c, name, &shard, err)
+                                        : add_file(c, name, "", err);
+}
+
+static bool same_shards(const char *a, const char *b)
+{
+    struct bv_shard one, other;
+    return bv_shard_parse(a, &one) && bv_shard_parse(b, &other) && bv_shard_same(&one, &other);
+}
+
 static const char *const usual_names[] = {
     "model.safetensors", "open_clip_model.safetensors", "model.safetensors.index.json",
     "pytorch_model.bin", "open_clip_pytorch_model.bin", "pytorch_model.bin.index.json",
@@ -222,8 +265,11 @@ static enum bv_status choose(struct bv_checkpoint *c, const char **chosen, struc
                 return BV_OK;
             }
     if (c->n_others == 0)
-        return bv_fail(err, BV_ERR_FORMAT, "no checkpoint among its %zu files", c->place.n_names);
-    if (c->n_others > 1)
+        return bv_foreign(&c->place, err);
+    bool shards = true;
+    for (size_t i = 1; i < c->n_others; i++)
+        shards = shards && same_shards(c->others[0], c->others[i]);
+    if (!shards)
         return bv_fail(err, BV_ERR_FORMAT,
                        "%zu checkpoints, '%s' and '%s' among them: name the one that is meant",
                        c->n_others, c->others[0], c->others[1]);
@@ -300,10 +346,10 @@ static enum bv_status open_place(struct bv_checkpoint *c, struct bv_error *err)
     BV_TRY(choose(c, &chosen, err));
     BV_TRY(enter_archive_folder(c, &chosen, err));
     BV_TRY(ends_with(chosen, ".index.json") ? add_index(c, chosen, err)
-                                            : add_file(c, chosen, "", err));
+                                            : add_whole(c, chosen, err));
     size_t kept = 0; // the chosen one is no other
     for (size_t i = 0; i < c->n_others; i++)
-        if (strcmp(c->others[i], chosen) != 0)
+        if (strcmp(c->others[i], chosen) != 0 && !same_shards(c->others[i], chosen))
             c->others[kept++] = c->others[i];
     c->n_others = kept;
     return BV_OK;
@@ -334,14 +380,54 @@ static enum bv_status open_file(struct bv_checkpoint *c, const char *path, struc
         status = open_place(c, err);
     } else if (status == BV_OK) {
         status = set_folder(c, path, false, err);
-        if (status == BV_OK)
+        struct bv_shard shard;
+        bool one_of_several = bv_shard_parse(base_name(path), &shard);
+        if (status == BV_OK && !one_of_several)
             return add_part(c, &file, &source, "", err);
         bv_source_close(&source);
         bv_place_file_close(&file);
+        if (status == BV_OK)
+            status = add_whole(c, base_name(path), err);
     } else {
         bv_place_file_close(&file);
     }
     return status;
+}
+
+// Each with its dot; what DataParallel, torch.compile(), Lightning modules and wrappers of papers'
+// code call the model within.
+static const char *const wrappers[] = {"module.",  "_orig_mod.", "model.",         "net.",
+                                       "network.", "ema_model.", "online_network."};
+
+static bool all_begin_with(const struct bv_checkpoint *c, const char *word)
+{
+    size_t n = strlen(word);
+    for (size_t i = 0; i < c->n_entries; i++)
+        if (strncmp(c->entries[i].tensor.name, word, n) != 0 || !c->entries[i].tensor.name[n])
+            return false;
+    return true;
+}
+
+const char *bv_checkpoint_unwrap(struct bv_checkpoint *c)
+{
+    for (size_t k = 0; k < sizeof wrappers / sizeof *wrappers; k++) {
+        if (!all_begin_with(c, wrappers[k]))
+            continue;
+        for (size_t i = 0; i < c->n_entries; i++)
+            c->entries[i].tensor.name += strlen(wrappers[k]);
+        c->unwrapped += strlen(wrappers[k]);
+        sort_names(c);
+        return wrappers[k];
+    }
+    return NULL;
+}
+
+void bv_checkpoint_rewrap(struct bv_checkpoint *c)
+{
+    for (size_t i = 0; i < c->n_entries; i++)
+        c->entries[i].tensor.name -= c->unwrapped;
+    c->unwrapped = 0;
+    sort_names(c);
 }
 
 enum bv_status bv_checkpoint_open(struct bv_checkpoint **checkpoint, const char *path,

@@ -34,10 +34,19 @@ struct bv_checkpoint_tensor {
 // Opens a file or folder. In a folder or zip archive the weights are, in this order,
 // model.safetensors, open_clip_model.safetensors, model.safetensors.index.json (shards),
 // pytorch_model.bin, open_clip_pytorch_model.bin, pytorch_model.bin.index.json, or else the only
-// checkpoint there. BV_ERR_REFUSED names what a malicious pickle would have called; BV_ERR_FORMAT
-// and BV_ERR_UNSUPPORTED say what a file is instead of a checkpoint, or how much of it is missing.
+// checkpoint there. Of a checkpoint in shards (…-00001-of-00002.bin) all must be there, also where
+// path names one of them. BV_ERR_REFUSED names what a malicious pickle would have called;
+// BV_ERR_FORMAT and BV_ERR_UNSUPPORTED say what a file is instead of a checkpoint, or how much of
+// it is missing.
 enum bv_status bv_checkpoint_open(struct bv_checkpoint **checkpoint, const char *path,
                                   struct bv_error *err);
+
+// Takes off a word that training programs put before all names of a model ("module." of
+// DataParallel, "_orig_mod." of torch.compile(), "model.", "net.", …), where every tensor's name
+// begins with the same one: names are then found without it. Returns the word, or NULL where there
+// is none. Words before words are taken off one by one; bv_checkpoint_rewrap() puts all back.
+const char *bv_checkpoint_unwrap(struct bv_checkpoint *checkpoint);
+void bv_checkpoint_rewrap(struct bv_checkpoint *checkpoint);
 
 // Adds the tensors of another file beside the first, as prefix followed by their names (BioViL's
 // folder holds a text model and an image model). file is a name from bv_checkpoint_other(), or of

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
+#include "convert/config_check.h"
 #include "convert/header.h"
 #include "convert/recognise.h"
 #include "convert/staging.h"
@@ -29,6 +30,7 @@ struct import {
     char *vocabulary;
     size_t vocabulary_size;
     char digest[65];
+    char prefix[64];    // taken off all names
     size_t golden_room; // bytes that the golden vectors will need in the header, about
     bool broken_card;   // the tensors are those of the card, which contradicts itself
 };
@@ -158,11 +160,47 @@ static enum bv_status add_beside(struct import *im, struct bv_error *err)
     return BV_OK;
 }
 
+static bool unwrap(struct import *im)
+{
+    const char *word = bv_checkpoint_unwrap(im->checkpoint);
+    size_t n = strlen(im->prefix);
+    if (word)
+        (void)snprintf(im->prefix + n, sizeof im->prefix - n, "%s", word);
+    return word != NULL;
+}
+
+static void rewrap(struct import *im)
+{
+    bv_checkpoint_rewrap(im->checkpoint);
+    im->prefix[0] = 0;
+}
+
+// A system whose tensors these are, as they are named or within what a training program wrapped
+// around them.
+static enum bv_status find_card(struct import *im, struct bv_error *err)
+{
+    if (im->card) { // the one that the caller names
+        while (!bv_recognise_fits(im->checkpoint, im->card))
+            if (!unwrap(im)) {
+                rewrap(im);
+                break;
+            }
+        return BV_OK;
+    }
+    struct bv_error first = {0};
+    enum bv_status status = bv_recognise(im->checkpoint, &im->card, &first);
+    while (status == BV_ERR_MODEL && unwrap(im))
+        status = bv_recognise(im->checkpoint, &im->card, NULL);
+    if (status == BV_OK)
+        return BV_OK;
+    rewrap(im);
+    return bv_fail(err, first.status, "%s", first.text);
+}
+
 static enum bv_status choose_card(struct import *im, struct bv_error *err)
 {
     const struct bv_import_options *o = im->options;
-    if (!im->card)
-        BV_TRY(bv_recognise(im->checkpoint, &im->card, err));
+    BV_TRY(find_card(im, err));
     take_config(im);
     for (size_t i = 0; i < o->n_set; i++) {
         const char *equals = strchr(o->set[i], '=');
@@ -534,7 +572,8 @@ static enum bv_status stage(struct import *im, struct bv_error *err)
     BV_TRY(bv_rules_create(&im->rules, im->card, err));
     BV_TRY(bv_stage(&im->staging, im->checkpoint, im->rules, json_object_get(im->card, "half"),
                     im->options->dtype, im->options->keep_dtype, err));
-    return check_model(im, err);
+    BV_TRY(check_model(im, err));
+    return bv_config_check(im->checkpoint, im->card, err);
 }
 
 static enum bv_status run(struct import *im, const char *source, const char *path,
@@ -559,6 +598,7 @@ enum bv_status bv_import(const char *source, const char *path,
     if (status == BV_OK && report) {
         (void)snprintf(report->system, sizeof report->system, "%s",
                        bv_json_string(im.card, "name", ""));
+        memcpy(report->prefix, im.prefix, sizeof report->prefix);
         report->n_tensors = im.staging.n;
         report->n_ignored = im.staging.n_ignored;
         memcpy(report->digest, im.digest, sizeof report->digest);

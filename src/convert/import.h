@@ -22,6 +22,7 @@ struct bv_import_options {
 // What an import found, for the program to tell.
 struct bv_import_report {
     char system[64];
+    char prefix[64]; // taken off all names of the checkpoint, "module." say; or ""
     size_t n_tensors, n_ignored;
     char digest[65];
 };

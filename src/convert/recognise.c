@@ -140,9 +140,10 @@ static enum bv_status fail_unknown(const struct bv_checkpoint *c, struct bv_erro
         json_decref(card);
     }
     return bv_fail(err, BV_ERR_MODEL,
-                   "the %zu tensors are those of no known system%s (--system chooses one; biovl "
-                   "info --systems lists them)",
-                   bv_checkpoint_count(c), nearest);
+                   "the %zu tensors ('%.100s' is one) are those of no known system%s (--system "
+                   "chooses one; biovl info --systems lists them)",
+                   bv_checkpoint_count(c),
+                   bv_checkpoint_count(c) ? bv_checkpoint_tensor(c, 0)->name : "", nearest);
 }
 
 enum bv_status bv_recognise(const struct bv_checkpoint *c, json_t **out, struct bv_error *err)

@@ -1,6 +1,7 @@
 #include "model/folder.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,15 @@ static void draw(const struct shape *s, enum values rule, int64_t elements, floa
                  elements, out);
 }
 
+static char *prefixed(const char *prefix, const char *name)
+{
+    size_t n = strlen(prefix) + strlen(name) + 1;
+    char *whole = malloc(n);
+    assert_non_null(whole);
+    (void)snprintf(whole, n, "%s%s", prefix, name);
+    return whole;
+}
+
 const char *folder_weights(void *const *state, const char *file, const struct shape *shapes,
                            size_t n, enum values rule, const struct fault *fault)
 {
@@ -33,6 +43,8 @@ const char *folder_weights(void *const *state, const char *file, const struct sh
     float **data = calloc(n, sizeof *data);
     assert_non_null(specs);
     assert_non_null(data);
+    char **names = calloc(n, sizeof *names);
+    assert_non_null(names);
     for (size_t i = 0; i < n; i++) {
         int64_t elements = 1;
         bool counter = ends_in(shapes[i].name, "num_batches_tracked");
@@ -48,12 +60,17 @@ const char *folder_weights(void *const *state, const char *file, const struct sh
             data[i][elements / 2] = fault->value;
         if (fault && fault->rename && strcmp(fault->rename, shapes[i].name) == 0)
             specs[i].name = fault->to;
+        if (fault && fault->prefix)
+            specs[i].name = names[i] = prefixed(fault->prefix, specs[i].name);
         specs[i].data = data[i];
     }
     const char *path = temporary_path(state, file);
     assert_ok(bv_safetensors_write(path, specs, n, NULL, NULL, NULL, &err), err);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         free(data[i]);
+        free(names[i]);
+    }
+    free(names);
     free(data);
     free(specs);
     return path;

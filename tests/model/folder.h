@@ -20,6 +20,7 @@ struct fault {
     const char *rename, *to; // this tensor is written under another name
     const char *poison;      // an element of this tensor becomes value
     float value;
+    const char *prefix; // before the names of all tensors
 };
 
 // Writes the tensors alone, to a file of the test's temporary folder, whose path it returns.

@@ -97,6 +97,97 @@ static void test_not_a_checkpoint(void **state)
     }
 }
 
+static void digest_of(void *const *state, const char *source, const char *prefix, char digest[65])
+{
+    struct bv_error err = {0};
+    struct bv_import_report report;
+    struct bv_import_options options = {.dtype = BV_F32};
+    assert_ok(bv_import(source, temporary_path(state, "out.safetensors"), &options, &report, &err),
+              err);
+    assert_string_equal(report.prefix, prefix);
+    memcpy(digest, report.digest, sizeof report.digest);
+    assert_int_equal(unlink(temporary_path(state, "out.safetensors")), 0);
+}
+
+static void test_wrapped(void **state)
+{
+    char plain[65], wrapped[65];
+    digest_of(state, write_bert(state, words, NULL), "", plain);
+    static const char *const prefixes[] = {"module.", "model.", "_orig_mod.", "net.",
+                                           "model._orig_mod.module."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        struct fault fault = {.prefix = prefixes[i]};
+        digest_of(state, write_bert(state, words, &fault), prefixes[i], wrapped);
+        assert_string_equal(wrapped, plain);
+    }
+    // Another word is none that could be left out, and the message shows a name with it.
+    struct fault fault = {.prefix = "teacher."};
+    expect(state, write_bert(state, words, &fault), NULL, "'teacher.", "no known system");
+}
+
+static void test_shards(void **state)
+{
+    static const size_t n = sizeof shapes_bert / sizeof *shapes_bert;
+    static const char first[] = "model-00001-of-00002.safetensors",
+                      second[] = "model-00002-of-00002.safetensors";
+    char whole[65], parts[65];
+    digest_of(state, write_bert(state, words, NULL), "", whole);
+    assert_int_equal(unlink(temporary_path(state, "model.safetensors")), 0);
+    (void)folder_weights(state, first, shapes_bert, n / 2, VALUES_PLAIN, NULL);
+    (void)folder_weights(state, second, shapes_bert + n / 2, n - n / 2, VALUES_PLAIN, NULL);
+    digest_of(state, *state, "", parts);
+    assert_string_equal(parts, whole);
+    digest_of(state, temporary_path(state, second), "", parts);
+    assert_string_equal(parts, whole);
+    assert_int_equal(unlink(temporary_path(state, first)), 0);
+    expect(state, *state, NULL, "one of 2 shards", "'model-00001-of-00002.safetensors' is missing");
+    expect(state, temporary_path(state, second), NULL, "one of 2 shards", "is missing");
+}
+
+static void test_other_config(void **state)
+{
+    static const struct {
+        const char *config, *first, *second;
+    } cases[] = {
+        {"{\"num_attention_heads\": 2, \"num_hidden_layers\": 3}", "num_hidden_layers 3",
+         "2 layers"},
+        {"{\"num_attention_heads\": 2, \"num_hidden_layers\": 1}", "num_hidden_layers 1",
+         "2 layers"},
+        {"{\"text_config\": {\"num_hidden_layers\": 12}}", "text_config.num_hidden_layers 12",
+         "2 layers"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *folder = write_bert(state, words, NULL);
+        (void)temporary_file(state, "config.json", cases[i].config, strlen(cases[i].config));
+        expect(state, folder, NULL, cases[i].first, cases[i].second);
+    }
+}
+
+static void test_foreign_folders(void **state)
+{
+    static const struct {
+        const char *file, *text, *first, *second;
+    } cases[] = {
+        {"tf_model.h5", "\x89HDF", "'tf_model.h5'", "TensorFlow weights"},
+        {"flax_model.msgpack", "\x82", "'flax_model.msgpack'", "Flax weights"},
+        {"encoder.onnx", "\b\a", "'encoder.onnx'", "ONNX"},
+        {"model-q4.gguf", "GGUF", "'model-q4.gguf'", "GGUF"},
+        {"weights.bin", "version https://git-lfs.github.com/spec/v1\n", "'weights.bin'", "LFS"},
+        {"readme.md", "# A model\n", "no checkpoint among its 1 files", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path =
+            temporary_file(state, cases[i].file, cases[i].text, strlen(cases[i].text));
+        expect(state, *state, NULL, cases[i].first, cases[i].second);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(mkdir(temporary_path(state, "snapshots"), 0700), 0);
+    assert_int_equal(mkdir(temporary_path(state, "blobs"), 0700), 0);
+    expect(state, *state, NULL, "cache of the Hugging Face hub", "snapshots/");
+    assert_int_equal(rmdir(temporary_path(state, "snapshots")), 0);
+    assert_int_equal(rmdir(temporary_path(state, "blobs")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +199,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_system, temporary_folder,
                                         temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_half_a_download, temporary_folder,
+                                        temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_wrapped, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_shards, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_other_config, temporary_folder,
+                                        temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_foreign_folders, temporary_folder,
                                         temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_not_a_checkpoint, temporary_folder,
                                         temporary_folder_remove),
