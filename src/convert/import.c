@@ -496,7 +496,8 @@ static enum bv_status finish(struct import *im, const char *draft, const char *p
     return status;
 }
 
-// Where the model file goes: a regular file that is not one of those being read.
+// Where the model file goes: a regular file that is not one of those being read. The caller frees
+// *target, which may be NULL on failure.
 static enum bv_status place_output(const struct import *im, const char *path, char **target,
                                    struct bv_error *err)
 {
@@ -510,7 +511,6 @@ static enum bv_status place_output(const struct import *im, const char *path, ch
     }
     if (!bv_checkpoint_uses(im->checkpoint, *target))
         return BV_OK;
-    free(*target);
     return bv_fail(err, BV_ERR_ARG, "%s: the output is the checkpoint itself", path);
 }
 
@@ -538,10 +538,9 @@ static enum bv_status write_draft(struct import *im, const char *draft, const ch
 static enum bv_status write_model(struct import *im, const char *path, struct bv_error *err)
 {
     char *target = NULL;
-    BV_TRY(place_output(im, path, &target, err));
-    char *draft = malloc(strlen(target) + sizeof ".draft");
-    enum bv_status status = BV_OK;
-    if (!draft)
+    enum bv_status status = place_output(im, path, &target, err);
+    char *draft = target ? malloc(strlen(target) + sizeof ".draft") : NULL;
+    if (status == BV_OK && !draft)
         status = bv_fail_nomem(err, path);
     if (status == BV_OK) {
         (void)sprintf(draft, "%s.draft", target);
