@@ -5,6 +5,7 @@ extern "C" {
 #include "base/sha256.h"
 }
 
+#include "image/dicom_characters.hh"
 #include "pacs/dataset_bytes.hh"
 #include "pacs/derived_object.hh"
 
@@ -60,6 +61,56 @@ std::string format_score(double score)
     return text;
 }
 
+bool is_ascii(const std::string &text)
+{
+    for (char c : text) {
+        if (static_cast<unsigned char>(c) >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+const char utf8[] = "ISO_IR 192";
+
+// An object that another one is made from, with its texts as UTF-8.
+struct origin {
+    DcmFileFormat file;
+    bool readable; // false: a text contradicts its character set, and all are as they were
+
+    DcmDataset *dataset()
+    {
+        return file.getDataset();
+    }
+};
+
+void open_origin(const uint8_t *bytes, size_t size, origin *from)
+{
+    check(bv_dataset_from_bytes(bytes, size, &from->file));
+    from->readable = bv_dicom_to_utf8(from->dataset(), "") == 0;
+    if (from->readable)
+        return;
+    from->file = DcmFileFormat();
+    check(bv_dataset_from_bytes(bytes, size, &from->file));
+}
+
+// The character set of an object with the origin's texts and `added`: names and labels are then the
+// same characters for every reader. False where there is none for both.
+bool choose_character_set(origin *from, const std::string &added, std::string *set)
+{
+    OFString own;
+    (void)from->dataset()->findAndGetOFStringArray(DCM_SpecificCharacterSet, own);
+    *set = is_ascii(added) ? own.c_str() : utf8;
+    return from->readable || is_ascii(added);
+}
+
+bv_status fail_characters(const char *name, bv_error *err)
+{
+    return bv_fail(err, BV_ERR_FORMAT,
+                   "%s: its texts cannot be read by its Specific Character Set, so that no text "
+                   "beyond ASCII can be written beside them",
+                   name);
+}
+
 // A private code for a text: letters and digits of it, 16 at most, told apart by a hash.
 DSRCodedEntryValue private_code(const std::string &text)
 {
@@ -71,7 +122,10 @@ DSRCodedEntryValue private_code(const std::string &text)
             code += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     }
     code += "_" + std::string(hex, 6);
-    return DSRCodedEntryValue(code.c_str(), scheme, text.substr(0, 64).c_str());
+    size_t n = text.size() < 64 ? text.size() : 64;
+    while (n < text.size() && (static_cast<unsigned char>(text[n]) & 0xc0) == 0x80)
+        n--; // not within a character
+    return DSRCodedEntryValue(code.c_str(), scheme, text.substr(0, n).c_str());
 }
 
 DSRCodedEntryValue finding_code(const char *label)
@@ -144,8 +198,7 @@ void copy_study(DcmDataset *from, DcmDataset *to)
         DCM_PatientName,    DCM_PatientID, DCM_PatientBirthDate,       DCM_PatientSex,
         DCM_StudyDate,      DCM_StudyTime, DCM_ReferringPhysicianName, DCM_StudyID,
         DCM_AccessionNumber};
-    static const DcmTagKey optional[] = {DCM_SpecificCharacterSet, DCM_StudyDescription,
-                                         DCM_PatientAge};
+    static const DcmTagKey optional[] = {DCM_StudyDescription, DCM_PatientAge};
     // Values that break their rule would make the new object wrong: they are left out.
     check(
         to->putAndInsertString(DCM_StudyInstanceUID, text_of(from, DCM_StudyInstanceUID).c_str()));
@@ -169,9 +222,9 @@ bv_status bv_findings_report(const uint8_t *source, size_t source_size, const ch
                              uint8_t **bytes, size_t *size, bv_error *err)
 {
     return guarded(name, err, [&]() -> bv_status {
-        DcmFileFormat file;
-        check(bv_dataset_from_bytes(source, source_size, &file));
-        DcmDataset *dataset = file.getDataset();
+        origin origin = {};
+        open_origin(source, source_size, &origin);
+        DcmDataset *dataset = origin.dataset();
         if (!names_itself(dataset))
             return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to report on", name);
         std::vector<std::string> identity = {"report",     text_of(dataset, DCM_SOPInstanceUID),
@@ -195,12 +248,19 @@ bv_status bv_findings_report(const uint8_t *source, size_t source_size, const ch
                                   findings[i].label}));
         }
         add_provenance(&report, from);
+        std::string texts = std::string(from->model) + from->prompts, character_set;
+        for (size_t i = 0; i < n; i++)
+            texts += findings[i].label;
+        if (!choose_character_set(&origin, texts, &character_set))
+            return fail_characters(name, err);
         DSRDocument document(DSRTypes::DT_Comprehensive3DSR);
         check(document.setTreeFromRootTemplate(report, OFTrue));
         check(document.changeDocumentType(DSRTypes::DT_Comprehensive3DSR));
         check(document.getCurrentRequestedProcedureEvidence().addItem(*dataset));
         check(document.getCodingSchemeIdentification().addItem(scheme));
         check(document.getCodingSchemeIdentification().setCodingSchemeName("biovl private codes"));
+        if (!character_set.empty())
+            check(document.setSpecificCharacterSet(character_set.c_str()));
         check(document.readPatientData(*dataset));
         check(document.readStudyData(*dataset));
         check(document.setManufacturer(own_class));
@@ -227,9 +287,13 @@ bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const c
     if (width == 0 || height == 0 || width > 65535 || height > 65535)
         return bv_fail(err, BV_ERR_LIMIT, "a picture of %u × %u", width, height);
     return guarded(name, err, [&]() -> bv_status {
-        DcmFileFormat file, out;
-        check(bv_dataset_from_bytes(source, source_size, &file));
-        DcmDataset *from = file.getDataset(), *to = out.getDataset();
+        DcmFileFormat out;
+        origin origin = {};
+        open_origin(source, source_size, &origin);
+        DcmDataset *from = origin.dataset(), *to = out.getDataset();
+        std::string character_set;
+        if (!choose_character_set(&origin, description, &character_set))
+            return fail_characters(name, err);
         if (!names_itself(from))
             return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to add to", name);
         const size_t n = static_cast<size_t>(width) * height * 3;
@@ -237,6 +301,8 @@ bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const c
         bv_sha256_hex(rgb, n, hex);
         const std::string instance = text_of(from, DCM_SOPInstanceUID);
         copy_study(from, to);
+        if (!character_set.empty())
+            put(to, DCM_SpecificCharacterSet, character_set);
         put(to, DCM_SOPClassUID, UID_SecondaryCaptureImageStorage);
         put(to, DCM_SOPInstanceUID, make_uid({"capture", instance, hex, description}));
         put(to, DCM_SeriesInstanceUID,

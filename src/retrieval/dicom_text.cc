@@ -2,6 +2,7 @@ extern "C" {
 #include "retrieval/dicom_text.h"
 
 #include "base/utf8.h"
+#include "image/character_set.h"
 }
 
 #include <cstring>
@@ -242,22 +243,60 @@ void add_markup(std::string *out, const std::string &document)
     }
 }
 
-// What is no UTF-8 is taken for Latin-1, which every text is.
-std::string to_utf8(const std::string &text)
+// The character set of an XML document by its first line, "" where that says nothing.
+std::string xml_encoding(const std::string &document)
 {
-    if (bv_utf8_valid(text.data(), text.size(), nullptr))
-        return text;
-    std::string out;
-    for (char c : text) {
-        auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x80)
-            out += static_cast<char>(0xc0 | byte >> 6);
-        out += byte >= 0x80 ? static_cast<char>(0x80 | (byte & 0x3f)) : c;
-    }
-    return out;
+    static const char key[] = "encoding=";
+    const std::string line = document.substr(0, document.find("?>"));
+    const size_t at = line.find(key);
+    if (line.compare(0, 5, "<?xml") != 0 || at == std::string::npos || at + 10 > line.size())
+        return "";
+    const size_t start = at + sizeof key; // after the quote
+    return line.substr(start, line.find(line[start - 1], start) - start);
 }
 
-bv_status encapsulated_text(DcmDataset *dataset, const char *name, std::string *out, bv_error *err)
+// A document's own words about its character set, as DICOM's term.
+std::string document_sets(const std::string &document, const std::string &sets)
+{
+    static const char *const latin[] = {"ISO-8859-1", "iso-8859-1", "windows-1252", "WINDOWS-1252"};
+    const std::string encoding = xml_encoding(document);
+    for (const char *name : latin) {
+        if (encoding == name)
+            return "ISO_IR 100";
+    }
+    return sets;
+}
+
+bv_status to_utf8(const std::string &sets, const char *name, std::string *text, bv_error *err)
+{
+    bv_arena arena = {};
+    const char *read = nullptr;
+    if (bv_utf8_valid(text->data(), text->size(), nullptr))
+        return BV_OK;
+    bv_status status = bv_characters_read(document_sets(*text, sets).c_str(), BV_TEXT_LONG,
+                                          text->data(), text->size(), &arena, &read, err);
+    if (status == BV_OK)
+        *text = read;
+    else
+        (void)bv_fail_prefix(err, "%s", name);
+    bv_arena_free(&arena);
+    return status;
+}
+
+// What could not be read by the object's character sets has stayed as it was.
+bv_status check_characters(const std::string &text, const std::string &sets, const char *name,
+                           bv_error *err)
+{
+    if (bv_utf8_valid(text.data(), text.size(), nullptr) && text.find('\x1b') == std::string::npos)
+        return BV_OK;
+    return bv_fail(err, BV_ERR_FORMAT,
+                   "%s: a report whose characters are not those of its Specific Character Set "
+                   "(%.64s)",
+                   name, sets.empty() ? "none" : sets.c_str());
+}
+
+bv_status encapsulated_text(DcmDataset *dataset, const std::string &sets, const char *name,
+                            std::string *out, bv_error *err)
 {
     OFString mime;
     const Uint8 *bytes = nullptr;
@@ -273,7 +312,7 @@ bv_status encapsulated_text(DcmDataset *dataset, const char *name, std::string *
         return bv_fail(err, BV_ERR_FORMAT, "%s: an encapsulated document without content", name);
     std::string document(reinterpret_cast<const char *>(bytes), n < max_text ? n : max_text);
     document.resize(std::strlen(document.c_str())); // padding
-    document = to_utf8(document);
+    BV_TRY(to_utf8(sets, name, &document, err));
     if (mime == "text/plain")
         *out += document;
     else
@@ -281,12 +320,12 @@ bv_status encapsulated_text(DcmDataset *dataset, const char *name, std::string *
     return BV_OK;
 }
 
-bv_status object_text(DcmFileFormat *file, const char *name, bv_arena *arena, std::string *out,
-                      bv_report_facts *facts, bv_error *err)
+bv_status object_text(DcmFileFormat *file, const std::string &sets, const char *name,
+                      bv_arena *arena, std::string *out, bv_report_facts *facts, bv_error *err)
 {
     DcmDataset *dataset = file->getDataset();
     if (dataset->tagExists(DCM_EncapsulatedDocument))
-        return encapsulated_text(dataset, name, out, err);
+        return encapsulated_text(dataset, sets, name, out, err);
     if (dataset->tagExists(DCM_ContentSequence) || dataset->tagExists(DCM_ValueType)) {
         BV_TRY(read_predecessors(dataset, arena, facts, err));
         return report_text(dataset, name, out, facts, err);
@@ -301,13 +340,11 @@ bv_status bv_dicom_text(const uint8_t *bytes, size_t size, bool bare, const char
 {
     try {
         DcmFileFormat file;
-        if (!bv_dicom_parse(bytes, size, bare, &file))
+        std::string out, sets;
+        if (!bv_dicom_parse(bytes, size, bare, &file, &sets))
             return bv_fail(err, BV_ERR_FORMAT, "%s: not a readable DICOM object", name);
-        std::string out;
-        bv_status status = object_text(&file, name, arena, &out, facts, err);
-        if (status != BV_OK)
-            return status;
-        out = to_utf8(out);
+        BV_TRY(object_text(&file, sets, name, arena, &out, facts, err));
+        BV_TRY(check_characters(out, sets, name, err));
         const char *copy = bv_arena_strndup(arena, out.data(), out.size());
         if (!copy)
             return bv_fail_nomem(err, "a report");

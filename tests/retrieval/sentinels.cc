@@ -217,7 +217,7 @@ void check_script(const script &s)
     (void)dataset->putAndInsertString(DCM_Modality, "SR");
     add_content(dataset, text, s);
     if (std::string(s.charset) != "ISO_IR 192" &&
-        dataset->convertCharacterSet("ISO_IR 192", s.charset).bad())
+        dataset->convertCharacterSet("ISO_IR 192", s.charset, 0, OFTrue).bad())
         fail(std::string("DCMTK cannot write ") + s.charset);
     const std::string left = what_leaves(bytes_of(&file));
     for (const char *gone : {"SENT", "sent", s.family, s.given, "1961", "2024"}) {
