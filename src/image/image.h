@@ -97,6 +97,7 @@ struct bv_image {
     double spacing[2];                 // mm between rows, between columns; 0 when unknown
     double aspect;                     // height of a pixel over its width; 1 when unknown
     enum bv_view view;
+    const char *view_reason;  // a sentence's end, static; NULL where no header was read
     char modality[17];        // "CR", "DX", …; empty when absent
     char body_part[17];       // upper case; empty when absent
     char transfer_syntax[65]; // UID; empty for non-DICOM

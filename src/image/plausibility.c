@@ -161,11 +161,13 @@ static void check_header(struct bv_image *image)
 {
     static const char *const radiographs[] = {"CR", "DX", "RG", "DR", "OT", "SC"};
     static const char *const chest[] = {"CHEST", "THORAX", "LUNG", "TORAX", "HEART", "RIB"};
+    const char *why = image->view_reason ? image->view_reason : "the file does not say";
     if (image->view == BV_VIEW_LATERAL)
         bv_image_warn(image, BV_REASON_LATERAL_VIEW,
-                      "a lateral view; models for frontal views give meaningless scores");
+                      "a lateral view%s%s; models for frontal views give meaningless scores",
+                      image->view_reason ? ": " : "", image->view_reason ? why : "");
     else if (image->view == BV_VIEW_UNKNOWN)
-        bv_image_warn(image, BV_REASON_VIEW_UNKNOWN, "the file does not say which view it is");
+        bv_image_warn(image, BV_REASON_VIEW_UNKNOWN, "which view it is cannot be told: %s", why);
     if (image->modality[0] &&
         !one_of(image->modality, radiographs, sizeof radiographs / sizeof *radiographs))
         bv_image_warn(image, BV_REASON_NOT_RADIOGRAPH, "the modality is not radiography");
