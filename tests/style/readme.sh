@@ -1,4 +1,11 @@
 #!/bin/bash
-# readme.sh ROOT: the README's C block is examples/classify.c (tools/readme.sh puts it there).
+# readme.sh ROOT: every file that README.md and the documents link to exists.
 set -eo pipefail
-diff <(sed -n '/^```c$/,/^```$/{/^```/d;p}' "$1/README.md") "$1/examples/classify.c"
+cd "$1"
+bad=0
+for page in README.md CONTRIBUTING.md docs/*.md bench/*.md; do
+    for link in $(grep -oE '\]\([^)#: ]+' "$page" | cut -c3-); do
+        [ -e "$(dirname "$page")/$link" ] || { echo "$page: no $link"; bad=1; }
+    done
+done
+exit $bad

@@ -1,7 +1,7 @@
-"""The tables of systems, from their cards, in docs/systems.md and README.md.
+"""The table of systems, from their cards, in docs/systems.md.
 
-python tools/tables/systems.py            writes both
-python tools/tables/systems.py --check    tells whether both are what the cards give
+python tools/tables/systems.py            writes it
+python tools/tables/systems.py --check    tells whether it is what the cards give
 """
 import glob
 import json
@@ -12,7 +12,6 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 NAMES = {"resnet": "ResNet", "clip-resnet": "CLIP ResNet", "vit": "ViT", "swin": "Swin", "densenet": "DenseNet",
          "efficientnet-lite": "EfficientNet-Lite", "biovil-t": "ResNet with a prior image", "bert": "BERT", "roberta": "RoBERTa", "albert": "ALBERT",
          "megatron-bert": "MegatronBERT", "clip-text": "CLIP transformer", "glove": "word vectors"}
-MARKERS = ("<!-- systems -->\n", "<!-- end of systems -->\n")
 HEAD = """# Systems
 
 Made from the cards of `assets/systems` by `tools/tables/systems.py`; `biovl info --systems`
@@ -63,34 +62,17 @@ def full_table():
     return "\n".join(lines) + "\n"
 
 
-def short_table():
-    """Those with an image encoder and a score, or a text encoder alone."""
-    lines = ["| name | system | image | text |", "|---|---|---|---|"]
-    for card in cards():
-        if "fusion" not in card and "scoring" in card:
-            lines.append(f"| `{card['name']}` | {card.get('title', '')} | {cell(card, 'image')} | "
-                         f"{cell(card, 'text')} |")
-    return "\n".join(lines) + "\n"
-
-
-def readme(text):
-    head, rest = text.split(MARKERS[0])
-    return head + MARKERS[0] + short_table() + MARKERS[1] + rest.split(MARKERS[1])[1]
-
-
 def main():
-    stale = []
-    for name, make in (("docs/systems.md", lambda _: HEAD + full_table() + TAIL), ("README.md", readme)):
-        path = os.path.join(ROOT, name)
-        with open(path, encoding="utf-8") as f:
-            old = f.read()
-        new = make(old)
-        if sys.argv[1:] == ["--check"]:
-            stale += [name] if new != old else []
-        elif new != old:
-            with open(path, "w", encoding="utf-8") as f:
-                f.write(new)
-    return f"{', '.join(stale)}: not what the cards give, run {sys.argv[0]}" if stale else 0
+    path = os.path.join(ROOT, "docs/systems.md")
+    new = HEAD + full_table() + TAIL
+    with open(path, encoding="utf-8") as f:
+        old = f.read()
+    if sys.argv[1:] == ["--check"]:
+        return 0 if new == old else f"docs/systems.md: not what the cards give, run {sys.argv[0]}"
+    if new != old:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(new)
+    return 0
 
 
 sys.exit(main())
