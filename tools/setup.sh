@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything on a fresh Debian 12, in one command:
+# Everything on a fresh Debian 12 (demo and test: or 13), in one command:
 #
 #   tools/setup.sh demo    install what is missing, build, classify the sample radiograph
 #   tools/setup.sh test    install what is missing, build, run the tests
