@@ -7,6 +7,17 @@
 //     vec4 lhs4(uint i, uint k), vec4 rhs4(uint j, uint k)   four from k on, a multiple of four
 //     void slab(uint k)           called before the lhs of a new k (may be empty)
 // VECTOR takes the forms of four, for operands whose rows are multiples of four elements.
+//
+// How it works: for TILE_K values of k at a time all threads copy the block's rows and columns from
+// memory to shared memory, meet at a barrier, and multiply. There each thread sums THREAD_M ×
+// THREAD_N elements in registers: per k it reads THREAD_M + THREAD_N values and does THREAD_M ·
+// THREAD_N multiply-adds, so that a larger thread tile means fewer reads for the same work, until
+// registers run out (vulkan/tile.c chooses). A thread's rows are DOWN apart and its columns ACROSS
+// apart, so that neighbouring threads read neighbouring columns of a slab; slabs are stored
+// by k with one element of padding, so that the copy, which runs along k, meets no bank twice. While
+// copying, neighbouring threads have neighbouring k, which are neighbours in memory too; where the
+// right side is stored as [k][j] they have neighbouring j instead (RHS_ROWS is false).
+//
 // Each sum runs over k in order, whatever the tile and whatever M: results do not depend on what
 // else is in the batch.
 // Threads: (TILE_M / THREAD_M) · (TILE_N / THREAD_N), a multiple of TILE_K.

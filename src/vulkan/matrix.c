@@ -1,4 +1,17 @@
 // matrix.c: the ops that are matrix products: which tile, which arguments, which parts.
+//
+// linear, matmul and conv2d all become one of two families of shaders. The portable one
+// (lib/tile.glsl) takes any shape and storage. The one for matrix units (lib/matrix_tile.glsl, as
+// KHR, NV or emulated fragments) is taken where the device has them and the product is large enough
+// for a tile: with both operands in f16 and an inner dimension that is a multiple of 8, or, in
+// conv2d, with a weight in f16; its sums are f32 too. Either way bias, residual and activation are
+// the shader's epilogue, chosen by specialization constants, so that a result is written once.
+//
+// A product is not always one dispatch. What is larger than a descriptor may bind is split: the
+// units of a job (rows of the left side, matrices of a batch, images of a convolution; as many as
+// bv_vk_job_step says), and before that the columns of a weight. conv2d gathers its windows while
+// it copies a slab, so no im2col matrix exists; k runs over taps and channels, and the arguments
+// say where a window's first pixel is.
 #include <assert.h>
 
 #include "shaders/lib/args.h"

@@ -1,3 +1,16 @@
+// Blocks over time, three in a ring:
+//
+//     workers   fill A | fill B | fill C | (wait) fill A | …
+//     caller             score A | score B | score C | …
+//
+// A row's place is decided when a worker takes it, under the lock: the next slot of the block being
+// filled. So a block always holds the same rows in the same order, however long each image takes
+// and however many workers there are, and the journal is the same in every run. A block is closed
+// when it has all its rows, and ready once every slot is prepared or has failed; workers go on to
+// the next block meanwhile. They wait (room) when all three are closed and not yet emptied, which
+// bounds memory; the caller waits (ready) for the oldest. Images of one size are scored as one
+// batch within a block, never across blocks. Memory that is out ends the run without a word on the
+// image, since the run can be resumed.
 #include "eval/run/pipeline.h"
 
 #include <math.h>
