@@ -18,11 +18,6 @@ static struct bv_image *read_frame(struct buffer *file, int frame)
     return image;
 }
 
-static struct bv_image *read_ok(struct buffer *file)
-{
-    return read_frame(file, -1);
-}
-
 static void refused(struct buffer *file, const char *text)
 {
     struct bv_error err = {0};
@@ -87,7 +82,7 @@ static void test_decimals(void **state)
     for (size_t i = 0; i < sizeof read / sizeof *read; i++) {
         struct buffer file = {0};
         rescaled(&file, read[i].slope, read[i].intercept);
-        struct bv_image *image = read_ok(&file);
+        struct bv_image *image = take_image(&file);
         double v = bv_gray_modality(image, 100);
         if (v < read[i].value - 1e-9 || v > read[i].value + 1e-9)
             fail_msg("slope \"%s\": %g", read[i].slope, v);
@@ -149,7 +144,7 @@ static void test_unknown_vr(void **state)
             end_row(&file);
             if (implicit)
                 dicom_to_implicit(&file);
-            struct bv_image *image = read_ok(&file);
+            struct bv_image *image = take_image(&file);
             assert_int_equal(image->n_windows, 1);
             assert_true(image->windows[0].center == 150 && image->windows[0].width == 100);
             assert_true(image->slope == 2 && image->intercept == -50);
@@ -249,12 +244,12 @@ static void test_segmented_palette(void **state)
     static const int expected[] = {1000, 800, 900, 700};
     struct buffer file = {0};
     palette_file(&file, 16, words, sizeof words);
-    struct bv_image *image = read_ok(&file);
+    struct bv_image *image = take_image(&file);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal((int)bv_gray_modality(image, bv_image_value(image, i)), expected[i]);
     bv_image_free(&image);
     palette_file(&file, 8, bytes, sizeof bytes);
-    image = read_ok(&file);
+    image = take_image(&file);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal((int)bv_gray_modality(image, bv_image_value(image, i)), expected[i] / 5);
     bv_image_free(&image);
@@ -325,16 +320,6 @@ static void check_ramp(struct bv_image *image, int top)
     check_values(image, expected, N);
 }
 
-static void encapsulate(struct buffer *file, const char *syntax, const struct pixel_module *m,
-                        const struct buffer *stream)
-{
-    dicom_begin(file, syntax);
-    dicom_pixel_module(file, m);
-    dicom_fragments_begin(file);
-    dicom_fragment(file, stream->data, stream->size);
-    dicom_fragments_end(file);
-}
-
 static void test_length(void **state)
 {
     (void)state;
@@ -350,7 +335,7 @@ static void test_length(void **state)
     dicom_begin(&file, EXPLICIT_LE);
     dicom_pixel_module(&file, &m);
     dicom_bytes(&file, 0x7fe0, 0x0010, "OB", (uint8_t[]){10, 128, 128, 20, 100, 90}, 6);
-    struct bv_image *image = read_ok(&file);
+    struct bv_image *image = take_image(&file);
     check_warned(image, BV_REASON_BAD_HEADER);
     check_values(image, (int[]){10, 20}, 2);
     // Too short for the photometric interpretation: named.
@@ -362,7 +347,7 @@ static void test_length(void **state)
     // More than the header speaks of.
     begin_row(&file, EXPLICIT_LE);
     dicom_bytes(&file, 0x7fe0, 0x0010, "OW", (uint16_t[]){0, 100, 200, 300, 400, 500}, 12);
-    image = read_ok(&file);
+    image = take_image(&file);
     check_warned(image, BV_REASON_BAD_HEADER);
     check_values(image, row_values, 4);
 }
@@ -387,8 +372,8 @@ static void test_bits(void **state)
                 jpeg_lossless_encode(&stream, W, H, cases[i].bits, pixels);
             else
                 jpeg2000_encode(&stream, W, H, cases[i].bits, pixels);
-            encapsulate(&file, lossless_jpeg ? JPEG_LOSSLESS : JPEG2000, &m, &stream);
-            struct bv_image *image = read_ok(&file);
+            dicom_encapsulated(&file, lossless_jpeg ? JPEG_LOSSLESS : JPEG2000, &m, &stream);
+            struct bv_image *image = take_image(&file);
             assert_int_equal(bv_image_warned(image, BV_REASON_BAD_HEADER), cases[i].warned);
             check_ramp(image, cases[i].top);
             buffer_free(&stream);
@@ -412,7 +397,7 @@ static void test_overlay_bits(void **state)
     dicom_fragments_begin(&file);
     dicom_fragment(&file, stream.data, stream.size);
     dicom_fragments_end(&file);
-    struct bv_image *image = read_ok(&file);
+    struct bv_image *image = take_image(&file);
     assert_false(bv_image_warned(image, BV_REASON_BAD_HEADER));
     check_ramp(image, 4095);
     buffer_free(&stream);
@@ -441,8 +426,8 @@ static void test_allocated(void **state)
             }
         }
         const char *const syntaxes[] = {JPEG_LOSSLESS, JPEG2000, RLE};
-        encapsulate(&file, syntaxes[codec], &m, &stream);
-        check_ramp(read_ok(&file), 255);
+        dicom_encapsulated(&file, syntaxes[codec], &m, &stream);
+        check_ramp(take_image(&file), 255);
         buffer_free(&stream);
     }
 }
@@ -465,8 +450,8 @@ static void test_labels(void **state)
     for (int s = 0; s < 3; s++)
         for (int l = 0; l < 5; l++) {
             struct buffer file = {0};
-            encapsulate(&file, labels[l], &gray8, &streams[s]);
-            struct bv_image *image = read_ok(&file);
+            dicom_encapsulated(&file, labels[l], &gray8, &streams[s]);
+            struct bv_image *image = take_image(&file);
             assert_int_equal(bv_image_warned(image, BV_REASON_BAD_HEADER), l != right[s]);
             if (s < 2)
                 check_ramp(image, 255);
@@ -483,7 +468,7 @@ static void test_labels(void **state)
         dicom_begin(&file, labels[l]);
         dicom_pixel_module(&file, &gray8);
         dicom_bytes(&file, 0x7fe0, 0x0010, "OB", narrow, sizeof narrow);
-        struct bv_image *image = read_ok(&file);
+        struct bv_image *image = take_image(&file);
         check_warned(image, BV_REASON_BAD_HEADER);
         check_ramp(image, 255);
     }
@@ -509,16 +494,16 @@ static void test_colours(void **state)
             m.photometric = photometric[p];
             jpeg_encode(&stream, &(struct jpeg_kind){W, H, 3, 100, false, 0, untransformed},
                         pixels);
-            encapsulate(&file, JPEG_BASELINE, &m, &stream);
-            struct bv_image *image = read_ok(&file);
+            dicom_encapsulated(&file, JPEG_BASELINE, &m, &stream);
+            struct bv_image *image = take_image(&file);
             assert_int_equal(bv_image_warned(image, BV_REASON_BAD_HEADER),
                              untransformed != (p == 0));
             for (size_t i = 0; i < N; i++)
                 assert_true(abs((int)bv_image_value(image, i) - luma) <= 2);
             bv_image_free(&image);
             // The header says gray: the stream is what there is.
-            encapsulate(&file, JPEG_BASELINE, &gray8, &stream);
-            image = read_ok(&file);
+            dicom_encapsulated(&file, JPEG_BASELINE, &gray8, &stream);
+            image = take_image(&file);
             check_warned(image, BV_REASON_BAD_HEADER);
             assert_true(abs((int)bv_image_value(image, 0) - luma) <= 2);
             bv_image_free(&image);
@@ -547,7 +532,7 @@ static void test_trailing(void **state)
                 struct pixel_module m = gray16(12);
                 if (kind == 2) {
                     jpeg_lossless_encode(&stream, W, H, 12, pixels);
-                    encapsulate(&file, JPEG_LOSSLESS, &m, &stream);
+                    dicom_encapsulated(&file, JPEG_LOSSLESS, &m, &stream);
                 } else {
                     dicom_begin(&file, kind ? IMPLICIT_LE : EXPLICIT_LE);
                     dicom_pixel_module(&file, &m);
@@ -556,7 +541,7 @@ static void test_trailing(void **state)
                 if (kind == 1)
                     dicom_to_implicit(&file);
                 add_bytes(&file, value, counts[i]);
-                struct bv_image *image = read_ok(&file);
+                struct bv_image *image = take_image(&file);
                 assert_int_equal(bv_image_warned(image, BV_REASON_BAD_HEADER), value != 0);
                 check_ramp(image, 4095);
                 buffer_free(&stream);
@@ -586,7 +571,7 @@ static void test_group_length(void **state)
         int length = file.data[140] + change; // one byte holds it
         for (int i = 0; i < 4; i++)
             file.data[140 + i] = (uint8_t)((unsigned)length >> (8 * i));
-        check_values(read_ok(&file), row_values, 4);
+        check_values(take_image(&file), row_values, 4);
     }
 }
 
@@ -604,7 +589,7 @@ static void test_relabelled(void **state)
             end_row(&file);
             if (implicit)
                 dicom_to_implicit(&file);
-            struct bv_image *image = read_ok(&file);
+            struct bv_image *image = take_image(&file);
             assert_int_equal(bv_image_warned(image, BV_REASON_BAD_HEADER), l != implicit);
             assert_true(image->slope == 2);
             check_values(image, row_values, 4);
@@ -635,7 +620,7 @@ static void test_fragments(void **state)
                 dicom_odd_fragment(&file, stream.data + at,
                                    stream.size - at < piece ? stream.size - at : piece);
             dicom_fragments_end(&file);
-            check_ramp(read_ok(&file), 4095);
+            check_ramp(take_image(&file), 4095);
         }
         static const char *const fillings[] = {"", " ", "  ", "\xff", "\xff\xff ", "rubbish"};
         for (size_t i = 0; i < sizeof fillings / sizeof *fillings; i++) {
@@ -644,8 +629,8 @@ static void test_fragments(void **state)
                 buffer_add(&padded, "\xff\xff", 2); // before the stream, too
             buffer_add(&padded, stream.data, stream.size);
             buffer_add(&padded, fillings[i], strlen(fillings[i]) + (i == 0));
-            encapsulate(&file, codec ? JPEG2000 : JPEG_LOSSLESS, &m, &padded);
-            check_ramp(read_ok(&file), 4095);
+            dicom_encapsulated(&file, codec ? JPEG2000 : JPEG_LOSSLESS, &m, &padded);
+            check_ramp(take_image(&file), 4095);
             buffer_free(&padded);
         }
         buffer_free(&stream);

@@ -6,6 +6,7 @@
 #include <openjpeg.h>
 #include <png.h>
 
+#include "image/image.h"
 #include "support/check.h"
 // jpeglib.h wants FILE and size_t before it.
 #include <jpeglib.h>
@@ -429,4 +430,23 @@ void jp2_encode(struct buffer *file, int width, int height, int step, int colour
         for (size_t i = 0; i < (size_t)components[c].w * components[c].h; i++)
             image->comps[c].data[i] = planes[c][i];
     encode_opj(file, image, OPJ_CODEC_JP2);
+}
+
+void dicom_encapsulated(struct buffer *file, const char *syntax, const struct pixel_module *module,
+                        const struct buffer *stream)
+{
+    dicom_begin(file, syntax);
+    dicom_pixel_module(file, module);
+    dicom_fragments_begin(file);
+    dicom_fragment(file, stream->data, stream->size);
+    dicom_fragments_end(file);
+}
+
+struct bv_image *take_image(struct buffer *file)
+{
+    struct bv_error err = {0};
+    struct bv_image *image = NULL;
+    assert_ok(bv_image_decode(file->data, file->size, "test", NULL, &image, &err), err);
+    buffer_free(file);
+    return image;
 }

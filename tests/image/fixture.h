@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bv_image;
+
 // Growing bytes; free with buffer_free(). Running out of memory fails the test.
 struct buffer {
     uint8_t *data;
@@ -61,7 +63,14 @@ struct pixel_module {
 
 void dicom_pixel_module(struct buffer *file, const struct pixel_module *module);
 
+// A whole file whose pixel data are one stream in one fragment.
+void dicom_encapsulated(struct buffer *file, const char *syntax, const struct pixel_module *module,
+                        const struct buffer *stream);
+
 #define EXPLICIT_LE "1.2.840.10008.1.2.1"
+
+// The image of a file that must be readable; frees the file.
+struct bv_image *take_image(struct buffer *file);
 
 // PNG of a type and depth that libpng names (PNG_COLOR_TYPE_…); rows packed as PNG packs them,
 // 16-bit samples big-endian. A palette of n_palette RGB triples where the type is palette.

@@ -17,15 +17,6 @@ static void assert_close(double ours, double expected)
         fail_msg("%.17g instead of %.17g", ours, expected);
 }
 
-static struct bv_image *read_ok(struct buffer *file)
-{
-    struct bv_error err = {0};
-    struct bv_image *image = NULL;
-    assert_ok(bv_image_decode(file->data, file->size, "test", NULL, &image, &err), err);
-    buffer_free(file);
-    return image;
-}
-
 // The values of a 12-bit image of n × 1 pixels with one window and a function.
 static struct bv_image *windowed(const char *center, const char *width, const char *function)
 {
@@ -39,7 +30,7 @@ static struct bv_image *windowed(const char *center, const char *width, const ch
     if (function)
         dicom_text(&file, 0x28, 0x1056, "CS", function);
     dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, sizeof cells);
-    return read_ok(&file);
+    return take_image(&file);
 }
 
 static double displayed(const struct bv_image *image, int voi_index, size_t i)
@@ -98,7 +89,7 @@ static void test_order(void **state)
         dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, sizeof cells);
         if (kind & 2)
             dicom_text(&file, 0x2050, 0x0020, "CS", "INVERSE"); // out of order on purpose
-        struct bv_image *image = read_ok(&file);
+        struct bv_image *image = take_image(&file);
         double plain = (-800 - -900.5) / 400 + 0.5; // 100 becomes -800
         assert_close(displayed(image, 0, 1), kind ? 1 - plain : plain);
         bv_image_free(&image);
@@ -129,7 +120,7 @@ static struct bv_image *with_lut(uint16_t sequence, const uint16_t descriptor[3]
     dicom_pixel_module(&file, &m);
     add_lut(&file, sequence, descriptor, entries, n);
     dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, sizeof cells);
-    return read_ok(&file);
+    return take_image(&file);
 }
 
 static void test_luts(void **state)
@@ -180,7 +171,7 @@ static int first_entry(uint16_t sequence, const char *intercept, bool is_signed,
     dicom_text(&file, 0x28, 0x1053, "DS", "1");
     add_lut(&file, sequence, (uint16_t[]){4, first, 10}, entries, 4);
     dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, sizeof cells);
-    struct bv_image *image = read_ok(&file);
+    struct bv_image *image = take_image(&file);
     double v = sequence == 0x3000 ? bv_gray_modality(image, bv_image_value(image, 0))
                                   : displayed(image, 0, 0) * 1023;
     bv_image_free(&image);
@@ -229,7 +220,7 @@ static void test_padding(void **state)
     dicom_pixel_module(&file, &m);
     dicom_us(&file, 0x28, 0x0120, 0);
     dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, sizeof cells);
-    struct bv_image *image = read_ok(&file);
+    struct bv_image *image = take_image(&file);
     // Without a window the range is that of the image, not of what surrounds it.
     assert_close(displayed(image, 0, 0), 0);
     assert_close(displayed(image, 0, 1), 0);
@@ -250,7 +241,7 @@ static void test_padding_beyond_range(void **state)
         dicom_pixel_module(&file, &m);
         dicom_bytes(&file, 0x28, 0x0120, "FD", &beyond[i], sizeof beyond[i]);
         dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, sizeof cells);
-        struct bv_image *image = read_ok(&file);
+        struct bv_image *image = take_image(&file);
         assert_false(image->has_padding);
         assert_close(displayed(image, 0, 1), 0.5);
         bv_image_free(&image);
@@ -288,7 +279,7 @@ static void test_presets(void **state)
         dicom_text(&file, 0x28, 0x1050, "DS", "551");
         dicom_text(&file, 0x28, 0x1051, "DS", "902");
         dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells, sizeof cells);
-        struct bv_image *image = read_ok(&file);
+        struct bv_image *image = take_image(&file);
         check_preset(image, "stored", (double[]){100, 400, 700, 1000});
         // (x - 100) / 900 · 255 truncated; hi-ml does not invert.
         check_preset(image, "biovil", (double[]){0, 85, 170, 255});
@@ -332,7 +323,7 @@ static void test_preset_extremes(void **state)
         dicom_begin(&file, EXPLICIT_LE);
         dicom_pixel_module(&file, &m);
         dicom_bytes(&file, 0x7fe0, 0x0010, "OW", cells[kind], sizeof cells[kind]);
-        struct bv_image *image = read_ok(&file);
+        struct bv_image *image = take_image(&file);
         for (int p = BV_PRESET_MIMIC_CXR_JPG; p <= BV_PRESET_STORED; p++) {
             struct bv_error err = {0};
             struct bv_pixels out = {0};

@@ -233,16 +233,6 @@ static void check_cuts(const char *name, const struct buffer *file, size_t n)
     }
 }
 
-static void wrapped(struct buffer *file, const char *syntax, const struct pixel_module *m,
-                    const struct buffer *stream)
-{
-    dicom_begin(file, syntax);
-    dicom_pixel_module(file, m);
-    dicom_fragments_begin(file);
-    dicom_fragment(file, stream->data, stream->size);
-    dicom_fragments_end(file);
-}
-
 static void test_cuts(void **state)
 {
     (void)state;
@@ -285,12 +275,12 @@ static void test_cuts(void **state)
 
     jpeg2000_encode(&stream, W, H, 12, deep);
     check_cuts("jpeg 2000", &stream, 50);
-    wrapped(&file, "1.2.840.10008.1.2.4.90", &m, &stream);
+    dicom_encapsulated(&file, "1.2.840.10008.1.2.4.90", &m, &stream);
     check_cuts("dicom jpeg 2000", &file, 50);
     buffer_free(&file);
     // The codestream is short but its fragment is whole.
     stream.size -= 200;
-    wrapped(&file, "1.2.840.10008.1.2.4.90", &m, &stream);
+    dicom_encapsulated(&file, "1.2.840.10008.1.2.4.90", &m, &stream);
     struct bv_image *image = NULL;
     assert_int_equal(bv_image_decode(file.data, file.size, "short", NULL, &image, NULL),
                      BV_ERR_FORMAT);
@@ -302,7 +292,7 @@ static void test_cuts(void **state)
                 pixels);
     m.allocated = m.stored = 8;
     m.high_bit = 7;
-    wrapped(&file, "1.2.840.10008.1.2.4.50", &m, &stream);
+    dicom_encapsulated(&file, "1.2.840.10008.1.2.4.50", &m, &stream);
     check_cuts("dicom jpeg", &file, 50);
     buffer_free(&file);
     buffer_free(&stream);

@@ -10,15 +10,6 @@
 #include "image/recipe.h"
 #include "support/check.h"
 
-static struct bv_image *read_ok(struct buffer *file)
-{
-    struct bv_error err = {0};
-    struct bv_image *image = NULL;
-    assert_ok(bv_image_decode(file->data, file->size, "test", NULL, &image, &err), err);
-    buffer_free(file);
-    return image;
-}
-
 enum { W = 16, H = 8 };
 
 // A stored image of 16 × 8: light in the left half, and half as light below the middle.
@@ -49,7 +40,7 @@ static struct bv_image *photograph(int orientation, bool png)
                                         .quality = 100,
                                         .orientation = orientation},
                     pixels);
-    return read_ok(&file);
+    return take_image(&file);
 }
 
 static struct bv_recipe *recipe(const char *orientation)
@@ -136,7 +127,7 @@ static void test_damaged(void **state)
             marker[left + 1] = 0xfe;
             marker[left + 2] = 0;
             marker[left + 3] = (uint8_t)(cut - 2);
-            struct bv_image *image = read_ok(&file);
+            struct bv_image *image = take_image(&file);
             assert_int_equal(image->orientation, cut <= 4 ? 6 : 1);
             bv_image_free(&image);
         }
@@ -155,7 +146,7 @@ static void check_sycc(int step)
     cr[0] = 128;
     cb[0] = 128;
     jp2_encode(&file, W, H, step, OPJ_CLRSPC_SYCC, planes);
-    struct bv_image *image = read_ok(&file);
+    struct bv_image *image = take_image(&file);
     assert_int_equal(image->channels, 3);
     const uint8_t *rgb = image->pixels;
     for (int i = 0; i < W * H; i++) {
