@@ -167,6 +167,7 @@ enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_o
                                           .n_bootstrap = o->bootstrap < 0    ? 0
                                                          : o->bootstrap == 0 ? DEFAULT_REPLICATES
                                                                              : (size_t)o->bootstrap,
+                                          .figures = true,
                                           .mean = o->mean != 0,
                                           .rule = o->rule,
                                           .thresholds = o->thresholds,

@@ -20,13 +20,24 @@ run() { "$biovl" eval "$@" --labels "$work/labels.txt" --no-bootstrap; }
 
 # All files, and only them; predictions repeat the paths as given and the labels as columns.
 expect 0 run "$work/data.csv" -o "$work/a"
-[ "$(ls "$work/a" | tr '\n' ' ')" = "errors.csv journal.tsv metrics.csv metrics.json predictions.csv report.html thresholds.json warnings.csv " ] ||
+[ "$(ls "$work/a" | tr '\n' ' ')" = "errors.csv figures journal.tsv metrics.csv metrics.json predictions.csv report.html thresholds.json warnings.csv " ] ||
     fail "files: $(ls -A "$work/a")"
 [ "$(head -1 "$work/a/predictions.csv")" = path,Edema,Pneumonia ] || fail "header of predictions"
 [ "$(wc -l <"$work/a/predictions.csv")" -eq 13 ] || fail "rows of predictions"
 grep -q '^images/7.dcm,0\.[0-9]*,0\.[0-9]*$' "$work/a/predictions.csv" || fail "a row of predictions"
 grep -q '"auroc": 0.5,' "$work/a/metrics.json" || fail "equal images give an AUROC of one half"
 grep -qE 'src=|href=|<script|https?:' "$work/a/report.html" && fail "the report loads something"
+[ "$(ls "$work/a/figures" | tr '\n' ' ')" = "calibration_curve.csv decision_curve.csv decision_curve_01_edema.svg decision_curve_02_pneumonia.svg precision_recall.csv precision_recall_01_edema.svg precision_recall_02_pneumonia.svg predictive_values.csv predictive_values_01_edema.svg predictive_values_02_pneumonia.svg reliability.csv reliability_01_edema.svg reliability_02_pneumonia.svg roc.csv roc_01_edema.svg roc_02_pneumonia.svg " ] ||
+    fail "figures: $(ls "$work/a/figures")"
+python3 - "$work/a/figures" <<'EOF' || fail "figures"
+import csv, glob, sys, xml.dom.minidom
+for path in glob.glob(sys.argv[1] + "/*.svg"):
+    xml.dom.minidom.parse(path)
+rows = [r for r in csv.DictReader(open(sys.argv[1] + "/decision_curve.csv")) if r["class"] == "Edema"]
+assert len(rows) == 99 and rows[29]["threshold"] == "0.3"
+# Half of the images are positive; treating all at 0.3: 1/2 - 1/2 * 0.3/0.7.
+assert abs(float(rows[29]["treat_all"]) - (0.5 - 0.5 * 0.3 / 0.7)) < 1e-12
+EOF
 grep -q 'role="img"><title>ROC curve of Edema</title>' "$work/a/report.html" || fail "a diagram without a name"
 
 # The same scores as classify's.

@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "eval/metrics/bootstrap.h"
 #include "eval/metrics/calibration.h"
+#include "eval/metrics/decision_curve.h"
+#include "eval/metrics/level.h"
 #include "eval/metrics/multiclass.h"
 #include "eval/metrics/reliability.h"
 #include "eval/metrics/threshold.h"
@@ -42,6 +44,29 @@ static void test_one_class(void **state)
         assert_int_equal(bv_calibration_fit_temperature(&list, 1, true, &calibration, &err),
                          BV_ERR_ARG);
     }
+}
+
+// Two of four positive, scores on the grid: a score of the threshold is treated.
+static void test_decision_curve(void **state)
+{
+    (void)state;
+    const struct bv_ranked_item items[] = {{0.9, 0, 1}, {0.3, 1, 1}, {0.3, 2, 0}, {0.1, 3, 0}};
+    struct bv_decision_point points[BV_DECISION_POINTS];
+    bv_decision_curve(items, 4, points);
+    assert_true(points[29].threshold == 0.3);
+    assert_true(fabs(points[29].model - (0.5 - 0.25 * 0.3 / 0.7)) < 1e-15);
+    assert_true(fabs(points[29].all - (0.5 - 0.5 * 0.3 / 0.7)) < 1e-15);
+    assert_true(fabs(points[29].avoided - 0.25) < 1e-15); // one of four, who is negative
+    assert_true(points[30].model == 0.25 && points[98].model == 0);
+}
+
+// By hand: (0.095551 + 50 · 0.009236 + 57 · 0.045075) / (51 · 58) under the root.
+static void test_expected_width(void **state)
+{
+    (void)state;
+    assert_true(fabs(bv_expected_half_width(0.893, 51, 58) / 1.959964 - 0.032510) < 2e-6);
+    assert_true(isnan(bv_expected_half_width(0.893, 0, 58)));
+    assert_true(isnan(bv_expected_half_width(NAN, 3, 58)));
 }
 
 static void test_nothing(void **state)
@@ -239,6 +264,8 @@ static void test_grounding_arguments(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decision_curve),
+        cmocka_unit_test(test_expected_width),
         cmocka_unit_test(test_one_class),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_undefined_replicates),

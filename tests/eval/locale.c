@@ -24,12 +24,14 @@ static char *report(void)
     struct bv_level_result level = {
         .n_units = 4, .n_labels = 1, .n_available = 1, .classes = &class, .ranked = &ranked};
     struct bv_warning_counts warnings = {0};
+    struct bv_failures failures = {.n = 0};
     json_t *setup = json_object();
     struct bv_results results = {.setup = setup,
                                  .levels = &level,
                                  .n_levels = 1,
                                  .n_rows = 4,
                                  .n_evaluated = 4,
+                                 .failures = &failures,
                                  .warnings = &warnings};
     struct bv_error err = {0};
     char *text = NULL;

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "eval/metrics/level_intervals.h"
+#include "stats/distribution.h"
 
 const char *const bv_point_rules[BV_POINT_COUNT] = {
     "youden",          "mcc", "f1", "sensitivity=0.95", "sensitivity=0.9", "specificity=0.9",
@@ -283,4 +284,27 @@ void bv_level_free(struct bv_level_result *result)
     free(result->ranked);
     bv_scratch_free(&result->scratch);
     *result = (struct bv_level_result){0};
+}
+
+const struct bv_interval *bv_auroc_of_record(const struct bv_level_result *level,
+                                             const struct bv_class_result *c)
+{
+    return level->patients_repeat && !isnan(c->resampled[0].low) ? &c->resampled[0] : &c->delong;
+}
+
+bool bv_is_few(const struct bv_class_result *c)
+{
+    return c->positives && c->negatives && c->positives < BV_FEW_POSITIVES;
+}
+
+double bv_expected_half_width(double auroc, uint64_t positives, uint64_t negatives)
+{
+    double P = (double)positives, N = (double)negatives, A = auroc;
+    if (!positives || !negatives || isnan(A))
+        return NAN;
+    double two_positives = A / (2 - A), two_negatives = 2 * A * A / (1 + A);
+    double variance =
+        (A * (1 - A) + (P - 1) * (two_positives - A * A) + (N - 1) * (two_negatives - A * A)) /
+        (P * N);
+    return bv_normal_width(0.95) * sqrt(variance);
 }

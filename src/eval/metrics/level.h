@@ -78,4 +78,17 @@ enum bv_status bv_level_evaluate(const struct bv_score_table *table, enum bv_uni
                                  struct bv_level_result *result, struct bv_error *err);
 void bv_level_free(struct bv_level_result *result);
 
+// Whether a class that has both labels has fewer than BV_FEW_POSITIVES positives.
+enum { BV_FEW_POSITIVES = 30 };
+bool bv_is_few(const struct bv_class_result *c);
+
+// Half the width of the 95 % interval that an AUROC has to be expected to have with so many
+// positives and negatives (Hanley and McNeil 1982). NaN where one is 0.
+double bv_expected_half_width(double auroc, uint64_t positives, uint64_t negatives);
+
+// The interval of the AUROC that tables show: of resampled patients where patients repeat and a
+// bootstrap was made, else DeLong's, which takes images as independent.
+const struct bv_interval *bv_auroc_of_record(const struct bv_level_result *level,
+                                             const struct bv_class_result *c);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "eval/data/row_file.h"
 #include "eval/metrics/score_table.h"
+#include "eval/report/figures.h"
 #include "eval/report/fitted.h"
 #include "eval/report/results.h"
 #include "eval/run/evaluation.h"
@@ -16,6 +17,7 @@ struct row_files {
     struct bv_devices devices;
     size_t n_labels;
     uint64_t n_duplicates;
+    struct bv_failures failures;
 };
 
 static enum bv_status write_row(void *arg, const struct bv_labelled_row *row,
@@ -33,6 +35,7 @@ static enum bv_status write_row(void *arg, const struct bv_labelled_row *row,
     bv_csv_end(predictions);
     if (record->reason) {
         bv_errors_put(&files->errors, row->line, row->path, record->reason, record->message);
+        bv_failures_add(&files->failures, record->reason);
         files->n_duplicates += strcmp(record->reason, "duplicate_row") == 0;
         return BV_OK;
     }
@@ -60,9 +63,10 @@ static enum bv_status open_row_files(struct row_files *files, const char *folder
     return bv_errors_create(&files->errors, folder, err);
 }
 
-static enum bv_status write_results(const struct bv_results *results, const char *folder,
-                                    const char *rule, struct bv_error *err)
+static enum bv_status write_results(const struct bv_results *results,
+                                    const struct bv_evaluation_finish *f, struct bv_error *err)
 {
+    const char *folder = f->folder, *rule = f->rule ? f->rule : "youden";
     json_t *metrics = NULL, *thresholds = NULL;
     struct bv_new_file csv = {0}, html = {0};
     BV_TRY(bv_results_json(results, &metrics, err));
@@ -77,6 +81,8 @@ static enum bv_status write_results(const struct bv_results *results, const char
     BV_TRY(bv_folder_create(&csv, folder, "metrics.csv", err));
     bv_results_csv(results, csv.stream);
     BV_TRY(bv_new_file_commit(&csv, err));
+    if (f->figures)
+        BV_TRY(bv_figures_write(results, folder, err));
     BV_TRY(bv_folder_create(&html, folder, "report.html", err));
     status = bv_results_html(results, html.stream, err);
     if (status == BV_OK)
@@ -177,13 +183,14 @@ static enum bv_status evaluate(struct work *w, const struct row_files *files, st
                                  .n_evaluated = w->table.n_rows,
                                  .n_failed = w->table.n_failed,
                                  .n_duplicates = files->n_duplicates,
+                                 .failures = &files->failures,
                                  .warnings = &files->warned,
                                  .devices = w->devices,
                                  .n_bootstrap = f->n_bootstrap,
                                  .mean = f->mean,
                                  .thresholds = w->thresholds,
                                  .calibration = w->calibration};
-    return write_results(&results, f->folder, f->rule ? f->rule : "youden", err);
+    return write_results(&results, f, err);
 }
 
 static enum bv_status finish_work(struct work *w, struct row_files *files, struct bv_error *err)

@@ -31,7 +31,14 @@ static const char style[] =
     "svg path.curve{stroke:var(--mark);stroke-width:1.8;fill:none}svg "
     "circle.curve{fill:var(--mark)}"
     "svg path.after{stroke:var(--after);stroke-width:1.5;fill:none}"
-    "svg circle.after{fill:var(--after)}.notice{border-left:4px solid var(--after);"
+    "svg circle.after{fill:var(--after)}svg .thin{stroke:var(--mark);stroke-width:.8;fill:none}"
+    "svg .band{fill:var(--mark);fill-opacity:.15;stroke:none}"
+    "@page{size:A4;margin:14mm}@media print{:root{--ink:#000;--soft:#333;--line:#999;--paper:#fff;"
+    "--mark:#0b62a8;--after:#b4530a}body{font-size:10pt;max-width:none;padding:0}.scroll{overflow:"
+    "visible}table{font-size:7pt}th,td{padding:.1rem .25rem;white-space:normal}svg,tr,figure{"
+    "break-inside:avoid}h2,h3{break-after:avoid}th:first-child,td:first-child{position:static}}"
+    "td.words{text-align:left;white-space:normal;min-width:10rem}figure{margin:0}figcaption{font-"
+    "size:.8rem;color:var(--soft)}.notice{border-left:4px solid var(--after);"
     "padding:.3rem .8rem;margin:.8rem 0}";
 
 void bv_page_text(FILE *stream, const char *text)

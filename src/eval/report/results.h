@@ -8,12 +8,24 @@
 #include "eval/metrics/level.h"
 #include "eval/run/devices.h"
 
+// Why rows failed, for the flow of images.
+enum { BV_MAX_FAILURES = 16 };
+struct bv_failures {
+    struct {
+        char reason[32];
+        uint64_t n;
+    } each[BV_MAX_FAILURES]; // the last one takes what has no room
+    size_t n;
+};
+void bv_failures_add(struct bv_failures *failures, const char *reason);
+
 struct bv_results {
     const json_t *setup;
     const struct bv_level_result *levels; // images first
     size_t n_levels;
     uint64_t n_rows, n_evaluated, n_failed, n_duplicates;
     size_t n_bootstrap;
+    const struct bv_failures *failures;
     const struct bv_warning_counts *warnings;
     const json_t *devices;     // of bv_devices_json()
     bool mean;                 // groups by the mean of their images

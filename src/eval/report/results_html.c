@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/c_locale.h"
+#include "eval/report/checklist.h"
 #include "eval/report/page.h"
 #include "eval/report/plot.h"
 #include "eval/report/results.h"
@@ -117,18 +118,44 @@ static void put_class_row(FILE *f, const char *name, const struct bv_class_resul
     (void)fputs("</tr>", f);
 }
 
+// Classes whose number rests on few positives, and a mean that rests on them.
+static void put_few(FILE *f, const struct bv_level_result *l)
+{
+    size_t few = 0;
+    for (size_t i = 0; i < l->n_labels; i++)
+        few += bv_is_few(&l->classes[i]);
+    if (few)
+        (void)fprintf(f,
+                      "<p class=\"notice\">%zu of the %zu classes in the macro average have fewer "
+                      "than %d positives: it rests on them as on the others.</p>",
+                      few, l->n_available, BV_FEW_POSITIVES);
+}
+
 static void put_class_table(FILE *f, const struct bv_level_result *l)
 {
-    static const char *const columns[] = {"Class",         "n",  "positive",     "AUROC",
-                                          "95 % (DeLong)", "AP", "PR trapezoid", "Brier",
-                                          "ECE",           NULL};
+    bool by_patient = l->patients_repeat && !isnan(l->macro_resampled[0].low);
+    const char *const columns[] = {"Class",
+                                   "n",
+                                   "positive",
+                                   "AUROC",
+                                   by_patient ? "95 % (patients)" : "95 % (DeLong)",
+                                   "AP",
+                                   "PR trapezoid",
+                                   "Brier",
+                                   "ECE",
+                                   NULL};
+    if (l->patients_repeat && !by_patient)
+        (void)fputs("<p class=\"notice\">Patients have several images: DeLong's intervals take "
+                    "them as independent and are too narrow.</p>",
+                    f);
     bv_page_table(f, columns);
     for (size_t i = 0; i < l->n_labels; i++)
         put_class_row(f, l->classes[i].label, &l->classes[i], &l->classes[i].metrics,
-                      &l->classes[i].delong);
-    put_class_row(f, "Macro", NULL, &l->macro, NULL);
-    put_class_row(f, "Micro", NULL, &l->micro, NULL);
+                      bv_auroc_of_record(l, &l->classes[i]));
+    put_class_row(f, "Macro", NULL, &l->macro, &l->macro_resampled[0]);
+    put_class_row(f, "Micro", NULL, &l->micro, &l->micro_resampled[0]);
     (void)fputs("</table></div>", f);
+    put_few(f, l);
     if (!isnan(l->five_tasks))
         (void)fprintf(f, "<p>CheXpert's five tasks: mean AUROC %.3f.</p>", l->five_tasks);
     if (l->multiclass.n)
@@ -142,13 +169,18 @@ static void put_class_table(FILE *f, const struct bv_level_result *l)
 static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_level_result *l)
 {
     bool by_patient = l->by_patient;
-    const char *const columns[] = {
-        "Class", "DeLong", "CheXzero", "percentile", by_patient ? "patients" : NULL, NULL};
+    const char *const columns[] = {"Class",
+                                   l->patients_repeat ? "DeLong †" : "DeLong",
+                                   "CheXzero",
+                                   "percentile",
+                                   by_patient ? "patients" : NULL,
+                                   NULL};
     (void)fprintf(f,
                   "<h3>95 %% intervals of the AUROC</h3><p class=\"soft\">%zu bootstrap "
                   "replicates; CheXzero: elements at 2.5 %% and 97.5 %% of the sorted replicates; "
-                  "percentile: the same replicates, interpolated%s.</p>",
-                  r->n_bootstrap, by_patient ? "; patients: whole patients resampled" : "");
+                  "percentile: the same replicates, interpolated%s%s.</p>",
+                  r->n_bootstrap, by_patient ? "; patients: whole patients resampled" : "",
+                  l->patients_repeat ? ". † takes images of one patient as independent" : "");
     bv_page_table(f, columns);
     for (size_t i = 0; i < l->n_labels; i++) {
         const struct bv_class_result *c = &l->classes[i];
@@ -167,7 +199,8 @@ static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_l
 {
     static const char *const columns[] = {"Class",     "threshold", "sensitivity", "specificity",
                                           "precision", "NPV",       "accuracy",    "balanced",
-                                          "F1",        "MCC",       NULL};
+                                          "F1",        "MCC",       "TP",          "FP",
+                                          "TN",        "FN",        NULL};
     const json_t *fitted = json_object_get(r->thresholds, "fitted_on");
     (void)fputs("<h3>Decisions</h3><p class=\"soft\">", f);
     if (r->thresholds) {
@@ -195,6 +228,10 @@ static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_l
         bv_page_row(f, c->label);
         for (size_t v = 0; v < sizeof values / sizeof *values; v++)
             bv_page_number(f, values[v]);
+        if (!isnan(c->threshold))
+            (void)fprintf(f, "<td>%llu</td><td>%llu</td><td>%llu</td><td>%llu</td>",
+                          (unsigned long long)c->confusion.tp, (unsigned long long)c->confusion.fp,
+                          (unsigned long long)c->confusion.tn, (unsigned long long)c->confusion.fn);
         (void)fputs("</tr>", f);
     }
     (void)fputs("</table></div>", f);
@@ -231,11 +268,13 @@ static enum bv_status put_class(FILE *f, const struct bv_class_result *c,
         return BV_OK;
     }
     (void)fputs("<div class=\"plots\">", f);
-    BV_TRY(bv_plot_roc(f, c->label, ranked, c->metrics.auroc, err));
-    BV_TRY(bv_plot_pr(f, c->label, ranked, c->metrics.average_precision, err));
-    if (c->is_probability)
-        bv_plot_reliability(f, c->label, &c->reliability, c->is_calibrated ? &c->calibrated : NULL);
-    (void)fputs("</div>", f);
+    for (int d = 0; d < BV_DIAGRAMS; d++)
+        if (bv_diagram_is_there(c, (enum bv_diagram)d))
+            BV_TRY(bv_plot_diagram(f, (enum bv_diagram)d, c, ranked, err));
+    (void)fputs(
+        "</div><p class=\"soft\">Bands: 95 % at each point (Wilson; local regression in the "
+        "reliability diagram), images taken as independent.</p>",
+        f);
     put_points(f, c);
     return BV_OK;
 }
@@ -247,6 +286,8 @@ static enum bv_status put_page(const struct bv_results *r, FILE *f, struct bv_er
     put_summary(f, r);
     bv_plot_forest(f, images);
     put_facts(f, r);
+    bv_checklist_flow(f, r);
+    bv_checklist_methods(f, r);
     for (size_t i = 0; i < r->n_levels; i++) {
         const struct bv_level_result *l = &r->levels[i];
         (void)fprintf(f, "<h2>By %s", bv_unit_name(l->unit));
@@ -271,6 +312,7 @@ static enum bv_status put_page(const struct bv_results *r, FILE *f, struct bv_er
                 f);
     for (size_t c = 0; c < images->n_labels; c++)
         BV_TRY(put_class(f, &images->classes[c], &images->ranked[c], err));
+    bv_checklist_items(f, r);
     bv_page_end(f);
     return BV_OK;
 }

@@ -117,6 +117,20 @@ static json_t *proportions(const struct bv_confusion *c)
     return object;
 }
 
+// At other prevalences than that of the data; figures/predictive_values.csv has the curve.
+static json_t *predictive_values(const struct bv_confusion *c)
+{
+    static const double prevalences[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5};
+    double se = bv_sensitivity(c), sp = bv_specificity(c);
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof prevalences / sizeof *prevalences; i++)
+        (void)json_array_append_new(
+            list, json_pack("{s:f, s:o, s:o}", "prevalence", prevalences[i], "ppv",
+                            bv_result_number(bv_ppv_at(se, sp, prevalences[i])), "npv",
+                            bv_result_number(bv_npv_at(se, sp, prevalences[i]))));
+    return list;
+}
+
 static json_t *estimate(const struct bv_estimate *e)
 {
     struct bv_bounds interval = bv_estimate_interval(e, 0.95);
@@ -173,10 +187,15 @@ static json_t *class_object(const struct bv_results *r, const struct bv_level_re
         set(clustered, "se", bv_result_number(c->clustered_se));
         set(intervals, "obuchowski", clustered);
     }
+    set(object, "auroc_expected_half_width",
+        bv_result_number(bv_expected_half_width(c->metrics.auroc, c->positives, c->negatives)));
+    set(object, "few_positives", json_boolean(bv_is_few(c)));
     set(object, "average_precision_ci95_logit", bounds(&c->average_precision_logit));
     set(object, "auroc_ci95", intervals);
     if (c->is_probability)
         set(object, "reliability", reliability_bins(&c->reliability));
+    if (!isnan(c->threshold))
+        set(object, "predictive_values", predictive_values(&c->confusion));
     if (c->is_calibrated)
         set(object, "reliability_calibrated", reliability_bins(&c->calibrated));
     if (c->detail)
@@ -193,6 +212,15 @@ static json_t *multiclass(const struct bv_multiclass *m)
                      m->precision, "macro_recall", m->recall, "macro_f1", m->f1);
 }
 
+static json_t *few(const struct bv_level_result *l)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < l->n_labels; i++)
+        if (bv_is_few(&l->classes[i]))
+            (void)json_array_append_new(list, json_string(l->classes[i].label));
+    return list;
+}
+
 static void set_level(json_t *object, const struct bv_results *r, const struct bv_level_result *l)
 {
     json_t *classes = json_object(), *macro = json_object(), *micro = json_object();
@@ -203,6 +231,7 @@ static void set_level(json_t *object, const struct bv_results *r, const struct b
     set_metrics(macro, &l->macro);
     set(macro, "n_classes", integer(l->n_available));
     set(macro, "n_not_available", integer(l->n_labels - l->n_available));
+    set(macro, "classes_under_30_positives", few(l));
     set_metrics(micro, &l->micro);
     if (r->n_bootstrap) {
         set(macro, "auroc_ci95_bootstrap_percentile", resampled(&l->macro_auroc));
@@ -234,6 +263,14 @@ static json_t *fitted(const json_t *file)
     return object;
 }
 
+static json_t *failures(const struct bv_failures *f)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < f->n; i++)
+        set(object, f->each[i].reason, integer(f->each[i].n));
+    return object;
+}
+
 static json_t *labels_without_column(const struct bv_level_result *l)
 {
     json_t *list = json_array();
@@ -255,6 +292,7 @@ enum bv_status bv_results_json(const struct bv_results *r, json_t **metrics, str
     set(object, "evaluated", integer(r->n_evaluated));
     set(object, "failed", integer(r->n_failed));
     set(object, "duplicates", integer(r->n_duplicates));
+    set(object, "failures", failures(r->failures));
     set(object, "devices", json_incref((json_t *)(uintptr_t)r->devices));
     set(object, "warnings", bv_warning_counts_json(r->warnings));
     set(object, "bootstrap_replicates", integer(r->n_bootstrap));

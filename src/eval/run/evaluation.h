@@ -40,6 +40,7 @@ struct bv_evaluation_finish {
     const char *folder;
     const char *data_path;   // where the CSV is now; NULL: where it was
     size_t n_bootstrap;      // 0, or at least 40
+    bool figures;            // also the folder figures/: diagrams as SVG, their numbers as CSV
     bool mean;               // studies and patients by the mean of their images, not the largest
     const char *rule;        // for thresholds.json; NULL: "youden"
     const char *thresholds;  // file to apply, or NULL
