@@ -206,7 +206,7 @@ static enum bv_status copy_pixels(const struct layout *l, struct bv_image *image
 static void describe_pixels(const struct bv_pixel_buffer *b, struct bv_image *image)
 {
     bool stored = b->values == BV_VALUES_STORED;
-    image->source = stored ? BV_SOURCE_DICOM : BV_SOURCE_PNG;
+    image->kind = stored ? BV_FILE_DICOM : BV_FILE_PNG;
     image->from_pixels = true;
     image->width = b->width;
     image->height = b->height;
@@ -257,7 +257,7 @@ static enum bv_image_format format_of(const struct bv_image *image)
 {
     static const enum bv_image_format formats[] = {BV_IMAGE_DICOM, BV_IMAGE_PNG, BV_IMAGE_JPEG,
                                                    BV_IMAGE_JPEG2000};
-    return image->from_pixels ? BV_IMAGE_PIXELS : formats[image->source];
+    return image->from_pixels ? BV_IMAGE_PIXELS : formats[image->kind];
 }
 
 enum bv_status bv_image_describe(const struct bv_image *image, struct bv_image_facts *facts)

@@ -71,7 +71,7 @@ enum bv_status bv_quantize(struct bv_context *context, const char *source, const
         return bv_fail(err, BV_ERR_ARG, "no images and no texts to calibrate with");
     BV_TRY(bv_model_load(&model, source, err));
     enum bv_status status = read_inputs(model, &options, &in, err);
-    const struct bv_calibration calibration = {in.images, in.n_images, in.texts, in.n_texts};
+    const struct bv_quantize_inputs calibration = {in.images, in.n_images, in.texts, in.n_texts};
     if (status == BV_OK)
         status =
             bv_quantize_choose(model, &calibration, options.cosine > 0 ? options.cosine : 0.997,

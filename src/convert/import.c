@@ -365,8 +365,8 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
         status = bv_model_image_graph(model, 1, model->image_height, model->image_width, C,
                                       &graphs[0], err);
     if (status == BV_OK && bv_model_takes_prior(model))
-        status = bv_model_pair_graph(model, 1, model->image_height, model->image_width, C,
-                                     &graphs[1], err);
+        status = bv_model_prior_graph(model, 1, model->image_height, model->image_width, C,
+                                      &graphs[1], err);
     if (status == BV_OK && bv_model_has_text(model))
         status = bv_model_text_graph(model, 1, 2, &graphs[2], err);
     if (status == BV_OK && bv_model_has_fusion(model))

@@ -19,7 +19,7 @@ struct layer {
 
 struct choice {
     struct bv_model *model;
-    const struct bv_calibration *inputs;
+    const struct bv_quantize_inputs *inputs;
     struct bv_pool *pool;
     struct layer *layers;
     int n_layers, room;
@@ -172,7 +172,7 @@ static enum bv_status make_reference(struct choice *c, struct bv_error *err)
 {
     struct bv_session *s = NULL;
     struct bv_session_options options = {"cpu", "f32", c->pool};
-    const struct bv_calibration *in = c->inputs;
+    const struct bv_quantize_inputs *in = c->inputs;
     BV_TRY(bv_session_open(&s, c->model, &options, err));
     enum bv_status status = BV_OK;
     c->image_dim = (size_t)c->model->image_dim;
@@ -271,7 +271,7 @@ static enum bv_status read_golden(struct choice *c, struct bv_error *err)
     return text ? bv_json_parse(&c->golden, text, size, "golden vectors", err) : BV_OK;
 }
 
-enum bv_status bv_quantize_choose(struct bv_model *model, const struct bv_calibration *inputs,
+enum bv_status bv_quantize_choose(struct bv_model *model, const struct bv_quantize_inputs *inputs,
                                   double cosine, struct bv_pool *pool, char **value,
                                   struct bv_quantization *result, struct bv_error *err)
 {

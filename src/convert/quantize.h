@@ -6,7 +6,7 @@
 #include "model/session.h"
 
 // Inputs like those that the model will see; borrowed. Either kind may be absent.
-struct bv_calibration {
+struct bv_quantize_inputs {
     const struct bv_pixels *images;
     size_t n_images;
     const struct bv_tokens *texts;
@@ -23,7 +23,7 @@ struct bv_quantization {
 // have at least this cosine with those in f32. The choice is left with model->weights; *value
 // receives the JSON text for BV_META_INT8, which the caller frees. BV_ERR_MODEL when bf16
 // throughout is not enough; BV_ERR_UNSUPPORTED where the processor has no int8.
-enum bv_status bv_quantize_choose(struct bv_model *model, const struct bv_calibration *inputs,
+enum bv_status bv_quantize_choose(struct bv_model *model, const struct bv_quantize_inputs *inputs,
                                   double cosine, struct bv_pool *pool, char **value,
                                   struct bv_quantization *result, struct bv_error *err);
 

@@ -227,6 +227,17 @@ static void store_result(const struct attention *s, const struct unit *u, int64_
     s->isa->to_bf16(result, D, (uint16_t *)s->a->out + at);
 }
 
+// MR query rows of one head against all its keys:
+//
+//   scores[MR,Tk] = q[MR,D] · kᵀ        tiles over panels of NR keys; k is packed [Tk/NR][D][NR]
+//   scores[i,:]   = exp(scale · scores[i,:] + bias - largest)    and its sum, row by row
+//   result[MR,D]  = scores[MR,Tk] · v   tiles over panels of NR channels; v is [D/NR][Tk][NR]
+//   out[i,:]      = result[i,:] / sum[i]
+//
+// The full [Tq,Tk] matrix never exists: a strip's scores (MR × Tk floats) are written, weighed and
+// read again while they are in the cache. Dividing at the end costs D operations a row instead of
+// Tk. The last panel may hold fewer than NR keys; its scores beyond `valid` are computed and then
+// left out by `depth`, over which the second product sums.
 static void attend_strip(const struct attention *s, struct unit *u, int64_t first, int n_rows)
 {
     enum bv_cpu_format format = s->bf16 ? BV_CPU_BF16 : BV_CPU_F32;

@@ -217,6 +217,17 @@ static const float *convert_image(const struct bv_kernel_args *a, struct conv *s
     return result;
 }
 
+// The convolution as a product: M = N·Hout·Wout results, K = taps · depth, one column for each
+// output channel. Two ways to cut K:
+//
+//   by pixels   taps = kernel_h · kernel_w, depth = channels. A tap points into the image itself,
+//               or at a line of zeros where the window is outside: nothing is copied. Good where a
+//               pixel has channels enough to fill the tile's inner loop.
+//   by rows     taps = kernel_h, depth = kernel_w · channels: with few channels a row of the window
+//               is one run of memory, because a dense image has its pixels side by side. Outside
+//               there is nothing to point at, so an image that has padding is copied with it.
+//
+// The weights [O,kernel_h,kernel_w,C] are in the order of K in both.
 static struct conv describe(const struct bv_kernel_args *a, enum bv_cpu_format format)
 {
     const struct bv_node *n = a->node;

@@ -96,6 +96,21 @@ static void run_strip(const struct split *s, const float *const *pointers, int64
     }
 }
 
+// One block of the result: some rows × some panels. What is where, from the registers outwards:
+//
+//   registers   a tile: up to MR rows × one panel of NR columns. Its sums stay there while
+//               isa->tile walks all of K: each element of the panel is loaded once for MR rows,
+//               each element of a row once for NR columns
+//   L1          the strip's MR rows, read again by every panel, or the panel, read again by every
+//               strip: the inner of the two loops below moves the other one
+//   L2          the block's rows (bv_cpu_gemm() chooses so many that they fit), or its panels where
+//               those are fewer
+//   memory      the panels, each read once per row block; `next` names what a following tile begins
+//               with, for the tile function to prefetch
+//
+// A row is not a row of a matrix but, for each of its taps, a pointer to `depth` words: linear has
+// one tap, conv2d one for each pixel of the window, so that no im2col matrix is written. Strips
+// differ by a row at most, so that none is left with a row or two.
 static void block_task(void *arg, size_t task)
 {
     const struct split *s = arg;

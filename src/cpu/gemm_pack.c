@@ -141,7 +141,7 @@ static enum bv_status pack_weight(struct packing *p, const struct bv_tensor *wei
     float *copy = NULL, *filled = NULL; // of what is not f32 in memory already
     enum bv_status status = BV_OK;
     p->w = weight->data;
-    if (weight->recipe || weight->dtype != BV_F32 || (uintptr_t)weight->data % sizeof(float)) {
+    if (weight->formula || weight->dtype != BV_F32 || (uintptr_t)weight->data % sizeof(float)) {
         p->w = copy = bv_alloc_large((size_t)bv_elements(weight) * sizeof *copy);
         if (copy)
             bv_weights_read(how->weights, weight, copy);

@@ -53,11 +53,11 @@ static enum bv_status make_computed_weights(struct bv_graph *g, struct bv_error 
 {
     for (struct bv_node *n = g->first; n; n = n->next)
         for (int i = 0; i < BV_MAX_INPUTS; i++)
-            if (n->in[i] && n->in[i]->recipe && !n->in[i]->data) {
+            if (n->in[i] && n->in[i]->formula && !n->in[i]->data) {
                 const float *data = NULL;
                 BV_TRY(bv_weights_f32(g->weights, n->in[i], &data, err));
                 n->in[i]->data = data;
-                n->in[i]->recipe = NULL;
+                n->in[i]->formula = NULL;
             }
     return BV_OK;
 }

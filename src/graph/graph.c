@@ -258,13 +258,13 @@ struct bv_tensor *bv_graph_computed(struct bv_graph *g, const char *name,
                                     const void *arg, size_t arg_size, int rank, const int64_t *dim)
 {
     struct bv_tensor *t = bv_graph_derived(g, name, NULL, rank, dim);
-    struct bv_recipe *recipe = bv_arena_alloc(&g->arena, sizeof *recipe);
+    struct bv_weight_formula *formula = bv_arena_alloc(&g->arena, sizeof *formula);
     void *copy = bv_arena_alloc(&g->arena, arg_size);
-    if (!t || !recipe || !copy)
+    if (!t || !formula || !copy)
         return bv_graph_fail(g, BV_ERR_NOMEM, "out of memory for a graph");
     memcpy(copy, arg, arg_size);
-    *recipe = (struct bv_recipe){make, copy};
-    t->recipe = recipe;
+    *formula = (struct bv_weight_formula){make, copy};
+    t->formula = formula;
     return t;
 }
 

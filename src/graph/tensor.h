@@ -10,7 +10,7 @@
 #define BV_MAX_RANK 5
 
 struct bv_node;
-struct bv_recipe;
+struct bv_weight_formula;
 
 enum bv_role {
     BV_ROLE_WEIGHT,       // data points into the weight store
@@ -26,10 +26,10 @@ struct bv_tensor {
     enum bv_dtype dtype;
     int rank;
     int64_t dim[BV_MAX_RANK];
-    const void *data; // weights only: dtype elements, any alignment; NULL with a recipe
-    const struct bv_recipe *recipe; // weights that a rewrite computes from others, or NULL
-    struct bv_node *producer;       // intermediates only
-    struct bv_tensor *alias_of;     // a reshape: the same memory under another shape
+    const void *data; // weights only: dtype elements, any alignment; NULL with a formula
+    const struct bv_weight_formula *formula; // weights that a rewrite computes from others, or NULL
+    struct bv_node *producer;                // intermediates only
+    struct bv_tensor *alias_of;              // a reshape: the same memory under another shape
     bool is_output;
     int id; // position in the graph's tensor list
 };

@@ -278,8 +278,8 @@ void bv_weights_forget(struct bv_weights *w, const char *key_start)
 
 void bv_weights_read(struct bv_weights *w, const struct bv_tensor *t, float *out)
 {
-    if (t->recipe)
-        t->recipe->make(w, t->recipe->arg, out);
+    if (t->formula)
+        t->formula->make(w, t->formula->arg, out);
     else
         bv_dtype_to_f32(t->dtype, t->data, out, (size_t)bv_elements(t));
 }
@@ -318,7 +318,7 @@ static void read_tensor(void *arg, void *memory)
 enum bv_status bv_weights_f32(struct bv_weights *w, const struct bv_tensor *t, const float **data,
                               struct bv_error *err)
 {
-    if (!t->recipe && t->dtype == BV_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
+    if (!t->formula && t->dtype == BV_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
         *data = t->data;
         return BV_OK;
     }

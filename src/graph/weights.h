@@ -48,12 +48,12 @@ enum bv_status bv_weights_f32(struct bv_weights *weights, const struct bv_tensor
 
 // How a rewrite's weight (a folded norm, stacked projections) is computed, when a backend wants it
 // and where the backend wants it: writes all elements as f32. Cannot fail.
-struct bv_recipe {
+struct bv_weight_formula {
     void (*make)(struct bv_weights *weights, const void *arg, float *out);
     const void *arg; // lives as long as the graph
 };
 
-// Writes the elements of a weight as f32 to out: converted, or by its recipe.
+// Writes the elements of a weight as f32 to out: converted, or by its formula.
 void bv_weights_read(struct bv_weights *weights, const struct bv_tensor *tensor, float *out);
 
 // Weights, by their names (those of computed ones too), whose layers a backend of 8 bits leaves at

@@ -252,7 +252,7 @@ static enum bv_status decode(struct bv_dataset *ds, struct bv_image *image,
 enum bv_status bv_decode_dicom(struct bv_image *image, struct bv_bytes bytes, int frame,
                                size_t max_pixels, size_t max_bytes, struct bv_error *err)
 {
-    image->source = BV_SOURCE_DICOM;
+    image->kind = BV_FILE_DICOM;
     char uid[65] = "";
     size_t data_set = 0, n_inflated = 0;
     uint8_t *inflated = NULL;

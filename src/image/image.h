@@ -14,11 +14,11 @@
 #include "base/status.h"
 #include "biovl/types.h"
 
-enum bv_source {
-    BV_SOURCE_DICOM,
-    BV_SOURCE_PNG,
-    BV_SOURCE_JPEG,
-    BV_SOURCE_JPEG2000,
+enum bv_file_kind {
+    BV_FILE_DICOM,
+    BV_FILE_PNG,
+    BV_FILE_JPEG,
+    BV_FILE_JPEG2000,
 };
 
 enum bv_sample {
@@ -64,7 +64,7 @@ struct bv_lut {
 #define BV_MAX_VOI 8
 
 struct bv_image {
-    enum bv_source source;
+    enum bv_file_kind kind;
     int width, height;
     int channels; // 1, or 3 (R, G, B interleaved); DICOM is always 1
     enum bv_sample sample;
@@ -111,7 +111,7 @@ struct bv_image {
     struct bv_image *prior; // a counted reference
     int references;
     uint64_t serial;  // no other handle of this process has it
-    bool from_pixels; // source then says what they are like
+    bool from_pixels; // kind then says what they are like
 
     struct bv_warnings warnings;
     struct bv_arena arena; // owns everything the struct points to except pixels and luma

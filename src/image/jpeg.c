@@ -159,7 +159,7 @@ static void decode(j_decompress_ptr info, struct jpeg_reader *reader, struct bv_
 enum bv_status bv_decode_jpeg(struct bv_image *image, struct bv_bytes bytes, size_t max_pixels,
                               struct bv_error *err)
 {
-    image->source = BV_SOURCE_JPEG;
+    image->kind = BV_FILE_JPEG;
     struct jpeg_reader reader = {.err = err};
     struct jpeg_decompress_struct info = {0};
     info.err = jpeg_std_error(&reader.manager);

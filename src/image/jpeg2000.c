@@ -200,7 +200,7 @@ enum bv_status bv_decode_jpeg2000_file(struct bv_image *image, struct bv_bytes b
 {
     struct bv_jpeg2000 decoded = {0};
     BV_TRY(bv_jpeg2000_decode(bytes, max_pixels, &decoded, err));
-    image->source = BV_SOURCE_JPEG2000;
+    image->kind = BV_FILE_JPEG2000;
     image->width = (int)decoded.width;
     image->height = (int)decoded.height;
     image->channels = decoded.n_components >= 3 ? 3 : 1;

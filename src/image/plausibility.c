@@ -198,7 +198,7 @@ static void check_high_byte(struct bv_image *image)
 enum bv_status bv_check_plausibility(struct bv_image *image, const struct bv_recipe *recipe,
                                      struct bv_error *err)
 {
-    if (image->source == BV_SOURCE_DICOM)
+    if (image->kind == BV_FILE_DICOM)
         check_header(image);
     if (image->width < SMALL_SIDE || image->height < SMALL_SIDE)
         bv_image_warn(image, BV_REASON_SMALL, "only %d × %d pixels", image->width, image->height);

@@ -158,7 +158,7 @@ enum bv_status bv_decode_png(struct bv_image *image, struct bv_bytes bytes, size
                              struct bv_error *err)
 {
     BV_TRY(check_chunks(bytes, max_pixels, err));
-    image->source = BV_SOURCE_PNG;
+    image->kind = BV_FILE_PNG;
     struct png_reader reader = {.bytes = bytes, .err = err};
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;

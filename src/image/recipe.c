@@ -167,7 +167,7 @@ static enum bv_status parse_resize(const json_t *object, struct bv_step *step, s
     BV_TRY(get_word(object, "filter", filters, &filter, err));
     BV_TRY(get_word(object, "rounding", roundings, &rounding, err));
     step->like = (enum bv_like)like;
-    step->filter = (enum bv_filter)filter;
+    step->filter = (enum bv_resample_filter)filter;
     step->rounding = (enum bv_rounding)rounding;
     BV_TRY(get_bool(object, "antialias", &step->antialias, err));
     BV_TRY(get_bool(object, "align_corners", &step->align_corners, err));
@@ -409,7 +409,7 @@ static enum bv_status take_high_byte(const struct bv_image *image, struct bv_pix
 static enum bv_status begin(const struct bv_recipe *recipe, const struct bv_image *image,
                             struct bv_step_state *state, struct bv_error *err)
 {
-    bool file_of_eight = image->source != BV_SOURCE_DICOM && image->sample == BV_SAMPLE_U8;
+    bool file_of_eight = image->kind != BV_FILE_DICOM && image->sample == BV_SAMPLE_U8;
     if (file_of_eight && !recipe->preset_for_eight) {
         state->indexed = image->indexed;
         state->untouched = true;

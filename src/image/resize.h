@@ -12,7 +12,7 @@
 
 #include "base/status.h"
 
-enum bv_filter {
+enum bv_resample_filter {
     BV_FILTER_NEAREST,
     BV_FILTER_BOX,
     BV_FILTER_BILINEAR,
@@ -28,12 +28,13 @@ struct bv_size {
 // Pillow's Image.resize of modes L and RGB: NEAREST, BOX, BILINEAR, BICUBIC (a = -0.5), LANCZOS;
 // all but NEAREST widen with the shrink factor. Two passes, 22-bit weights, bytes between them.
 enum bv_status bv_resize_pillow(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
-                                struct bv_size to, enum bv_filter filter, struct bv_error *err);
+                                struct bv_size to, enum bv_resample_filter filter,
+                                struct bv_error *err);
 
 struct bv_torch_resize {
-    enum bv_filter filter; // BILINEAR or BICUBIC
-    bool antialias;        // bicubic then has a = -0.5, else a = -0.75
-    bool align_corners;    // not together with antialias
+    enum bv_resample_filter filter; // BILINEAR or BICUBIC
+    bool antialias;                 // bicubic then has a = -0.5, else a = -0.75
+    bool align_corners;             // not together with antialias
 };
 
 // torch.nn.functional.interpolate and torchvision's Resize of a float tensor (torch 1.13, CPU).
@@ -42,11 +43,13 @@ enum bv_status bv_resize_torch(const float *in, struct bv_size from, int channel
 
 // cv2.resize 4.6 of CV_8U: AREA, BILINEAR, BICUBIC, NEAREST.
 enum bv_status bv_resize_opencv(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
-                                struct bv_size to, enum bv_filter filter, struct bv_error *err);
+                                struct bv_size to, enum bv_resample_filter filter,
+                                struct bv_error *err);
 
 // cv2.resize 4.6 of CV_32F: AREA, BILINEAR.
 enum bv_status bv_resize_opencv_f32(const float *in, struct bv_size from, int channels, float *out,
-                                    struct bv_size to, enum bv_filter filter, struct bv_error *err);
+                                    struct bv_size to, enum bv_resample_filter filter,
+                                    struct bv_error *err);
 
 // skimage.transform.resize 0.19 of a float32 plane: order 1, mode "constant", preserve_range,
 // Gaussian antialiasing when a side shrinks.

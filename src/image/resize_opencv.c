@@ -55,8 +55,8 @@ static void cubic_weights(float x, float *w)
 
 // Across, positions outside take the border with full weight; down, OpenCV keeps the two weights
 // on the same row, which rounds differently in fixed point.
-static enum bv_status axis_make(struct axis *axis, enum bv_filter filter, int n_in, int n_out,
-                                bool across, struct bv_error *err)
+static enum bv_status axis_make(struct axis *axis, enum bv_resample_filter filter, int n_in,
+                                int n_out, bool across, struct bv_error *err)
 {
     int taps = axis->taps = filter == BV_FILTER_BICUBIC ? 4 : 2;
     size_t n = (size_t)n_out * (size_t)taps;
@@ -99,8 +99,8 @@ struct axes {
     struct axis across, down;
 };
 
-static enum bv_status axes_make(struct axes *axes, enum bv_filter filter, struct bv_size from,
-                                struct bv_size to, struct bv_error *err)
+static enum bv_status axes_make(struct axes *axes, enum bv_resample_filter filter,
+                                struct bv_size from, struct bv_size to, struct bv_error *err)
 {
     BV_TRY(axis_make(&axes->across, filter, from.width, to.width, true, err));
     return axis_make(&axes->down, filter, from.height, to.height, false, err);
@@ -166,7 +166,8 @@ static void combine_cubic(const int32_t *const *rows, const int16_t *b, uint8_t 
 }
 
 static enum bv_status taps_u8(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
-                              struct bv_size to, enum bv_filter filter, struct bv_error *err)
+                              struct bv_size to, enum bv_resample_filter filter,
+                              struct bv_error *err)
 {
     struct axes axes = {0};
     size_t in_row = (size_t)from.width * (size_t)channels,
@@ -192,7 +193,8 @@ static enum bv_status taps_u8(const uint8_t *in, struct bv_size from, int channe
 }
 
 static enum bv_status taps_f32(const float *in, struct bv_size from, int channels, float *out,
-                               struct bv_size to, enum bv_filter filter, struct bv_error *err)
+                               struct bv_size to, enum bv_resample_filter filter,
+                               struct bv_error *err)
 {
     struct axes axes = {0};
     size_t in_row = (size_t)from.width * (size_t)channels,
@@ -371,8 +373,8 @@ enum way {
     WAY_AREA,
 };
 
-static enum way choose(struct bv_size from, struct bv_size to, enum bv_filter filter, int *step_x,
-                       int *step_y)
+static enum way choose(struct bv_size from, struct bv_size to, enum bv_resample_filter filter,
+                       int *step_x, int *step_y)
 {
     if (from.width == to.width && from.height == to.height)
         return WAY_COPY;
@@ -389,7 +391,8 @@ static enum way choose(struct bv_size from, struct bv_size to, enum bv_filter fi
 }
 
 enum bv_status bv_resize_opencv(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
-                                struct bv_size to, enum bv_filter filter, struct bv_error *err)
+                                struct bv_size to, enum bv_resample_filter filter,
+                                struct bv_error *err)
 {
     if (filter == BV_FILTER_BOX || filter == BV_FILTER_LANCZOS)
         return bv_fail(err, BV_ERR_ARG, "OpenCV resizes by area, bilinear, bicubic or nearest");
@@ -413,7 +416,8 @@ enum bv_status bv_resize_opencv(const uint8_t *in, struct bv_size from, int chan
 }
 
 enum bv_status bv_resize_opencv_f32(const float *in, struct bv_size from, int channels, float *out,
-                                    struct bv_size to, enum bv_filter filter, struct bv_error *err)
+                                    struct bv_size to, enum bv_resample_filter filter,
+                                    struct bv_error *err)
 {
     if (filter != BV_FILTER_AREA && filter != BV_FILTER_BILINEAR)
         return bv_fail(err, BV_ERR_ARG, "OpenCV resizes floats by area or bilinear");

@@ -211,7 +211,8 @@ fail:
 }
 
 enum bv_status bv_resize_pillow(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
-                                struct bv_size to, enum bv_filter filter, struct bv_error *err)
+                                struct bv_size to, enum bv_resample_filter filter,
+                                struct bv_error *err)
 {
     switch (filter) {
     case BV_FILTER_NEAREST:

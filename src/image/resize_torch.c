@@ -110,8 +110,8 @@ static float aa_cubic(float at)
 
 // The antialiased kernels stretch with the shrink factor and are cut at the borders, like
 // Pillow's.
-static enum bv_status antialias_axis(struct axis *axis, enum bv_filter filter, int n_in, int n_out,
-                                     struct bv_error *err)
+static enum bv_status antialias_axis(struct axis *axis, enum bv_resample_filter filter, int n_in,
+                                     int n_out, struct bv_error *err)
 {
     float scale = (float)n_in / (float)n_out;
     float half = filter == BV_FILTER_BICUBIC ? 2.0f : 1.0f;

@@ -44,7 +44,7 @@ struct bv_step {
                           struct bv_error *err);
     const char *name, *tap; // tap is NULL where not given
     enum bv_like like;
-    enum bv_filter filter;
+    enum bv_resample_filter filter;
     enum bv_target target;
     struct bv_size size; // of the target; the side in width for SHORTER and LONGER
     enum bv_rounding rounding;

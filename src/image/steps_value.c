@@ -34,8 +34,8 @@ enum bv_status bv_step_gray(struct bv_step_state *state, const struct bv_step *s
     else if (step->like != BV_LIKE_OPENCV && image->luma &&
              state->untouched) // imread(…, 0) asks the JPEG decoder for its Y
         memcpy(gray.data, image->luma, n);
-    else if (step->like == BV_LIKE_OPENCV || image->source == BV_SOURCE_JPEG2000 ||
-             image->source == BV_SOURCE_JPEG)
+    else if (step->like == BV_LIKE_OPENCV || image->kind == BV_FILE_JPEG2000 ||
+             image->kind == BV_FILE_JPEG)
         bv_gray_opencv(p->data, gray.data, n);
     else
         bv_gray_libpng(p->data, gray.data, n);

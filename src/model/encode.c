@@ -74,7 +74,7 @@ static enum bv_status run_batch(struct bv_session *s, const struct bv_encoder_in
     if (!pairs)
         return bv_session_encode_pixels(s, pixels, N, H, W, C, wanted, n_wanted, err);
     const float *prior = gather(inputs, n, true, block ? block + n * each : NULL);
-    return bv_session_encode_pair(s, pixels, prior, N, H, W, C, wanted, n_wanted, err);
+    return bv_session_encode_prior(s, pixels, prior, N, H, W, C, wanted, n_wanted, err);
 }
 
 static enum bv_status check_count(int n_wanted, struct bv_error *err)

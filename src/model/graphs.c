@@ -55,8 +55,8 @@ enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int
     return bv_graph_status(g, err);
 }
 
-enum bv_status bv_model_pair_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
-                                   int64_t C, struct bv_graph **graph, struct bv_error *err)
+enum bv_status bv_model_prior_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
+                                    int64_t C, struct bv_graph **graph, struct bv_error *err)
 {
     BV_TRY(bv_graph_create(graph, model->weights, err));
     struct bv_graph *g = *graph;
@@ -67,7 +67,7 @@ enum bv_status bv_model_pair_graph(const struct bv_model *model, int64_t N, int6
     x = bv_steps_build(g, steps, x, NULL);
     prior = bv_steps_build(g, steps, prior, NULL);
     struct bv_features features = {0};
-    bv_vision_build_pair(g, tower, "image.", x, prior, &features);
+    bv_vision_build_prior(g, tower, "image.", x, prior, &features);
     add_outputs(g, tower, &features, NULL);
     return bv_graph_status(g, err);
 }

@@ -64,8 +64,8 @@ enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int
                                     int64_t C, struct bv_graph **graph, struct bv_error *err);
 
 // The same with a second input "prior" [N,H,W,C]; BV_ERR_ARG where the encoder takes none.
-enum bv_status bv_model_pair_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
-                                   int64_t C, struct bv_graph **graph, struct bv_error *err);
+enum bv_status bv_model_prior_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
+                                    int64_t C, struct bv_graph **graph, struct bv_error *err);
 
 // The graph of the text tower for B sequences of T tokens: inputs "ids" [B,T], "lengths" [B],
 // "last" [B,1], "inner" [B] (see text/encoder.h); one output per member of card.text.outputs.

@@ -44,10 +44,10 @@ enum bv_status bv_session_encode_pixels(struct bv_session *session, const float 
                                         struct bv_error *err);
 
 // The same with a prior image for each, of the same size; BV_ERR_ARG where the model takes none.
-enum bv_status bv_session_encode_pair(struct bv_session *session, const float *pixels,
-                                      const float *prior, int64_t N, int64_t H, int64_t W,
-                                      int64_t C, const struct bv_wanted *wanted, int n_wanted,
-                                      struct bv_error *err);
+enum bv_status bv_session_encode_prior(struct bv_session *session, const float *pixels,
+                                       const float *prior, int64_t N, int64_t H, int64_t W,
+                                       int64_t C, const struct bv_wanted *wanted, int n_wanted,
+                                       struct bv_error *err);
 
 // Runs the text tower over n token sequences of any lengths; wanted, a pooled output, receives
 // [n,D], raw, in the order given. A text's result does not depend on its

@@ -21,16 +21,16 @@ static enum bv_status build_image(const struct bv_model *m, const int64_t *size,
     return bv_model_image_graph(m, size[0], size[1], size[2], size[3], graph, err);
 }
 
-static enum bv_status build_pair(const struct bv_model *m, const int64_t *size,
-                                 struct bv_graph **graph, struct bv_error *err)
+static enum bv_status build_prior(const struct bv_model *m, const int64_t *size,
+                                  struct bv_graph **graph, struct bv_error *err)
 {
     BV_TRY(check_image_tower(m, err));
     if (!bv_model_takes_prior(m))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" takes no prior image", m->name);
-    return bv_model_pair_graph(m, size[0], size[1], size[2], size[3], graph, err);
+    return bv_model_prior_graph(m, size[0], size[1], size[2], size[3], graph, err);
 }
 
-static const struct bv_tower image_tower = {build_image, true}, pair_tower = {build_pair, true};
+static const struct bv_tower image_tower = {build_image, true}, prior_tower = {build_prior, true};
 
 enum bv_status bv_session_encode_pixels(struct bv_session *s, const float *pixels, int64_t N,
                                         int64_t H, int64_t W, int64_t C,
@@ -42,13 +42,13 @@ enum bv_status bv_session_encode_pixels(struct bv_session *s, const float *pixel
     return bv_session_run(s, &key, inputs, 1, wanted, n_wanted, err);
 }
 
-enum bv_status bv_session_encode_pair(struct bv_session *s, const float *pixels, const float *prior,
-                                      int64_t N, int64_t H, int64_t W, int64_t C,
-                                      const struct bv_wanted *wanted, int n_wanted,
-                                      struct bv_error *err)
+enum bv_status bv_session_encode_prior(struct bv_session *s, const float *pixels,
+                                       const float *prior, int64_t N, int64_t H, int64_t W,
+                                       int64_t C, const struct bv_wanted *wanted, int n_wanted,
+                                       struct bv_error *err)
 {
     const struct bv_input inputs[] = {{"pixels", pixels}, {"prior", prior}};
-    const struct bv_tower_key key = {&pair_tower, {N, H, W, C}};
+    const struct bv_tower_key key = {&prior_tower, {N, H, W, C}};
     return bv_session_run(s, &key, inputs, 2, wanted, n_wanted, err);
 }
 

@@ -15,7 +15,6 @@ struct bv_searcher {
     bool loaded[BV_KINDS];
     struct bv_faiss *faiss[BV_KINDS];
     uint64_t generation; // of the rows that were loaded
-    const char *rebuilt;
 };
 
 enum bv_status bv_searcher_open(struct bv_searcher **out, struct bv_store *store,
@@ -46,11 +45,6 @@ void bv_searcher_close(struct bv_searcher **searcher)
     forget(*searcher);
     free(*searcher);
     *searcher = NULL;
-}
-
-const char *bv_searcher_rebuilt(const struct bv_searcher *s)
-{
-    return s->rebuilt;
 }
 
 static enum bv_status need_vectors(struct bv_searcher *s, enum bv_kind kind, struct bv_error *err)
@@ -92,8 +86,6 @@ static enum bv_status find_by_faiss(struct bv_searcher *s, const struct bv_query
     struct bv_acceleration how = {0};
     if (!s->faiss[q->find])
         BV_TRY(bv_accelerate(s->store, q->find, s->pool, &s->faiss[q->find], &how, err));
-    if (how.rebuilt)
-        s->rebuilt = how.reason;
     c->k = depth;
     if (!s->faiss[q->find])
         return BV_OK;

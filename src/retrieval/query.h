@@ -52,7 +52,4 @@ enum bv_status bv_searcher_run(struct bv_searcher *searcher, const struct bv_que
                                struct bv_arena *arena, struct bv_hit **hits, size_t *n_hits,
                                struct bv_error *err);
 
-// Why the FAISS file was built again during a run; NULL when it was not.
-const char *bv_searcher_rebuilt(const struct bv_searcher *searcher);
-
 #endif

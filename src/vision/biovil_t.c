@@ -141,9 +141,9 @@ void bv_vision_biovil_t(struct bv_graph *g, const json_t *config, const char *pr
     bv_features_add(g, features, bv_concat(g, 2, parts, 3), "map");
 }
 
-void bv_vision_biovil_t_pair(struct bv_graph *g, const json_t *config, const char *prefix,
-                             struct bv_tensor *pixels, struct bv_tensor *prior,
-                             struct bv_features *features)
+void bv_vision_biovil_t_prior(struct bv_graph *g, const json_t *config, const char *prefix,
+                              struct bv_tensor *pixels, struct bv_tensor *prior,
+                              struct bv_features *features)
 {
     struct bv_tensor *current = patches(g, config, prefix, pixels);
     struct bv_tensor *before = patches(g, config, prefix, prior);

@@ -5,7 +5,7 @@
 static const struct {
     const char *name;
     bv_vision_definition *build;
-    bv_vision_pair_definition *build_pair; // NULL: takes one image only
+    bv_vision_prior_definition *build_pair; // NULL: takes one image only
 } architectures[] = {
     {"resnet", bv_vision_resnet, NULL},
     {"clip-resnet", bv_vision_clip_resnet, NULL},
@@ -13,7 +13,7 @@ static const struct {
     {"swin", bv_vision_swin, NULL},
     {"densenet", bv_vision_densenet, NULL},
     {"efficientnet-lite", bv_vision_efficientnet, NULL},
-    {"biovil-t", bv_vision_biovil_t, bv_vision_biovil_t_pair},
+    {"biovil-t", bv_vision_biovil_t, bv_vision_biovil_t_prior},
 };
 
 static int find(const char *arch)
@@ -41,9 +41,9 @@ bool bv_vision_takes_prior(const json_t *config)
     return i >= 0 && architectures[i].build_pair;
 }
 
-void bv_vision_build_pair(struct bv_graph *g, const json_t *config, const char *prefix,
-                          struct bv_tensor *pixels, struct bv_tensor *prior,
-                          struct bv_features *features)
+void bv_vision_build_prior(struct bv_graph *g, const json_t *config, const char *prefix,
+                           struct bv_tensor *pixels, struct bv_tensor *prior,
+                           struct bv_features *features)
 {
     const char *arch = bv_json_string(config, "arch", "");
     int i = find(arch);

@@ -18,19 +18,19 @@ void bv_vision_build(struct bv_graph *g, const json_t *config, const char *prefi
 bool bv_vision_takes_prior(const json_t *config);
 
 // The same with a prior image of the same size; BV_ERR_ARG where the architecture takes none.
-void bv_vision_build_pair(struct bv_graph *g, const json_t *config, const char *prefix,
-                          struct bv_tensor *pixels, struct bv_tensor *prior,
-                          struct bv_features *features);
+void bv_vision_build_prior(struct bv_graph *g, const json_t *config, const char *prefix,
+                           struct bv_tensor *pixels, struct bv_tensor *prior,
+                           struct bv_features *features);
 
 typedef void bv_vision_definition(struct bv_graph *g, const json_t *config, const char *prefix,
                                   struct bv_tensor *pixels, struct bv_features *features);
 
-typedef void bv_vision_pair_definition(struct bv_graph *g, const json_t *config, const char *prefix,
-                                       struct bv_tensor *pixels, struct bv_tensor *prior,
-                                       struct bv_features *features);
+typedef void bv_vision_prior_definition(struct bv_graph *g, const json_t *config,
+                                        const char *prefix, struct bv_tensor *pixels,
+                                        struct bv_tensor *prior, struct bv_features *features);
 
 bv_vision_definition bv_vision_resnet, bv_vision_clip_resnet, bv_vision_vit, bv_vision_swin,
     bv_vision_densenet, bv_vision_efficientnet, bv_vision_biovil_t;
-bv_vision_pair_definition bv_vision_biovil_t_pair;
+bv_vision_prior_definition bv_vision_biovil_t_prior;
 
 #endif

@@ -64,7 +64,7 @@ static void draw(struct bv_image *image, uint8_t *pixels, int number)
 {
     for (int k = 0; k < SIDE * SIDE; k++)
         pixels[k] = (uint8_t)((k * 7 + k / SIDE * 13 + number * 29) % 256);
-    *image = (struct bv_image){.source = BV_SOURCE_PNG,
+    *image = (struct bv_image){.kind = BV_FILE_PNG,
                                .width = SIDE,
                                .height = SIDE,
                                .channels = 1,

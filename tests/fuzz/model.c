@@ -177,7 +177,7 @@ static void classify(struct bv_session *session, const struct bv_image *image)
 static void use(const struct bv_model *m)
 {
     static uint8_t pixels[20 * 16];
-    const struct bv_image image = {.source = BV_SOURCE_PNG,
+    const struct bv_image image = {.kind = BV_FILE_PNG,
                                    .width = 16,
                                    .height = 20,
                                    .channels = 1,

@@ -25,7 +25,7 @@ enum library {
 struct method {
     const char *name;
     enum library library;
-    enum bv_filter filter;
+    enum bv_resample_filter filter;
     bool antialias, align_corners;
 };
 

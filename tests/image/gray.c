@@ -372,7 +372,7 @@ static void test_gate_nonsense(void **state)
     uint32_t seed = 1;
     for (int kind = 0; kind < 3; kind++) {
         struct bv_error err = {0};
-        struct bv_image image = {.source = BV_SOURCE_PNG,
+        struct bv_image image = {.kind = BV_FILE_PNG,
                                  .width = kind == 2 ? N * 4 : N,
                                  .height = kind == 2 ? N / 4 : N,
                                  .channels = 1,

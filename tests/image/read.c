@@ -159,7 +159,7 @@ static void test_jpeg2000(void **state)
     struct buffer file = {0};
     jpeg2000_encode(&file, W, H, 12, pixels);
     struct bv_image *image = read_ok(&file);
-    assert_int_equal(image->source, BV_SOURCE_JPEG2000);
+    assert_int_equal(image->kind, BV_FILE_JPEG2000);
     assert_int_equal(image->bits_stored, 12);
     check_values(image, expected, W * H);
     bv_image_free(&image);

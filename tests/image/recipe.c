@@ -69,7 +69,7 @@ static struct bv_image png_image(int width, int height, int channels, uint8_t *p
 {
     for (int i = 0; i < width * height * channels; i++)
         pixels[i] = (uint8_t)((unsigned)i * 7919U >> 3);
-    return (struct bv_image){.source = BV_SOURCE_PNG,
+    return (struct bv_image){.kind = BV_FILE_PNG,
                              .width = width,
                              .height = height,
                              .channels = channels,

@@ -12,7 +12,7 @@ enum library { PILLOW, OPENCV, OPENCV_FLOAT, TORCH, SKIMAGE };
 struct expected {
     const char *name;
     enum library library;
-    enum bv_filter filter;
+    enum bv_resample_filter filter;
     bool antialias, align_corners;
     struct bv_size size;
     float values[42];

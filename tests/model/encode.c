@@ -53,7 +53,7 @@ static void draw(struct drawings *d, int width, int height)
         assert_non_null(d->pixels[i]);
         for (size_t k = 0; k < n; k++)
             d->pixels[i][k] = (uint8_t)((k * 7 + k / (size_t)width * 13 + (size_t)i * 29) % 256);
-        d->images[i] = (struct bv_image){.source = BV_SOURCE_PNG,
+        d->images[i] = (struct bv_image){.kind = BV_FILE_PNG,
                                          .width = width,
                                          .height = height,
                                          .channels = 1,

@@ -220,7 +220,7 @@ static void test_recipes(void **state)
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++)
             drawing[y * WIDTH + x] = (uint8_t)((x * 7 + y * 13 + x * y / 16 + x / 20 * 31) % 256);
-    struct bv_image image = {.source = BV_SOURCE_PNG,
+    struct bv_image image = {.kind = BV_FILE_PNG,
                              .width = WIDTH,
                              .height = HEIGHT,
                              .channels = 1,

@@ -18,7 +18,7 @@ static struct bv_image image(void)
     memset(gray, GRAY, sizeof gray);
     gray[0] = 0; // without a window the display spreads least to largest
     gray[1] = 255;
-    return (struct bv_image){.source = BV_SOURCE_PNG,
+    return (struct bv_image){.kind = BV_FILE_PNG,
                              .width = WIDTH,
                              .height = HEIGHT,
                              .channels = 1,

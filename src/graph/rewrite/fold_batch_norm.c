@@ -48,7 +48,7 @@ static void fold_bias(struct bv_weights *weights, const void *arg, float *out)
 
 static bool plain(const struct bv_tensor *t)
 {
-    return !t || (t->role == BV_ROLE_WEIGHT && !t->recipe);
+    return !t || (t->role == BV_ROLE_WEIGHT && !t->formula);
 }
 
 static void fold(struct bv_graph *g, struct bv_node *product, struct bv_node *norm)
