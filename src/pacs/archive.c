@@ -11,7 +11,7 @@
 #define SOP_INSTANCE 0x00080018
 
 struct bv_archive {
-    const struct bv_protocol *protocol;
+    const struct bv_archive_protocol *protocol;
     void *self;
     struct bv_archive_options options;
     struct bv_arena arena;

@@ -274,11 +274,12 @@ static size_t web_retries(const void *self)
     return bv_http_retries(((const struct dicomweb *)self)->http);
 }
 
-static const struct bv_protocol dicomweb = {web_close, web_studies, web_instances, web_changes,
-                                            web_fetch, web_store,   web_retries};
+static const struct bv_archive_protocol dicomweb = {
+    web_close, web_studies, web_instances, web_changes, web_fetch, web_store, web_retries};
 
-enum bv_status bv_dicomweb_open(const struct bv_protocol **protocol, void **self, const char *url,
-                                const struct bv_archive_options *options, struct bv_error *err)
+enum bv_status bv_dicomweb_open(const struct bv_archive_protocol **protocol, void **self,
+                                const char *url, const struct bv_archive_options *options,
+                                struct bv_error *err)
 {
     bool secure = strncmp(url, "dicomwebs", 9) == 0;
     const char *rest = strstr(url, "://") + 3;

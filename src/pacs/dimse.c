@@ -260,8 +260,8 @@ static size_t dimse_retries(const void *self)
     return ((const struct dimse *)self)->n_retries;
 }
 
-static const struct bv_protocol protocol_table = {dimse_close, dimse_studies, dimse_instances, NULL,
-                                                  dimse_fetch, dimse_store,   dimse_retries};
+static const struct bv_archive_protocol protocol_table = {
+    dimse_close, dimse_studies, dimse_instances, NULL, dimse_fetch, dimse_store, dimse_retries};
 
 // Opening.
 
@@ -305,8 +305,9 @@ static enum bv_status open_landing(struct dimse *d, struct bv_error *err)
     return d->options->move_port ? bv_landing_open(&d->landing, &landing, err) : BV_OK;
 }
 
-enum bv_status bv_dimse_open(const struct bv_protocol **protocol, void **self, const char *url,
-                             const struct bv_archive_options *options, struct bv_error *err)
+enum bv_status bv_dimse_open(const struct bv_archive_protocol **protocol, void **self,
+                             const char *url, const struct bv_archive_options *options,
+                             struct bv_error *err)
 {
     struct dimse *d = calloc(1, sizeof *d);
     bool secure = strncmp(url, "dicoms://", 9) == 0;

@@ -4,7 +4,7 @@
 
 #include "pacs/archive.h"
 
-struct bv_protocol {
+struct bv_archive_protocol {
     void (*close)(void *self);
     enum bv_status (*studies)(void *self, const struct bv_archive_window *window,
                               enum bv_status (*visit)(void *, const char *, struct bv_error *),
@@ -25,9 +25,11 @@ struct bv_protocol {
 };
 
 // Each makes its own state; options are complete (no zeros) and live as long as the archive.
-enum bv_status bv_dicomweb_open(const struct bv_protocol **protocol, void **self, const char *url,
-                                const struct bv_archive_options *options, struct bv_error *err);
-enum bv_status bv_dimse_open(const struct bv_protocol **protocol, void **self, const char *url,
-                             const struct bv_archive_options *options, struct bv_error *err);
+enum bv_status bv_dicomweb_open(const struct bv_archive_protocol **protocol, void **self,
+                                const char *url, const struct bv_archive_options *options,
+                                struct bv_error *err);
+enum bv_status bv_dimse_open(const struct bv_archive_protocol **protocol, void **self,
+                             const char *url, const struct bv_archive_options *options,
+                             struct bv_error *err);
 
 #endif
