@@ -215,14 +215,7 @@ static void test_functional_groups(void **state)
 
 static void palette_file(struct buffer *file, uint16_t bits, const void *segments, size_t n)
 {
-    struct pixel_module m = {.samples = 1,
-                             .rows = 1,
-                             .columns = 4,
-                             .allocated = 8,
-                             .stored = 8,
-                             .high_bit = 7,
-                             .photometric = "PALETTE COLOR",
-                             .planar = -1};
+    struct pixel_module m = PIXELS_8(1, 1, 4, "PALETTE COLOR", -1);
     const uint16_t descriptor[] = {8, 2, bits};
     dicom_begin(file, EXPLICIT_LE);
     dicom_pixel_module(file, &m);
@@ -323,14 +316,7 @@ static void check_ramp(struct bv_image *image, int top)
 static void test_length(void **state)
 {
     (void)state;
-    struct pixel_module m = {.samples = 3,
-                             .rows = 1,
-                             .columns = 2,
-                             .allocated = 8,
-                             .stored = 8,
-                             .high_bit = 7,
-                             .photometric = "YBR_FULL_422",
-                             .planar = 0};
+    struct pixel_module m = PIXELS_8(3, 1, 2, "YBR_FULL_422", 0);
     struct buffer file = {0};
     dicom_begin(&file, EXPLICIT_LE);
     dicom_pixel_module(&file, &m);

@@ -61,6 +61,16 @@ struct pixel_module {
                            .high_bit = 11,                                                         \
                            .planar = -1})
 
+#define PIXELS_8(samples_, rows_, columns_, photometric_, planar_)                                 \
+    ((struct pixel_module){.samples = (samples_),                                                  \
+                           .rows = (rows_),                                                        \
+                           .columns = (columns_),                                                  \
+                           .allocated = 8,                                                         \
+                           .stored = 8,                                                            \
+                           .high_bit = 7,                                                          \
+                           .photometric = (photometric_),                                          \
+                           .planar = (planar_)})
+
 void dicom_pixel_module(struct buffer *file, const struct pixel_module *module);
 
 // A whole file whose pixel data are one stream in one fragment.

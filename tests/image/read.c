@@ -335,14 +335,7 @@ static void test_dicom_frames(void **state)
 static void test_dicom_colour(void **state)
 {
     (void)state;
-    struct pixel_module m = {.samples = 3,
-                             .rows = 1,
-                             .columns = 2,
-                             .allocated = 8,
-                             .stored = 8,
-                             .high_bit = 7,
-                             .photometric = "RGB",
-                             .planar = 0};
+    struct pixel_module m = PIXELS_8(3, 1, 2, "RGB", 0);
     static const struct {
         const char *photometric;
         int planar;
