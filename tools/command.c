@@ -201,7 +201,7 @@ void show_events(FILE *stream)
     events = stream;
 }
 
-static void print_log(void *arg, enum bv_log_level level, const char *text)
+void print_log(void *arg, enum bv_log_level level, const char *text)
 {
     (void)arg;
     bool start = strncmp(text, "{\"event\":\"listening\"", 20) == 0;

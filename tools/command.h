@@ -76,6 +76,9 @@ bool split_lines(char *text, size_t size, bool keep_blank, struct strings *lines
 // Where lines about what happens go, that a receiver writes; NULL (at first): nowhere.
 void show_events(FILE *stream);
 
+// An observer's log(): warnings, on stderr, and events.
+void print_log(void *arg, enum bv_log_level level, const char *text);
+
 // What the calls with a context tell is printed: "study 12" or "study 12 of 3000" on stderr, where
 // that is a terminal, and failed items. A *stop (may be NULL) that a signal handler sets ends them.
 enum bv_status watch(struct bv_context *context, const char *what,

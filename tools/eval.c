@@ -100,14 +100,16 @@ static enum bv_status run_and_finish(const struct eval *e, struct job *job,
     struct meter meter;
     struct bv_eval_options own = *options;
     const struct bv_zero_shot_options labels = labels_of(e, job);
-    enum bv_status status = BV_OK;
-    own.progress = begin_meter(&meter);
-    own.progress_arg = &meter;
+    enum bv_status status = begin_meter(&meter, job->opened.context);
+    if (status != BV_OK)
+        return status;
     if (job->zero_shot)
         status = bv_eval_run(job->zero_shot, &own, counts);
     else
         status = bv_eval_run_match(job->opened.engine, &labels, &own, counts);
     clear_meter(&meter);
+    if (status == BV_OK) // else its message is still to be read
+        status = bv_context_observe(job->opened.context, NULL);
     if (!job->opened.warned && bv_engine_fallback(job->opened.engine)) {
         (void)fprintf(stderr,
                       "biovl: warning: some images were scored on the CPU (\"devices\" in the "
@@ -127,7 +129,7 @@ static enum bv_status fit_thresholds(const struct eval *e, struct job *job, char
 {
     char folder[4000];
     struct bv_eval_options options = e->options;
-    struct bv_eval_counts counts = {0};
+    struct bv_eval_counts counts = {.size = sizeof counts};
     (void)snprintf(folder, sizeof folder, "%s/fit", options.folder);
     (void)snprintf(path, room, "%s/thresholds.json", folder);
     options.data = e->fit_thresholds;
@@ -149,7 +151,7 @@ static int report_finished(const struct eval *e, const struct bv_eval_counts *co
 static int evaluate(struct eval *e, struct job *job)
 {
     char thresholds[4096];
-    struct bv_eval_counts counts = {0};
+    struct bv_eval_counts counts = {.size = sizeof counts};
     struct bv_eval_options options = e->options;
     enum bv_status status = BV_OK;
     if (e->fit_thresholds) {
@@ -236,7 +238,7 @@ static int run(struct eval *e)
 static int merge(const struct eval *e)
 {
     struct bv_context *context = NULL;
-    struct bv_eval_counts counts = {0};
+    struct bv_eval_counts counts = {.size = sizeof counts};
     enum bv_status status = bv_context_open(&context, e->model.threads);
     if (status != BV_OK)
         return (int)exit_code_of(status);
@@ -265,7 +267,7 @@ static int merge(const struct eval *e)
 
 static int run_merge(int argc, char **argv)
 {
-    struct eval e = {.labels = NULL};
+    struct eval e = {.options.size = sizeof e.options};
     const struct option options[] = {
         {"--data", OPTION_STRING, &e.options.data, "FILE", "where the CSV file is now"},
         FINISH_OPTIONS(&e),
@@ -291,7 +293,7 @@ static int run_merge(int argc, char **argv)
 
 static int run_data(int argc, char **argv)
 {
-    struct eval e = {.labels = NULL};
+    struct eval e = {.options.size = sizeof e.options};
     struct bv_eval_options *o = &e.options;
     const struct option options[] = {
         {"--labels|-l", OPTION_STRING, &e.labels, "FILE",

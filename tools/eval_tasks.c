@@ -32,6 +32,7 @@ static int run_retrieval(const struct task *t)
     struct opened o = {0};
     char *json = NULL;
     struct bv_eval_retrieval_options options = t->retrieval;
+    options.size = sizeof options;
     options.data = t->with_model.data;
     options.root = t->with_model.root;
     options.path_column = t->with_model.path_column;
@@ -71,16 +72,16 @@ static int run_model(const struct task *t, struct opened *o, const struct string
 {
     struct meter meter;
     char *json = NULL;
-    struct bv_eval_counts counts = {0};
+    struct bv_eval_counts counts = {.size = sizeof counts};
     struct bv_eval_task_options options = t->with_model;
     options.smooth = t->bilinear;
     options.answers = answers->items;
     options.n_answers = answers->n;
-    options.progress = begin_meter(&meter);
-    options.progress_arg = &meter;
-    enum bv_status status = strcmp(t->name, "vqa") == 0
-                                ? bv_eval_ask(o->engine, &options, &counts, &json)
-                                : bv_eval_ground(o->engine, &options, &counts, &json);
+    options.size = sizeof options;
+    enum bv_status status = begin_meter(&meter, o->context);
+    if (status == BV_OK)
+        status = strcmp(t->name, "vqa") == 0 ? bv_eval_ask(o->engine, &options, &counts, &json)
+                                             : bv_eval_ground(o->engine, &options, &counts, &json);
     clear_meter(&meter);
     if (status != BV_OK)
         return (int)report_failure(o->context, status);

@@ -10,14 +10,13 @@
 
 struct meter {
     struct timespec began;
-    bool shown;
+    bool started, shown;
+    size_t first, failed; // done before this process began; failed since
 };
 
-typedef void meter_show(void *meter, const struct bv_eval_counts *counts);
-
-// Starts the clock. What is to be called with the meter at each step; NULL where stderr is no
-// terminal.
-meter_show *begin_meter(struct meter *meter);
+// Starts the clock. What is to observe the evaluation; it shows rows where stderr is a terminal,
+// and prints what is logged.
+enum bv_status begin_meter(struct meter *meter, struct bv_context *context);
 void clear_meter(struct meter *meter);
 
 // Says how many rows failed and, unless quiet, how many images have warnings, where any do; the

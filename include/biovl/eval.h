@@ -1,7 +1,8 @@
 // biovl/eval.h: batch zero-shot evaluation of a labelled CSV file (docs/evaluation.md).
 //
-//     struct bv_eval_options options = {.data = "test.csv", .folder = "out"};
-//     struct bv_eval_counts counts;
+//     struct bv_eval_options options = {
+//         .size = sizeof options, .data = "test.csv", .folder = "out"};
+//     struct bv_eval_counts counts = {.size = sizeof counts};
 //     bv_eval_run(zero_shot, &options, &counts);      // out/journal.tsv; may be killed and resumed
 //     bv_eval_finish(context, &options, &counts);     // out/metrics.json, report.html, …
 #ifndef BIOVL_EVAL_H
@@ -13,7 +14,9 @@
 extern "C" {
 #endif
 
+// Filled by the calls below as far as its size says; may be NULL.
 struct bv_eval_counts {
+    size_t size;      // sizeof (struct bv_eval_counts)
     uint64_t rows;    // to do in all (of this shard, while it runs)
     uint64_t done;    // of them
     uint64_t failed;  // of those done
@@ -24,6 +27,7 @@ struct bv_eval_counts {
 
 // Zero or NULL is the default of every field but data (for bv_eval_run) and folder.
 struct bv_eval_options {
+    size_t size;        // sizeof (struct bv_eval_options)
     const char *data;   // CSV, or TSV by its name
     const char *folder; // receives everything; made when absent
     const char *root;   // of relative image paths; default: the CSV's folder, then the current one
@@ -40,9 +44,6 @@ struct bv_eval_options {
     int resume;               // go on with the journal in folder
     size_t batch;             // images per run of the encoder
     int workers;              // decoding threads
-    // Called after each batch by the thread that called bv_eval_run().
-    void (*progress)(void *arg, const struct bv_eval_counts *counts);
-    void *progress_arg;
 
     // For bv_eval_finish():
     long bootstrap;          // replicates; 0: 1000; -1: none
@@ -56,8 +57,9 @@ struct bv_eval_options {
 // Scores the images. The context's observer is told of labels that have no column, or no positive
 // or no negative row, and of how a list column lists. BV_ERR_ARG for options that do not fit the
 // file, a folder with an evaluation in it (without resume), or one of other settings (with resume);
-// images that fail are counted and do not end the run. A run that was killed has lost no row that
-// it had finished.
+// images that fail are counted, told to the observer's failed() as "row N", and do not end the run.
+// Its progress() counts rows after each batch. A run that was stopped or killed has lost no row
+// that it had finished.
 BV_API enum bv_status bv_eval_run(struct bv_zero_shot *zero_shot,
                                   const struct bv_eval_options *options,
                                   struct bv_eval_counts *counts);
@@ -177,6 +179,7 @@ BV_API enum bv_status bv_eval_protocols(struct bv_context *context, char **json)
 // directions, with the paired item, with every equal text and, with a class column, with every item
 // of the class counted as right. Images that fail are counted in "failed".
 struct bv_eval_retrieval_options {
+    size_t size; // sizeof (struct bv_eval_retrieval_options)
     const char *data, *root;
     const char *path_column, *text_column, *class_column; // "path", "text", none
     size_t batch;
@@ -205,14 +208,13 @@ BV_API enum bv_status bv_eval_has_column(struct bv_context *context, const char 
 // which *json also holds, to folder; a row that fails is counted, is in errors.csv and in no
 // metric.
 struct bv_eval_task_options {
+    size_t size; // sizeof (struct bv_eval_task_options)
     const char *data, *folder;
     const char *root, *path_column; // as in bv_eval_options
     const char *by;                 // bv_eval_ask: a column whose values are also reported apart
     const char *const *answers;     // bv_eval_ask: the answer vocabulary, n_answers of them in the
     size_t n_answers;               // order of the model's head; 0: as the model names them
     int smooth; // bv_eval_ground: maps become as large as images bilinearly, not by nearest cell
-    void (*progress)(void *arg, const struct bv_eval_counts *counts); // may be NULL
-    void *progress_arg;
 };
 
 // Asks a fusion model: columns question, answer, type, and the image's path. BV_ERR_MODEL when it

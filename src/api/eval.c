@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/context.h"
+#include "api/eval.h"
 #include "eval/run/evaluation.h"
 #include "eval/run/match_scorer.h"
 #include "eval/run/model_scorer.h"
@@ -24,16 +25,15 @@ static json_t *describe(const struct bv_engine *engine, const struct bv_labels *
                      "version", BIOVL_VERSION, "notice", bv_json_string(m->card, "notice", NULL));
 }
 
-static struct bv_eval_counts public_counts(const struct bv_evaluation_counts *c)
+void bv_eval_counts_write(struct bv_eval_counts *to, const struct bv_evaluation_counts *c)
 {
-    return (struct bv_eval_counts){c->rows, c->done, c->failed, c->resumed, c->warned, c->labels};
-}
-
-static void forward(void *arg, const struct bv_evaluation_counts *counts)
-{
-    const struct bv_eval_options *options = arg;
-    struct bv_eval_counts own = public_counts(counts);
-    options->progress(options->progress_arg, &own);
+    const struct bv_eval_counts mine = {.rows = c->rows,
+                                        .done = c->done,
+                                        .failed = c->failed,
+                                        .resumed = c->resumed,
+                                        .warned = c->warned,
+                                        .labels = c->labels};
+    bv_counts_write(to, &mine, sizeof mine);
 }
 
 // On a CPU the encoder needs the processors itself; beside a GPU they are free for decoding.
@@ -72,23 +72,25 @@ static enum bv_status read_options(const struct bv_eval_options *o, const struct
     run->resume = o->resume != 0;
     run->block = o->batch ? o->batch : DEFAULT_BATCH;
     run->n_workers = o->workers ? o->workers : default_workers(engine);
-    if (o->progress) {
-        run->progress = forward;
-        run->progress_arg = (void *)(uintptr_t)o;
-    }
     return BV_OK;
 }
 
 // Runs an evaluation with any scorer. Takes the description of the model.
 static enum bv_status run_scorer(struct bv_engine *engine, const struct bv_labels *labels,
                                  json_t *description, const struct bv_scorer *scorer,
-                                 const struct bv_eval_options *options,
+                                 const struct bv_eval_options *theirs,
                                  struct bv_eval_counts *counts, struct bv_error *err)
 {
+    struct bv_eval_options options;
     struct bv_evaluation_run run = {.data.n_labels = labels->n};
     struct bv_evaluation_counts made = {0};
     const char **names = calloc(labels->n, sizeof *names);
-    enum bv_status status = read_options(options, engine, &run, err);
+    enum bv_status status =
+        bv_options_read(&options, sizeof options, theirs, "bv_eval_options", err);
+    if (status == BV_OK)
+        status = bv_counts_check(counts, "bv_eval_counts", err);
+    if (status == BV_OK)
+        status = read_options(&options, engine, &run, err);
     if (status == BV_OK && (!description || !names))
         status = bv_fail_nomem(err, "an evaluation");
     for (size_t i = 0; names && i < labels->n; i++)
@@ -101,7 +103,7 @@ static enum bv_status run_scorer(struct bv_engine *engine, const struct bv_label
     json_decref(description);
     free(names);
     if (status == BV_OK)
-        *counts = public_counts(&made);
+        bv_eval_counts_write(counts, &made);
     return status;
 }
 
@@ -153,10 +155,14 @@ enum bv_status bv_eval_run_match(struct bv_engine *engine,
     return status;
 }
 
-enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_options *o,
+enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_options *theirs,
                               struct bv_eval_counts *counts)
 {
     struct bv_error *err = bv_begin(context);
+    struct bv_eval_options options;
+    const struct bv_eval_options *o = &options;
+    BV_TRY(bv_options_read(&options, sizeof options, theirs, "bv_eval_options", err));
+    BV_TRY(bv_counts_check(counts, "bv_eval_counts", err));
     struct bv_evaluation_counts made = {0};
     if (!o->folder || o->bootstrap < -1 || (o->bootstrap > 0 && o->bootstrap < 40) ||
         o->bootstrap > 1000000)
@@ -175,7 +181,7 @@ enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_o
                                           .same_data = o->same_data != 0,
                                           .pool = context->pool};
     BV_TRY(bv_evaluation_finish(&finish, &made, err));
-    *counts = public_counts(&made);
+    bv_eval_counts_write(counts, &made);
     return BV_OK;
 }
 

@@ -1,6 +1,6 @@
 // The public calls of the evaluation tasks beside classification.
 #include "api/context.h"
-#include "biovl/eval.h"
+#include "api/eval.h"
 #include "eval/run/model_scorer.h"
 #include "eval/tasks/grounding_run.h"
 #include "eval/tasks/grounding_table.h"
@@ -30,14 +30,19 @@ static json_t *describe(const struct bv_engine *engine)
 }
 
 enum bv_status bv_eval_retrieval(struct bv_engine *engine,
-                                 const struct bv_eval_retrieval_options *o, char **json)
+                                 const struct bv_eval_retrieval_options *theirs, char **json)
 {
+    struct bv_eval_retrieval_options given;
+    const struct bv_eval_retrieval_options *o = &given;
     struct bv_model_scorer scorer = {.session = engine->session,
                                      .dim = bv_engine_image_dim(engine)};
     struct bv_scorer images;
     json_t *result = NULL;
     struct bv_error *err = bv_begin(engine->context);
     const struct bv_model *m = bv_session_model(engine->session);
+    BV_TRY(bv_options_read(&given, sizeof given, theirs, "bv_eval_retrieval_options", err));
+    if (!o->data)
+        return bv_fail(err, BV_ERR_ARG, "an evaluation needs data");
     if (!bv_model_has_image(m) || !bv_model_has_text(m))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" is not a dual encoder", m->name);
     if (o->batch > MAX_BATCH || o->workers < 0 || o->workers > MAX_WORKERS)
@@ -91,17 +96,14 @@ enum bv_status bv_eval_has_column(struct bv_context *context, const char *data, 
     return BV_OK;
 }
 
-static void forward(void *arg, const struct bv_evaluation_counts *c)
-{
-    const struct bv_eval_task_options *o = arg;
-    struct bv_eval_counts own = {c->rows, c->done, c->failed, c->resumed, c->warned, 0};
-    o->progress(o->progress_arg, &own);
-}
-
-static enum bv_status read_options(const struct bv_eval_task_options *o,
+static enum bv_status read_options(struct bv_eval_task_options *o,
+                                   const struct bv_eval_task_options *theirs,
+                                   const struct bv_eval_counts *counts,
                                    const struct bv_engine *engine, struct bv_task_options *task,
                                    struct bv_error *err)
 {
+    BV_TRY(bv_options_read(o, sizeof *o, theirs, "bv_eval_task_options", err));
+    BV_TRY(bv_counts_check(counts, "bv_eval_counts", err));
     const struct bv_model *m = bv_session_model(engine->session);
     if (!o->data || !o->folder)
         return bv_fail(err, BV_ERR_ARG, "an evaluation needs data and a folder");
@@ -110,8 +112,7 @@ static enum bv_status read_options(const struct bv_eval_task_options *o,
     *task = (struct bv_task_options){
         .data = {.path = o->data, .root = o->root, .path_column = o->path_column, .repeats = true},
         .folder = o->folder,
-        .progress = o->progress ? forward : NULL,
-        .progress_arg = (void *)(uintptr_t)o,
+        .observer = &engine->context->observer,
         .model = describe(engine)};
     return task->model ? BV_OK : bv_fail_nomem(err, "an evaluation");
 }
@@ -123,33 +124,38 @@ static enum bv_status deliver(enum bv_status status, const struct bv_evaluation_
 {
     BV_TRY(status);
     BV_TRY(bv_json_text(result, json, err));
-    *counts = (struct bv_eval_counts){made->rows,    made->done,   made->failed,
-                                      made->resumed, made->warned, 0};
+    bv_eval_counts_write(counts, made);
     return BV_OK;
 }
 
-enum bv_status bv_eval_ask(struct bv_engine *engine, const struct bv_eval_task_options *o,
+enum bv_status bv_eval_ask(struct bv_engine *engine, const struct bv_eval_task_options *theirs,
                            struct bv_eval_counts *counts, char **json)
 {
     struct bv_error *err = bv_begin(engine->context);
-    struct bv_vqa_options vqa = {.by = o->by, .answers = o->answers, .n_answers = o->n_answers};
+    struct bv_eval_task_options o;
+    struct bv_vqa_options vqa = {0};
     struct bv_evaluation_counts made = {0};
     json_t *result = NULL;
-    BV_TRY(read_options(o, engine, &vqa.task, err));
+    BV_TRY(read_options(&o, theirs, counts, engine, &vqa.task, err));
+    vqa.by = o.by;
+    vqa.answers = o.answers;
+    vqa.n_answers = o.n_answers;
     enum bv_status status = bv_vqa_run(&vqa, engine->session, &made, &result, err);
     json_decref((json_t *)(uintptr_t)vqa.task.model);
     return deliver(status, &made, result, counts, json, err);
 }
 
-enum bv_status bv_eval_ground(struct bv_engine *engine, const struct bv_eval_task_options *o,
+enum bv_status bv_eval_ground(struct bv_engine *engine, const struct bv_eval_task_options *theirs,
                               struct bv_eval_counts *counts, char **json)
 {
     struct bv_error *err = bv_begin(engine->context);
-    struct bv_grounding_options grounding = {.smooth = o->smooth != 0};
+    struct bv_eval_task_options o;
+    struct bv_grounding_options grounding = {0};
     struct bv_evaluation_counts made = {0};
     json_t *result = NULL;
     const struct bv_text_encoder texts = {engine, encode_texts};
-    BV_TRY(read_options(o, engine, &grounding.task, err));
+    BV_TRY(read_options(&o, theirs, counts, engine, &grounding.task, err));
+    grounding.smooth = o.smooth != 0;
     enum bv_status status =
         bv_grounding_run(&grounding, engine->session, &texts, &made, &result, err);
     json_decref((json_t *)(uintptr_t)grounding.task.model);

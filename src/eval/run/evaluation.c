@@ -1,5 +1,6 @@
 #include "eval/run/evaluation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,18 @@ struct running {
     struct bv_evaluation_counts counts;
 };
 
+void bv_evaluation_tell_failed(const struct bv_observer *observer, const char *what,
+                               uint64_t number, const char *reason, const char *message)
+{
+    char name[64];
+    enum bv_status status = BV_ERR_ARG;
+    for (enum bv_status s = BV_OK; s <= BV_ERR_CANCELLED; s++)
+        if (strcmp(bv_status_name(s), reason) == 0)
+            status = s;
+    (void)snprintf(name, sizeof name, "%s %llu", what, (unsigned long long)number);
+    bv_observe_failed(observer, name, status, message);
+}
+
 static enum bv_status note_row(void *arg, const struct bv_journal_record *record,
                                struct bv_error *err)
 {
@@ -20,6 +33,9 @@ static enum bv_status note_row(void *arg, const struct bv_journal_record *record
     running->counts.done++;
     running->counts.failed += record->reason != NULL;
     running->counts.warned += !record->reason && record->warnings;
+    if (record->reason)
+        bv_evaluation_tell_failed(running->run->observer, "row", record->index + 1, record->reason,
+                                  record->message);
     return bv_journal_put(&running->journal, record, err);
 }
 
@@ -27,9 +43,8 @@ static enum bv_status note_block(void *arg, struct bv_error *err)
 {
     struct running *running = arg;
     BV_TRY(bv_journal_flush(&running->journal, err));
-    if (running->run->progress)
-        running->run->progress(running->run->progress_arg, &running->counts);
-    return BV_OK;
+    return bv_observe_progress(running->run->observer, running->counts.done, running->counts.rows,
+                               err);
 }
 
 // The failures among the rows that an earlier process did.
@@ -139,6 +154,8 @@ enum bv_status bv_evaluation_run(const struct bv_evaluation_run *run,
     BV_TRY(status);
     running.counts.rows = n_rows / run->n_shards + (run->shard < n_rows % run->n_shards);
     status = open_journal(&running, setup, err);
+    if (status == BV_OK)
+        status = bv_observe_progress(run->observer, running.counts.done, running.counts.rows, err);
     if (status == BV_OK)
         status = run_pipeline(&running, scorer, err);
     if (status == BV_OK)

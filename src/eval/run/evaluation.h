@@ -24,12 +24,14 @@ struct bv_evaluation_run {
     const json_t *model;             // what results say of the model; with "score_kind"
     uint64_t shard, n_shards;        // 0 … n_shards - 1; 0, 1: everything
     bool resume;
-    size_t block;  // images per batch, at least 1
-    int n_workers; // decoding threads, at least 1
-    void (*progress)(void *arg, const struct bv_evaluation_counts *counts); // may be NULL
-    void *progress_arg;
-    const struct bv_observer *observer; // told of labels without a metric; may be NULL
+    size_t block;                       // images per batch, at least 1
+    int n_workers;                      // decoding threads, at least 1
+    const struct bv_observer *observer; // told of labels without a metric, rows done and failed
 };
+
+// Tells of a row that failed as "row 17" (what: "row"); reason: the name of a status.
+void bv_evaluation_tell_failed(const struct bv_observer *observer, const char *what,
+                               uint64_t number, const char *reason, const char *message);
 
 // Scores the images of one shard and writes their journal. An empty data set is BV_ERR_ARG.
 enum bv_status bv_evaluation_run(const struct bv_evaluation_run *run,

@@ -23,7 +23,8 @@ enum bv_status bv_task_open(struct bv_task *task, const struct bv_task_options *
     BV_TRY(
         bv_row_file_create(&task->predictions, folder, "predictions.csv", columns, n_columns, err));
     BV_TRY(bv_warnings_create(&task->warnings, folder, err));
-    return bv_errors_create(&task->errors, folder, err);
+    BV_TRY(bv_errors_create(&task->errors, folder, err));
+    return bv_observe_progress(options->observer, 0, task->counts.rows, err);
 }
 
 void bv_task_close(struct bv_task *task)
@@ -44,9 +45,11 @@ enum bv_status bv_task_row(struct bv_task *task, uint64_t line, const char *path
     if (reason) {
         task->counts.failed++;
         bv_errors_put(&task->errors, line, path, reason, message);
+        bv_evaluation_tell_failed(task->options->observer, "line", line, reason, message);
     }
-    if (task->options->progress && (task->counts.done % 16 == 0))
-        task->options->progress(task->options->progress_arg, &task->counts);
+    if (task->counts.done % 16 == 0)
+        BV_TRY(bv_observe_progress(task->options->observer, task->counts.done, task->counts.rows,
+                                   err));
     return reason ? BV_OK
                   : bv_devices_add(&task->devices, bv_device_moved(task->session, moved), err);
 }

@@ -9,11 +9,10 @@
 #include "eval/run/evaluation.h"
 
 struct bv_task_options {
-    struct bv_labelled_options data; // no labels; paths repeat
-    const char *folder;              // made when absent
-    const json_t *model;             // what the results say of the model
-    void (*progress)(void *arg, const struct bv_evaluation_counts *counts); // may be NULL
-    void *progress_arg;
+    struct bv_labelled_options data;    // no labels; paths repeat
+    const char *folder;                 // made when absent
+    const json_t *model;                // what the results say of the model
+    const struct bv_observer *observer; // may be NULL
 };
 
 struct bv_task {
