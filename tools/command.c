@@ -251,7 +251,7 @@ void print_csv_field(const char *text)
 
 void print_research_notice(const struct opened *opened)
 {
-    struct bv_model_facts facts = {.size = sizeof facts};
+    struct bv_model_info facts = {.size = sizeof facts};
     if (bv_model_facts(opened->model, &facts) == BV_OK && facts.notice)
         (void)fprintf(stderr, "biovl: %s\n", facts.notice);
     (void)fprintf(stderr, "biovl: for research; not a medical device\n");

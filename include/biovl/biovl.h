@@ -94,8 +94,8 @@ BV_API enum bv_status bv_model_open_bytes(struct bv_context *context, const void
 BV_API void bv_model_close(struct bv_model **model);
 
 // What a model is. Strings live as long as the model.
-struct bv_model_facts {
-    size_t size;        // sizeof (struct bv_model_facts)
+struct bv_model_info {
+    size_t size;        // sizeof (struct bv_model_info)
     const char *system; // name of the system card
     const char *sha256; // of the tensors, 64 hexadecimal digits
     const char *notice; // to be shown with its scores ("research demonstration model"), or NULL
@@ -108,7 +108,7 @@ struct bv_model_facts {
     int64_t max_tokens; // of one text, special tokens included; longer ones are truncated
     int64_t n_parameters;
 };
-BV_API enum bv_status bv_model_facts(const struct bv_model *model, struct bv_model_facts *facts);
+BV_API enum bv_status bv_model_facts(const struct bv_model *model, struct bv_model_info *facts);
 
 // System name, digest, card, tensors and parameters as JSON.
 BV_API enum bv_status bv_model_describe(struct bv_context *context, const struct bv_model *model,

@@ -44,10 +44,10 @@ static int64_t count_parameters(const struct bv_model *model)
     return total;
 }
 
-enum bv_status bv_model_facts(const struct bv_model *model, struct bv_model_facts *facts)
+enum bv_status bv_model_facts(const struct bv_model *model, struct bv_model_info *facts)
 {
     assert(model && facts);
-    const struct bv_model_facts mine = {
+    const struct bv_model_info mine = {
         .system = model->name,
         .sha256 = model->digest,
         .notice = bv_json_string(model->card, "notice", NULL),
@@ -61,7 +61,7 @@ enum bv_status bv_model_facts(const struct bv_model *model, struct bv_model_fact
         .max_tokens = model->max_tokens,
         .n_parameters = count_parameters(model),
     };
-    BV_TRY(bv_counts_check(facts, "bv_model_facts", NULL));
+    BV_TRY(bv_counts_check(facts, "bv_model_info", NULL));
     bv_counts_write(facts, &mine, sizeof mine);
     return BV_OK;
 }

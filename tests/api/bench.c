@@ -19,6 +19,8 @@ static void test_bench(void **state)
     bv_free(json);
     const struct bv_bench_options unknown = {.size = sizeof unknown, .arch = "abacus", .batch = 1};
     assert_int_equal(bv_bench(f->context, &unknown, &json), BV_ERR_ARG);
+    // The kernels of a device that has none.
+    assert_int_not_equal(bv_survey_kernels(f->context, "cpu", &json), BV_OK);
 }
 
 int main(void)

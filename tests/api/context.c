@@ -1,6 +1,8 @@
 // Contexts: opening, messages, observers, versions.
 #include "api/fixture.h"
 
+#include <unistd.h>
+
 static void test_version(void **state)
 {
     (void)state;
@@ -23,6 +25,24 @@ static void test_failed_open(void **state)
     assert_null(context);
     assert_string_not_equal(bv_last_error(NULL), "");
     bv_context_close(&context);
+}
+
+static void test_text(void **state)
+{
+    struct fixture *f = *state;
+    char path[4096], *text = NULL;
+    size_t size = 0;
+    (void)snprintf(path, sizeof path, "%s", fixture_path("text"));
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    (void)fputs("\xef\xbb\xbfone\r\ntwo", file);
+    assert_int_equal(fclose(file), 0);
+    must(f->context, bv_read_text(f->context, path, &text, &size));
+    assert_string_equal(text, "one\ntwo");
+    assert_int_equal(size, 7);
+    bv_free(text);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(bv_read_text(f->context, path, &text, &size), BV_ERR_IO);
 }
 
 static void test_message(void **state)
@@ -123,9 +143,9 @@ static void test_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_version), cmocka_unit_test(test_failed_open),
-        cmocka_unit_test(test_message), cmocka_unit_test(test_observer),
-        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_version),     cmocka_unit_test(test_text),
+        cmocka_unit_test(test_failed_open), cmocka_unit_test(test_message),
+        cmocka_unit_test(test_observer),    cmocka_unit_test(test_sizes),
     };
     bv_remove_unfinished(); // nothing is
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);

@@ -135,7 +135,7 @@ static void test_pixels_and_tokens(void **state)
     size_t n = 0;
     int truncated = -1;
     must(f->context, bv_preprocess(f->context, f->model, f->image, &pixels, shape));
-    struct bv_model_facts facts = {.size = sizeof facts};
+    struct bv_model_info facts = {.size = sizeof facts};
     must(f->context, bv_model_facts(f->model, &facts));
     assert_true(shape[0] == facts.image_height && shape[1] == facts.image_width && shape[2] >= 1);
     const char *path = fixture_path("pixels.npy");

@@ -4,7 +4,7 @@
 static void test_facts(void **state)
 {
     struct fixture *f = *state;
-    struct bv_model_facts facts = {.size = sizeof facts};
+    struct bv_model_info facts = {.size = sizeof facts};
     must(f->context, bv_model_facts(f->model, &facts));
     assert_string_equal(facts.system, "biovl-cxr-small");
     assert_int_equal(strlen(facts.sha256), 64);
