@@ -161,7 +161,7 @@ class Model:
         context.call("bv_model_open", context.pointer, path_bytes(self.path),
                      ctypes.byref(pointer))
         self._handle = Handle(pointer, library().bv_model_close)
-        self._facts = filled(_abi.bv_model_facts)
+        self._facts = filled(_abi.bv_model_info)
         context.call("bv_model_facts", pointer, ctypes.byref(self._facts))
 
     def __repr__(self) -> str:
