@@ -132,12 +132,6 @@ static void test_refused(void **state)
     assert_int_not_equal(bv_eval_ground(f->engine, &task, &counts, &json), BV_OK);
     assert_int_equal(bv_eval_grounding(f->context, "/no/such.csv", NULL, &json), BV_ERR_IO);
     assert_int_equal(bv_eval_vqa(f->context, "/no/such.csv", NULL, &json), BV_ERR_IO);
-    const char *run = fixture_path("none");
-    struct bv_eval_compare_options compare = {
-        .size = sizeof compare, .runs = &run, .n_runs = 1, .folder = fixture_path("none")};
-    assert_int_equal(bv_eval_compare(f->context, &compare, &json), BV_ERR_ARG); // with what?
-    compare.size = 0;
-    assert_int_equal(bv_eval_compare(f->context, &compare, &json), BV_ERR_ARG);
     assert_null(json);
     bv_zero_shot_close(&z);
 }
