@@ -1,5 +1,7 @@
 #include "biovl/bench.h"
 
+#include <assert.h>
+
 #include "api/context.h"
 #include "measure/measure.h"
 #include "measure/survey.h"
@@ -7,6 +9,7 @@
 enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_options *theirs,
                         char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     struct bv_bench_options given, *o = &given;
     BV_TRY(bv_options_read(o, sizeof *o, theirs, "bv_bench_options", err));
@@ -30,6 +33,7 @@ enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_option
 
 enum bv_status bv_survey_kernels(struct bv_context *context, const char *device, char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     json_t *report = NULL;
     BV_TRY(bv_survey(device, &report, err));

@@ -1,5 +1,6 @@
 #include "api/context.h"
 
+#include <assert.h>
 #include <openjpeg.h>
 #include <png.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ int bv_abi_version(void)
 
 enum bv_status bv_read_text(struct bv_context *context, const char *path, char **text, size_t *size)
 {
+    assert(context && text);
     static const size_t most = (size_t)256 << 20;
     return bv_text_read(path, most, text, size, bv_begin(context));
 }
@@ -40,6 +42,7 @@ static _Thread_local struct bv_error not_opened;
 
 enum bv_status bv_context_open(struct bv_context **out, int n_threads)
 {
+    assert(out);
     struct bv_context *context = calloc(1, sizeof *context);
     if (!context)
         return bv_fail_nomem(&not_opened, "a context");
@@ -67,6 +70,7 @@ const char *bv_last_error(const struct bv_context *context)
 
 enum bv_status bv_context_observe(struct bv_context *context, const struct bv_observer *observer)
 {
+    assert(context);
     struct bv_error *err = bv_begin(context);
     struct bv_observer mine;
     BV_TRY(bv_options_read(&mine, sizeof mine, observer, "bv_observer", err));
@@ -93,6 +97,7 @@ enum bv_status bv_json_text(json_t *value, char **text, struct bv_error *err)
 
 enum bv_status bv_build_info(char **json)
 {
+    assert(json);
     json_t *info =
         json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s}, s:b, s:s}", "version", BIOVL_VERSION,
                   "compiler", __VERSION__, "libraries", "dcmtk", bv_dcmtk_version(), "openjpeg",

@@ -145,6 +145,7 @@ enum bv_status bv_engine_embed_texts(struct bv_engine *engine, const char *const
 
 const char *bv_model_image_output(const struct bv_model *model, size_t i)
 {
+    assert(model);
     const json_t *outputs = json_object_get(json_object_get(model->card, "image"), "outputs");
     const char *name;
     json_t *output;

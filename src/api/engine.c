@@ -40,21 +40,25 @@ void bv_engine_close(struct bv_engine **engine)
 
 void bv_engine_trim(struct bv_engine *engine)
 {
+    assert(engine);
     bv_session_rest(engine->session);
 }
 
 const char *bv_engine_device(const struct bv_engine *engine)
 {
+    assert(engine);
     return bv_session_device(engine->session);
 }
 
 const char *bv_engine_precision(const struct bv_engine *engine)
 {
+    assert(engine);
     return bv_session_precision(engine->session);
 }
 
 enum bv_device bv_engine_device_type(const struct bv_engine *engine)
 {
+    assert(engine);
     const char *name = bv_engine_device(engine);
     return strncmp(name, "vulkan", 6) == 0  ? BV_DEVICE_VULKAN
            : strcmp(name, "reference") == 0 ? BV_DEVICE_REFERENCE
@@ -63,6 +67,7 @@ enum bv_device bv_engine_device_type(const struct bv_engine *engine)
 
 enum bv_precision bv_engine_precision_type(const struct bv_engine *engine)
 {
+    assert(engine);
     static const char *const names[] = {"f32", "f16", "bf16", "int8"};
     int i = 0;
     while (i < 3 && strcmp(names[i], bv_engine_precision(engine)) != 0)
@@ -73,6 +78,7 @@ enum bv_precision bv_engine_precision_type(const struct bv_engine *engine)
 
 const char *bv_engine_fallback(const struct bv_engine *engine)
 {
+    assert(engine);
     return bv_session_fallback(engine->session);
 }
 
@@ -91,6 +97,7 @@ enum bv_status bv_check_embeds(const struct bv_model *m, const char *tower, cons
 
 size_t bv_engine_image_dim(struct bv_engine *engine)
 {
+    assert(engine);
     struct bv_error *err = bv_begin(engine->context);
     const struct bv_model *m = bv_session_model(engine->session);
     if (bv_check_embeds(m, "image", "images", err) != BV_OK)
@@ -102,6 +109,7 @@ size_t bv_engine_image_dim(struct bv_engine *engine)
 
 size_t bv_engine_text_dim(struct bv_engine *engine)
 {
+    assert(engine);
     struct bv_error *err = bv_begin(engine->context);
     const struct bv_model *m = bv_session_model(engine->session);
     if (bv_check_embeds(m, "text", "texts", err) != BV_OK)
@@ -121,6 +129,7 @@ enum bv_status bv_engine_run_image(struct bv_engine *engine, const struct bv_ima
 enum bv_status bv_write_npy(struct bv_context *context, const char *path, const float *data,
                             int rank, const int64_t *shape)
 {
+    assert(context);
     return bv_npy_write(path, BV_F32, rank, shape, data, bv_begin(context));
 }
 
@@ -128,6 +137,7 @@ enum bv_status bv_tokenize(struct bv_context *context, const struct bv_model *mo
                            const char *text, size_t n_bytes, int32_t **ids, size_t *n,
                            int *truncated)
 {
+    assert(context && model);
     struct bv_error *err = bv_begin(context);
     struct bv_tokens tokens = {0};
     if (!model->tokenizer)

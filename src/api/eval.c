@@ -1,6 +1,7 @@
 // The public calls of evaluation.
 #include "biovl/eval.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,7 @@ static enum bv_status run_scorer(struct bv_engine *engine, const struct bv_label
 enum bv_status bv_eval_run(struct bv_zero_shot *z, const struct bv_eval_options *options,
                            struct bv_eval_counts *counts)
 {
+    assert(z);
     struct bv_error *err = bv_begin(z->engine->context);
     struct bv_model_scorer model = {.session = z->engine->session,
                                     .classifier = z->classifier,
@@ -128,6 +130,7 @@ enum bv_status bv_eval_run_match(struct bv_engine *engine,
                                  const struct bv_eval_options *options,
                                  struct bv_eval_counts *counts)
 {
+    assert(engine);
     struct bv_error *err = bv_begin(engine->context);
     const struct bv_model *model = bv_session_model(engine->session);
     struct bv_zero_shot_options o;
@@ -158,6 +161,7 @@ enum bv_status bv_eval_run_match(struct bv_engine *engine,
 enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_options *theirs,
                               struct bv_eval_counts *counts)
 {
+    assert(context);
     struct bv_error *err = bv_begin(context);
     struct bv_eval_options options;
     const struct bv_eval_options *o = &options;
@@ -188,6 +192,7 @@ enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_o
 enum bv_status bv_eval_calibrate(struct bv_context *context, const char *folder, const char *data,
                                  const char *method_name, const char *path)
 {
+    assert(context);
     struct bv_error *err = bv_begin(context);
     enum bv_calibration_method method = BV_CALIBRATION_PLATT;
     BV_TRY(bv_calibration_method_parse(method_name, &method, err));

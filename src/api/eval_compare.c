@@ -1,4 +1,5 @@
 // The public call that compares finished evaluations.
+#include <assert.h>
 #include <math.h>
 
 #include "api/context.h"
@@ -11,6 +12,7 @@ enum { DEFAULT_REPLICATES = 1000 };
 enum bv_status bv_eval_compare(struct bv_context *context,
                                const struct bv_eval_compare_options *options, char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     struct bv_eval_compare_options o;
     json_t *result = NULL;

@@ -1,4 +1,5 @@
 // The public calls of named protocols.
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct bv_eval_protocol {
 enum bv_status bv_eval_protocol_open(struct bv_context *context, const char *name, const char *data,
                                      struct bv_eval_protocol **protocol)
 {
+    assert(context && protocol);
     struct bv_error *err = bv_begin(context);
     *protocol = NULL;
     if (!name)
@@ -40,16 +42,19 @@ void bv_eval_protocol_close(struct bv_eval_protocol **protocol)
 
 const char *bv_eval_protocol_labels(const struct bv_eval_protocol *protocol)
 {
+    assert(protocol);
     return protocol->protocol.labels;
 }
 
 const char *bv_eval_protocol_task(const struct bv_eval_protocol *protocol)
 {
+    assert(protocol);
     return bv_json_string(protocol->protocol.json, "task", "");
 }
 
 void bv_eval_protocol_set(const struct bv_eval_protocol *protocol, struct bv_eval_options *options)
 {
+    assert(protocol);
     const struct bv_protocol *p = &protocol->protocol;
     const json_t *data = json_object_get(p->json, "data");
     const char *blank = bv_json_string(data, "blank", "ignore");
@@ -71,6 +76,7 @@ enum bv_status bv_eval_protocol_report(struct bv_context *context,
                                        const struct bv_eval_protocol *protocol, const char *folder,
                                        const char *metrics, char **json)
 {
+    assert(context && protocol && json);
     struct bv_error *err = bv_begin(context);
     json_t *given = NULL, *result = NULL;
     if (!folder)
@@ -84,6 +90,7 @@ enum bv_status bv_eval_protocol_report(struct bv_context *context,
 
 enum bv_status bv_eval_protocols(struct bv_context *context, char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     json_t *list = NULL;
     BV_TRY(bv_protocol_list(&list, err));

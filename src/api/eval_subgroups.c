@@ -1,4 +1,6 @@
 // The public calls that look at a finished evaluation group by group, and that bound its misses.
+#include <assert.h>
+
 #include "api/context.h"
 #include "api/options.h"
 #include "biovl/eval.h"
@@ -10,6 +12,7 @@ enum { DEFAULT_REPLICATES = 1000 };
 enum bv_status bv_eval_subgroups(struct bv_context *context,
                                  const struct bv_eval_subgroups_options *options, char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     struct bv_eval_subgroups_options o;
     json_t *result = NULL;
@@ -35,6 +38,7 @@ enum bv_status bv_eval_subgroups(struct bv_context *context,
 enum bv_status bv_eval_conformal(struct bv_context *context,
                                  const struct bv_eval_conformal_options *options, char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     struct bv_eval_conformal_options o;
     json_t *result = NULL;

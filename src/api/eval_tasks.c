@@ -1,4 +1,6 @@
 // The public calls of the evaluation tasks beside classification.
+#include <assert.h>
+
 #include "api/context.h"
 #include "api/eval.h"
 #include "eval/run/model_scorer.h"
@@ -32,6 +34,7 @@ static json_t *describe(const struct bv_engine *engine)
 enum bv_status bv_eval_retrieval(struct bv_engine *engine,
                                  const struct bv_eval_retrieval_options *theirs, char **json)
 {
+    assert(engine && json);
     struct bv_eval_retrieval_options given;
     const struct bv_eval_retrieval_options *o = &given;
     struct bv_model_scorer scorer = {.session = engine->session,
@@ -67,6 +70,7 @@ enum bv_status bv_eval_retrieval(struct bv_engine *engine,
 enum bv_status bv_eval_grounding(struct bv_context *context, const char *data, const char *root,
                                  char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     json_t *result = NULL;
     BV_TRY(bv_grounding_table(data, root, &result, err));
@@ -76,6 +80,7 @@ enum bv_status bv_eval_grounding(struct bv_context *context, const char *data, c
 enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, const char *by,
                            char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     json_t *result = NULL;
     BV_TRY(bv_vqa_table(data, by, &result, err));
@@ -85,6 +90,7 @@ enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, const c
 enum bv_status bv_eval_has_column(struct bv_context *context, const char *data, const char *column,
                                   int *has)
 {
+    assert(context);
     struct bv_error *err = bv_begin(context);
     struct bv_csv_reader *csv = NULL;
     int found = -1;
@@ -131,6 +137,7 @@ static enum bv_status deliver(enum bv_status status, const struct bv_evaluation_
 enum bv_status bv_eval_ask(struct bv_engine *engine, const struct bv_eval_task_options *theirs,
                            struct bv_eval_counts *counts, char **json)
 {
+    assert(engine && json);
     struct bv_error *err = bv_begin(engine->context);
     struct bv_eval_task_options o;
     struct bv_vqa_options vqa = {0};
@@ -148,6 +155,7 @@ enum bv_status bv_eval_ask(struct bv_engine *engine, const struct bv_eval_task_o
 enum bv_status bv_eval_ground(struct bv_engine *engine, const struct bv_eval_task_options *theirs,
                               struct bv_eval_counts *counts, char **json)
 {
+    assert(engine && json);
     struct bv_error *err = bv_begin(engine->context);
     struct bv_eval_task_options o;
     struct bv_grounding_options grounding = {0};

@@ -1,6 +1,7 @@
 // The public calls of fusion encoders.
 #include "biovl/fusion.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct bv_fused_image {
 
 int bv_model_can(const struct bv_model *model, const char *head)
 {
+    assert(model);
     return bv_pair_can(model, head);
 }
 
@@ -71,6 +73,7 @@ static enum bv_status finish(enum bv_status status, struct bv_fused_image *f,
 enum bv_status bv_fused_image_open(struct bv_engine *engine, const struct bv_image *image,
                                    struct bv_fused_image **out)
 {
+    assert(engine && image && out);
     struct bv_error *err = bv_begin(engine->context);
     struct bv_fused_image *f = NULL;
     enum bv_status status = create(engine, image->name, &f, err);
@@ -119,6 +122,7 @@ enum bv_status bv_fused_image_open_regions(struct bv_engine *engine,
                                            const struct bv_regions *theirs,
                                            struct bv_fused_image **out)
 {
+    assert(engine && out);
     struct bv_error *err = bv_begin(engine->context);
     struct bv_regions r;
     struct bv_fused_image *f = NULL;
@@ -152,6 +156,7 @@ enum bv_status bv_fused_image_match(struct bv_fused_image *f, const char *const 
                                     double *scores, size_t capacity, unsigned char *truncated,
                                     enum bv_status *statuses)
 {
+    assert(f);
     struct bv_error *err = bv_begin(f->engine->context);
     BV_TRY(bv_check_room(capacity, n, 1, "doubles", err));
     enum bv_status status =
@@ -167,6 +172,7 @@ enum bv_status bv_fused_image_match(struct bv_fused_image *f, const char *const 
 
 size_t bv_fused_image_count(struct bv_fused_image *f, const char *head)
 {
+    assert(f);
     size_t n = 0;
     struct bv_error *err = bv_begin(f->engine->context);
     return bv_pair_count(f->engine->session, &f->input, head, &n, err) == BV_OK ? n : 0;
@@ -175,6 +181,7 @@ size_t bv_fused_image_count(struct bv_fused_image *f, const char *head)
 enum bv_status bv_fused_image_scores(struct bv_fused_image *f, const char *head, const char *text,
                                      double *scores, size_t capacity, int *truncated)
 {
+    assert(f);
     struct bv_error *err = bv_begin(f->engine->context);
     bool cut = false;
     size_t n = 0;
@@ -194,17 +201,20 @@ static const json_t *head_of(const struct bv_fused_image *f, const char *head)
 
 const char *bv_fused_image_name(const struct bv_fused_image *f, const char *head, size_t i)
 {
+    assert(f);
     const json_t *names = json_object_get(head_of(f, head), "names");
     return json_string_value(json_array_get(names, i));
 }
 
 const char *bv_fused_image_kind(const struct bv_fused_image *f, const char *head)
 {
+    assert(f);
     return bv_pair_kind(bv_session_model(f->engine->session), head);
 }
 
 enum bv_status bv_fused_image_mask_size(const struct bv_fused_image *f, int *width, int *height)
 {
+    assert(f);
     struct bv_error *err = bv_begin(f->engine->context);
     const struct bv_model *m = bv_session_model(f->engine->session);
     char text[256];
@@ -236,6 +246,7 @@ enum bv_status bv_fused_image_segment(struct bv_fused_image *f,
                                       const struct bv_text_features *theirs, float *mask,
                                       size_t capacity)
 {
+    assert(f);
     int width = 0, height = 0;
     BV_TRY(bv_fused_image_mask_size(f, &width, &height));
     struct bv_error *err = bv_begin(f->engine->context);
@@ -277,6 +288,7 @@ static uint8_t level(float value)
 enum bv_status bv_fused_image_write_mask(struct bv_fused_image *f, const float *mask, size_t n_mask,
                                          const char *mask_path, const char *overlay_path)
 {
+    assert(f);
     int W = 0, H = 0;
     BV_TRY(bv_fused_image_mask_size(f, &W, &H));
     struct bv_error *err = bv_begin(f->engine->context);
@@ -308,6 +320,7 @@ enum bv_status bv_fused_image_write_mask(struct bv_fused_image *f, const float *
 
 enum bv_status bv_fused_image_describe(const struct bv_fused_image *f, char **json)
 {
+    assert(f && json);
     const struct bv_engine *engine = f->engine;
     const struct bv_model *m = bv_session_model(engine->session);
     json_t *value = json_pack(

@@ -1,6 +1,7 @@
 // The public calls that make pictures.
 #include "api/generate.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 enum bv_status bv_generator_open(struct bv_context *context, const char *path, const char *device,
                                  const char *precision, struct bv_generator **generator)
 {
+    assert(context && generator);
     struct bv_error *err = bv_begin(context);
     struct bv_generator *g = calloc(1, sizeof *g);
     if (!g)
@@ -45,21 +47,25 @@ void bv_generator_close(struct bv_generator **generator)
 
 const char *bv_generator_device(const struct bv_generator *generator)
 {
+    assert(generator);
     return bv_sampler_device(generator->sampler);
 }
 
 const char *bv_generator_precision(const struct bv_generator *generator)
 {
+    assert(generator);
     return bv_sampler_precision(generator->sampler);
 }
 
 const char *bv_generator_fallback(const struct bv_generator *generator)
 {
+    assert(generator);
     return bv_sampler_fallback(generator->sampler);
 }
 
 const char *bv_generator_scheduler(const struct bv_generator *generator)
 {
+    assert(generator);
     return bv_scheduler_name(bv_sampler_scheduler(generator->model));
 }
 
@@ -114,6 +120,7 @@ static float *image_to_floats(const uint8_t *rgb, size_t n)
 enum bv_status bv_generate(struct bv_generator *generator, const struct bv_generate_options *theirs,
                            uint8_t *rgb, size_t capacity, int *truncated)
 {
+    assert(generator);
     struct bv_error *err = bv_begin(generator->context);
     struct bv_generate_options options;
     BV_TRY(bv_generate_options_read(&options, theirs, err));
@@ -164,6 +171,7 @@ static json_t *describe(const struct bv_generator *g, const struct bv_generate_o
 enum bv_status bv_generated_describe(struct bv_generator *generator,
                                      const struct bv_generate_options *theirs, char **json)
 {
+    assert(generator && json);
     struct bv_error *err = bv_begin(generator->context);
     struct bv_generate_options options;
     BV_TRY(bv_generate_options_read(&options, theirs, err));
@@ -182,6 +190,7 @@ enum bv_status bv_generated_write_png(struct bv_generator *generator,
                                       const struct bv_generate_options *theirs, const uint8_t *rgb,
                                       const char *path)
 {
+    assert(generator);
     struct bv_error *err = bv_begin(generator->context);
     struct bv_generate_options options;
     BV_TRY(bv_generate_options_read(&options, theirs, err));
@@ -202,6 +211,7 @@ enum bv_status bv_generated_write_dicom(struct bv_generator *generator,
                                         const struct bv_generate_options *theirs,
                                         const uint8_t *rgb, const char *path)
 {
+    assert(generator);
     struct bv_error *err = bv_begin(generator->context);
     struct bv_generate_options options;
     BV_TRY(bv_generate_options_read(&options, theirs, err));
@@ -219,6 +229,7 @@ enum bv_status bv_generated_write_dicom(struct bv_generator *generator,
 enum bv_status bv_generate_load_image(struct bv_context *context, const char *path, int width,
                                       int height, uint8_t *rgb, size_t capacity)
 {
+    assert(context);
     struct bv_error *err = bv_begin(context);
     struct bv_image *image = NULL;
     struct bv_pixels shown = {0};

@@ -1,4 +1,5 @@
 // Pictures for the rows of a table of prompts.
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -318,6 +319,7 @@ enum bv_status bv_generate_batch(struct bv_generator *generator,
                                  const struct bv_generate_options *theirs, const char *prompts,
                                  const char *folder, struct bv_generate_counts *counts)
 {
+    assert(generator);
     struct bv_error *err = bv_begin(generator->context);
     struct bv_generate_options options;
     struct bv_generate_counts made = {.made = 0};

@@ -296,6 +296,7 @@ const char *bv_image_format_name(enum bv_image_format format)
 
 size_t bv_image_warning_count(const struct bv_image *image)
 {
+    assert(image);
     return (size_t)image->warnings.n;
 }
 

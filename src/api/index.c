@@ -29,6 +29,7 @@ static enum bv_status check_accelerator(const char *name, struct bv_error *err)
 enum bv_status bv_index_create(struct bv_engine *engine, const char *path,
                                const struct bv_index_options *theirs)
 {
+    assert(engine);
     struct bv_error *err = bv_begin(engine->context);
     struct bv_index_options given, *options = &given;
     BV_TRY(bv_options_read(&given, sizeof given, theirs, "bv_index_options", err));
@@ -69,6 +70,7 @@ enum bv_status bv_index_create(struct bv_engine *engine, const char *path,
 enum bv_status bv_index_open(struct bv_context *context, const char *path, const char *key_file,
                              int writable, struct bv_index **out)
 {
+    assert(context && out);
     struct bv_error *err = bv_begin(context);
     struct bv_index *index = calloc(1, sizeof *index);
     if (!index)
@@ -121,6 +123,7 @@ void bv_index_settle(struct bv_index *index)
 
 enum bv_status bv_index_describe(struct bv_index *index, char **json)
 {
+    assert(index && json);
     struct bv_error *err = bv_begin(index->context);
     const struct bv_store_info *info = bv_store_info(index->store);
     struct bv_store_counts counts;
@@ -173,6 +176,7 @@ static enum bv_status verify_vectors(struct bv_index *index, json_t *report, str
 
 enum bv_status bv_index_verify(struct bv_index *index, char **json)
 {
+    assert(index && json);
     struct bv_error *err = bv_begin(index->context);
     struct bv_store_counts counts;
     BV_TRY(bv_store_verify(index->store, err));
@@ -195,6 +199,7 @@ enum bv_status bv_index_verify(struct bv_index *index, char **json)
 enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
                             const struct bv_index_sources *theirs, struct bv_index_counts *counts)
 {
+    assert(index && engine);
     struct bv_error *err = bv_begin(index->context);
     struct bv_index_sources sources;
     BV_TRY(bv_options_read(&sources, sizeof sources, theirs, "bv_index_sources", err));
@@ -233,6 +238,7 @@ enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
 
 enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *from, size_t *n_added)
 {
+    assert(index && from);
     struct bv_error *err = bv_begin(index->context);
     bv_searcher_close(&index->searcher);
     BV_TRY(bv_store_merge(index->store, from->store, n_added, err));
@@ -277,6 +283,7 @@ static enum bv_status export_entry(void *arg, const struct bv_entry *entry, stru
 enum bv_status bv_index_export(struct bv_index *index, const char *kind, const char *path,
                                const char *npy_path)
 {
+    assert(index);
     struct bv_error *err = bv_begin(index->context);
     size_t dimension = bv_store_info(index->store)->dimension;
     struct bv_store_counts counts;
@@ -314,6 +321,7 @@ static_assert(BV_INDEX_NAME_SIZE == BV_SITEKEY_NAME, "the public header states t
 enum bv_status bv_index_name(struct bv_index *index, const char *identifier, char *out,
                              size_t capacity)
 {
+    assert(index);
     struct bv_error *err = bv_begin(index->context);
     BV_TRY(bv_check_room(capacity, 1, BV_INDEX_NAME_SIZE, "bytes", err));
     BV_TRY(bv_index_need_key(index, err));

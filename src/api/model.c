@@ -13,6 +13,7 @@
 
 enum bv_status bv_model_open(struct bv_context *context, const char *path, struct bv_model **model)
 {
+    assert(context && model);
     return bv_model_load(model, path, bv_begin(context));
 }
 
@@ -69,6 +70,7 @@ enum bv_status bv_model_facts(const struct bv_model *model, struct bv_model_info
 enum bv_status bv_model_describe(struct bv_context *context, const struct bv_model *model,
                                  char **json)
 {
+    assert(context && model && json);
     json_t *tensors = json_array();
     for (size_t i = 0; i < model->file.n_tensors; i++) {
         const struct bv_safetensors_tensor *t = &model->file.tensors[i];
@@ -127,6 +129,7 @@ static enum bv_status convert_pipeline(const char *source, const char *path,
 enum bv_status bv_convert(struct bv_context *context, const char *source, const char *path,
                           const struct bv_convert_options *theirs, char **json)
 {
+    assert(context);
     struct bv_error *err = bv_begin(context);
     struct bv_convert_options options;
     BV_TRY(bv_options_read(&options, sizeof options, theirs, "bv_convert_options", err));
@@ -211,6 +214,7 @@ static enum bv_status verify(struct bv_context *context, const struct bv_model *
 enum bv_status bv_verify(struct bv_context *context, const char *path, const char *device,
                          char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     struct bv_model *model = NULL;
     BV_TRY(bv_model_load(&model, path, err));
@@ -228,6 +232,7 @@ enum bv_status bv_verify(struct bv_context *context, const char *path, const cha
 
 enum bv_status bv_systems(struct bv_context *context, char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     json_t *list = json_array();
     for (size_t i = 0; i < bv_card_count(); i++) {
@@ -244,6 +249,7 @@ enum bv_status bv_systems(struct bv_context *context, char **json)
 
 enum bv_status bv_prompt_sets(struct bv_context *context, char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     json_t *list = NULL;
     BV_TRY(bv_prompts_list(&list, err));
@@ -252,6 +258,7 @@ enum bv_status bv_prompt_sets(struct bv_context *context, char **json)
 
 enum bv_status bv_devices(struct bv_context *context, char **json)
 {
+    assert(context && json);
     struct bv_error *err = bv_begin(context);
     json_t *list = json_array();
     (void)json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:[s]}", "device", "cpu",

@@ -1,6 +1,7 @@
 // The public calls that look into archives and store objects there.
 #include "biovl/pacs.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,7 @@ static enum bv_status count_instance(void *arg, const struct bv_archive_instance
 enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_options *theirs,
                             char **lines)
 {
+    assert(context && lines);
     struct bv_error *err = bv_begin(context);
     struct bv_pacs_options options;
     BV_TRY(read_options(&options, theirs, err));
@@ -111,6 +113,7 @@ enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_opt
 enum bv_status bv_pacs_send(struct bv_context *context, const struct bv_pacs_options *theirs,
                             const char *path)
 {
+    assert(context);
     struct bv_error *err = bv_begin(context);
     struct bv_pacs_options options;
     BV_TRY(read_options(&options, theirs, err));
@@ -146,6 +149,7 @@ static void write_counts(struct bv_index_counts *to, const struct bv_ingest_coun
 enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
                              const struct bv_pacs_options *theirs, struct bv_index_counts *counts)
 {
+    assert(index && engine);
     struct bv_error *err = bv_begin(index->context);
     struct bv_pacs_options options;
     struct bv_ingest_counts added = {0};
@@ -166,6 +170,7 @@ enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
 enum bv_status bv_pacs_pull(struct bv_context *context, const struct bv_pacs_options *theirs,
                             const char *folder, const char *key_file, struct bv_pacs_counts *counts)
 {
+    assert(context);
     struct bv_error *err = bv_begin(context);
     struct bv_pacs_options options;
     struct bv_pull_counts got = {0};
@@ -245,6 +250,7 @@ enum bv_status bv_index_listen(struct bv_index *index, struct bv_engine *engine,
                                const struct bv_listen_options *theirs,
                                struct bv_index_counts *counts)
 {
+    assert(index && engine);
     struct bv_error *err = bv_begin(index->context), mine = {0};
     struct bv_listen_options options;
     struct bv_pacs_options send_to;

@@ -1,6 +1,7 @@
 // bv_quantize: calibration inputs from files, the choice of layers, the new file.
 #include "convert/quantize.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ static void free_inputs(struct inputs *in)
 enum bv_status bv_quantize(struct bv_context *context, const char *source, const char *path,
                            const struct bv_quantize_options *theirs, char **json)
 {
+    assert(context);
     struct bv_error *err = bv_begin(context);
     struct bv_quantize_options options;
     struct bv_model *model = NULL;

@@ -21,11 +21,13 @@ void bv_result_free(struct bv_result **out)
 
 size_t bv_result_count(const struct bv_result *r)
 {
+    assert(r);
     return r->zero_shot->labels.n;
 }
 
 const char *bv_result_label(const struct bv_result *r, size_t i)
 {
+    assert(r);
     return bv_zero_shot_label(r->zero_shot, i);
 }
 
@@ -49,6 +51,7 @@ double bv_result_negative(const struct bv_result *r, size_t i)
 
 enum bv_status bv_result_scores(const struct bv_result *r, double *out, size_t capacity)
 {
+    assert(r);
     BV_TRY(bv_check_room(capacity, 1, bv_result_count(r), "doubles",
                          bv_begin(r->zero_shot->engine->context)));
     memcpy(out, r->scores, bv_result_count(r) * sizeof *out);
@@ -57,16 +60,19 @@ enum bv_status bv_result_scores(const struct bv_result *r, double *out, size_t c
 
 enum bv_score_rule bv_result_rule(const struct bv_result *r)
 {
+    assert(r);
     return bv_classifier_scoring(r->zero_shot->classifier)->rule;
 }
 
 const char *bv_result_kind(const struct bv_result *r)
 {
+    assert(r);
     return bv_score_rule_name(bv_result_rule(r));
 }
 
 size_t bv_result_warning_count(const struct bv_result *r)
 {
+    assert(r);
     return (size_t)r->warnings.n;
 }
 
@@ -137,6 +143,7 @@ json_t *bv_members_json(const struct bv_classifier *classifier)
 
 enum bv_status bv_result_json(const struct bv_result *r, char **json)
 {
+    assert(r && json);
     const struct bv_zero_shot *z = r->zero_shot;
     const struct bv_engine *engine = z->engine;
     const struct bv_model *m = bv_session_model(engine->session);

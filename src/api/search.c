@@ -1,4 +1,5 @@
 // The public calls that ask an index.
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ struct bv_reranker {
 
 enum bv_status bv_reranker_open(struct bv_engine *engine, struct bv_reranker **out)
 {
+    assert(engine && out);
     struct bv_error *err = bv_begin(engine->context);
     BV_TRY(bv_rerank_check(bv_session_model(engine->session), err));
     struct bv_reranker *reranker = calloc(1, sizeof *reranker);
@@ -54,6 +56,7 @@ void bv_reranker_close(struct bv_reranker **reranker)
 
 size_t bv_reranker_images_read(const struct bv_reranker *reranker)
 {
+    assert(reranker);
     return reranker->images.n_encoded;
 }
 
@@ -223,6 +226,7 @@ static enum bv_status run_query(struct bv_index *index, struct bv_engine *engine
 enum bv_status bv_index_search(struct bv_index *index, struct bv_engine *engine,
                                const struct bv_index_query *theirs, struct bv_hits **out)
 {
+    assert(index && out);
     struct bv_error *err = bv_begin(index->context);
     struct bv_index_query given_query, *query = &given_query;
     BV_TRY(bv_options_read(query, sizeof *query, theirs, "bv_index_query", err));
@@ -253,56 +257,67 @@ void bv_hits_free(struct bv_hits **hits)
 
 size_t bv_hits_count(const struct bv_hits *hits)
 {
+    assert(hits);
     return hits->n;
 }
 
 double bv_hits_score(const struct bv_hits *hits, size_t i)
 {
+    assert(hits);
     return (double)hits->items[i].score;
 }
 
 double bv_hits_cosine(const struct bv_hits *hits, size_t i)
 {
+    assert(hits);
     return (double)hits->items[i].cosine;
 }
 
 const char *bv_hits_score_kind(const struct bv_hits *hits)
 {
+    assert(hits);
     return hits->kind;
 }
 
 const char *bv_hits_id(const struct bv_hits *hits, size_t i)
 {
+    assert(hits);
     return hits->items[i].entry.id;
 }
 
 const char *bv_hits_study(const struct bv_hits *hits, size_t i)
 {
+    assert(hits);
     return hits->items[i].entry.study;
 }
 
 enum bv_item_kind bv_hits_item_kind(const struct bv_hits *hits, size_t i)
 {
+    assert(hits);
     return hits->items[i].entry.kind == BV_KIND_IMAGE ? BV_ITEM_IMAGE : BV_ITEM_REPORT;
 }
 
 const char *bv_hits_kind(const struct bv_hits *hits, size_t i)
 {
+    assert(hits);
     return bv_kind_name(hits->items[i].entry.kind);
 }
 
 const char *bv_hits_metadata(const struct bv_hits *hits, size_t i)
 {
+    assert(hits);
     return hits->items[i].entry.metadata;
 }
 
 const char *bv_hits_report(const struct bv_hits *hits, size_t i)
 {
+    assert(hits);
     return hits->items[i].entry.report;
 }
 
 enum bv_status bv_hits_json(const struct bv_hits *hits, size_t i, char **json)
 {
+    assert(hits && json);
     struct bv_error *err = bv_begin(hits->index->context);
     const struct bv_hit *hit = &hits->items[i];
     const struct bv_store_info *info = bv_store_info(hits->index->store);
@@ -324,6 +339,7 @@ enum bv_status bv_hits_json(const struct bv_hits *hits, size_t i, char **json)
 
 enum bv_status bv_hits_write_sheet(const struct bv_hits *hits, const char *path)
 {
+    assert(hits);
     struct bv_error *err = bv_begin(hits->index->context);
     void *bytes = NULL;
     size_t size = 0, n = strlen(path);

@@ -89,26 +89,31 @@ void bv_zero_shot_close(struct bv_zero_shot **out)
 
 size_t bv_zero_shot_count(const struct bv_zero_shot *z)
 {
+    assert(z);
     return z->labels.n;
 }
 
 const char *bv_zero_shot_label(const struct bv_zero_shot *z, size_t i)
 {
+    assert(z);
     return z->labels.items[i].name;
 }
 
 size_t bv_zero_shot_truncated(const struct bv_zero_shot *z)
 {
+    assert(z);
     return bv_classifier_truncated(z->classifier);
 }
 
 const char *bv_zero_shot_warning(const struct bv_zero_shot *z)
 {
+    assert(z);
     return z->warning[0] ? z->warning : NULL;
 }
 
 enum bv_status bv_zero_shot_join(struct bv_zero_shot *z, struct bv_zero_shot *member)
 {
+    assert(z && member);
     return bv_classifier_join(z->classifier, member->classifier, bv_begin(z->engine->context));
 }
 

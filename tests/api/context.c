@@ -1,6 +1,8 @@
 // Contexts: opening, messages, observers, versions.
 #include "api/fixture.h"
 
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void test_version(void **state)
@@ -14,6 +16,50 @@ static void test_version(void **state)
     must(NULL, bv_build_info(&json));
     assert_non_null(strstr(json, text));
     bv_free(json);
+}
+
+#ifndef NDEBUG
+static void open_nothing(const struct fixture *f)
+{
+    struct bv_image *image = NULL;
+    (void)bv_image_open(f->context, NULL, NULL, &image);
+}
+
+static void open_nowhere(const struct fixture *f)
+{
+    (void)bv_engine_open(f->context, f->model, NULL, NULL);
+}
+
+static void describe_nothing(const struct fixture *f)
+{
+    char *json = NULL;
+    (void)bv_model_describe(f->context, NULL, &json);
+}
+#endif
+
+// What a header forbids ends a program that is being developed, with the line.
+static void test_null(void **state)
+{
+#ifdef NDEBUG
+    (void)state;
+    skip();
+#else
+    static void (*const calls[])(const struct fixture *) = {open_nothing, open_nowhere,
+                                                            describe_nothing};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        int status = 0;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            (void)close(STDERR_FILENO);
+            calls[i](*state);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGABRT);
+    }
+#endif
 }
 
 // What a context that could not be opened cannot say itself.
@@ -143,9 +189,10 @@ static void test_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_version),     cmocka_unit_test(test_text),
-        cmocka_unit_test(test_failed_open), cmocka_unit_test(test_message),
-        cmocka_unit_test(test_observer),    cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_version), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_null),    cmocka_unit_test(test_failed_open),
+        cmocka_unit_test(test_message), cmocka_unit_test(test_observer),
+        cmocka_unit_test(test_sizes),
     };
     bv_remove_unfinished(); // nothing is
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
