@@ -158,8 +158,8 @@ enum bv_status bv_cpu_batch_norm_prepare(const struct bv_node *node,
             return BV_OK;
         BV_TRY(bv_weights_f32(how->weights, t, data[i], err));
     }
-    char key[1600];
-    (void)snprintf(key, sizeof key, "factors %a: %.500s %.500s", (double)n.eps, node->in[1]->name,
+    char key[3600]; // whole names: a cut one could be another's
+    (void)snprintf(key, sizeof key, "factors %a: %s %s", (double)n.eps, node->in[1]->name,
                    node->in[3] ? node->in[3]->name : "");
     return bv_weights_derive(how->weights, key, (size_t)(3 * n.C) * sizeof(float), make_factors, &n,
                              prepared, err);

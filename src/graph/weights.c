@@ -322,7 +322,7 @@ enum bv_status bv_weights_f32(struct bv_weights *w, const struct bv_tensor *t, c
         *data = t->data;
         return BV_OK;
     }
-    char key[512];
+    char key[2048]; // rewrites make names of up to 1600 bytes: a cut one could be another's
     (void)snprintf(key, sizeof key, "f32:%s", t->name);
     const void *copy = NULL;
     struct reading r = {w, t};

@@ -110,6 +110,28 @@ static void test_forget(void **state)
     bv_weights_destroy(&weights);
 }
 
+// Names as long as rewrites make them, which differ at their ends only.
+static void test_f32_long_names(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_weights *weights = NULL;
+    static const uint16_t one[1] = {0x3c00}, two[1] = {0x4000};
+    char a[1600], b[1600];
+    memset(a, 'n', sizeof a - 1);
+    a[sizeof a - 1] = 0;
+    memcpy(b, a, sizeof b);
+    b[sizeof b - 2] = 'm';
+    assert_ok(bv_weights_create(&weights, &err), err);
+    const float *first = NULL, *second = NULL;
+    struct bv_tensor t = {.name = a, .dtype = BV_F16, .rank = 1, .dim = {1}, .data = one};
+    assert_ok(bv_weights_f32(weights, &t, &first, &err), err);
+    t = (struct bv_tensor){.name = b, .dtype = BV_F16, .rank = 1, .dim = {1}, .data = two};
+    assert_ok(bv_weights_f32(weights, &t, &second, &err), err);
+    assert_true(first[0] == 1.0f && second[0] == 2.0f);
+    bv_weights_destroy(&weights);
+}
+
 static void test_f32(void **state)
 {
     (void)state;
@@ -202,7 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),   cmocka_unit_test(test_derive_once),
         cmocka_unit_test(test_forget), cmocka_unit_test(test_f32),
-        cmocka_unit_test(test_let_go),
+        cmocka_unit_test(test_let_go), cmocka_unit_test(test_f32_long_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
