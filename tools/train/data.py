@@ -1,15 +1,15 @@
-"""Images, labels, folds and augmentation.
+"""Images, labels and augmentation.
 
 Preprocessing, which the model file repeats for inference: 8-bit gray, zeros added on both sides of
-the shorter edge until square, Pillow's bilinear resize to SxS, divided by 255, (x - MEAN) / STD.
+the shorter edge until square, Pillow's box resize to 128x128 (the resolution of the unselected
+images: sharper images are brought to it, so that sharpness tells nothing), divided by 255,
+(x - MEAN) / STD.
 """
 
-import collections
 import csv
 import dataclasses
 import math
 import pathlib
-import random
 
 import numpy as np
 import torch
@@ -18,14 +18,15 @@ from PIL import Image
 
 import lexicon
 
-MEAN, STD = 0.5, 0.25
+MEAN, STD, NATIVE = 0.498, 0.502, 128
+UNSELECTED, SELECTED = 0, 1  # sources
 
 
 @dataclasses.dataclass
 class Row:
-    id: str
     file: str
     group: str
+    source: int
     split: str
     view: str
     labels: tuple
@@ -41,9 +42,17 @@ class Row:
         return out
 
 
-def read_rows(folder):
-    """The NIH rows of the manifest, train and val splits."""
-    folder = pathlib.Path(folder)
+def read_unselected(folder):
+    with open(folder / "nih128" / "manifest.csv", newline="") as f:
+        return [
+            Row("nih128/" + r["file"], r["patient_id"], UNSELECTED, r["split_hint"], r["view"],
+                tuple(r["labels"].split("|")), r["sex"], int(r["age"]))
+            for r in csv.DictReader(f)
+        ]
+
+
+def read_selected(folder):
+    """The images that others picked as "pneumonia" against "no finding"."""
     with open(folder / "nih_data_entry_rows.csv", newline="") as f:
         entry = {r["id"]: r for r in csv.DictReader(f)}
     rows = []
@@ -53,48 +62,52 @@ def read_rows(folder):
                 continue
             e = entry[r["id"]]
             rows.append(
-                Row(
-                    r["id"],
-                    r["file"],
-                    r["group_id"],
-                    r["split_hint"],
-                    r["view"],
-                    tuple(r["labels"].split("|")),
-                    e["Patient Gender"],
-                    int(e["Patient Age"]),
-                )
+                Row(r["file"], r["group_id"], SELECTED, r["split_hint"], r["view"],
+                    tuple(r["labels"].split("|")), e["Patient Gender"], int(e["Patient Age"]))
             )
     return rows
 
 
-def square(image, size):
-    """Pillow gray image to uint8 [size,size]."""
+def training_rows(folder):
+    """Rows of both sources that may be trained on; no patient of a held-out split is among them."""
+    folder = pathlib.Path(folder)
+    rows = read_unselected(folder) + read_selected(folder)
+    held = {r.group for r in rows if r.split != "train"}
+    return [r for r in rows if r.split == "train" and r.group not in held]
+
+
+def held_out_rows(folder):
+    """The unselected rows of the splits val and val_extra."""
+    return [r for r in read_unselected(pathlib.Path(folder)) if r.split != "train"]
+
+
+def native(image):
+    """Pillow image to uint8 [NATIVE,NATIVE]."""
+    image = image.convert("L")
     w, h = image.size
     side = max(w, h)
     canvas = Image.new("L", (side, side), 0)
     canvas.paste(image, ((side - w) // 2, (side - h) // 2))
-    return np.asarray(canvas.resize((size, size), Image.Resampling.BILINEAR))
+    return np.asarray(canvas.resize((NATIVE, NATIVE), Image.Resampling.BOX))
 
 
-def load_images(folder, rows, size, cache):
-    """uint8 [N,size,size]; decoded once, then kept in the folder `cache`."""
-    path = pathlib.Path(cache) / f"images-{size}-{len(rows)}.npy"
-    if path.exists():
-        return np.load(path)
+def load_images(folder, rows):
+    """uint8 [N,NATIVE,NATIVE]"""
     folder = pathlib.Path(folder)
-    images = np.stack([square(Image.open(folder / r.file).convert("L"), size) for r in rows])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, images)
-    return images
+    return np.stack([native(Image.open(folder / r.file)) for r in rows])
 
 
-def to_pixels(images):
-    """uint8 [N,S,S] to the encoder's input, f32 [N,1,S,S]."""
-    return (torch.from_numpy(images).float().div_(255).sub_(MEAN).div_(STD)).unsqueeze(1)
+def to_pixels(images, size):
+    """uint8 [N,NATIVE,NATIVE] to the encoder's input, f32 [N,1,size,size]."""
+    x = torch.from_numpy(images).float().unsqueeze(1)
+    x = F.interpolate(x, (size, size), mode="bilinear", align_corners=False).round_()
+    return x.div_(255).sub_(MEAN).div_(STD)
 
 
 def targets(rows):
-    """f32 [N,len(lexicon.COLUMNS)]: 1 present, 0 absent, NaN unknown."""
+    """f32 [N,len(lexicon.COLUMNS)]: 1 present, 0 absent, NaN unknown. Of the unselected images 8
+    are pneumonias, of the others a third: there pneumonia would mean "of the other source", so it
+    is learned among the selected images alone."""
 
     def line(r):
         have, attributes = set(r.labels), r.attributes()
@@ -107,49 +120,39 @@ def targets(rows):
             ]
         )
 
-    return np.array([line(r) for r in rows], np.float32)
+    out = np.array([line(r) for r in rows], np.float32)
+    unselected = np.array([r.source == UNSELECTED for r in rows])
+    out[unselected, lexicon.FINDINGS.index("pneumonia")] = math.nan
+    return out
 
 
-def folds(rows, n, seed):
-    """Fold of each row, int [N]. Groups never straddle; groups are dealt out in the order of their
-    rarest finding, so that each fold gets its share of rare findings."""
-    count = collections.Counter(f for r in rows for f in r.labels)
-    groups = collections.defaultdict(set)
-    for r in rows:
-        groups[r.group].update(r.labels)
-    names = sorted(groups)
-    random.Random(seed).shuffle(names)
-    names.sort(key=lambda g: min(count[f] for f in groups[g]))
-    fold = {g: i % n for i, g in enumerate(names)}
-    return np.array([fold[r.group] for r in rows])
-
-
-def augment(x, generator, strength=1.0):
-    """Random mirror, rotation, scale, shift, gamma, contrast, noise and erased boxes.
-    x: f32 [N,1,S,S] in 0..1; returns the encoder's input."""
-    n, size = x.shape[0], x.shape[-1]
+def augment(x, size, generator):
+    """Random mirror, rotation, scale, shift, gamma, contrast, blur or sharpening, noise and an
+    erased box. x: f32 [N,1,NATIVE,NATIVE] in 0..1; returns the encoder's input [N,1,size,size]."""
+    n = x.shape[0]
 
     def uniform(low, high, *shape):
         return torch.rand(n, *shape, generator=generator) * (high - low) + low
 
-    angle = uniform(-0.21, 0.21) * strength
-    scale = torch.exp(uniform(-0.2, 0.15) * strength)
-    aspect = torch.exp(uniform(-0.08, 0.08) * strength)
+    angle = uniform(-0.2, 0.2)
+    scale = torch.exp(uniform(-0.2, 0.12))
+    aspect = torch.exp(uniform(-0.06, 0.06))
     mirror = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
     theta = torch.zeros(n, 2, 3)
     theta[:, 0, 0] = torch.cos(angle) * scale * aspect * mirror
     theta[:, 0, 1] = -torch.sin(angle) * scale
     theta[:, 1, 0] = torch.sin(angle) * scale * mirror
     theta[:, 1, 1] = torch.cos(angle) * scale / aspect
-    theta[:, :, 2] = uniform(-0.1, 0.1, 2) * strength
-    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    theta[:, :, 2] = uniform(-0.1, 0.1, 2)
+    grid = F.affine_grid(theta, [n, 1, size, size], align_corners=False)
     x = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    x = x.clamp_(1e-4, 1).pow_(torch.exp(uniform(-0.35, 0.35, 1, 1, 1) * strength))
-    x = (x - 0.5) * torch.exp(uniform(-0.25, 0.25, 1, 1, 1) * strength) + 0.5
-    x = x + uniform(-0.12, 0.12, 1, 1, 1) * strength
-    x = x + torch.randn(x.shape, generator=generator) * 0.02 * strength
+    x = x + uniform(-0.8, 0.4, 1, 1, 1) * (x - F.avg_pool2d(x, 3, 1, 1))
+    x = x.clamp_(1e-4, 1).pow_(torch.exp(uniform(-0.3, 0.3, 1, 1, 1)))
+    x = (x - 0.5) * torch.exp(uniform(-0.25, 0.25, 1, 1, 1)) + 0.5
+    x = x + uniform(-0.1, 0.1, 1, 1, 1)
+    x = x + torch.randn(x.shape, generator=generator) * 0.015
     for i in range(n):
-        if torch.rand((), generator=generator) < 0.4 * strength:
+        if torch.rand((), generator=generator) < 0.25:
             h, w = (torch.randint(size // 10, size // 3, (2,), generator=generator)).tolist()
             top = int(torch.randint(0, size - h, (), generator=generator))
             left = int(torch.randint(0, size - w, (), generator=generator))

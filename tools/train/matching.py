@@ -1,124 +1,85 @@
 """Image-text matching: trains the fusion head on frozen encoders.
 
-A statement is drawn first and its image second, half the time one of which it is true, so the text
-alone tells nothing.
+The teacher is the classifier, as in align.py: the log-odds that a statement is true, beyond how
+often it is, is the sum of the classifier's evidence for what it affirms less that for what it
+denies. Images and statements are drawn independently, so the text alone tells nothing.
 """
 
+import collections
 import random
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-import data
 import lexicon
-import metrics
 import text
 
-RATE, BATCH, VERSIONS = 1e-3, 64, 8
+RATE, BATCH, STEPS, TEXTS, MOST = 2e-3, 32, 400, 20, 4.0
+
+
+def statements(rng):
+    """Texts, and what they say of the columns: 1 affirmed, -1 denied, 0 unmentioned."""
+    texts, line = text.labelled_texts(rng)
+    return texts, (line == text.AFFIRMED).float() - (line == text.DENIED).float()
 
 
 @torch.no_grad()
-def image_maps(model, pixels):
-    """The encoder's last maps [N,C,H,W] of pixels [N,1,S,S]."""
-    return torch.cat(
-        [
-            model.image_encoder(part.to(memory_format=torch.channels_last)).contiguous()
-            for part in pixels.split(64)
-        ]
-    )
-
-
-def match_logit(model, tokenizer, maps, texts):
-    """Logit of "match" for each map with the text of the same place: [N]."""
+def hidden_states(net, tokenizer, texts):
+    """States and mask of each text, padded to the longest: [M,T,hidden], [M,T]."""
+    net.eval()
     ids, keep = text.batch(tokenizer, texts)
-    with torch.no_grad():
-        hidden = model.text_encoder(ids, keep)
-    logits = model.fusion(hidden, keep, maps)
+    return torch.cat([net.text_encoder(i, k) for i, k in zip(ids.split(128), keep.split(128))]), keep
+
+
+def match_logit(net, states, keep, maps):
+    logits = net.fusion(states, keep, maps)
     return logits[:, 1] - logits[:, 0]
 
 
-class Statements:
-    """Draws (image row, text, truth)."""
-
-    def __init__(self, rows, rng):
-        self.rows, self.rng = rows, rng
-        self.have = {f: [i for i, r in enumerate(rows) if f in r.labels] for f in lexicon.FINDINGS}
-        self.lack = {
-            f: [i for i, r in enumerate(rows) if f not in r.labels] for f in lexicon.FINDINGS
-        }
-        self.findings = [f for f in lexicon.FINDINGS if self.have[f] and self.lack[f]]
-
-    def draw(self):
-        rng, true = self.rng, self.rng.random() < 0.5
-        if rng.random() < 0.25:
-            i = rng.randrange(len(self.rows))
-            words, _ = lexicon.caption(self.rows[i].labels, self.rows[i].attributes(), rng)
-            if not true:
-                others = [
-                    j
-                    for j in rng.sample(range(len(self.rows)), 20)
-                    if not set(self.rows[j].labels) & set(self.rows[i].labels)
-                ]
-                i = others[0] if others else rng.choice(self.lack[self.rows[i].labels[0]])
-            return i, words, true
-        finding, affirmed = rng.choice(self.findings), rng.random() < 0.6
-        phrase = lexicon.positive_phrase if affirmed else lexicon.negative_phrase
-        pool = self.have if affirmed == true else self.lack
-        return rng.choice(pool[finding]), phrase(finding, rng), true
-
-
-def train(model, tokenizer, rows, images, steps, seed, log):
-    """Trains model.fusion in place."""
+def train(net, tokenizer, teacher, maps, seed, log):
+    """Trains net.fusion in place. maps: last maps [N,C,H,W] of clean training images."""
     torch.manual_seed(seed)
-    model.eval()
-    model.fusion.train()
-    statements = Statements(rows, random.Random(seed))
-    pixels01 = torch.from_numpy(images).float().div_(255).unsqueeze(1)
-    generator = torch.Generator().manual_seed(seed)
-    maps = [image_maps(model, data.to_pixels(images))]
-    maps += [image_maps(model, data.augment(pixels01.clone(), generator)) for _ in range(VERSIONS)]
-    maps = torch.stack(maps)
-    optimizer = torch.optim.AdamW(model.fusion.parameters(), RATE, weight_decay=0.05)
+    net.eval()
+    rng = random.Random(seed)
+    drawn = [statements(rng) for _ in range(TEXTS)]
+    texts = [t for part, _ in drawn for t in part]
+    says = torch.cat([line for _, line in drawn])
+    order = sorted(range(len(texts)), key=lambda i: len(tokenizer.encode(texts[i])))
+    texts, says = [texts[i] for i in order], says[order]
+    evidence = teacher.evidence(maps.float().mean((2, 3)))
+    states = [hidden_states(net, tokenizer, texts[i : i + BATCH])
+              for i in range(0, len(texts) - BATCH + 1, BATCH)]
+    net.fusion.train()
+    optimizer = torch.optim.AdamW(net.fusion.parameters(), RATE, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, RATE, total_steps=steps, pct_start=0.1
-    )
-    total = 0.0
-    for step in range(steps):
-        chosen, texts, truth = zip(*(statements.draw() for _ in range(BATCH)))
-        version = torch.randint(len(maps), (BATCH,), generator=generator)
-        logit = match_logit(model, tokenizer, maps[version, list(chosen)], texts)
-        loss = F.binary_cross_entropy_with_logits(logit, torch.tensor(truth, dtype=torch.float32))
+        optimizer, RATE, total_steps=STEPS, pct_start=0.1)
+    recent = collections.deque(maxlen=100)
+    for step in range(STEPS):
+        part = rng.randrange(len(states))
+        chosen = torch.randint(len(maps), (BATCH,))
+        said = says[part * BATCH : (part + 1) * BATCH]
+        truth = (said * evidence[chosen]).sum(1).clamp(-MOST, MOST).sigmoid()
+        logit = match_logit(net, *states[part], maps[chosen].float())
+        loss = F.binary_cross_entropy_with_logits(logit, truth)
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(model.fusion.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(net.fusion.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        total += loss.item()
+        recent.append(loss.item() - F.binary_cross_entropy(truth, truth).item())
         if step % 100 == 99:
-            log(f"matching: step {step + 1}/{steps} loss {total / 100:.4f}")
-            total = 0.0
-    model.eval()
+            log(f"matching: step {step + 1}/{STEPS} divergence {sum(recent) / len(recent):.4f}")
+    net.eval()
 
 
 @torch.no_grad()
-def scores(model, tokenizer, images):
+def scores(net, tokenizer, maps):
     """Match logit of every image with each finding's own words: {finding: [N]}."""
-    maps = image_maps(model, data.to_pixels(images))
-    return {
-        f: match_logit(model, tokenizer, maps, [lexicon.PHRASES[f][0]] * len(maps)).numpy()
-        for f in lexicon.FINDINGS
-    }
-
-
-@torch.no_grad()
-def statement_auroc(model, tokenizer, rows, images, n=2000, seed=0):
-    """AUROC of true against false statements drawn as in training, on held-out images."""
-    maps = image_maps(model, data.to_pixels(images))
-    statements = Statements(rows, random.Random(seed))
-    chosen, texts, truth = zip(*(statements.draw() for _ in range(n)))
-    logits = [
-        match_logit(model, tokenizer, maps[list(chosen[i : i + 100])], texts[i : i + 100])
-        for i in range(0, n, 100)
-    ]
-    return metrics.auroc(torch.cat(logits).numpy(), truth)
+    out = {}
+    for f in lexicon.FINDINGS:
+        state, keep = hidden_states(net, tokenizer, [lexicon.PHRASES[f][0]])
+        out[f] = torch.cat([
+            match_logit(net, state.expand(len(m), -1, -1), keep.expand(len(m), -1), m.float())
+            for m in maps.split(64)]).numpy()
+    return out

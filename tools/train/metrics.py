@@ -21,17 +21,6 @@ def auroc(score, truth, weight=None):
     return float(area[0]) if weight is None else area
 
 
-def fold_auroc(score, truth, fold, weight):
-    """Mean over folds of the AUROC within a fold, [B]: scores of different models are never ranked
-    against each other. A fold without both classes does not count."""
-    areas = np.array(
-        [auroc(score[fold == k], truth[fold == k], weight[:, fold == k]) for k in np.unique(fold)]
-    )
-    known = ~np.isnan(areas)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, areas, 0).sum(axis=0) / known.sum(axis=0)
-
-
 def resamples(groups, n, seed=0):
     """How often each row counts: [1 + n, rows]. The first line counts each row once; the others
     draw whole groups with replacement."""

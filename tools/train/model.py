@@ -1,7 +1,7 @@
-"""The dual encoder and its fusion head, with the tensor names of torchvision and Hugging Face.
+"""The dual encoder and its fusion head; the text side has the tensor names of Hugging Face.
 
-Image: ResNet-18 of quarter parameters (half widths), one input channel; the last map is averaged
-and projected. Text: a small post-LN BERT; the hidden states of all tokens, [CLS] and [SEP]
+Image: EfficientNet-Lite0 of one input channel (efficientnet.py); the last map is averaged and
+projected. Text: a small post-LN BERT; the hidden states of all tokens, [CLS] and [SEP]
 included, are averaged and projected. Both embeddings are L2-normalised. Fusion: BERT layers in
 which text tokens attend to themselves, then to the image map; `itm_head` reads [CLS].
 """
@@ -13,10 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import efficientnet
+
 
 @dataclasses.dataclass
 class Sizes:
-    widths: tuple = (32, 64, 128, 256)
     vocabulary: int = 2600
     hidden: int = 128
     layers: int = 4
@@ -25,50 +26,6 @@ class Sizes:
     positions: int = 128
     embedding: int = 128
     fusion_layers: int = 2
-
-
-class BasicBlock(nn.Module):
-    def __init__(self, n_in, n_out, stride):
-        super().__init__()
-        self.conv1 = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(n_out)
-        self.conv2 = nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(n_out)
-        self.downsample = None
-        if stride != 1 or n_in != n_out:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out)
-            )
-
-    def forward(self, x):
-        skip = x if self.downsample is None else self.downsample(x)
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + skip)
-
-
-class ResNet18(nn.Module):
-    """[N,1,S,S] to the last map [N,C,S/32,S/32]."""
-
-    def __init__(self, widths):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, widths[0], 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(widths[0])
-        n_in = widths[0]
-        for i, n_out in enumerate(widths):
-            stage = nn.Sequential(
-                BasicBlock(n_in, n_out, 1 if i == 0 else 2), BasicBlock(n_out, n_out, 1)
-            )
-            setattr(self, f"layer{i + 1}", stage)
-            n_in = n_out
-        for m in self.modules():
-            if isinstance(m, nn.Conv2d):
-                nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(m, BasicBlock):
-                nn.init.zeros_(m.bn2.weight)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
-        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
 
 
 class Attention(nn.Module):
@@ -156,7 +113,7 @@ class Fusion(nn.Module):
     def __init__(self, s, dropout):
         super().__init__()
         self.dropout = dropout
-        self.image_projection = nn.Linear(s.widths[-1], s.hidden)
+        self.image_projection = nn.Linear(efficientnet.HEAD, s.hidden)
         self.layer = nn.ModuleList(
             BertLayer(s.hidden, s.heads, s.intermediate, cross=True) for _ in range(s.fusion_layers)
         )
@@ -173,16 +130,19 @@ class Fusion(nn.Module):
 class BioVL(nn.Module):
     def __init__(self, sizes, dropout=0.1):
         super().__init__()
-        self.image_encoder = ResNet18(sizes.widths)
-        self.image_projection = nn.Linear(sizes.widths[-1], sizes.embedding, bias=False)
+        self.image_encoder = efficientnet.EfficientNetLite0(0)
+        self.image_projection = nn.Linear(efficientnet.HEAD, sizes.embedding)
         self.text_encoder = Bert(sizes, dropout)
         self.text_projection = nn.Linear(sizes.hidden, sizes.embedding, bias=False)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(10.0)))
         self.fusion = Fusion(sizes, dropout)
 
-    def embed_image(self, pixels, drop=0.0):
-        pooled = self.image_encoder(pixels).float().mean((2, 3))
-        return F.normalize(self.image_projection(F.dropout(pooled, drop, self.training)), dim=-1)
+    def embed_image(self, pixels):
+        return self.embed_features(self.image_encoder(pixels).mean((2, 3)))
+
+    def embed_features(self, pooled):
+        """Mean of the last map [N,1280] to embeddings."""
+        return F.normalize(self.image_projection(pooled), dim=-1)
 
     def pool_text(self, ids, keep):
         weight = keep.unsqueeze(-1).float()

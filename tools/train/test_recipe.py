@@ -1,5 +1,6 @@
 """python -m unittest test_recipe: what of the recipe can be checked without images."""
 
+import dataclasses
 import random
 import unittest
 
@@ -7,12 +8,13 @@ import numpy as np
 
 import data
 import lexicon
+import measure
 import metrics
 import wordpiece
 
 
 def row(group, *labels, view="PA", sex="F", age=50):
-    return data.Row("id", "file", group, "train", view, labels, sex, age)
+    return data.Row("file", group, data.UNSELECTED, "train", view, labels, sex, age)
 
 
 class Lexicon(unittest.TestCase):
@@ -49,16 +51,6 @@ class Wordpiece(unittest.TestCase):
         self.assertNotIn(wordpiece.UNK, t.word_ids("fusion"))
 
 
-class Folds(unittest.TestCase):
-    def test_groups_never_straddle(self):
-        rng = random.Random(0)
-        rows = [row(f"g{rng.randrange(60)}", rng.choice(lexicon.FINDINGS)) for _ in range(300)]
-        fold = data.folds(rows, 5, 1)
-        for g in {r.group for r in rows}:
-            self.assertEqual(len({k for r, k in zip(rows, fold) if r.group == g}), 1)
-        self.assertEqual(set(fold), set(range(5)))
-
-
 class Targets(unittest.TestCase):
     def test_findings_groups_and_unknown_attributes(self):
         grid = data.targets([row("g", "mass", sex="M", view="AP", age=50)])[0]
@@ -66,6 +58,22 @@ class Targets(unittest.TestCase):
         self.assertEqual((value["mass"], value["lung lesion"], value["edema"]), (1, 1, 0))
         self.assertEqual((value["female"], value["AP"]), (0, 1))
         self.assertTrue(np.isnan(value["old"]))
+
+    def test_pneumonia_is_unknown_where_it_would_mean_the_source(self):
+        place = lexicon.FINDINGS.index("pneumonia")
+        seen = row("g", "pneumonia")
+        picked = dataclasses.replace(seen, source=data.SELECTED)
+        grid = data.targets([seen, picked])
+        self.assertTrue(np.isnan(grid[0, place]))
+        self.assertEqual(grid[1, place], 1)
+
+
+class Calibration(unittest.TestCase):
+    def test_scores_that_are_the_shares_have_no_error(self):
+        truth = np.array([0, 0, 0, 1] * 5, bool)
+        got = measure.calibration(np.full(20, 0.25), truth)
+        self.assertEqual((got["ece"], got["brier"]), (0.0, 0.1875))
+        self.assertEqual(measure.calibration(np.full(20, 0.75), truth)["ece"], 0.5)
 
 
 class Metrics(unittest.TestCase):
@@ -79,11 +87,6 @@ class Metrics(unittest.TestCase):
         weight = rng.integers(0, 3, (4, 50))
         repeated = [metrics.auroc(np.repeat(score, w), np.repeat(truth, w)) for w in weight]
         np.testing.assert_allclose(metrics.auroc(score, truth, weight), repeated)
-
-    def test_scores_of_folds_are_not_ranked_together(self):
-        score, fold = np.array([1, 2, 11, 12.0]), np.array([0, 0, 1, 1])
-        truth = np.array([0, 1, 0, 1], bool)
-        self.assertEqual(metrics.fold_auroc(score, truth, fold, np.ones((1, 4)))[0], 1.0)
 
     def test_resamples_keep_groups_together(self):
         weight = metrics.resamples(np.array(["a", "b", "a", "c"]), 20)

