@@ -295,6 +295,110 @@ static int run_merge(int argc, char **argv)
     return code;
 }
 
+// Names of one kind, appended.
+static bool add_removals(struct bv_index_removal **all, size_t *n, enum bv_index_named what,
+                         char *const *names, size_t n_names)
+{
+    if (n_names == 0)
+        return true;
+    struct bv_index_removal *more = realloc(*all, (*n + n_names) * sizeof *more);
+    if (!more)
+        return false;
+    for (size_t i = 0; i < n_names; i++)
+        more[(*n)++] = (struct bv_index_removal){what, names[i]};
+    *all = more;
+    return true;
+}
+
+// The lines of a list, "patient ID", "study UID" or "item ID", in place; false after printing why.
+static bool read_removals(char *text, const char *path, struct bv_index_removal **all, size_t *n)
+{
+    static const char *const words[] = {"patient ", "study ", "item "};
+    size_t number = 0;
+    for (char *line = text, *end; line; line = end) {
+        end = strchr(line, '\n');
+        if (end)
+            *end++ = 0;
+        line[strcspn(line, "\r")] = 0;
+        number++;
+        size_t w = 0;
+        while (w < 3 && strncmp(line, words[w], strlen(words[w])) != 0)
+            w++;
+        char *name = w < 3 ? line + strlen(words[w]) : NULL;
+        if (*line && (!name || !*name)) {
+            (void)fprintf(stderr,
+                          "biovl: %s line %zu: a line is patient ID, study UID or item ID\n", path,
+                          number);
+            return false;
+        }
+        if (name && !add_removals(all, n, (enum bv_index_named)w, &name, 1))
+            return false;
+    }
+    return true;
+}
+
+// What `index remove` was asked for.
+struct take_out {
+    struct plain plain;
+    struct strings patients, studies, items;
+    const char *list;
+    bool readmit;
+};
+
+static int take_out(struct take_out *t)
+{
+    struct bv_index_removal *all = NULL;
+    struct bv_index_removed counts = {.size = sizeof counts};
+    size_t n = 0, size;
+    char *text = t->list ? read_text(t->list, &size) : NULL;
+    int code = EXIT_INPUT;
+    if ((!t->list || (text && read_removals(text, t->list, &all, &n))) &&
+        add_removals(&all, &n, BV_INDEX_PATIENT, (char *const *)t->patients.items, t->patients.n) &&
+        add_removals(&all, &n, BV_INDEX_STUDY, (char *const *)t->studies.items, t->studies.n) &&
+        add_removals(&all, &n, BV_INDEX_ITEM, (char *const *)t->items.items, t->items.n))
+        code = open_plain(&t->plain, true);
+    if (code == EXIT_OK) {
+        enum bv_status status = bv_index_remove(t->plain.index, all, n, t->readmit, &counts);
+        code = status == BV_OK ? EXIT_OK : (int)report_failure(t->plain.context, status);
+    }
+    if (code == EXIT_OK)
+        printf("{\"images\":%llu,\"reports\":%llu,\"studies\":%llu,\"unknown\":%llu}\n",
+               (unsigned long long)counts.images, (unsigned long long)counts.reports,
+               (unsigned long long)counts.studies, (unsigned long long)counts.unknown);
+    free(all);
+    free(text);
+    return code;
+}
+
+static int run_remove(int argc, char **argv)
+{
+    struct take_out t = {.list = NULL};
+    const struct option options[] = {
+        {"--patient", OPTION_LIST, &t.patients, "ID...", "everything of these patients"},
+        {"--study", OPTION_LIST, &t.studies, "UID...", "these studies"},
+        {"--item", OPTION_LIST, &t.items, "ID...", "these images and reports"},
+        {"--list", OPTION_STRING, &t.list, "FILE", "lines of patient ID, study UID, item ID"},
+        {"--readmit", OPTION_FLAG, &t.readmit, NULL,
+         "forget that they were removed: they may be added again"},
+        {"--key", OPTION_STRING, &t.plain.key, "FILE", "the index's site key (default: INDEX.key)"},
+    };
+    const struct usage usage = {
+        "index remove", "INDEX (--patient ID | --study UID | --item ID | --list FILE)",
+        "Takes out images, reports, vectors, words, thumbnails; what bears these names is not\n"
+        "added again. Names are identifiers, or the hashes that searches print.",
+        options, sizeof options / sizeof *options};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &t.plain.rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    bool any = t.patients.n > 0 || t.studies.n > 0 || t.items.n > 0 || t.list;
+    if (parsed == PARSE_OK)
+        code = t.plain.rest.n == 1 && any ? take_out(&t) : usage_error(&usage);
+    close_plain(&t.plain);
+    free_strings(&t.patients);
+    free_strings(&t.studies);
+    free_strings(&t.items);
+    return code;
+}
+
 static int run_export(int argc, char **argv)
 {
     struct plain p = {.kind = "image"};
@@ -361,6 +465,7 @@ int run_index(int argc, char **argv)
         {"info", "what it holds", run_index_info},
         {"verify", "check every part of it", run_index_verify},
         {"merge", "append other indexes", run_merge},
+        {"remove", "take out patients, studies, items", run_remove},
         {"export", "items and vectors as files", run_export},
         {"name", "keyed hashes of identifiers", run_name},
     };

@@ -128,6 +128,8 @@ static int run(struct search *s, const char *path)
     if (status == BV_OK && s->image)
         status = bv_image_open(opened.context, s->image, NULL, &image);
     s->query.image = image;
+    if (status == BV_OK)
+        status = bv_index_check_fields(index, s->query.where, s->query.n_where);
     if (status == BV_OK && s->rerank)
         status = open_reranking(s, opened.context, &reranking);
     if (status == BV_OK)

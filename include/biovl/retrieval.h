@@ -79,8 +79,35 @@ BV_API enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *eng
                                    const struct bv_index_sources *sources,
                                    struct bv_index_counts *counts);
 
-// Appends what other indexes hold and this one lacks. *n_added counts. BV_ERR_REFUSED when model or
-// site key differ.
+// What is to be taken out of an index: an identifier as objects and tables bear it, or the keyed
+// hash that the index has for it.
+enum bv_index_named {
+    BV_INDEX_PATIENT, // everything of the studies that are known as this patient's
+    BV_INDEX_STUDY,   // with what an accession number joined to it
+    BV_INDEX_ITEM,    // an image or a report
+};
+
+struct bv_index_removal {
+    enum bv_index_named what;
+    const char *name;
+};
+
+struct bv_index_removed {
+    size_t size; // sizeof (struct bv_index_removed)
+    uint64_t images, reports, studies;
+    uint64_t unknown; // names that named nothing
+};
+
+// Takes out what the names name: rows, vectors, texts, full text, thumbnails, in one transaction;
+// free pages are overwritten, and the copies beside the index made anew. The names are remembered,
+// as keyed hashes unless the index keeps identifiers, so that nothing brings back what bears them:
+// with readmit not 0 they are forgotten instead. counts may be NULL.
+BV_API enum bv_status bv_index_remove(struct bv_index *index,
+                                      const struct bv_index_removal *removals, size_t n,
+                                      int readmit, struct bv_index_removed *removed);
+
+// Appends what other indexes hold and this one lacks, and takes out what was taken out of them.
+// *n_added counts. BV_ERR_REFUSED when model or site key differ.
 BV_API enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *from,
                                      size_t *n_added);
 
@@ -88,6 +115,12 @@ BV_API enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *fr
 // in the same order to a .npy file (NULL: none), float32 [N,D].
 BV_API enum bv_status bv_index_export(struct bv_index *index, const char *kind, const char *path,
                                       const char *npy_path);
+
+// Whether the fields of all conditions (bv_index_query's where) are known: BV_ERR_ARG, naming the
+// first that no item has. A search takes an unknown one as a field without value, as one shard of
+// many may lack it. An empty index knows none and refuses none.
+BV_API enum bv_status bv_index_check_fields(struct bv_index *index, const char *const *conditions,
+                                            size_t n);
 
 // The keyed hash that an identifier has in this index, 32 hexadecimal digits and a terminator, into
 // out, which has room for `capacity` bytes, at least BV_INDEX_NAME_SIZE (BV_ERR_ARG).

@@ -246,6 +246,28 @@ enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *from, siz
     return BV_OK;
 }
 
+enum bv_status bv_index_check_fields(struct bv_index *index, const char *const *conditions,
+                                     size_t n)
+{
+    struct bv_error *err = bv_begin(index->context);
+    if (bv_store_rows(index->store, BV_KIND_IMAGE) + bv_store_rows(index->store, BV_KIND_REPORT) ==
+        0)
+        return BV_OK;
+    for (size_t i = 0; i < n; i++) {
+        char field[256];
+        size_t length = strcspn(conditions[i], "=!<>~");
+        bool has = false;
+        if (length == 0 || length >= sizeof field)
+            return bv_fail(err, BV_ERR_ARG, "\"%.100s\" is no condition", conditions[i]);
+        (void)snprintf(field, sizeof field, "%.*s", (int)length, conditions[i]);
+        BV_TRY(bv_store_has_field(index->store, field, &has, err));
+        if (!has)
+            return bv_fail(err, BV_ERR_ARG, "\"%.100s\": nothing in %s has a field \"%s\"",
+                           conditions[i], bv_store_path(index->store), field);
+    }
+    return BV_OK;
+}
+
 struct export_job {
     struct bv_index *index;
     enum bv_kind kind;

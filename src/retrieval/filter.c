@@ -6,19 +6,35 @@
 enum { MAX_CONDITIONS = 32 };
 
 #define FIELD "json_extract(i.metadata, ?)"
+// A number, or a text that begins with one; any other value passes no comparison of numbers.
+#define NUMBER                                                                                     \
+    "(SELECT CASE WHEN typeof(v) <> 'text' OR v GLOB '[0-9]*' OR v GLOB '[-+.][0-9]*'"             \
+    " THEN CAST(v AS REAL) END FROM (SELECT " FIELD " AS v))"
 
 static const struct {
     const char *op, *sql;
 } operators[] = {
     // Longer ones first.
     {"!=", "coalesce(CAST(" FIELD " AS TEXT) <> ?, 1)"},
-    {"<=", "CAST(" FIELD " AS REAL) <= CAST(? AS REAL)"},
-    {">=", "CAST(" FIELD " AS REAL) >= CAST(? AS REAL)"},
+    {"<=", NUMBER " <= CAST(? AS REAL)"},
+    {">=", NUMBER " >= CAST(? AS REAL)"},
     {"=", "CAST(" FIELD " AS TEXT) = ?"},
-    {"<", "CAST(" FIELD " AS REAL) < CAST(? AS REAL)"},
-    {">", "CAST(" FIELD " AS REAL) > CAST(? AS REAL)"},
+    {"<", NUMBER " < CAST(? AS REAL)"},
+    {">", NUMBER " > CAST(? AS REAL)"},
     {"~", "instr(lower(CAST(" FIELD " AS TEXT)), lower(?)) > 0"},
 };
+
+// Whether a text is a decimal number and nothing else.
+static bool is_number(const char *text)
+{
+    static const char digits[] = "0123456789";
+    text += *text == '-' || *text == '+';
+    size_t whole = strspn(text, digits);
+    text += whole;
+    size_t part = *text == '.' ? strspn(text + 1, digits) : 0;
+    text += part ? part + 1 : 0;
+    return whole + part > 0 && whole + part < 300 && !*text;
+}
 
 // Splits a condition at its first operator; appends its SQL and its two values.
 static enum bv_status add_condition(struct bv_filter *f, const char *condition,
@@ -34,6 +50,11 @@ static enum bv_status add_condition(struct bv_filter *f, const char *condition,
         size_t length = strlen(operators[i].op);
         if (strncmp(condition + key, operators[i].op, length) != 0)
             continue;
+        bool numeric = operators[i].op[0] == '<' || operators[i].op[0] == '>';
+        if (numeric && !is_number(condition + key + length))
+            return bv_fail(err, BV_ERR_ARG,
+                           "\"%.100s\": what is compared by < or > is a number, as 60 or 0.5",
+                           condition);
         const char *path = bv_arena_printf(arena, "$.\"%.*s\"", (int)key, condition);
         const char *value = bv_arena_strdup(arena, condition + key + length);
         const char *sql = f->sql ? bv_arena_printf(arena, "%s AND %s", f->sql, operators[i].sql)

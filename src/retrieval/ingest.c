@@ -549,6 +549,20 @@ static enum bv_status prepare_report(struct bv_ingest *ingest, const struct bv_r
     return BV_OK;
 }
 
+// Whether it was taken out of the index: its own identifier, its study's or its patient's.
+static enum bv_status was_removed(struct bv_ingest *ingest, const struct bv_record *r,
+                                  const char *id, bool *removed, struct bv_error *err)
+{
+    char name[NAME_ROOM], patient[BV_SITEKEY_NAME];
+    BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_ITEM, id, removed, err));
+    if (!*removed && r->study && name_of(ingest->key, r->study, name))
+        BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_STUDY, name, removed, err));
+    if (*removed || !r->patient)
+        return BV_OK;
+    bv_ingest_patient_name(ingest->key, r->patient, patient);
+    return bv_store_is_removed(ingest->store, BV_NAMED_PATIENT, patient, removed, err);
+}
+
 // Gives the slot its names and sees what of it the index lacks.
 static enum bv_status prepare(struct bv_ingest *ingest, const struct bv_record *r,
                               struct slot *slot, struct bv_error *err)
@@ -564,6 +578,12 @@ static enum bv_status prepare(struct bv_ingest *ingest, const struct bv_record *
     if (!bv_utf8_valid(base, strlen(base), NULL) || !name_of(ingest->key, base, slot->id))
         return bv_fail(err, BV_ERR_LIMIT, "%s: an identifier that is too long or no UTF-8",
                        r->name);
+    bool removed = false;
+    BV_TRY(was_removed(ingest, r, slot->id, &removed, err));
+    if (removed) {
+        ingest->counts.skipped++;
+        return BV_OK;
+    }
     BV_TRY(find_study(ingest, r, slot->id, slot->study, err));
     if (r->has_image) {
         BV_TRY(bv_store_has(ingest->store, slot->id, &slot->known, err));
@@ -635,10 +655,12 @@ enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *r
 enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, bool *has,
                              struct bv_error *err)
 {
-    char name[NAME_ROOM];
+    char name[NAME_ROOM] = "";
     bool found = false;
     if (name_of(ingest->key, identifier, name))
         BV_TRY(bv_store_has(ingest->store, name, &found, err));
+    if (!found && *name)
+        BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_ITEM, name, &found, err));
     ingest->counts.skipped += found;
     *has = found;
     return BV_OK;

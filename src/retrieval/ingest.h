@@ -62,8 +62,8 @@ enum bv_status bv_ingest_open(struct bv_ingest **ingest, struct bv_store *store,
 enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *record,
                              struct bv_error *err);
 
-// Whether the index holds the item of an identifier, counted as skipped when it does: what need not
-// be fetched.
+// Whether the index holds the item of an identifier, or has seen it removed, counted as skipped
+// when it does: what need not be fetched.
 enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, bool *has,
                              struct bv_error *err);
 

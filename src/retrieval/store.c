@@ -314,6 +314,7 @@ void bv_store_rollback(struct bv_store *s)
     if (!sqlite3_get_autocommit(s->db))
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     (void)read_counts(s, NULL);
+    (void)read_generation(s, NULL);
 }
 
 enum bv_status bv_store_view_begin(struct bv_store *s, struct bv_error *err)

@@ -147,6 +147,10 @@ enum bv_status bv_store_find_item(struct bv_store *store, const char *id, struct
 enum bv_status bv_store_has(struct bv_store *store, const char *id, bool *has,
                             struct bv_error *err);
 
+// Whether any item's metadata have a field. One that none has is looked for in all of them.
+enum bv_status bv_store_has_field(struct bv_store *store, const char *field, bool *has,
+                                  struct bv_error *err);
+
 // Settings of other parts ("faiss.image", "pull.cursor …"); *value in the arena, NULL when unset.
 enum bv_status bv_store_set(struct bv_store *store, const char *key, const char *value,
                             struct bv_error *err);
@@ -158,6 +162,28 @@ struct bv_store_counts {
 };
 enum bv_status bv_store_count(struct bv_store *store, struct bv_store_counts *counts,
                               struct bv_error *err);
+
+// What a name of the index names.
+enum bv_named {
+    BV_NAMED_PATIENT,
+    BV_NAMED_STUDY, // with what is shown as it
+    BV_NAMED_ITEM,  // an item or a report
+};
+
+// Takes out what a name names, within a transaction; counts go up by what went. The name is
+// remembered, known or not: what bears it is not to come again, by merging neither. Then comes
+// bv_store_sweep() before the commit and bv_store_shrink() after it, once for all names.
+enum bv_status bv_store_remove(struct bv_store *store, enum bv_named what, const char *name,
+                               struct bv_store_counts *counts, struct bv_error *err);
+// Forgets that a name was removed.
+enum bv_status bv_store_readmit(struct bv_store *store, enum bv_named what, const char *name,
+                                struct bv_error *err);
+enum bv_status bv_store_is_removed(struct bv_store *store, enum bv_named what, const char *name,
+                                   bool *removed, struct bv_error *err);
+// Takes the removed words out of the full-text index and voids copies of the vectors.
+enum bv_status bv_store_sweep(struct bv_store *store, struct bv_error *err);
+// Gives free pages back and deletes the copies beside the index, which are made again when wanted.
+enum bv_status bv_store_shrink(struct bv_store *store, struct bv_error *err);
 
 // A row as it is stored; strings in the arena.
 struct bv_entry {

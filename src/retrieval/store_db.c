@@ -64,6 +64,39 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
     [BV_SQL_EACH] = ENTRY_SELECT " ORDER BY i.number",
     [BV_SQL_CHECKSUM] = "SELECT checksum FROM item WHERE kind = ? AND row = ?",
     [BV_SQL_COUNT] = "SELECT coalesce(max(row) + 1, 0) FROM item WHERE kind = ?",
+    [BV_SQL_HAS_FIELD] = "SELECT 1 FROM item WHERE json_type(metadata, ?) IS NOT NULL LIMIT 1",
+    [BV_SQL_REMOVED_ADD] = "INSERT OR IGNORE INTO removed(what) VALUES(?)",
+    [BV_SQL_REMOVED_DROP] = "DELETE FROM removed WHERE what = ?",
+    [BV_SQL_REMOVED_FIND] = "SELECT 1 FROM removed WHERE what = ?",
+    [BV_SQL_STUDY_OF_ITEM] = "SELECT study FROM item WHERE id = ?1 UNION"
+                             " SELECT study FROM report WHERE id = ?1",
+    [BV_SQL_ITEM_ROW] = "SELECT number, kind, row FROM item WHERE id = ?",
+    [BV_SQL_REPORT_NUMBER] = "SELECT number FROM report WHERE id = ?",
+    [BV_SQL_STUDIES_OF] = "SELECT m.number FROM study s JOIN study m ON m.belongs = s.number"
+                          " WHERE s.patient = ?1 AND s.patient <> '' UNION"
+                          " SELECT number FROM study WHERE patient = ?1 AND patient <> ''",
+    // With what was kept apart under the same identifier as another patient's.
+    [BV_SQL_STUDIES_NAMED] = "WITH named(number) AS (SELECT number FROM study WHERE id = ?1"
+                             "  OR (id > ?1 || '~' AND id < ?1 || char(127)))"
+                             " SELECT number FROM named UNION SELECT m.number FROM study m"
+                             " WHERE m.belongs IN (SELECT number FROM named)",
+    [BV_SQL_STUDY_ROWS] = "SELECT number, kind, row FROM item WHERE study = ?",
+    [BV_SQL_STUDY_REPORTS] = "SELECT number FROM report WHERE study = ?",
+    [BV_SQL_ITEM_MOVE] = "UPDATE item SET row = ?3 WHERE kind = ?1 AND row = ?2",
+    [BV_SQL_ITEM_DROP] = "DELETE FROM item WHERE number = ?",
+    [BV_SQL_THUMBNAIL_DROP] = "DELETE FROM thumbnail WHERE item = ?",
+    [BV_SQL_PAGE_DROP] = "DELETE FROM page WHERE number = ?",
+    [BV_SQL_REPORT_DROP_WORDS] = "INSERT INTO report_text(report_text, rowid, text)"
+                                 " SELECT 'delete', number, text FROM report WHERE number = ?",
+    [BV_SQL_PREDECESSOR_DROP] = "DELETE FROM predecessor WHERE report = ?",
+    [BV_SQL_REPORT_DROP] = "DELETE FROM report WHERE number = ?",
+    [BV_SQL_STUDY_DROP] = "DELETE FROM study WHERE number = ?1"
+                          " AND NOT EXISTS(SELECT 1 FROM item WHERE study = ?1)"
+                          " AND NOT EXISTS(SELECT 1 FROM report WHERE study = ?1)"
+                          " AND NOT EXISTS(SELECT 1 FROM study m WHERE m.belongs = ?1"
+                          "  AND m.number <> ?1)",
+    [BV_SQL_BEARS_OF] = "SELECT accession FROM bears WHERE study = ?",
+    [BV_SQL_BEARS_DROP] = "DELETE FROM bears WHERE study = ?",
 };
 
 enum bv_status bv_store_fail(sqlite3 *db, const char *path, int code, struct bv_error *err)

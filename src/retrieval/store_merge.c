@@ -12,6 +12,8 @@ struct merge {
     uint16_t *half;
     float *vector;
     size_t n_added, n_open;
+    bool removes;
+    struct bv_store_counts removed;
 };
 
 static enum bv_status check_alike(const struct bv_store *to, const struct bv_store *from,
@@ -104,6 +106,33 @@ static enum bv_status commit_now_and_then(struct merge *m, struct bv_error *err)
     return bv_store_begin(m->to, err);
 }
 
+// Whether something was removed from to, by its own name, its study's or its patient's.
+static enum bv_status was_removed(struct merge *m, const char *id, const char *study,
+                                  const char *patient, bool *removed, struct bv_error *err)
+{
+    BV_TRY(bv_store_is_removed(m->to, BV_NAMED_ITEM, id, removed, err));
+    if (!*removed)
+        BV_TRY(bv_store_is_removed(m->to, BV_NAMED_STUDY, study, removed, err));
+    if (!*removed && *patient)
+        BV_TRY(bv_store_is_removed(m->to, BV_NAMED_PATIENT, patient, removed, err));
+    return BV_OK;
+}
+
+// What was removed from from is removed from to as well.
+static enum bv_status merge_removal(struct merge *m, sqlite3_stmt *row, void *arg,
+                                    struct bv_error *err)
+{
+    const char *what = text_of(row, 0);
+    (void)arg;
+    enum bv_named named = what[0] == 'p'   ? BV_NAMED_PATIENT
+                          : what[0] == 's' ? BV_NAMED_STUDY
+                                           : BV_NAMED_ITEM;
+    if (strlen(what) < 3 || what[1] != ':')
+        return bv_fail(err, BV_ERR_FORMAT, "%s: a removal that is damaged", m->from->path);
+    m->removes = true;
+    return bv_store_remove(m->to, named, what + 2, &m->removed, err);
+}
+
 static enum bv_status merge_item(struct merge *m, sqlite3_stmt *row, void *arg,
                                  struct bv_error *err)
 {
@@ -119,6 +148,8 @@ static enum bv_status merge_item(struct merge *m, sqlite3_stmt *row, void *arg,
     uint32_t content = 0;
     enum bv_status status = bv_store_find_item(m->to, item.id, &arena, &known, &content, err);
     has = known != NULL;
+    if (status == BV_OK && !has)
+        status = was_removed(m, item.id, text_of(row, 5), text_of(row, 6), &has, err);
     uint32_t number = (uint32_t)sqlite3_column_int64(row, 2);
     if (status == BV_OK && !has)
         status = bv_store_vector(m->from, item.kind, number, m->half, err);
@@ -170,7 +201,12 @@ static enum bv_status merge_report(struct merge *m, sqlite3_stmt *row, void *arg
                                .after = sqlite3_column_int64(row, 3)};
     struct bv_report_found known = {0};
     enum bv_change change;
-    enum bv_status status = bv_store_find_report(m->to, report.id, &arena, &known, err);
+    bool removed = false;
+    enum bv_status status =
+        was_removed(m, report.id, text_of(row, 4), text_of(row, 5), &removed, err);
+    if (status != BV_OK || removed)
+        return status;
+    status = bv_store_find_report(m->to, report.id, &arena, &known, err);
     if (status == BV_OK && !known.number)
         status = each_row(m,
                           "SELECT p.id FROM predecessor p JOIN report r ON r.number = p.report"
@@ -188,6 +224,9 @@ static enum bv_status merge_report(struct merge *m, sqlite3_stmt *row, void *arg
 
 static enum bv_status merge_all(struct merge *m, struct bv_error *err)
 {
+    BV_TRY(each_row(m, "SELECT what FROM removed ORDER BY what", NULL, merge_removal, NULL, err));
+    if (m->removes)
+        BV_TRY(bv_store_sweep(m->to, err));
     BV_TRY(each_row(m,
                     "SELECT s.id, s.named, s.patient, b.accession FROM study s"
                     " LEFT JOIN bears b ON b.study = s.number ORDER BY s.number, b.accession",
@@ -220,6 +259,8 @@ enum bv_status bv_store_merge(struct bv_store *to, struct bv_store *from, size_t
         bv_store_rollback(to);
     free(m.half);
     free(m.vector);
+    if (status == BV_OK && m.removes)
+        status = bv_store_shrink(to, err);
     if (status == BV_OK)
         *n_added = m.n_added;
     return status;

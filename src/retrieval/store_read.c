@@ -287,6 +287,27 @@ enum bv_status bv_store_checksum(struct bv_store *s, enum bv_kind kind, uint32_t
     return status;
 }
 
+enum bv_status bv_store_has_field(struct bv_store *s, const char *field, bool *has,
+                                  struct bv_error *err)
+{
+    sqlite3_stmt *statement;
+    struct bv_arena arena = {0};
+    const char *path = bv_arena_printf(&arena, "$.\"%s\"", field);
+    enum bv_status status = path && !strchr(field, '"')
+                                ? bv_store_statement(s, BV_SQL_HAS_FIELD, &statement, err)
+                                : bv_fail(err, BV_ERR_ARG, "no name of a field");
+    if (status == BV_OK) {
+        (void)sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC);
+        int code = sqlite3_step(statement);
+        *has = code == SQLITE_ROW;
+        if (code != SQLITE_ROW && code != SQLITE_DONE)
+            status = bv_store_fail(s->db, s->path, code, err);
+        (void)sqlite3_reset(statement);
+    }
+    bv_arena_free(&arena);
+    return status;
+}
+
 size_t bv_store_rows(const struct bv_store *s, enum bv_kind kind)
 {
     return s->n[kind];

@@ -95,7 +95,10 @@ expect 0 "$biovl" search i.biovl --text 'effusion' --where view=AP --csv
 [ "$(wc -l <out)" -eq 1 ] || fail "--where view=AP found something"
 expect 0 "$biovl" search i.biovl --text 'effusion' --where 'age>=60' view=PA --by-study --method int8
 [ "$(wc -l <out)" -eq 2 ] || fail "filters or --by-study"
-expect 2 "$biovl" search i.biovl --text 'effusion' --where nonsense
+for condition in nonsense 'age>=abc' 'age>=60; DROP TABLE item' 'age<' 'nosuchfield=1' '=1'; do
+    expect 2 "$biovl" search i.biovl --text 'effusion' --where "$condition"
+done
+says 'no condition'
 expect 0 "$biovl" search i.biovl --text 'effusion' --sheet s.png
 expect 0 "$biovl" search i.biovl --text 'effusion' --sheet s.html
 head -c 8 s.png | grep -qa PNG || fail "s.png is no PNG"
@@ -155,4 +158,24 @@ expect 0 "$biovl" index create p.biovl --keep-identifiers
 expect 0 "$biovl" index add p.biovl in/a.dcm
 grep -qa '1\.2\.276\.0\.9999\.3\.1' p.biovl || fail "--keep-identifiers kept none"
 expect 0 "$biovl" search p.biovl --id 1.2.276.0.9999.3.1
+
+# What is taken out is gone and does not come back by itself.
+expect 0 "$biovl" index remove p.biovl --study 1.2.276.0.9999.1.1
+prints '"images":1,"reports":0,"studies":1,"unknown":0'
+grep -qa '1\.2\.276\.0\.9999\.3\.1' p.biovl && fail "a removed object is still there"
+expect 0 "$biovl" index add p.biovl in/a.dcm
+prints '"images":0,"reports":0,"skipped":1'
+expect 0 "$biovl" index remove p.biovl --study 1.2.276.0.9999.1.1 --readmit
+expect 0 "$biovl" index add p.biovl in/a.dcm
+prints '"images":1'
+printf 'study 1.2.276.0.9999.1.2\nitem 1.2.3.4.5\n' >list
+expect 0 "$biovl" index remove i.biovl --list list
+prints '"images":1,"reports":1,"studies":1,"unknown":1'
+grep -qa apical i.biovl && fail "a word of a removed report is still there"
+ls i.biovl.*.faiss 2>/dev/null && fail "a copy with the removed vectors is still there"
+expect 0 "$biovl" index verify i.biovl
+expect 2 "$biovl" index remove i.biovl
+printf 'patient\n' >list
+expect 3 "$biovl" index remove i.biovl --list list
+says 'line 1'
 finish

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 // The index file: what is added is read back, merged, selected; damage is found and named.
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -338,6 +339,112 @@ static void test_merge(void **state)
 }
 
 // Flips bits all over the file: each copy is refused by open or by verify, or is still right.
+// Whether any file of the index holds some bytes.
+static bool any_file_has(void **state, const void *bytes, size_t n)
+{
+    struct bv_error err = {0};
+    char *text = NULL;
+    size_t size;
+    assert_ok(bv_read_all(temporary_path(state, "index"), (size_t)1 << 30, &text, &size, &err),
+              err);
+    bool has = memmem(text, size, bytes, n) != NULL;
+    free(text);
+    return has;
+}
+
+static void take_out(struct bv_store *store, enum bv_named what, const char *name,
+                     struct bv_store_counts *counts)
+{
+    struct bv_error err = {0};
+    assert_ok(bv_store_begin(store, &err), err);
+    assert_ok(bv_store_remove(store, what, name, counts, &err), err);
+    assert_ok(bv_store_sweep(store, &err), err);
+    assert_ok(bv_store_commit(store, &err), err);
+    assert_ok(bv_store_shrink(store, &err), err);
+    assert_ok(bv_store_verify(store, &err), err);
+}
+
+// What is taken out leaves no byte, what stays is what it was, and nothing brings it back.
+static void test_removal(void **state)
+{
+    enum { N = 6000 };
+    static const uint64_t removed[] = {0, 7, 2000, 5999, 3003, 3002};
+    struct bv_error err = {0};
+    struct bv_store *store = create(temporary_path(state, "index"));
+    add(store, 0, N);
+    const struct bv_study place = {.id = "secretstudy", .named = true, .patient = "secretpatient"};
+    const struct bv_report report = {.id = "secretreport",
+                                     .study = "secretstudy",
+                                     .text = "zqxsentinel of a word",
+                                     .predecessors = (const char *const[]){"secretbefore"},
+                                     .n_predecessors = 1};
+    struct bv_arena arena = {0};
+    const char *placed;
+    enum bv_apart apart;
+    enum bv_change change;
+    float vector[SYNTHETIC_DIMENSION];
+    uint16_t half[SYNTHETIC_DIMENSION];
+    synthetic_vector(77777777, vector, SYNTHETIC_DIMENSION);
+    bv_f32_to_f16_array(vector, half, SYNTHETIC_DIMENSION);
+    const struct bv_item item = {.id = "secretitem",
+                                 .study = "secretstudy",
+                                 .vector = vector,
+                                 .metadata = "{\"view\":\"secretview\"}",
+                                 .thumbnail = "secretpicture",
+                                 .thumbnail_bytes = 13};
+    assert_ok(bv_store_begin(store, &err), err);
+    assert_ok(bv_store_place(store, &place, &arena, &placed, &apart, &err), err);
+    assert_ok(bv_store_put_report(store, &report, &change, &err), err);
+    assert_ok(bv_store_add(store, &item, &err), err);
+    assert_ok(bv_store_commit(store, &err), err);
+    add(store, N, N + 10); // what was added last is not what goes
+    assert_true(any_file_has(state, "secret", 6) && any_file_has(state, "zqxsentinel", 11) &&
+                any_file_has(state, half, sizeof half));
+
+    struct bv_store_counts counts = {.studies = 0};
+    take_out(store, BV_NAMED_PATIENT, "secretpatient", &counts);
+    assert_true(counts.items[BV_KIND_IMAGE] == 1 && counts.reports == 1 && counts.studies == 1);
+    assert_false(any_file_has(state, "zqxsentinel", 11));
+    assert_false(any_file_has(state, half, sizeof half));
+    // Its name alone is kept, so that it does not come again.
+    static const char *const gone[] = {"secretstudy", "secretreport",  "secretitem",
+                                       "secretview",  "secretpicture", "secretbefore"};
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        assert_false(any_file_has(state, gone[i], strlen(gone[i])));
+
+    struct bv_store_counts none = {.studies = 0};
+    for (size_t i = 0; i < sizeof removed / sizeof *removed; i++)
+        take_out(store, BV_NAMED_ITEM, synthetic_id(removed[i]), &counts);
+    take_out(store, BV_NAMED_ITEM, "nobody", &none);
+    assert_true(none.items[0] + none.items[1] + none.reports + none.studies == 0);
+    for (uint64_t i = 0; i < N; i++) {
+        bool has = false, is_gone = false;
+        for (size_t j = 0; j < sizeof removed / sizeof *removed; j++)
+            is_gone = is_gone || removed[j] == i;
+        assert_ok(bv_store_has(store, synthetic_id(i), &has, &err), err);
+        assert_true(has != is_gone);
+    }
+    // Another index that still has them does not bring them back, and takes them out itself.
+    struct bv_store *other = create(temporary_path(state, "other"));
+    add(other, 0, 20);
+    size_t n_added = 9;
+    assert_ok(bv_store_merge(store, other, &n_added, &err), err);
+    assert_int_equal(n_added, 0);
+    assert_ok(bv_store_merge(other, store, &n_added, &err), err);
+    bool has = true;
+    assert_ok(bv_store_has(other, synthetic_id(7), &has, &err), err);
+    assert_false(has);
+    assert_ok(bv_store_verify(other, &err), err);
+    assert_ok(bv_store_begin(store, &err), err);
+    assert_ok(bv_store_readmit(store, BV_NAMED_ITEM, synthetic_id(7), &err), err);
+    assert_ok(bv_store_commit(store, &err), err);
+    assert_ok(bv_store_is_removed(store, BV_NAMED_ITEM, synthetic_id(7), &has, &err), err);
+    assert_false(has);
+    bv_arena_free(&arena);
+    bv_store_close(&other);
+    bv_store_close(&store);
+}
+
 static void test_damage(void **state)
 {
     struct bv_error err = {0};
@@ -404,7 +511,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words), WITH_FOLDER(test_round_trip), WITH_FOLDER(test_refusals),
         WITH_FOLDER(test_reports),    WITH_FOLDER(test_joining),    WITH_FOLDER(test_merge),
-        WITH_FOLDER(test_damage),     WITH_FOLDER(test_hole),
+        WITH_FOLDER(test_damage),     WITH_FOLDER(test_hole),       WITH_FOLDER(test_removal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,101 @@
+// The public call that takes things out of an index.
+#include "biovl/retrieval.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/index.h"
+#include "retrieval/ingest.h"
+
+enum { NAME_ROOM = 1025 };
+
+static enum bv_named named_of(enum bv_index_named what)
+{
+    return what == BV_INDEX_PATIENT ? BV_NAMED_PATIENT
+           : what == BV_INDEX_STUDY ? BV_NAMED_STUDY
+                                    : BV_NAMED_ITEM;
+}
+
+// A keyed hash, as searches print them.
+static bool is_hash(const char *name)
+{
+    return strlen(name) == BV_SITEKEY_NAME - 1 &&
+           strspn(name, "0123456789abcdef") == BV_SITEKEY_NAME - 1;
+}
+
+// What an identifier is called in the index.
+static enum bv_status name_of(const struct bv_index *index, const struct bv_index_removal *r,
+                              char name[NAME_ROOM], struct bv_error *err)
+{
+    bool patient = r->what == BV_INDEX_PATIENT, keeps = index->key.keep_identifiers;
+    if (!r->name || !*r->name || strlen(r->name) >= NAME_ROOM - 16)
+        return bv_fail(err, BV_ERR_ARG, "an identifier of 1 to %d bytes", NAME_ROOM - 17);
+    if (patient)
+        bv_ingest_patient_name(&index->key, r->name, name);
+    else if (keeps)
+        (void)snprintf(name, NAME_ROOM, "%s", r->name);
+    else
+        bv_sitekey_hash(&index->key, r->name, name);
+    return BV_OK;
+}
+
+static size_t sum(const struct bv_store_counts *c)
+{
+    return c->items[BV_KIND_IMAGE] + c->items[BV_KIND_REPORT] + c->reports + c->studies;
+}
+
+static enum bv_status remove_one(struct bv_index *index, const struct bv_index_removal *r,
+                                 struct bv_store_counts *counts, size_t *unknown,
+                                 struct bv_error *err)
+{
+    char name[NAME_ROOM];
+    size_t before = sum(counts);
+    BV_TRY(name_of(index, r, name, err));
+    BV_TRY(bv_store_remove(index->store, named_of(r->what), name, counts, err));
+    if (sum(counts) == before && is_hash(r->name))
+        BV_TRY(bv_store_remove(index->store, named_of(r->what), r->name, counts, err));
+    *unknown += sum(counts) == before;
+    return BV_OK;
+}
+
+static enum bv_status readmit_one(struct bv_index *index, const struct bv_index_removal *r,
+                                  struct bv_error *err)
+{
+    char name[NAME_ROOM];
+    BV_TRY(name_of(index, r, name, err));
+    BV_TRY(bv_store_readmit(index->store, named_of(r->what), name, err));
+    return is_hash(r->name) ? bv_store_readmit(index->store, named_of(r->what), r->name, err)
+                            : BV_OK;
+}
+
+enum bv_status bv_index_remove(struct bv_index *index, const struct bv_index_removal *removals,
+                               size_t n, int readmit, struct bv_index_removed *removed)
+{
+    struct bv_error *err = bv_begin(index->context);
+    struct bv_store_counts counts = {.studies = 0};
+    size_t unknown = 0;
+    BV_TRY(bv_counts_check(removed, "bv_index_removed", err));
+    BV_TRY(bv_index_need_key(index, err));
+    bv_searcher_close(&index->searcher);
+    enum bv_status status = bv_store_begin(index->store, err);
+    for (size_t i = 0; i < n && status == BV_OK; i++)
+        status = readmit ? readmit_one(index, &removals[i], err)
+                         : remove_one(index, &removals[i], &counts, &unknown, err);
+    if (status == BV_OK && !readmit)
+        status = bv_store_sweep(index->store, err);
+    if (status == BV_OK)
+        status = bv_store_commit(index->store, err);
+    else
+        bv_store_rollback(index->store);
+    if (status == BV_OK && !readmit)
+        status = bv_store_shrink(index->store, err);
+    if (status != BV_OK)
+        return status;
+    bv_index_settle(index);
+    const struct bv_index_removed mine = {.images = counts.items[BV_KIND_IMAGE],
+                                          .reports = counts.reports,
+                                          .studies = counts.studies,
+                                          .unknown = unknown};
+    bv_counts_write(removed, &mine, sizeof mine);
+    return BV_OK;
+}
