@@ -280,6 +280,8 @@ static int run_listen(int argc, char **argv)
          "an object may take (default 300)"},
         {"--events", OPTION_STRING, &l.events, "FILE",
          "append a line of JSON for each association and object, - for standard error"},
+        {"--metrics", OPTION_INTEGER, &l.settings.metrics_port, "PORT",
+         "numbers for Prometheus at http://127.0.0.1:PORT/metrics"},
         {"--key", OPTION_STRING, &l.key, "FILE", "the index's site key (default: INDEX.key)"},
         {"--labels|-l", OPTION_STRING, &l.labels, "FILE",
          "score each image against labels, with --send-to"},

@@ -89,6 +89,8 @@ struct bv_listen_options {
     int max_object_mib;                // size of an object; 0: 512
     int associate_s, idle_s, object_s; // time for the request, between messages, for an object; 0:
                                        // 10, 60, 300
+    int metrics_port; // numbers in Prometheus' text format at http://127.0.0.1:PORT/metrics; 0:
+                      // none
 };
 
 // Receives objects (C-STORE) on a port and adds them to the index until the observer's progress(),

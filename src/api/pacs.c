@@ -222,6 +222,7 @@ static enum bv_status read_listen(const struct bv_context *context, struct bv_li
     to->receiver.bind = o->bind ? o->bind : o->any_host ? "*" : NULL;
     to->receiver.max_associations = (size_t)o->max_associations;
     to->receiver.max_object = (size_t)o->max_object_mib << 20;
+    to->metrics_port = o->metrics_port;
     to->receiver.associate_s = o->associate_s;
     to->receiver.idle_s = o->idle_s;
     to->receiver.object_s = o->object_s;

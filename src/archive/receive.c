@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/metrics.h"
 #include "archive/pull.h"
 #include "archive/sender.h"
 #include "base/sha256.h"
@@ -17,6 +18,8 @@ struct receiving {
     struct bv_ingest *ingest;
     struct bv_sender *sender; // NULL: nothing goes back
     size_t n_objects;
+    struct bv_receiver_counts counts;
+    struct bv_metrics_source metrics;
     volatile sig_atomic_t stop;
 };
 
@@ -130,12 +133,15 @@ static void receive(void *arg, struct bv_arrival *const *arrivals, size_t n)
         memset(taken, 0, sizeof taken);
         for (size_t i = 0; i < some && status == BV_OK; i++)
             status = take(r, a[i], &taken[i], &err);
+        struct bv_ingest_counts added = {0};
         if (status == BV_OK)
-            status = bv_ingest_finish(r->ingest, NULL, &err);
+            status = bv_ingest_finish(r->ingest, &added, &err);
         if (status != BV_OK) {
             refuse_all(r, a, some, status, err.text);
             continue;
         }
+        atomic_store(&r->metrics.images, added.images);
+        atomic_store(&r->metrics.reports, added.reports);
         for (size_t i = 0; i < some; i++) {
             if (a[i]->status == BV_OK && taken[i].outcome != BV_OK)
                 set_outcome(a[i], taken[i].outcome,
@@ -171,6 +177,10 @@ static void idle(void *arg)
 {
     struct receiving *r = arg;
     struct bv_error why = {0};
+    if (r->sender) {
+        atomic_store(&r->metrics.results_sent, bv_sender_sent(r->sender));
+        atomic_store(&r->metrics.results_waiting, bv_sender_waiting(r->sender));
+    }
     if (r->sender && bv_sender_failure(r->sender, &why) != BV_OK)
         bv_observe_failed(r->options->observer, "results", why.status, why.text);
     if (bv_observe_progress(r->options->observer, r->n_objects, 0, &why) != BV_OK)
@@ -216,8 +226,15 @@ enum bv_status bv_receive(struct bv_store *store, struct bv_session *session,
     receiver.idle = idle;
     receiver.ready = ready;
     receiver.arg = &r;
+    receiver.counts = &r.counts;
+    r.metrics.receiver = &r.counts;
     receiver.stop = &r.stop;
-    enum bv_status status = start_sender(&r, bv_store_path(store), err);
+    struct bv_metrics *metrics = NULL;
+    enum bv_status status = options->metrics_port
+                                ? bv_metrics_start(&metrics, options->metrics_port, &r.metrics, err)
+                                : BV_OK;
+    if (status == BV_OK)
+        status = start_sender(&r, bv_store_path(store), err);
     if (status == BV_OK)
         status = bv_ingest_open(&r.ingest, store, session, key, &ingest, err);
     if (status == BV_OK)
@@ -231,5 +248,6 @@ enum bv_status bv_receive(struct bv_store *store, struct bv_session *session,
         counts->waiting = bv_sender_waiting(r.sender);
     }
     bv_sender_stop(&r.sender);
+    bv_metrics_stop(&metrics);
     return status;
 }

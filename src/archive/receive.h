@@ -23,6 +23,7 @@ struct bv_receive_options {
     void *arg;
     const char *send_to; // URL of the archive that the answers go to; NULL without answer
     struct bv_archive_options archive;
+    int metrics_port;                   // 127.0.0.1, metrics.h; 0: none
     const struct bv_observer *observer; // its progress counts objects, and ends the receiver
 };
 

@@ -5,15 +5,26 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { STOP_S = 2 };
+
 struct bv_sender {
     struct bv_outbox *outbox;
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    bool stop;
+    bool stop, ended;
+    bool abandoned; // nobody waits any more: the thread frees what is left
     size_t n_sent;
     struct bv_error failure; // status BV_OK: none
 };
+
+static void free_sender(struct bv_sender *s)
+{
+    bv_outbox_close(&s->outbox);
+    (void)pthread_mutex_destroy(&s->mutex);
+    (void)pthread_cond_destroy(&s->changed);
+    free(s);
+}
 
 static void *run(void *arg)
 {
@@ -34,7 +45,12 @@ static void *run(void *arg)
         if (!s->stop)
             (void)pthread_cond_timedwait(&s->changed, &s->mutex, &until);
     }
+    s->ended = true;
+    bool abandoned = s->abandoned;
+    (void)pthread_cond_signal(&s->changed);
     (void)pthread_mutex_unlock(&s->mutex);
+    if (abandoned)
+        free_sender(s);
     return NULL;
 }
 
@@ -102,14 +118,24 @@ void bv_sender_stop(struct bv_sender **sender)
     struct bv_sender *s = sender ? *sender : NULL;
     if (!s)
         return;
+    *sender = NULL;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_S;
     (void)pthread_mutex_lock(&s->mutex);
     s->stop = true;
     (void)pthread_cond_signal(&s->changed);
+    int code = 0;
+    while (!s->ended && code == 0)
+        code = pthread_cond_timedwait(&s->changed, &s->mutex, &until);
+    bool ended = s->ended;
+    s->abandoned = !ended;
+    pthread_t thread = s->thread;
     (void)pthread_mutex_unlock(&s->mutex);
-    (void)pthread_join(s->thread, NULL);
-    bv_outbox_close(&s->outbox);
-    (void)pthread_mutex_destroy(&s->mutex);
-    (void)pthread_cond_destroy(&s->changed);
-    free(s);
-    *sender = NULL;
+    if (ended) {
+        (void)pthread_join(thread, NULL);
+        free_sender(s);
+    } else {
+        (void)pthread_detach(thread);
+    }
 }

@@ -30,8 +30,11 @@ namespace
 {
 
 // DCMTK recurses into nested sequences without a bound, and a level costs a file 20 bytes. The
-// stream notices how deep the stack has grown since parsing began and stops giving bytes.
+// stream notices how deep the stack has grown since parsing began and stops giving bytes. So it
+// does after more reads than any object takes: an empty item is 8 bytes in a file, some 250 in
+// memory.
 const uintptr_t MAX_PARSER_STACK = 256 * 1024;
+const size_t MAX_PARSER_READS = 4000000;
 
 uintptr_t stack_position()
 {
@@ -64,6 +67,7 @@ class MemoryProducer : public DcmProducer
     }
     offile_off_t read(void *out, offile_off_t n) override
     {
+        n_reads_++;
         offile_off_t left = avail();
         n = n < left ? n : left;
         if (n <= 0)
@@ -98,11 +102,12 @@ class MemoryProducer : public DcmProducer
     {
         uintptr_t now = stack_position();
         uintptr_t used = now > base_ ? now - base_ : base_ - now;
-        too_deep_ = too_deep_ || used > MAX_PARSER_STACK;
+        too_deep_ = too_deep_ || used > MAX_PARSER_STACK || n_reads_ > MAX_PARSER_READS;
     }
 
     struct bv_bytes bytes_;
     size_t at_;
+    size_t n_reads_ = 0;
     uintptr_t base_;
     bool too_deep_ = false;
 };
@@ -322,7 +327,8 @@ enum bv_status parse(struct bv_bytes bytes, bool bare, bv_dataset *dataset, stru
     OFCondition read = dataset->items.read(stream, syntax);
     dataset->items.transferEnd();
     if (stream.too_deep())
-        return bv_fail(err, BV_ERR_LIMIT, "damaged DICOM: sequences are nested too deeply");
+        return bv_fail(err, BV_ERR_LIMIT,
+                       "damaged DICOM: sequences are nested too deeply or have too many items");
     if (read.bad())
         return bv_fail(err, BV_ERR_FORMAT, "damaged or truncated DICOM: %s", read.text());
     dataset->transfer_syntax = outline->syntax;

@@ -1,5 +1,9 @@
 #include "pacs/dataset_bytes.hh"
 
+extern "C" {
+#include "image/dicom_dataset.h"
+}
+
 #include <cstdlib>
 #include <cstring>
 #include <vector>
@@ -39,6 +43,13 @@ bv_status bv_dataset_to_bytes(DcmFileFormat *file, E_TransferSyntax syntax, uint
 
 OFCondition bv_dataset_from_bytes(const uint8_t *bytes, size_t size, DcmFileFormat *file)
 {
+    // DCMTK's own parser has no bounds: what goes too deep is found by ours.
+    struct bv_dataset *checked = nullptr;
+    struct bv_error why = {};
+    enum bv_status status = bv_dataset_open({bytes, size}, false, &checked, &why);
+    bv_dataset_close(&checked);
+    if (status == BV_ERR_LIMIT)
+        return EC_CorruptedData;
     DcmInputBufferStream stream;
     stream.setBuffer(bytes, static_cast<offile_off_t>(size));
     stream.setEos();

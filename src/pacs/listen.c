@@ -288,6 +288,7 @@ enum bv_status bv_listen(const struct bv_receiver_options *options, struct bv_er
     if (!s)
         return bv_fail_nomem(err, "a receiver");
     s->options = options;
+    s->counts = options->counts ? options->counts : &s->own_counts;
     l.server = s;
     set_limits(s);
     enum bv_status status = start(s, &l, err);

@@ -7,6 +7,7 @@
 #define BV_PACS_LISTEN_H
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,12 @@ struct bv_arrival {
     // BV_ERR_REFUSED: another object has this identifier. Others: it cannot be understood.
     enum bv_status status;
     char comment[65]; // in English, without data of the object
+};
+
+// What has happened since the start; written by the receiver, read by any thread.
+struct bv_receiver_counts {
+    atomic_ullong accepted, rejected, no_association, open; // associations
+    atomic_ullong stored, not_kept, refused, bytes;         // objects
 };
 
 struct bv_receiver_peers; // peers.h
@@ -46,6 +53,7 @@ struct bv_receiver_options {
     bool (*holds)(void *arg, const char *sop);
     // A line of JSON about what happened: no data of patients. NULL: none.
     void (*event)(void *arg, const char *line);
+    struct bv_receiver_counts *counts; // goes up with what happens; NULL: not counted
     // About once a second; may be NULL.
     void (*idle)(void *arg);
     void (*ready)(void *arg); // once, when the port is open; may be NULL

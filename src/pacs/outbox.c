@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 
-enum { PAUSE_MS = 5000, MAX_DOUBLINGS = 6, NAME_ROOM = 64 };
+enum { PAUSE_MS = 5000, MAX_DOUBLINGS = 6, NAME_ROOM = 64, PATIENCE_S = 86400 };
 
 static const char suffix[] = ".dcm";
 
@@ -125,6 +125,20 @@ static enum bv_status send_file(struct bv_outbox *outbox, const char *path, stru
     return status;
 }
 
+// What the archive has refused for a day is put aside, and no longer sent.
+static void put_aside(const struct bv_outbox *outbox, const char *path, const char *file)
+{
+    char aside[4096 + 16];
+    struct stat info;
+    if (stat(path, &info) != 0 || time(NULL) - info.st_mtime < PATIENCE_S)
+        return;
+    (void)snprintf(aside, sizeof aside, "%s/refused", outbox->folder);
+    (void)mkdir(aside, 0700);
+    int n = snprintf(aside, sizeof aside, "%s/refused/%s", outbox->folder, file);
+    if (n > 0 && (size_t)n < sizeof aside)
+        (void)rename(path, aside);
+}
+
 enum bv_status bv_outbox_send(struct bv_outbox *outbox, size_t *n_sent, struct bv_error *err)
 {
     char path[4096];
@@ -140,6 +154,8 @@ enum bv_status bv_outbox_send(struct bv_outbox *outbox, size_t *n_sent, struct b
             continue;
         enum bv_status one = send_file(outbox, path, err);
         *n_sent += one == BV_OK;
+        if (one != BV_OK && one != BV_ERR_IO && one != BV_ERR_NOMEM)
+            put_aside(outbox, path, e->d_name);
         status = one != BV_OK ? one : status;
     }
     (void)closedir(folder);

@@ -111,6 +111,7 @@ static void agree(const struct session *s, struct bv_associate *a)
 static bool rejected(struct session *s, enum bv_rejection why, const char *text)
 {
     bv_association_reject(s->association, why);
+    atomic_fetch_add(&s->server->counts->rejected, 1);
     bv_server_event(s->server,
                     "\"event\":\"association\",\"outcome\":\"rejected\",\"why\":\"%s\","
                     "\"peer\":\"%s\",\"title\":\"%s\"",
@@ -130,6 +131,7 @@ static bool establish(struct session *s, const struct bv_server_worker *worker,
     if (status == BV_OK)
         status = bv_association_await(&s->association, wire, arena, request, deadline, err);
     if (status != BV_OK) {
+        atomic_fetch_add(&s->server->counts->no_association, 1);
         bv_server_event(s->server,
                         "\"event\":\"association\",\"outcome\":\"none\",\"why\":\"%s\","
                         "\"peer\":\"%s\"",
@@ -147,6 +149,7 @@ static bool establish(struct session *s, const struct bv_server_worker *worker,
     agree(s, request);
     if (bv_association_accept(s->association, request, deadline, err) != BV_OK)
         return false;
+    atomic_fetch_add(&s->server->counts->accepted, 1);
     bv_server_event(s->server,
                     "\"event\":\"association\",\"outcome\":\"accepted\",\"peer\":\"%s\","
                     "\"title\":\"%s\",\"tls\":%s",
@@ -192,6 +195,13 @@ static void tell_object(struct session *s, const struct bv_message *m, uint16_t 
                         const char *comment, int64_t began)
 {
     char text[80];
+    if (status == SUCCESS)
+        atomic_fetch_add(&s->server->counts->stored, 1);
+    else if (status == NOT_KEPT)
+        atomic_fetch_add(&s->server->counts->not_kept, 1);
+    else
+        atomic_fetch_add(&s->server->counts->refused, 1);
+    atomic_fetch_add(&s->server->counts->bytes, m->size);
     bv_server_event(s->server,
                     "\"event\":\"object\",\"outcome\":\"%s\",\"status\":\"%04x\",\"why\":\"%s\","
                     "\"class\":\"%s\",\"bytes\":%zu,\"ms\":%lld,\"peer\":\"%s\",\"title\":\"%s\"",
@@ -347,13 +357,16 @@ void bv_server_serve(struct bv_server_worker *worker)
     write_address(address, s.address);
     struct bv_associate *request = bv_arena_alloc(&arena, sizeof *request);
     if (!request || !may_connect(s.server->options, address)) {
+        atomic_fetch_add(&s.server->counts->no_association, 1);
         bv_server_event(s.server,
                         "\"event\":\"association\",\"outcome\":\"none\",\"why\":\"an address that "
                         "may not call\",\"peer\":\"%s\"",
                         s.address);
         (void)close(worker->socket);
     } else if (establish(&s, worker, request, &arena, &err)) {
+        atomic_fetch_add(&s.server->counts->open, 1);
         run(&s, &err);
+        atomic_fetch_sub(&s.server->counts->open, 1);
     }
     bv_association_close(&s.association);
     bv_arena_free(&arena);

@@ -36,7 +36,8 @@ struct bv_server_worker {
 
 struct bv_server {
     const struct bv_receiver_options *options;
-    struct bv_tls *tls; // NULL: none
+    struct bv_tls *tls;                            // NULL: none
+    struct bv_receiver_counts *counts, own_counts; // the caller's, or our own
     size_t max_associations, max_object, max_memory;
     int64_t associate_ms, idle_ms, object_ms;
     int wake; // readable when all is to end

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/half.h"
@@ -126,6 +127,8 @@ static enum bv_status write_beside(struct bv_store *store, const struct beside *
     enum bv_status status = text ? BV_OK : bv_fail_nomem(err, "a FAISS file");
     if (status == BV_OK)
         status = bv_new_file_create(&file, b->path, err);
+    if (status == BV_OK && fchmod(fileno(file.stream), 0600) != 0) // its owner's alone
+        status = bv_fail(err, BV_ERR_IO, "%s: cannot be written", b->path);
     if (status == BV_OK && fwrite(bytes, 1, size, file.stream) != size)
         status = bv_fail(err, BV_ERR_IO, "%s: cannot be written", b->path);
     if (status == BV_OK)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -108,6 +109,9 @@ enum bv_status bv_store_create(const char *path, const struct bv_store_info *inf
     int number = bv_unfinished_add(s.path);
     enum bv_status status = bv_store_connect(
         &s.db, s.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE, err);
+    // Its owner's alone; the journals that SQLite makes take the mode of the file.
+    if (status == BV_OK && chmod(s.path, 0600) != 0)
+        status = bv_fail(err, BV_ERR_IO, "%s: %s", path, strerror(errno));
     if (status == BV_OK)
         status = create_tables(&s, info, err);
     for (int i = 0; i < BV_SQL_STATEMENTS; i++)

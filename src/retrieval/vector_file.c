@@ -211,7 +211,7 @@ static bool begin_again(struct vector_file *f)
         (void)close(f->fd);
     (void)snprintf(f->temporary, sizeof f->temporary, "%s.new-%ld", f->path, (long)getpid());
     f->number = bv_unfinished_add(f->temporary);
-    f->fd = open(f->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    f->fd = open(f->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     f->n = 0;
     if (f->fd < 0)
         f->temporary[0] = 0;

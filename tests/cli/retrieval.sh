@@ -159,6 +159,10 @@ expect 0 "$biovl" index add p.biovl in/a.dcm
 grep -qa '1\.2\.276\.0\.9999\.3\.1' p.biovl || fail "--keep-identifiers kept none"
 expect 0 "$biovl" search p.biovl --id 1.2.276.0.9999.3.1
 
+for file in i.biovl i.biovl.key ./*.faiss; do
+    [ "$(stat -c %a "$file")" = 600 ] || fail "others may read $file: $(stat -c %a "$file")"
+done
+
 # What is taken out is gone and does not come back by itself.
 expect 0 "$biovl" index remove p.biovl --study 1.2.276.0.9999.1.1
 prints '"images":1,"reports":0,"studies":1,"unknown":0'

@@ -29,7 +29,11 @@ enum deed {
     HANG,          // accepts and says nothing
     FLOOD,         // more than is allowed
     NOT_MULTIPART, // the object alone
-    EMPTY          // an answer of no bytes
+    EMPTY,         // an answer of no bytes
+    HERE,          // a redirect on the same host
+    ELSEWHERE,     // a redirect to another one
+    LATER,         // 503, again after a second
+    BOMB,          // a small list that would be large in memory
 };
 
 static void say(int fd, const char *text, size_t n)
@@ -54,6 +58,20 @@ static void say_answer(int fd, const char *type, const char *body, size_t announ
     say(fd, body, sent);
 }
 
+// A list of millions of empty objects: 12 MB here, gigabytes once parsed.
+static void say_bomb(int fd)
+{
+    enum { N = 4000000 };
+    char *list = malloc(3 * N + 1);
+    if (!list)
+        return;
+    for (size_t i = 0; i < N; i++)
+        memcpy(list + 3 * i, i == 0 ? "[{}" : ",{}", 3);
+    list[3 * N] = ']';
+    say_answer(fd, "application/dicom+json", list, 3 * N + 1, 3 * N + 1);
+    free(list);
+}
+
 static void serve(int fd, enum deed deed)
 {
     static const char type[] = "multipart/related; type=\"application/dicom\"; boundary=b";
@@ -67,6 +85,12 @@ static void serve(int fd, enum deed deed)
     static const char no[] = "HTTP/1.1 403 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     static const char missing[] =
         "HTTP/1.1 404 None\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    static const char here[] = "HTTP/1.1 302 Found\r\nLocation: /elsewhere/1\r\n"
+                               "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    static const char elsewhere[] = "HTTP/1.1 302 Found\r\nLocation: http://localhost:9/1\r\n"
+                                    "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    static const char later[] = "HTTP/1.1 503 Busy\r\nRetry-After: 1\r\n"
+                                "Content-Length: 0\r\nConnection: close\r\n\r\n";
     switch (deed) {
     case BUSY:
         say(fd, busy, sizeof busy - 1);
@@ -87,6 +111,18 @@ static void serve(int fd, enum deed deed)
         break;
     case NOT_MULTIPART:
         say_answer(fd, "application/dicom", object, sizeof object - 1, sizeof object - 1);
+        break;
+    case HERE:
+        say(fd, here, sizeof here - 1);
+        break;
+    case ELSEWHERE:
+        say(fd, elsewhere, sizeof elsewhere - 1);
+        break;
+    case LATER:
+        say(fd, later, sizeof later - 1);
+        break;
+    case BOMB:
+        say_bomb(fd);
         break;
     case EMPTY:
         say_answer(fd, "application/dicom", "", 0, 0);
@@ -174,6 +210,10 @@ static void test_passing_trouble(void **state)
     assert_true(o.right && o.retries == 1);
     o = FETCH(HANG, ANSWER);
     assert_true(o.right && o.retries == 1);
+    o = FETCH(HERE, ANSWER);
+    assert_true(o.right && o.retries == 0);
+    o = FETCH(LATER, ANSWER);
+    assert_true(o.right && o.retries == 1 && o.seconds >= 1);
     o = FETCH(NOT_MULTIPART);
     assert_true(o.right);
 }
@@ -200,6 +240,37 @@ static void test_lasting_trouble(void **state)
         assert_null(strstr(o.error.text, "1.2")); // no identifier in the message
     }
     assert_int_not_equal(FETCH(FLOOD).status, BV_OK);
+}
+
+static enum bv_status ignore_study(void *arg, const char *study, struct bv_error *err)
+{
+    (void)arg;
+    (void)study;
+    (void)err;
+    return BV_OK;
+}
+
+// Neither our credentials nor our memory go where they should not.
+static void test_malice(void **state)
+{
+    (void)state;
+    static const enum deed bomb[] = {BOMB};
+    struct outcome o = FETCH(ELSEWHERE);
+    assert_int_equal(o.status, BV_ERR_REFUSED);
+    assert_non_null(strstr(o.error.text, "another host"));
+    const struct bv_archive_options options = {.timeout_s = 5, .tries = 1};
+    const struct bv_archive_window window = {0};
+    struct bv_archive *archive = NULL;
+    struct bv_error err = {0};
+    char url[64];
+    int port;
+    pid_t server = start_server(bomb, 1, &port);
+    (void)snprintf(url, sizeof url, "dicomweb://127.0.0.1:%d/root", port);
+    assert_ok(bv_archive_open(&archive, url, &options, &err), err);
+    assert_int_equal(bv_archive_studies(archive, &window, ignore_study, NULL, &err), BV_ERR_LIMIT);
+    bv_archive_close(&archive);
+    (void)kill(server, SIGKILL);
+    (void)waitpid(server, NULL, 0);
 }
 
 static void test_multipart(void **state)
@@ -350,7 +421,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passing_trouble), cmocka_unit_test(test_lasting_trouble),
         cmocka_unit_test(test_dimse_trouble),   cmocka_unit_test(test_outbox),
-        cmocka_unit_test(test_multipart),       cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_malice),          cmocka_unit_test(test_multipart),
+        cmocka_unit_test(test_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
