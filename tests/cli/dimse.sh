@@ -53,7 +53,9 @@ expect 2 "$biovl" pacs find $url --since 20241310
 
 # The receiver: Orthanc pushes a study to it.
 expect 0 "$biovl" index create l.biovl
-"$biovl" pacs listen l.biovl --port $listen_port --caller ORTHANC >listen.out 2>listen.err &
+metrics_port=$((http_port + 4))
+"$biovl" pacs listen l.biovl --port $listen_port --caller ORTHANC --events events.jsonl \
+    --metrics $metrics_port >listen.out 2>listen.err &
 listener=$!
 for _ in $(seq 50); do
     echoscu -aet ORTHANC -aec BIOVL 127.0.0.1 $listen_port 2>/dev/null && break
@@ -65,6 +67,14 @@ for uid in 1.2.276.0.9999.1.1 1.2.276.0.9999.1.2; do
     id=$(curl -s -u lab:labpw -d $uid "$rest/tools/lookup" | sed -nE 's/.*"ID" : "([0-9a-f-]+)".*/\1/p')
     curl -sf -u lab:labpw -o stored -d "$id" "$rest/modalities/biovl/store" || fail "Orthanc could not send: $(cat listen.err)"
 done
+curl -sf http://127.0.0.1:$metrics_port/metrics >metrics || fail "no metrics: $(cat listen.err)"
+for line in 'biovl_objects_total{outcome="stored"} 3' 'biovl_index_images_total 2' \
+    'biovl_associations_total{outcome="rejected"} '; do
+    grep -qF "$line" metrics || fail "no $line in: $(cat metrics)"
+done
+grep -q '"event":"listening"' events.jsonl || fail "no event of the start"
+[ "$(grep -c '"event":"object","outcome":"stored"' events.jsonl)" -eq 3 ] || fail "events: $(cat events.jsonl)"
+cat events.jsonl metrics >>all
 kill -9 $listener
 wait $listener 2>/dev/null
 # Success was answered for three objects: they survive even a kill.
