@@ -22,8 +22,8 @@ enum bv_status bv_outbox_put(struct bv_outbox *outbox, const char *name, const u
                              size_t size, struct bv_error *err);
 
 // Tries once to store everything that waits, unless the outbox rests. An object that the archive
-// does not take stays for a day, then goes to the folder "refused" within, and the others are tried; a lost connection ends the round. *n_sent is
-// always set. Returns the last failure.
+// does not take stays for a day, then goes to the folder "refused" within, and the others are
+// tried; a lost connection ends the round. *n_sent is always set. Returns the last failure.
 enum bv_status bv_outbox_send(struct bv_outbox *outbox, size_t *n_sent, struct bv_error *err);
 
 // How many objects wait.
