@@ -17,7 +17,7 @@
 
 enum { WAIT_MS = 1000, ROOM = 8192 };
 
-struct bv_metrics {
+struct bv_metrics_port {
     const struct bv_metrics_source *source;
     int listener, wake;
     pthread_t thread;
@@ -41,7 +41,7 @@ static void put(struct text *t, const char *name, const char *labels, const char
     t->n += n > 0 && (size_t)n < ROOM - t->n ? (size_t)n : 0;
 }
 
-static void write_all(const struct bv_metrics *m, struct text *t)
+static void write_all(const struct bv_metrics_port *m, struct text *t)
 {
     static const char associations[] = "biovl_associations_total",
                       objects[] = "biovl_objects_total", c[] = "counter", g[] = "gauge";
@@ -65,7 +65,7 @@ static void write_all(const struct bv_metrics *m, struct text *t)
 }
 
 // One request, whatever it asks for.
-static void answer(const struct bv_metrics *m, int fd)
+static void answer(const struct bv_metrics_port *m, int fd)
 {
     char request[2048], head[160];
     struct text body = {.n = 0};
@@ -85,7 +85,7 @@ static void answer(const struct bv_metrics *m, int fd)
 
 static void *run(void *arg)
 {
-    const struct bv_metrics *m = arg;
+    const struct bv_metrics_port *m = arg;
     for (;;) {
         struct pollfd fds[2] = {{.fd = m->listener, .events = POLLIN},
                                 {.fd = m->wake, .events = POLLIN}};
@@ -103,7 +103,7 @@ static void *run(void *arg)
     }
 }
 
-static void free_metrics(struct bv_metrics *m)
+static void free_metrics(struct bv_metrics_port *m)
 {
     if (m->listener >= 0)
         (void)close(m->listener);
@@ -112,7 +112,7 @@ static void free_metrics(struct bv_metrics *m)
     free(m);
 }
 
-static enum bv_status open_port(struct bv_metrics *m, int port, struct bv_error *err)
+static enum bv_status open_port(struct bv_metrics_port *m, int port, struct bv_error *err)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int on = 1;
@@ -128,10 +128,10 @@ static enum bv_status open_port(struct bv_metrics *m, int port, struct bv_error 
     return BV_OK;
 }
 
-enum bv_status bv_metrics_start(struct bv_metrics **out, int port,
+enum bv_status bv_metrics_start(struct bv_metrics_port **out, int port,
                                 const struct bv_metrics_source *source, struct bv_error *err)
 {
-    struct bv_metrics *m = calloc(1, sizeof *m);
+    struct bv_metrics_port *m = calloc(1, sizeof *m);
     sigset_t all, before;
     if (!m)
         return bv_fail_nomem(err, "metrics");
@@ -153,9 +153,9 @@ enum bv_status bv_metrics_start(struct bv_metrics **out, int port,
     return status;
 }
 
-void bv_metrics_stop(struct bv_metrics **metrics)
+void bv_metrics_stop(struct bv_metrics_port **metrics)
 {
-    struct bv_metrics *m = metrics ? *metrics : NULL;
+    struct bv_metrics_port *m = metrics ? *metrics : NULL;
     if (!m)
         return;
     (void)write(m->wake, &(uint64_t){1}, sizeof(uint64_t));

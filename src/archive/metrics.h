@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "pacs/listen.h"
 
-struct bv_metrics;
+struct bv_metrics_port;
 
 // What is counted outside the receiver; read by the metrics' thread at any time.
 struct bv_metrics_source {
@@ -19,8 +19,8 @@ struct bv_metrics_source {
 
 // Answers on 127.0.0.1:port on a thread of its own, one request at a time, each within two seconds.
 // source is borrowed until the stop.
-enum bv_status bv_metrics_start(struct bv_metrics **metrics, int port,
+enum bv_status bv_metrics_start(struct bv_metrics_port **metrics, int port,
                                 const struct bv_metrics_source *source, struct bv_error *err);
-void bv_metrics_stop(struct bv_metrics **metrics); // accepts NULL
+void bv_metrics_stop(struct bv_metrics_port **metrics); // accepts NULL
 
 #endif

@@ -229,7 +229,7 @@ enum bv_status bv_receive(struct bv_store *store, struct bv_session *session,
     receiver.counts = &r.counts;
     r.metrics.receiver = &r.counts;
     receiver.stop = &r.stop;
-    struct bv_metrics *metrics = NULL;
+    struct bv_metrics_port *metrics = NULL;
     enum bv_status status = options->metrics_port
                                 ? bv_metrics_start(&metrics, options->metrics_port, &r.metrics, err)
                                 : BV_OK;

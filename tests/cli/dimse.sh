@@ -73,6 +73,10 @@ for line in 'biovl_objects_total{outcome="stored"} 3' 'biovl_index_images_total 
     grep -qF "$line" metrics || fail "no $line in: $(cat metrics)"
 done
 grep -q '"event":"listening"' events.jsonl || fail "no event of the start"
+for _ in $(seq 50); do # they are written behind the answers
+    [ "$(grep -c '"event":"object","outcome":"stored"' events.jsonl)" -ge 3 ] && break
+    sleep 0.1
+done
 [ "$(grep -c '"event":"object","outcome":"stored"' events.jsonl)" -eq 3 ] || fail "events: $(cat events.jsonl)"
 cat events.jsonl metrics >>all
 kill -9 $listener
