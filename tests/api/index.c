@@ -180,6 +180,39 @@ static void test_merge(void **state)
     remove_files();
 }
 
+static void test_remove(void **state)
+{
+    struct fixture *f = *state;
+    struct bv_index *index = NULL;
+    create(f, &index);
+    const char *input = SAMPLE;
+    const struct bv_index_sources sources = {
+        .size = sizeof sources, .inputs = &input, .n_inputs = 1};
+    struct bv_index_counts counts = {.size = sizeof counts};
+    static const char *const wrong[] = {"nosuchfield=1"};
+    must(f->context, bv_index_check_fields(index, wrong, 1)); // an empty index knows no field
+    must(f->context, bv_index_add(index, f->engine, &sources, &counts));
+    assert_int_equal(counts.images, 1);
+    assert_int_equal(bv_index_check_fields(index, wrong, 1), BV_ERR_ARG);
+    // By its name in the index, as a search tells it.
+    struct bv_hits *hits = NULL;
+    const struct bv_index_query query = {.size = sizeof query, .text = "a chest", .k = 1};
+    must(f->context, bv_index_search(index, f->engine, &query, &hits));
+    const struct bv_index_removal removals[] = {{BV_INDEX_ITEM, bv_hits_id(hits, 0)},
+                                                {BV_INDEX_ITEM, "nobody"}};
+    struct bv_index_removed removed = {.size = sizeof removed};
+    must(f->context, bv_index_remove(index, removals, 2, 0, &removed));
+    assert_true(removed.images == 1 && removed.unknown == 1);
+    must(f->context, bv_index_add(index, f->engine, &sources, &counts));
+    assert_true(counts.images == 0 && counts.skipped == 1);
+    must(f->context, bv_index_remove(index, removals, 2, 1, NULL));
+    must(f->context, bv_index_add(index, f->engine, &sources, &counts));
+    assert_int_equal(counts.images, 1);
+    bv_hits_free(&hits);
+    bv_index_close(&index);
+    remove_files();
+}
+
 static void test_cancel(void **state)
 {
     struct fixture *f = *state;
@@ -206,7 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add),   cmocka_unit_test(test_search), cmocka_unit_test(test_rerank),
-        cmocka_unit_test(test_merge), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_merge), cmocka_unit_test(test_cancel), cmocka_unit_test(test_remove),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
