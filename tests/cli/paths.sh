@@ -27,7 +27,8 @@ expect 0 "$biovl" classify "$odd/a.dcm" --labels labels.txt --csv
 grep -qaF "$odd/a.dcm,Edema" out || fail "CSV does not hold the bytes"
 
 # A run of eval finds its data file again by the path in its journal.
-printf 'path,patient,Edema,Pneumonia\na.dcm,p1,0,1\n' >"$odd/data.csv"
+cp "$odd/a.dcm" "$odd/b.dcm"
+printf 'path,patient,Edema,Pneumonia\na.dcm,p1,0,1\nb.dcm,p2,1,0\n' >"$odd/data.csv"
 expect 0 "$biovl" eval "$odd/data.csv" --labels labels.txt --no-bootstrap --shard 1/1 -o run
 expect 0 "$biovl" eval merge run --no-bootstrap
 grep -qF 'R\\xF6ntgen/data.csv' run/metrics.json || fail "metrics.json does not name the data"
