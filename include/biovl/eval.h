@@ -199,6 +199,14 @@ BV_API enum bv_status bv_eval_grounding(struct bv_context *context, const char *
 BV_API enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, const char *by,
                                   char **json);
 
+// F1-CheXbert: findings of reports against those of reference reports, in the columns that CheXbert
+// writes (14 findings; 1, 0, -1, nothing), row by row. Precision, recall and F1 of each, micro,
+// macro and weighted, of all and of CheXpert's five, in the conventions "rrg" (uncertain is
+// positive) and "r2gen" (uncertain is negative). BV_ERR_ARG or BV_ERR_FORMAT when the files do not
+// belong together; the message says where.
+BV_API enum bv_status bv_eval_labels(struct bv_context *context, const char *reference,
+                                     const char *predicted, char **json);
+
 // Whether a CSV file has a column: with "prediction" or "map", the two calls above take it, without
 // the two calls below do.
 BV_API enum bv_status bv_eval_has_column(struct bv_context *context, const char *data,

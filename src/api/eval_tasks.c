@@ -4,6 +4,7 @@
 #include "api/context.h"
 #include "api/eval.h"
 #include "eval/run/model_scorer.h"
+#include "eval/tasks/finding_tables.h"
 #include "eval/tasks/grounding_run.h"
 #include "eval/tasks/grounding_table.h"
 #include "eval/tasks/retrieval_table.h"
@@ -100,6 +101,17 @@ enum bv_status bv_eval_has_column(struct bv_context *context, const char *data, 
     BV_TRY(status);
     *has = found >= 0;
     return BV_OK;
+}
+
+enum bv_status bv_eval_labels(struct bv_context *context, const char *reference,
+                              const char *predicted, char **json)
+{
+    struct bv_error *err = bv_begin(context);
+    json_t *result = NULL;
+    if (!reference || !predicted)
+        return bv_fail(err, BV_ERR_ARG, "labels need two files");
+    BV_TRY(bv_finding_tables(reference, predicted, &result, err));
+    return bv_json_text(result, json, err);
 }
 
 static enum bv_status read_options(struct bv_eval_task_options *o,

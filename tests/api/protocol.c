@@ -46,6 +46,7 @@ static void test_refused(void **state)
     assert_int_not_equal(bv_eval_conformal(f->context, &conformal, &json), BV_OK);
     struct bv_eval_compare_options compare = {
         .size = sizeof compare, .runs = &run, .n_runs = 1, .folder = run};
+    assert_int_equal(bv_eval_labels(f->context, "a.csv", NULL, &json), BV_ERR_ARG);
     assert_int_equal(bv_eval_compare(f->context, &compare, &json), BV_ERR_ARG); // with what?
     compare.size = 0;
     assert_int_equal(bv_eval_compare(f->context, &compare, &json), BV_ERR_ARG);
