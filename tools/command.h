@@ -112,6 +112,7 @@ int run_eval_subgroups(int argc, char **argv);
 int run_eval_conformal(int argc, char **argv);
 int run_eval_labels(int argc, char **argv);
 int run_eval_protocols(int argc, char **argv);
+int run_eval_synthetic(int argc, char **argv);
 int run_eval_task(int argc, char **argv); // retrieval, grounding, vqa: argv[0]
 int run_calibrate(int argc, char **argv);
 int run_verify(int argc, char **argv);

@@ -336,7 +336,7 @@ static int run_data(int argc, char **argv)
         "eval",
         "DATA.csv --labels FILE -o DIR [options] | DATA.csv --protocol NAME -o DIR | merge DIR | "
         "compare DIR DIR -o DIR | subgroups DIR --by COLUMN | conformal DIR DIR -o DIR | protocols "
-        "| labels REFERENCE.csv PREDICTED.csv | retrieval|grounding|vqa DATA.csv",
+        "| labels REFERENCE.csv PREDICTED.csv | retrieval|grounding|vqa DATA.csv | synthetic DIR",
         "Scores the images of a labelled CSV file and computes what a paper reports.", options,
         sizeof options / sizeof *options};
     struct strings positional = {0};
@@ -365,7 +365,8 @@ int run_eval(int argc, char **argv)
                  {"subgroups", run_eval_subgroups},
                  {"conformal", run_eval_conformal},
                  {"labels", run_eval_labels},
-                 {"protocols", run_eval_protocols}};
+                 {"protocols", run_eval_protocols},
+                 {"synthetic", run_eval_synthetic}};
     for (size_t i = 0; argc > 1 && i < sizeof parts / sizeof *parts; i++)
         if (strcmp(argv[1], parts[i].name) == 0)
             return parts[i].run(argc - 1, argv + 1);

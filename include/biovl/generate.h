@@ -101,6 +101,24 @@ BV_API enum bv_status bv_generate_batch(struct bv_generator *generator,
                                         const char *prompts, const char *folder,
                                         struct bv_generate_counts *counts);
 
+// Do generated images show what was asked for? folder holds images.csv, as bv_generate_batch()
+// writes it: columns path, text and, for labels whose names are columns, 1 (asked for) or 0; of
+// other labels the text says it (docs/generation.md). *json receives {"images", "failed", "labels":
+// [{"label", "asked_by", "asked", "not_asked", "auroc", "interval"}], "auroc", "diversity",
+// "too_small", "distance", "model"}: the classifier's AUROC with DeLong's 95 % interval, the mean
+// MS-SSIM of pairs of one prompt, and the Fréchet distance of the encoder's embeddings to those of
+// the real images; null where there is none. An image that fails is counted.
+struct bv_eval_synthetic_options {
+    size_t size; // sizeof (struct bv_eval_synthetic_options)
+    const char *folder;
+    const char *real; // CSV with a column of real images, or NULL
+    size_t batch;     // images per run of the encoder; 0: 16
+    int workers;      // decoding threads; 0: 1
+};
+BV_API enum bv_status bv_eval_synthetic(struct bv_zero_shot *classifier,
+                                        const struct bv_eval_synthetic_options *options,
+                                        char **json);
+
 #ifdef __cplusplus
 }
 #endif

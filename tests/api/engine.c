@@ -66,8 +66,8 @@ static void test_text_batch(void **state)
 {
     struct fixture *f = *state;
     static const char *const texts[] = {"pleural effusion", "no",
-                                        "there is a large left pleural "
-                                        "effusion with compressive atelectasis",
+                                        ("there is a large left pleural "
+                                         "effusion with compressive atelectasis"),
                                         ""};
     const size_t dim = bv_engine_text_dim(f->engine);
     float batch[4 * 2048], one[2048], raw[2048];

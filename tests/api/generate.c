@@ -1,8 +1,10 @@
 // Generators: what is refused without a text-to-image model. Pictures: cli.generate, diffusion.*.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "api/fixture.h"
 
 #include <biovl/generate.h>
-#include <unistd.h>
 
 static void test_options(void **state)
 {
@@ -113,13 +115,40 @@ static void test_picture(void **state)
     bv_generator_close(&g);
 }
 
+// The shipped sample twice, asked for and not: nothing tells the two apart.
+static void test_judged(void **state)
+{
+    struct fixture *f = *state;
+    struct bv_zero_shot *z = NULL;
+    char list[4200], folder[4096], cwd[2048], *json = NULL;
+    const struct bv_zero_shot_options labels = {.size = sizeof labels, .labels = "Edema\n"};
+    (void)snprintf(folder, sizeof folder, "%s", fixture_path("judged"));
+    assert_non_null(getcwd(cwd, sizeof cwd));
+    assert_int_equal(mkdir(folder, 0700), 0);
+    (void)snprintf(list, sizeof list, "%s/images.csv", folder);
+    FILE *file = fopen(list, "w");
+    assert_non_null(file);
+    (void)fprintf(file, "path,text\n%s/" SAMPLE ",edema\n%s/" SAMPLE ",no edema\n", cwd, cwd);
+    assert_int_equal(fclose(file), 0);
+    must(f->context, bv_zero_shot_open(f->engine, &labels, &z));
+    struct bv_eval_synthetic_options o = {.size = sizeof o, .folder = folder, .real = list};
+    must(f->context, bv_eval_synthetic(z, &o, &json));
+    assert_non_null(strstr(json, "\"asked\":1,\"not_asked\":1,\"auroc\":0.5"));
+    assert_non_null(strstr(json, "\"diversity\":null"));
+    assert_non_null(strstr(json, "\"real\":2"));
+    bv_free(json);
+    o.folder = "/no/such";
+    assert_int_equal(bv_eval_synthetic(z, &o, &json), BV_ERR_IO);
+    bv_zero_shot_close(&z);
+    remove_all(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_options),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_start),
-        cmocka_unit_test(test_picture),
+        cmocka_unit_test(test_options), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_start),   cmocka_unit_test(test_picture),
+        cmocka_unit_test(test_judged),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

@@ -56,6 +56,27 @@ says '1 made, 2 there before, 0 failed'
 printf 'text,Edema\na,1\n' >"$work/labelled.csv"
 expect 0 "$biovl" generate "$model" --prompts "$work/labelled.csv" --steps 1 --size 64 -o "$work/labelled"
 head -1 "$work/labelled/images.csv" | grep -q 'model_sha256,Edema$' || fail "labels of prompts"
+
+# What a classifier finds in pictures of a table; one asked for by a column, the other by its text.
+printf 'text,seed,Edema\nno effusion,1,1\nno effusion,2,0\nbig effusion,3,1\nbig effusion,4,0\n' >"$work/asked.csv"
+expect 0 "$biovl" generate "$model" --prompts "$work/asked.csv" --steps 1 --size 168 -o "$work/asked"
+printf 'Edema\nEffusion\n' >"$work/asked.txt"
+printf 'path\n%s\n%s\n' "$root/assets/sample/cxr.dcm" "$work/a.png" >"$work/real.csv"
+expect 0 "$biovl" eval synthetic "$work/asked" --labels "$work/asked.txt" --real "$work/real.csv"
+prints '"asked_by":"column","asked":2,"not_asked":2,"auroc":'
+prints '"asked_by":"text","asked":2,"not_asked":2,"auroc":'
+prints '"measure":"ms-ssim","prompts":2,"pairs":2,"mean":'
+prints '"measure":"frechet"'
+rm "$work/asked/000001.png"
+expect 0 "$biovl" eval synthetic "$work/asked" --labels "$work/asked.txt"
+prints '"distance":null'
+prints '"images":3,"failed":1'
+expect 3 "$biovl" eval synthetic "$work" --labels "$work/asked.txt"
+says 'images.csv'
+sed 's/^000002.png,no effusion\(.*\),0$/000002.png,no effusion\1,maybe/' "$work/asked/images.csv" >"$work/asked/x" && mv "$work/asked/x" "$work/asked/images.csv"
+expect 3 "$biovl" eval synthetic "$work/asked" --labels "$work/asked.txt"
+says 'line 3'
+
 printf 'text,name\na,x\nb,x\n' >"$work/twice.csv"
 expect 3 "$biovl" generate "$model" --prompts "$work/twice.csv" -o "$work/batch2"
 says 'two rows of the name "x"'

@@ -15,6 +15,7 @@ bool comma_locale_set(void)
         int made = system(command);
         (void)setenv("LOCPATH", folder, 1);
         bool is_set = made == 0 && setlocale(LC_ALL, "de_DE.UTF-8");
+        (void)unsetenv("LOCPATH"); // glibc's newlocale() leaks what it reads from it
         (void)snprintf(command, sizeof command, "rm -rf %s", folder);
         if (system(command) != 0 || !is_set) {
             puts("skipped: no locale with a decimal comma (Debian: package locales)");

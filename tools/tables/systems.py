@@ -19,6 +19,20 @@ prints those of a build.
 
 """
 TAIL = """
+## Radiographs from text
+
+Stable Diffusion pipelines have no card: `biovl convert` reads a diffusers folder as it is
+(`generation.md`).
+
+| system | text encoder | image | source |
+|---|---|---|---|
+| RoentGen, RoentGen-v2 and open checkpoints of the layout of Stable Diffusion 1.x | CLIP or BERT | U-Net and autoencoder | huggingface.co/StanfordAIMI/RoentGen (gated) |
+
+Compared with the diffusers library on reduced pipelines of both text encoders: token ids, text
+states, the U-Net, each scheduler's every step, the autoencoder, the final image
+(`conformance.roentgen*`). The layout of 2.x (linear projections, v-prediction) is built and not
+compared. No full-size weights were at hand.
+
 ## What each is compared with
 
 The tests `conformance.*` compare pixels, ids, embeddings and scores with outputs of the authors'
