@@ -3,7 +3,7 @@ import os
 import shutil
 import sys
 
-from ._library import vendored
+from ._library import name_dictionary, vendored
 
 
 def main() -> None:
@@ -12,6 +12,7 @@ def main() -> None:
         str(own) if own.exists() else shutil.which("biovl"))
     if not command:
         sys.exit("biovl: the command is not installed")
+    name_dictionary()
     os.execv(command, ["biovl", *sys.argv[1:]])
 
 

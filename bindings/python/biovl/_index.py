@@ -153,8 +153,9 @@ class Index:
         import json
         lib, hits = library(), owner.pointer
         text = self._context.text("bv_hits_json", hits, i)
+        told = json.loads(text)
         return Hit(text, i + 1, lib.bv_hits_id(hits, i).decode(), lib.bv_hits_score(hits, i),
-                   json.loads(text)["kind"], lib.bv_hits_study(hits, i).decode(),
+                   told["kind"], told["item"], lib.bv_hits_study(hits, i).decode(),
                    lib.bv_hits_report(hits, i).decode(),
                    json.loads(lib.bv_hits_metadata(hits, i) or b"{}"))
 

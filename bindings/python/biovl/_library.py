@@ -36,7 +36,15 @@ def library() -> Any:
     return _loaded
 
 
+def name_dictionary() -> None:
+    """DCMTK finds the dictionary that came with the package by the environment."""
+    own = vendored / "share" / "dicom.dic"
+    if own.exists():
+        os.environ.setdefault("DCMDICTPATH", str(own))
+
+
 def _load(place: str) -> Any:
+    name_dictionary()
     loaded = ctypes.CDLL(place)
     abi = loaded.bv_abi_version()
     if abi != _abi.ABI_VERSION:

@@ -91,7 +91,8 @@ class Hit(Result):
     rank: int
     id: str
     score: float
-    kind: str
+    kind: str  # of score: "cosine", or the reranker's
+    item: str  # "image" or "report"
     study: str
     report: str
     metadata: Dict[str, Any]
