@@ -39,6 +39,13 @@ static void print_systems(const json_t *systems)
                json_string_value(json_object_get(card, "source")));
 }
 
+static void print_build(const json_t *info)
+{
+    char *text = json_dumps(info, JSON_INDENT(2));
+    printf("%s\n", text ? text : "?");
+    bv_free(text);
+}
+
 static void print_prompts(const json_t *sets)
 {
     size_t i;
@@ -79,7 +86,7 @@ static void show(char *json, bool as_json, void (*print)(const json_t *))
 }
 
 struct wanted {
-    bool devices, systems, prompts, as_json;
+    bool devices, systems, prompts, build, as_json;
     bool compile;
     const char *allowed;
 };
@@ -90,7 +97,12 @@ static int run(const struct model_options *model, const struct wanted *w)
     char *json = NULL;
     enum bv_status status = BV_OK;
     int code = EXIT_OK;
-    if (w->devices || w->systems || w->prompts) {
+    if (w->build) {
+        status = bv_build_info(&json);
+        code = (int)exit_code_of(status);
+        if (status == BV_OK)
+            show(json, w->as_json, print_build);
+    } else if (w->devices || w->systems || w->prompts) {
         status = bv_context_open(&o.context, model->threads);
         if (status == BV_OK && w->systems && (status = bv_systems(o.context, &json)) == BV_OK)
             show(json, w->as_json, print_systems);
@@ -126,13 +138,16 @@ int run_info(int argc, char **argv)
         {"--systems", OPTION_FLAG, &w.systems, NULL, "the published systems that convert"},
         {"--prompts", OPTION_FLAG, &w.prompts, NULL,
          "the prompt sets that --templates takes by name"},
+        {"--build", OPTION_FLAG, &w.build, NULL,
+         "version, decoders, instruction sets and libraries of this build"},
         {"--compile", OPTION_FLAG, &w.compile, NULL,
          "with --devices: compile every GPU kernel; 1: refused, 2: spills"},
         {"--allow-spills", OPTION_STRING, &w.allowed, "FILE", "lines: SHADER MOST DEVICE"},
         {"--json", OPTION_FLAG, &w.as_json, NULL, "everything, as JSON"},
         MODEL_OPTIONS(&model),
     };
-    const struct usage usage = {"info", "[MODEL] [--devices] [--systems] [--prompts] [--json]",
+    const struct usage usage = {"info",
+                                "[MODEL] [--devices] [--systems] [--prompts] [--build] [--json]",
                                 "Describes a model file, or what this build and machine can do.",
                                 options, sizeof options / sizeof *options};
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &files);

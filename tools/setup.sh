@@ -21,7 +21,8 @@ build_packages=(
 )
 test_packages=(
     libcmocka-dev libzip-dev mesa-vulkan-drivers vulkan-validationlayers
-    dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-gdcm python3-sklearn python3-pytest sqlite3
+    dcmtk dicom3tools orthanc orthanc-dicomweb orthanc-gdcm python3-sklearn python3-pytest python3-jsonschema
+    sqlite3 scdoc
 )
 # Where these do not install, the tests of job arrays and of search over MPI skip.
 cluster_packages=(slurmctld slurmd slurm-client munge libopenmpi-dev openmpi-bin)

@@ -1,14 +1,11 @@
 #include "api/context.h"
 
 #include <assert.h>
-#include <openjpeg.h>
-#include <png.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text_file.h"
-#include "image/dicom_dataset.h"
 
 const char *bv_version(void)
 {
@@ -93,15 +90,4 @@ enum bv_status bv_json_text(json_t *value, char **text, struct bv_error *err)
         return bv_fail_nomem(err, "a JSON text");
     *text = dump;
     return BV_OK;
-}
-
-enum bv_status bv_build_info(char **json)
-{
-    assert(json);
-    json_t *info =
-        json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s}, s:b, s:s}", "version", BIOVL_VERSION,
-                  "compiler", __VERSION__, "libraries", "dcmtk", bv_dcmtk_version(), "openjpeg",
-                  opj_version(), "libpng", png_get_libpng_ver(NULL), "jansson",
-                  jansson_version_str(), "vulkan", bv_vk_built(), "intended_use", "research");
-    return bv_json_text(info, json, NULL);
 }

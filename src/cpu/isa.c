@@ -24,21 +24,23 @@ static bool supported(const struct bv_cpu_isa *isa)
     return isa == &bv_cpu_isa_portable;
 }
 
+static const struct bv_cpu_isa *const best_first[] = {
+#if defined(__x86_64__)
+    &bv_cpu_isa_avx512bf16,
+    &bv_cpu_isa_avx512,
+    &bv_cpu_isa_avx2,
+#endif
+    &bv_cpu_isa_portable,
+};
+enum { N_BUILT = sizeof best_first / sizeof *best_first };
+
 static const struct bv_cpu_isa *chosen;
 
 static void choose(void)
 {
-    static const struct bv_cpu_isa *const best_first[] = {
-#if defined(__x86_64__)
-        &bv_cpu_isa_avx512bf16,
-        &bv_cpu_isa_avx512,
-        &bv_cpu_isa_avx2,
-#endif
-        &bv_cpu_isa_portable,
-    };
     const char *most = getenv("BIOVL_CPU");
-    int n = (int)(sizeof best_first / sizeof *best_first), i = 0;
-    for (int k = 0; most && k < n; k++)
+    int i = 0;
+    for (int k = 0; most && k < N_BUILT; k++)
         if (strcmp(best_first[k]->name, most) == 0)
             i = k;
     while (!supported(best_first[i]))
@@ -51,4 +53,9 @@ const struct bv_cpu_isa *bv_cpu_isa(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, choose);
     return chosen;
+}
+
+const char *bv_cpu_isa_built(size_t i)
+{
+    return i < N_BUILT ? best_first[i]->name : NULL;
 }

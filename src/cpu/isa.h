@@ -114,4 +114,7 @@ struct bv_cpu_isa {
 // (portable, avx2, avx512, avx512bf16). Chosen at the first call.
 const struct bv_cpu_isa *bv_cpu_isa(void);
 
+// The name of the i-th table of this build, best first; NULL past the last.
+const char *bv_cpu_isa_built(size_t i);
+
 #endif

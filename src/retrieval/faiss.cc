@@ -189,3 +189,12 @@ void bv_faiss_free(bv_faiss **f)
     delete *f;
     *f = nullptr;
 }
+
+#define VERSION_TEXT_OF(number) #number
+#define VERSION_TEXT(number) VERSION_TEXT_OF(number)
+
+const char *bv_faiss_version()
+{
+    return VERSION_TEXT(FAISS_VERSION_MAJOR) "." VERSION_TEXT(FAISS_VERSION_MINOR) "." VERSION_TEXT(
+        FAISS_VERSION_PATCH);
+}

@@ -32,6 +32,8 @@ enum bv_status bv_faiss_read(struct bv_faiss **faiss, const uint8_t *bytes, size
 enum bv_status bv_faiss_search(struct bv_faiss *faiss, const float *queries, size_t n, size_t k,
                                int effort, int64_t *rows, struct bv_error *err);
 
+const char *bv_faiss_version(void); // "1.7.3"
+
 void bv_faiss_free(struct bv_faiss **faiss); // accepts NULL
 
 #endif
