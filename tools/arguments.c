@@ -1,6 +1,7 @@
 #include "arguments.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,25 @@ static void print_usage(const struct usage *usage)
         (void)snprintf(left, sizeof left, "%s %s", o->name, o->argument ? o->argument : "");
         printf("  %-28s %s\n", left, o->help);
     }
+}
+
+// The same for programs: manual pages and completions are made of it (tools/manual).
+static void print_usage_json(const struct usage *usage)
+{
+    static const char *const kinds[] = {"flag", "string", "integer", "list"};
+    json_t *options = json_array();
+    for (size_t i = 0; i < usage->n_options; i++) {
+        const struct option *o = &usage->options[i];
+        (void)json_array_append_new(options, json_pack("{s:s, s:s, s:s*, s:s}", "name", o->name,
+                                                       "kind", kinds[o->kind], "argument",
+                                                       o->argument, "help", o->help));
+    }
+    json_t *told =
+        json_pack("{s:s, s:s, s:s, s:o}", "command", usage->command, "synopsis", usage->synopsis,
+                  "description", usage->description, "options", options);
+    (void)json_dumpf(told, stdout, JSON_COMPACT);
+    (void)putchar('\n');
+    json_decref(told);
 }
 
 // "- Lungs are clear." and "-Effusion on the left" are texts: no option's name has a blank in it.
@@ -125,6 +145,9 @@ enum parse_result parse_arguments(const struct usage *usage, int argc, char **ar
             i++;
         } else if (!only_words && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
             print_usage(usage);
+            return PARSE_HELP;
+        } else if (!only_words && strcmp(argv[i], "--help-json") == 0) {
+            print_usage_json(usage);
             return PARSE_HELP;
         } else if (only_words || !looks_like_option(argv[i])) {
             if (!add_string(positional, argv[i++]))

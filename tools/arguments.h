@@ -31,7 +31,7 @@ enum parse_result { PARSE_OK, PARSE_HELP, PARSE_ERROR };
 
 // Parses argv[1 …]. A list takes all words up to the next option ("--" ends options). What is no
 // option goes to positional. An error is printed on stderr with a hint at --help; --help prints the
-// usage on stdout. The lists are freed with free_strings().
+// usage on stdout, --help-json the same as JSON. The lists are freed with free_strings().
 enum parse_result parse_arguments(const struct usage *usage, int argc, char **argv,
                                   struct strings *positional);
 

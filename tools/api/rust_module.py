@@ -35,8 +35,8 @@ def doc_lines(doc, indent=""):
 
 def write(api):
     lines = ["//! Generated from the public headers by tools/api/generate.py.",
-             "#![allow(non_camel_case_types)]", "#![no_std]",
-             "use core::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_void};", "",
+             "#![allow(non_camel_case_types)]",
+             "use std::os::raw::{c_char, c_int, c_long, c_uchar, c_uint, c_void};", "",
              f"pub const BV_ABI_VERSION: c_int = {api['abi']};"]
     for enum in api["enums"]:
         lines += [""] + doc_lines(enum["doc"])
