@@ -28,8 +28,10 @@ static struct norm describe(const struct bv_kernel_args *a)
     n.blocks = (n.rows + block - 1) / block;
     n.in_bf16 = x->dtype == BV_BF16;
     n.out_bf16 = a->node->out->dtype == BV_BF16;
-    n.moments = a->scratch;
-    n.affine = a->scratch + n.N * n.blocks * 2 * n.C;
+    if (a->scratch) { // not while its size is asked for
+        n.moments = a->scratch;
+        n.affine = a->scratch + n.N * n.blocks * 2 * n.C;
+    }
     return n;
 }
 
