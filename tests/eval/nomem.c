@@ -102,7 +102,7 @@ static void test_every_allocation(void **state)
     (void)snprintf(folder, sizeof folder, "%s", temporary_path(state, "failing"));
     assert_int_equal(evaluate(data, whole, &err), BV_OK);
     long n = 0;
-    for (bool failed = true; failed; n += n < 300 ? 1 : 13) {
+    for (bool failed = true; failed; n += n < 300 ? 1 : 61) {
         (void)remove(temporary_path(state, "failing/journal.tsv"));
         atomic_store(&until_failure, n);
         enum bv_status status = evaluate(data, folder, &err);
