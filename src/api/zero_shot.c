@@ -199,7 +199,8 @@ enum bv_status bv_zero_shot_classify_batch(struct bv_zero_shot *z,
     const struct bv_batch batch = {statuses, &z->engine->context->observer};
     struct bv_error *errors = calloc(BATCH, sizeof *errors);
     enum bv_status status = errors ? BV_OK : bv_fail_nomem(err, "a batch");
-    memset(results, 0, n * sizeof *results);
+    for (size_t i = 0; i < n; i++)
+        results[i] = NULL;
     for (size_t first = 0, count; first < n && status == BV_OK; first += count) {
         count = n - first < BATCH ? n - first : BATCH;
         memset(errors, 0, count * sizeof *errors);

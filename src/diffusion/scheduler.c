@@ -104,12 +104,11 @@ static void leading_timesteps(struct bv_scheduler *s, int offset)
 // PNDM calls the network a second time after its first step, to find that step's slope.
 static void repeat_second(struct bv_scheduler *s)
 {
+    if (s->steps < 2)
+        return; // no step that a second one would be part of
     for (int i = s->steps; i > 1; i--)
         s->timestep[i] = s->timestep[i - 1];
-    if (s->steps > 1)
-        s->timestep[2] = s->timestep[1];
-    else
-        s->timestep[1] = s->timestep[0];
+    s->timestep[2] = s->timestep[1];
     s->n_calls = s->steps + 1;
 }
 
@@ -321,7 +320,7 @@ static void combine(struct bv_scheduler *s, float *e)
 static void step_pndm(struct bv_scheduler *s, int call, const float *p, float *x)
 {
     int t = (int)s->timestep[call], ratio = s->n_train / s->steps, next = t - ratio;
-    if (s->counter++ == 1) { // the first step again, with the mean of both slopes
+    if (s->counter++ == 1 && s->steps > 1) { // the first step again, with the mean of both slopes
         for (size_t i = 0; i < s->n; i++)
             s->work[i] = (p[i] + s->kept[0][i]) / 2;
         next = t;

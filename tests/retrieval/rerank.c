@@ -60,6 +60,7 @@ static void test_reads_an_image_once(void **state)
         assert_ok(bv_pair_match(session, &image, &texts[i], 1, &expected, NULL, &err), err);
         assert_true(scores[i] == (float)expected); // a text alone: the same bits
     }
+    bv_image_free(&decoded);
     bv_fusion_image_free(&image);
     bv_rerank_images_free(&images);
 }
