@@ -16,10 +16,10 @@ enum { PAGE_BYTES = 262144 };
 static const char schema[] =
     "CREATE TABLE setting(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     // belongs: the study that this one is shown as, itself unless named is 0.
-    "CREATE TABLE study(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    "CREATE TABLE examination(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
     "  named INTEGER NOT NULL, patient TEXT NOT NULL, belongs INTEGER NOT NULL);"
-    "CREATE INDEX study_belongs ON study(belongs);"
-    "CREATE INDEX study_patient ON study(patient) WHERE patient <> '';"
+    "CREATE INDEX study_belongs ON examination(belongs);"
+    "CREATE INDEX study_patient ON examination(patient) WHERE patient <> '';"
     "CREATE TABLE bears(accession TEXT, study INTEGER, PRIMARY KEY(accession, study))"
     "  WITHOUT ROWID;"
     "CREATE INDEX bears_study ON bears(study);"
@@ -39,10 +39,14 @@ static const char schema[] =
     // Reports that no correction of the same study has replaced.
     "CREATE VIEW standing AS SELECT r.number AS number, r.id AS id, r.text AS text,"
     "  r.kind AS kind, r.after AS after, m.belongs AS belongs"
-    "  FROM study m JOIN report r ON r.study = m.number WHERE NOT EXISTS"
+    "  FROM examination m JOIN report r ON r.study = m.number WHERE NOT EXISTS"
     "  (SELECT 1 FROM predecessor p JOIN report c ON c.number = p.report"
-    "   JOIN study n ON n.number = c.study"
+    "   JOIN examination n ON n.number = c.study"
     "   WHERE p.id = r.id AND c.kind = 'correction' AND n.belongs = m.belongs);"
+    // For whoever opens the file with SQLite: each study with its reports as one text.
+    "CREATE VIEW study AS SELECT e.number AS number, e.id AS id, e.patient AS patient,"
+    "  coalesce((SELECT group_concat(text, char(10) || char(10)) FROM standing"
+    "  WHERE belongs = e.number), '') AS report FROM examination e WHERE e.belongs = e.number;"
     "CREATE VIRTUAL TABLE report_text USING fts5(text, content='report',"
     "  content_rowid='number');";
 

@@ -6,7 +6,8 @@
 #include "retrieval/crc32c.h"
 
 // The studies of one accession number that have an identifier of their own.
-#define BEARERS "bears b JOIN study c ON c.number = b.study WHERE b.accession = ?1 AND c.named"
+#define BEARERS                                                                                    \
+    "bears b JOIN examination c ON c.number = b.study WHERE b.accession = ?1 AND c.named"
 
 // What an item is shown with: a report with its own text, an image with the standing reports of its
 // study, the earliest first.
@@ -16,7 +17,8 @@
     "  (SELECT t.text AS text FROM standing t WHERE t.belongs = s.number"                          \
     "   ORDER BY t.after IS NULL, t.after, t.kind <> 'report', t.id))"                             \
     " ELSE coalesce((SELECT r.text FROM report r WHERE r.id = i.id), '') END, i.kind, i.row"       \
-    " FROM item i JOIN study o ON o.number = i.study JOIN study s ON s.number = o.belongs"
+    " FROM item i JOIN examination o ON o.number = i.study JOIN examination s ON s.number = "      \
+    "o.belongs"
 
 static const char *const sql[BV_SQL_STATEMENTS] = {
     [BV_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -24,24 +26,25 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
     [BV_SQL_ROLLBACK] = "ROLLBACK",
     [BV_SQL_HAS] = "SELECT 1 FROM item WHERE id = ?1 UNION ALL"
                    " SELECT 1 FROM report WHERE id = ?1",
-    [BV_SQL_STUDY_ADD] = "INSERT INTO study(id, named, patient, belongs) VALUES(?, ?, ?, 0)",
-    [BV_SQL_STUDY_ITSELF] = "UPDATE study SET belongs = number WHERE number = ?",
-    [BV_SQL_STUDY_FIND] = "SELECT number, patient, named FROM study WHERE id = ?",
-    [BV_SQL_STUDY_PATIENT] = "UPDATE study SET patient = ?2 WHERE id = ?1 AND patient = ''",
-    [BV_SQL_STUDY_NAME] = "UPDATE study SET named = 1 WHERE id = ?",
+    [BV_SQL_STUDY_ADD] = "INSERT INTO examination(id, named, patient, belongs) VALUES(?, ?, ?, 0)",
+    [BV_SQL_STUDY_ITSELF] = "UPDATE examination SET belongs = number WHERE number = ?",
+    [BV_SQL_STUDY_FIND] = "SELECT number, patient, named FROM examination WHERE id = ?",
+    [BV_SQL_STUDY_PATIENT] = "UPDATE examination SET patient = ?2 WHERE id = ?1 AND patient = ''",
+    [BV_SQL_STUDY_NAME] = "UPDATE examination SET named = 1 WHERE id = ?",
     [BV_SQL_BEARS_ADD] = "INSERT OR IGNORE INTO bears(accession, study) VALUES(?, ?)",
     [BV_SQL_BEARS_JOIN] =
-        "UPDATE study SET belongs = coalesce(CASE (SELECT count(*) FROM " BEARERS ") WHEN 1 THEN"
-        " (SELECT c.number FROM " BEARERS " AND (c.patient = '' OR study.patient = ''"
-        "  OR c.patient = study.patient)) END, number)"
+        "UPDATE examination SET belongs = coalesce(CASE (SELECT count(*) FROM " BEARERS
+        ") WHEN 1 THEN"
+        " (SELECT c.number FROM " BEARERS " AND (c.patient = '' OR examination.patient = ''"
+        "  OR c.patient = examination.patient)) END, number)"
         " WHERE NOT named AND number IN (SELECT study FROM bears WHERE accession = ?1)",
     [BV_SQL_BEARS_APART] = "SELECT (SELECT count(*) FROM " BEARERS "),"
-                           " (SELECT count(*) FROM bears b JOIN study u ON u.number = b.study"
+                           " (SELECT count(*) FROM bears b JOIN examination u ON u.number = b.study"
                            "  WHERE b.accession = ?1 AND NOT u.named AND u.belongs = u.number)",
     [BV_SQL_ITEM_ADD] = "INSERT INTO item(id, study, kind, row, checksum, metadata, content)"
                         " VALUES(?, ?, ?, ?, ?, ?, ?)",
     [BV_SQL_ITEM_WHERE] = "SELECT i.number, i.kind, i.row, s.id, i.content, t.image, i.metadata"
-                          " FROM item i JOIN study s ON s.number = i.study"
+                          " FROM item i JOIN examination s ON s.number = i.study"
                           " LEFT JOIN thumbnail t ON t.item = i.number WHERE i.id = ?",
     [BV_SQL_ITEM_SET] = "UPDATE item SET checksum = ?2, metadata = ?3 WHERE number = ?1",
     [BV_SQL_PAGE_ADD] = "INSERT INTO page(number, vectors) VALUES(?, ?)",
@@ -49,7 +52,7 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
     [BV_SQL_REPORT_ADD] = "INSERT INTO report(id, study, text, kind, after)"
                           " VALUES(?, ?, ?, ?, ?)",
     [BV_SQL_REPORT_FIND] = "SELECT r.number, s.id, r.text, r.kind FROM report r"
-                           " JOIN study s ON s.number = r.study WHERE r.id = ?",
+                           " JOIN examination s ON s.number = r.study WHERE r.id = ?",
     [BV_SQL_REPORT_SET] = "UPDATE report SET text = ? WHERE number = ?",
     [BV_SQL_REPORT_UNINDEX] = "INSERT INTO report_text(report_text, rowid, text)"
                               " VALUES('delete', ?, ?)",
@@ -72,13 +75,14 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
                              " SELECT study FROM report WHERE id = ?1",
     [BV_SQL_ITEM_ROW] = "SELECT number, kind, row FROM item WHERE id = ?",
     [BV_SQL_REPORT_NUMBER] = "SELECT number FROM report WHERE id = ?",
-    [BV_SQL_STUDIES_OF] = "SELECT m.number FROM study s JOIN study m ON m.belongs = s.number"
-                          " WHERE s.patient = ?1 AND s.patient <> '' UNION"
-                          " SELECT number FROM study WHERE patient = ?1 AND patient <> ''",
+    [BV_SQL_STUDIES_OF] =
+        "SELECT m.number FROM examination s JOIN examination m ON m.belongs = s.number"
+        " WHERE s.patient = ?1 AND s.patient <> '' UNION"
+        " SELECT number FROM examination WHERE patient = ?1 AND patient <> ''",
     // With what was kept apart under the same identifier as another patient's.
-    [BV_SQL_STUDIES_NAMED] = "WITH named(number) AS (SELECT number FROM study WHERE id = ?1"
+    [BV_SQL_STUDIES_NAMED] = "WITH named(number) AS (SELECT number FROM examination WHERE id = ?1"
                              "  OR (id > ?1 || '~' AND id < ?1 || char(127)))"
-                             " SELECT number FROM named UNION SELECT m.number FROM study m"
+                             " SELECT number FROM named UNION SELECT m.number FROM examination m"
                              " WHERE m.belongs IN (SELECT number FROM named)",
     [BV_SQL_STUDY_ROWS] = "SELECT number, kind, row FROM item WHERE study = ?",
     [BV_SQL_STUDY_REPORTS] = "SELECT number FROM report WHERE study = ?",
@@ -90,10 +94,10 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
                                  " SELECT 'delete', number, text FROM report WHERE number = ?",
     [BV_SQL_PREDECESSOR_DROP] = "DELETE FROM predecessor WHERE report = ?",
     [BV_SQL_REPORT_DROP] = "DELETE FROM report WHERE number = ?",
-    [BV_SQL_STUDY_DROP] = "DELETE FROM study WHERE number = ?1"
+    [BV_SQL_STUDY_DROP] = "DELETE FROM examination WHERE number = ?1"
                           " AND NOT EXISTS(SELECT 1 FROM item WHERE study = ?1)"
                           " AND NOT EXISTS(SELECT 1 FROM report WHERE study = ?1)"
-                          " AND NOT EXISTS(SELECT 1 FROM study m WHERE m.belongs = ?1"
+                          " AND NOT EXISTS(SELECT 1 FROM examination m WHERE m.belongs = ?1"
                           "  AND m.number <> ?1)",
     [BV_SQL_BEARS_OF] = "SELECT accession FROM bears WHERE study = ?",
     [BV_SQL_BEARS_DROP] = "DELETE FROM bears WHERE study = ?",

@@ -7,7 +7,7 @@
 
 #include "retrieval/store.h"
 
-#define BV_STORE_FORMAT "2"
+#define BV_STORE_FORMAT "3"
 #define BV_STORE_APPLICATION 0x62766978 // "bvix", in the file's header
 
 // Every statement that is run more than once; prepared when first wanted.

@@ -228,16 +228,16 @@ static enum bv_status merge_all(struct merge *m, struct bv_error *err)
     if (m->removes)
         BV_TRY(bv_store_sweep(m->to, err));
     BV_TRY(each_row(m,
-                    "SELECT s.id, s.named, s.patient, b.accession FROM study s"
+                    "SELECT s.id, s.named, s.patient, b.accession FROM examination s"
                     " LEFT JOIN bears b ON b.study = s.number ORDER BY s.number, b.accession",
                     NULL, place_study, NULL, err));
     BV_TRY(each_row(m,
                     "SELECT i.id, i.kind, i.row, i.metadata, i.content, s.id, s.patient FROM item i"
-                    " JOIN study s ON s.number = i.study ORDER BY i.number",
+                    " JOIN examination s ON s.number = i.study ORDER BY i.number",
                     NULL, merge_item, NULL, err));
     return each_row(m,
                     "SELECT r.id, r.text, r.kind, r.after, s.id, s.patient FROM report r"
-                    " JOIN study s ON s.number = r.study ORDER BY r.number",
+                    " JOIN examination s ON s.number = r.study ORDER BY r.number",
                     NULL, merge_report, NULL, err);
 }
 

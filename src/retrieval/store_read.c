@@ -106,11 +106,11 @@ enum bv_status bv_store_count(struct bv_store *s, struct bv_store_counts *counts
 {
     static const char query[] = "SELECT (SELECT count(*) FROM item WHERE kind = 0),"
                                 " (SELECT count(*) FROM item WHERE kind = 1),"
-                                " (SELECT count(DISTINCT m.belongs) FROM study m WHERE"
+                                " (SELECT count(DISTINCT m.belongs) FROM examination m WHERE"
                                 "  EXISTS (SELECT 1 FROM item i WHERE i.study = m.number) OR"
                                 "  EXISTS (SELECT 1 FROM report r WHERE r.study = m.number)),"
                                 " (SELECT count(DISTINCT m.belongs) FROM report r"
-                                "  JOIN study m ON m.number = r.study),"
+                                "  JOIN examination m ON m.number = r.study),"
                                 " (SELECT count(*) FROM thumbnail)";
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(s->db, query, -1, &statement, NULL);
@@ -416,8 +416,8 @@ enum bv_status bv_store_select(struct bv_store *s, enum bv_kind kind, const char
                                const char *const *values, size_t n_values, size_t n_rows,
                                uint64_t **bits, size_t *n_set, struct bv_error *err)
 {
-    static const char select[] = "SELECT i.row FROM item i JOIN study o ON o.number = i.study"
-                                 " JOIN study s ON s.number = o.belongs"
+    static const char select[] = "SELECT i.row FROM item i JOIN examination o ON o.number = i.study"
+                                 " JOIN examination s ON s.number = o.belongs"
                                  " WHERE i.kind = %d AND (%s)";
     sqlite3_stmt *statement = NULL;
     char *query = sqlite3_mprintf(select, (int)kind, where);

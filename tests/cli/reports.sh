@@ -122,6 +122,10 @@ expect_found 0 report wordfirst
 expect_found 1 report wordsecond
 expect_found 1 image wordsecond
 expect 0 "$biovl" index verify i.biovl
+if command -v sqlite3 >/dev/null; then # the studies as a person with SQLite sees them
+    expect 0 sqlite3 i.biovl "select report from study where report like 'Wordsecond%'"
+    prints 'Wordsecond'
+fi
 expect 0 "$biovl" index export i.biovl -o items
 for text in 'Findings:' 'Word1 in the café of' 'Finding: Pleural effusion' 'Long axis: 12.5 millimeter'; do
     grep -qF -- "$text" items || fail "no \"$text\" in the reports: $(head -3 items)"
