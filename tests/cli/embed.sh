@@ -25,7 +25,7 @@ says 'none.png'
 cmp -s <(tail -c 512 "$work/some.npy") <(tail -c 512 "$work/images.npy") || fail "rows moved"
 
 expect 0 "$biovl" preprocess "$sample" -o "$work/pixels.npy"
-[ "$(npy_shape "$work/pixels.npy")" = "128, 128, 1" ] || fail "pixel shape"
+[ "$(npy_shape "$work/pixels.npy")" = "160, 160, 1" ] || fail "pixel shape"
 expect 0 "$biovl" tokenize --text 'No "acute" process.'
 prints '^\{"text":"No \\"acute\\" process\.","ids":\[[0-9,]+\]\}$'
 expect 0 "$biovl" info

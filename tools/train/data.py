@@ -1,9 +1,12 @@
 """Images, labels and augmentation.
 
-Preprocessing, which the model file repeats for inference: 8-bit gray, zeros added on both sides of
-the shorter edge until square, Pillow's box resize to 128x128 (the resolution of the unselected
-images: sharper images are brought to it, so that sharpness tells nothing), divided by 255,
-(x - MEAN) / STD.
+Preprocessing in training: 8-bit gray, zeros added on both sides of the shorter edge until square,
+Pillow's box resize to 128x128 (the resolution of the unselected images: sharper images are brought
+to it, so that sharpness tells nothing), divided by 255, (x - MEAN) / STD.
+
+The model file reads 160x160 (Pillow's bilinear resize), (x - FILE_MEAN) / FILE_STD, as its
+predecessor did, so that what `biovl preprocess` gives stays; the first layer takes up the other
+scale (model.fold_pixels), and the pooled map any size.
 """
 
 import csv
@@ -19,6 +22,7 @@ from PIL import Image
 import lexicon
 
 MEAN, STD, NATIVE = 0.498, 0.502, 128
+FILE_MEAN, FILE_STD, FILE_SIZE = 0.5, 0.25, 160
 UNSELECTED, SELECTED = 0, 1  # sources
 
 
@@ -102,6 +106,13 @@ def to_pixels(images, size):
     x = torch.from_numpy(images).float().unsqueeze(1)
     x = F.interpolate(x, (size, size), mode="bilinear", align_corners=False).round_()
     return x.div_(255).sub_(MEAN).div_(STD)
+
+
+def file_pixels(images):
+    """uint8 [N,NATIVE,NATIVE] to what the model file's encoder reads, f32 [N,1,FILE_SIZE,FILE_SIZE]."""
+    x = torch.from_numpy(images).float().unsqueeze(1)
+    x = F.interpolate(x, (FILE_SIZE, FILE_SIZE), mode="bilinear", align_corners=False).round_()
+    return x.div_(255).sub_(FILE_MEAN).div_(FILE_STD)
 
 
 def targets(rows):

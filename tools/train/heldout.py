@@ -14,7 +14,6 @@ import data
 import lexicon
 import matching
 import model
-import supervised
 import wordpiece
 
 
@@ -28,8 +27,7 @@ def write(path, rows, scores):
 
 @torch.no_grad()
 def last_maps(encoder, images):
-    size = supervised.PHASES[-1].size
-    return torch.cat([encoder(data.to_pixels(images[i : i + 32], size)).contiguous()
+    return torch.cat([encoder(data.file_pixels(images[i : i + 32])).contiguous()
                       for i in range(0, len(images), 32)])
 
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import data
 import efficientnet
 
 
@@ -150,3 +151,15 @@ class BioVL(nn.Module):
 
     def embed_text(self, ids, keep):
         return F.normalize(self.text_projection(self.pool_text(ids, keep)), dim=-1)
+
+
+def fold_pixels(state):
+    """The weights for pixels as the model file gives them (data.FILE_MEAN, data.FILE_STD): the first
+    convolution takes the factor, the normalisation after it the shift."""
+    out = {k: v.contiguous() for k, v in state.items()}
+    stem = out["image_encoder._conv_stem.weight"]
+    shift = (data.FILE_MEAN - data.MEAN) / data.STD
+    out["image_encoder._bn0.running_mean"] = (
+        out["image_encoder._bn0.running_mean"] - shift * stem.sum((1, 2, 3)))
+    out["image_encoder._conv_stem.weight"] = stem * (data.FILE_STD / data.STD)
+    return out

@@ -5,11 +5,14 @@ import random
 import unittest
 
 import numpy as np
+import torch
 
 import data
+import efficientnet
 import lexicon
 import measure
 import metrics
+import model
 import wordpiece
 
 
@@ -49,6 +52,21 @@ class Wordpiece(unittest.TestCase):
         t = wordpiece.Tokenizer(wordpiece.build_vocabulary(counts, 40), 16)
         self.assertEqual(len(t.word_ids("edema")), 1)
         self.assertNotIn(wordpiece.UNK, t.word_ids("fusion"))
+
+
+class Pixels(unittest.TestCase):
+    def test_folded_stem_reads_the_files_pixels(self):
+        net = efficientnet.EfficientNetLite0().eval()
+        state = {"image_encoder." + k: v for k, v in net.state_dict().items()}
+        folded = {k[len("image_encoder."):]: v for k, v in model.fold_pixels(state).items()}
+        other = efficientnet.EfficientNetLite0().eval()
+        other.load_state_dict(folded)
+        gray = torch.rand(1, 1, 32, 32)
+        with torch.no_grad():
+            a = net._bn0(net._conv_stem((gray - data.MEAN) / data.STD))
+            b = other._bn0(other._conv_stem((gray - data.FILE_MEAN) / data.FILE_STD))
+        # Zeros beyond the border are another gray: 0.5, not 0.498.
+        self.assertLess((a - b)[..., 1:-1, 1:-1].abs().max().item(), 1e-5)
 
 
 class Targets(unittest.TestCase):

@@ -120,7 +120,7 @@ def main():
     classifier = supervised.train(rows, images, imagenet_weights(), args.work, log)
     net, teacher = assemble(
         classifier, rows, images, sizes, tokenizer, text_weights, args.work, log)
-    torch.save({k: v.contiguous() for k, v in net.state_dict().items()}, args.out / "default.pt")
+    torch.save(model.fold_pixels(net.state_dict()), args.out / "default.pt")
     torch.save({"weight": teacher.weight, "bias": teacher.bias}, args.out / "classifier.pt")
     (args.out / "vocab.txt").write_text((args.work / "vocab.txt").read_text())
     facts = {
