@@ -122,6 +122,16 @@ static void test_one_class(void **state)
     const json_t *tpr = json_object_get(json_object_get(site, "gaps"), "tpr");
     assert_string_equal(bv_json_string(tpr, "value", ""), "NA");
     assert_int_equal(bv_json_integer(tpr, "groups_without", 0), 1);
+    // Its FPR is in the gap, which cannot be resampled: no interval of the other groups' gap.
+    static const char *const kept[] = {"fpr", "ece"};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        const json_t *gap = json_object_get(json_object_get(site, "gaps"), kept[i]);
+        assert_true(bv_json_number(gap, "value", -1) > 0);
+        assert_string_equal(bv_json_string(gap, "low", ""), "NA");
+        assert_string_equal(bv_json_string(gap, "high", ""), "NA");
+    }
+    assert_string_equal(
+        bv_json_string(json_object_get(site, "gaps"), "equalized_odds_difference", ""), "NA");
     json_decref(result);
 }
 

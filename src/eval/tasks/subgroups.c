@@ -286,7 +286,8 @@ static void measure_gaps(struct bv_subgroup_label *l, size_t n_groups)
             gap.value = high - low;
         l->gaps[kind] = gap;
     }
-    l->equalized_odds = fmax(l->gaps[BV_GAP_TPR].value, l->gaps[BV_GAP_FPR].value);
+    double tpr = l->gaps[BV_GAP_TPR].value, fpr = l->gaps[BV_GAP_FPR].value;
+    l->equalized_odds = isnan(tpr) || isnan(fpr) ? NAN : fmax(tpr, fpr);
 }
 
 // ---- The bootstrap of gaps ----
@@ -311,16 +312,24 @@ static bool is_resampled(const struct bv_subgroup *group)
     return group->positives && group->negatives;
 }
 
+// An interval is of the groups that the gap itself is of, or there is none.
+static bool has_interval(const struct bv_subgroup_label *l, size_t n_groups, enum bv_gap_kind kind)
+{
+    for (size_t g = 0; g < n_groups; g++)
+        if (!isnan(value_of(l, &l->groups[g], kind)) && !is_resampled(&l->groups[g]))
+            return false;
+    return !isnan(l->gaps[kind].value);
+}
+
 // The gap of every replicate, from values [n_groups][BV_METRIC_COUNT][n], into room for n.
 static void take_gap(struct bv_subgroup_label *l, size_t n_groups, enum bv_gap_kind kind,
                      const double *values, size_t n, double *room)
 {
-    size_t metric = metric_index(resampled_as[kind].metric), n_defined = 0;
-    for (size_t g = 0; g < n_groups; g++)
-        n_defined += is_resampled(&l->groups[g]);
+    size_t metric = metric_index(resampled_as[kind].metric);
+    bool defined_at_all = has_interval(l, n_groups, kind);
     for (size_t r = 0; r < n; r++) {
         double low = INFINITY, high = -INFINITY;
-        bool defined = n_defined >= 2 && !isnan(l->gaps[kind].value);
+        bool defined = defined_at_all;
         for (size_t g = 0; g < n_groups; g++) {
             double value = values[(g * BV_METRIC_COUNT + metric) * n + r];
             if (!is_resampled(&l->groups[g]))

@@ -40,7 +40,7 @@ extern const char *const bv_gap_names[BV_GAP_KINDS]; // "auroc", "tpr", …
 struct bv_gap {
     double value;                      // NaN with fewer than two of them
     size_t lowest, highest, n_without; // groups; n_without: are not empty and lack it
-    struct bv_interval interval;       // of resampled patients; groups of both classes only
+    struct bv_interval interval;       // of resampled patients; NaN where one of them lacks a class
 };
 
 // One label under one factor.
@@ -49,7 +49,7 @@ struct bv_subgroup_label {
     bool is_probability;
     struct bv_subgroup *groups; // [n_groups] of the factor
     struct bv_gap gaps[BV_GAP_KINDS];
-    double equalized_odds; // the larger of the gaps of TPR and FPR
+    double equalized_odds; // the larger of the gaps of TPR and FPR; NaN without one of them
 };
 
 struct bv_subgroup_factor {
