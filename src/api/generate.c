@@ -161,10 +161,11 @@ static json_t *describe(const struct bv_generator *g, const struct bv_generate_o
     if (scheduler_of(g, o, &kind, NULL) != BV_OK)
         return NULL;
     return json_pack("{s:b, s:s, s:s, s:I, s:i, s:f, s:s, s:i, s:i, s:s, s:s, s:s, s:s}",
-                     "synthetic", 1, "text", o->text, "negative", o->negative ? o->negative : "",
-                     "seed", (json_int_t)(o->seed & 0xffffffffu), "steps", o->steps, "guidance",
-                     o->guidance, "scheduler", bv_scheduler_name(kind), "width", o->width, "height",
-                     o->height, "model", g->model->name, "sha256", g->model->digest, "precision",
+                     "synthetic", 1, "text", o->text ? o->text : "", "negative",
+                     o->negative ? o->negative : "", "seed", (json_int_t)(o->seed & 0xffffffffu),
+                     "steps", o->steps, "guidance", o->guidance, "scheduler",
+                     bv_scheduler_name(kind), "width", o->width, "height", o->height, "model",
+                     g->model->name, "sha256", g->model->digest, "precision",
                      bv_sampler_precision(g->sampler), "version", bv_version());
 }
 
@@ -186,18 +187,32 @@ static enum bv_status write_whole(const char *path, uint8_t *bytes, size_t size,
     return status;
 }
 
+// What both writers begin with: the options, checked as far as a picture's size goes, and the
+// description.
+static enum bv_status begin_write(struct bv_generator *generator,
+                                  const struct bv_generate_options *theirs,
+                                  struct bv_generate_options *options, char **json,
+                                  struct bv_error *err)
+{
+    BV_TRY(bv_generate_options_read(options, theirs, err));
+    if (options->width < 1 || options->height < 1 || options->width > BV_PICTURE_SIDE ||
+        options->height > BV_PICTURE_SIDE)
+        return bv_fail(err, BV_ERR_ARG, "%d × %d is not the size of a picture", options->width,
+                       options->height);
+    return bv_json_text(describe(generator, options), json, err);
+}
+
 enum bv_status bv_generated_write_png(struct bv_generator *generator,
                                       const struct bv_generate_options *theirs, const uint8_t *rgb,
                                       const char *path)
 {
-    assert(generator);
+    assert(generator && rgb && path);
     struct bv_error *err = bv_begin(generator->context);
     struct bv_generate_options options;
-    BV_TRY(bv_generate_options_read(&options, theirs, err));
     char *json = NULL;
     uint8_t *bytes = NULL;
     size_t size = 0;
-    BV_TRY(bv_json_text(describe(generator, &options), &json, err));
+    BV_TRY(begin_write(generator, theirs, &options, &json, err));
     struct bv_png_text texts[] = {{"Software", "biovl"},
                                   {"Source", "SYNTHETIC: made by a text-to-image model"},
                                   {"Comment", json}};
@@ -211,14 +226,13 @@ enum bv_status bv_generated_write_dicom(struct bv_generator *generator,
                                         const struct bv_generate_options *theirs,
                                         const uint8_t *rgb, const char *path)
 {
-    assert(generator);
+    assert(generator && rgb && path);
     struct bv_error *err = bv_begin(generator->context);
     struct bv_generate_options options;
-    BV_TRY(bv_generate_options_read(&options, theirs, err));
     char *json = NULL;
     uint8_t *bytes = NULL;
     size_t size = 0;
-    BV_TRY(bv_json_text(describe(generator, &options), &json, err));
+    BV_TRY(begin_write(generator, theirs, &options, &json, err));
     enum bv_status status =
         bv_synthetic_capture(rgb, (unsigned)options.width, (unsigned)options.height, json,
                              bv_version(), &bytes, &size, err);

@@ -369,6 +369,10 @@ static enum bv_status open_file(struct bv_checkpoint *c, const char *path, struc
 {
     struct bv_place_file file = {0};
     struct bv_source source = {0};
+    if (ends_with(path, ".index.json")) {
+        BV_TRY(set_folder(c, path, false, err));
+        return add_index(c, base_name(path), err);
+    }
     BV_TRY(bv_mapping_open(&file.mapping, path, 0, err));
     file.data = file.mapping.data;
     file.size = file.mapping.size;

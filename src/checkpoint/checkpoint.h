@@ -35,9 +35,9 @@ struct bv_checkpoint_tensor {
 // model.safetensors, open_clip_model.safetensors, model.safetensors.index.json (shards),
 // pytorch_model.bin, open_clip_pytorch_model.bin, pytorch_model.bin.index.json, or else the only
 // checkpoint there. Of a checkpoint in shards (…-00001-of-00002.bin) all must be there, also where
-// path names one of them. BV_ERR_REFUSED names what a malicious pickle would have called;
-// BV_ERR_FORMAT and BV_ERR_UNSUPPORTED say what a file is instead of a checkpoint, or how much of
-// it is missing.
+// path names one of them or their index. BV_ERR_REFUSED names what a malicious pickle would have
+// called; BV_ERR_FORMAT and BV_ERR_UNSUPPORTED say what a file is instead of a checkpoint, or how
+// much of it is missing.
 enum bv_status bv_checkpoint_open(struct bv_checkpoint **checkpoint, const char *path,
                                   struct bv_error *err);
 

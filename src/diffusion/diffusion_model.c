@@ -87,6 +87,49 @@ static enum bv_status check_unet_options(const json_t *unet, struct bv_error *er
     return BV_OK;
 }
 
+// What a member is where it is there; one of another kind would be read as its default.
+static enum bv_status check_kinds(const json_t *card, struct bv_error *err)
+{
+    static const struct {
+        const char *part, *member;
+        enum { NUMBER, BOOLEAN, STRING, NUMBER_OR_LIST } kind;
+    } members[] = {
+        {"unet", "norm_eps", NUMBER},
+        {"unet", "freq_shift", NUMBER},
+        {"unet", "flip_sin_to_cos", BOOLEAN},
+        {"unet", "attention_head_dim", NUMBER_OR_LIST},
+        {"unet", "num_attention_heads", NUMBER_OR_LIST},
+        {"vae", "scaling_factor", NUMBER},
+        {"vae", "use_quant_conv", BOOLEAN},
+        {"vae", "use_post_quant_conv", BOOLEAN},
+        {"scheduler", "beta_start", NUMBER},
+        {"scheduler", "beta_end", NUMBER},
+        {"scheduler", "beta_schedule", STRING},
+        {"scheduler", "prediction_type", STRING},
+        {"scheduler", "set_alpha_to_one", BOOLEAN},
+        {"scheduler", "skip_prk_steps", BOOLEAN},
+        {"scheduler", "steps_offset", NUMBER},
+        {"scheduler", "timestep_spacing", STRING},
+    };
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const json_t *value = json_object_get(part_of(card, members[i].part), members[i].member);
+        bool good = !value || json_is_null(value) ||
+                    (members[i].kind == BOOLEAN  ? json_is_boolean(value)
+                     : members[i].kind == STRING ? json_is_string(value)
+                                                 : json_is_number(value));
+        if (members[i].kind == NUMBER_OR_LIST && json_is_array(value))
+            good = json_array_size(value) ==
+                   json_array_size(json_object_get(part_of(card, "unet"), "block_out_channels"));
+        if (!good)
+            return bv_fail(err, BV_ERR_FORMAT, "%s: %s is of the wrong kind or length",
+                           members[i].part, members[i].member);
+    }
+    double scale = bv_json_number(part_of(card, "vae"), "scaling_factor", 0.18215);
+    if (!(scale > 1e-6 && scale < 1e6))
+        return bv_fail(err, BV_ERR_FORMAT, "vae: scaling_factor %g", scale);
+    return BV_OK;
+}
+
 enum bv_status bv_diffusion_check(const json_t *card, struct bv_error *err)
 {
     static const char *const down[] = {"CrossAttnDownBlock2D", "DownBlock2D", NULL};
@@ -95,6 +138,7 @@ enum bv_status bv_diffusion_check(const json_t *card, struct bv_error *err)
     if (!json_is_object(unet) || !json_is_object(vae) || !json_is_object(part_of(card, "text")) ||
         !json_is_object(part_of(card, "scheduler")))
         return bv_fail(err, BV_ERR_MODEL, "the card lacks text, unet, vae or scheduler");
+    BV_TRY(check_kinds(card, err));
     BV_TRY(check_widths(unet, "unet", err));
     BV_TRY(check_widths(vae, "vae", err));
     BV_TRY(check_types(unet, "down_block_types", down, err));
@@ -104,23 +148,6 @@ enum bv_status bv_diffusion_check(const json_t *card, struct bv_error *err)
         json_array_size(json_object_get(vae, "block_out_channels")) != 4)
         return bv_fail(err, BV_ERR_UNSUPPORTED,
                        "vae: latents that are not 4 channels at an eighth of the image's size");
-    return BV_OK;
-}
-
-static enum bv_status fill_weights(struct bv_diffusion_model *m, struct bv_error *err)
-{
-    BV_TRY(bv_weights_create(&m->weights, err));
-    bv_weights_set_mapping(m->weights, m->file.mapping.data, m->file.mapping.size);
-    for (size_t i = 0; i < m->file.n_tensors; i++) {
-        const struct bv_safetensors_tensor *t = &m->file.tensors[i];
-        struct bv_weight w = {
-            .name = t->name, .dtype = t->dtype, .rank = t->n_dims, .data = t->data};
-        if (t->n_dims > BV_MAX_RANK)
-            return bv_fail(err, BV_ERR_FORMAT, "tensor \"%s\" has %d dimensions", t->name,
-                           t->n_dims);
-        memcpy(w.dim, t->shape, (size_t)t->n_dims * sizeof *w.dim);
-        BV_TRY(bv_weights_add(m->weights, &w, err));
-    }
     return BV_OK;
 }
 
@@ -150,7 +177,7 @@ static enum bv_status load(struct bv_diffusion_model *m, const char *path, struc
         return bv_fail(err, BV_ERR_FORMAT, "the model reads text but has no vocabulary");
     BV_TRY(bv_tokenizer_create(&m->tokenizer, json_object_get(m->card, "tokenizer"), vocab,
                                vocab_size, NULL, 0, err));
-    return fill_weights(m, err);
+    return bv_model_weights(&m->weights, &m->file, err);
 }
 
 enum bv_status bv_diffusion_model_open(struct bv_diffusion_model **out, const char *path,

@@ -83,41 +83,6 @@ static const char *weights_in(const char *folder)
     return NULL;
 }
 
-// The shards that an index lists, each once, in the order of their names.
-static enum bv_status open_shards(struct bv_checkpoint **checkpoint, const char *folder,
-                                  const char *index, struct bv_error *err)
-{
-    char path[max_path];
-    json_t *json = NULL, *files = json_object(), *shard;
-    const char *name;
-    enum bv_status status = files ? BV_OK : bv_fail_nomem(err, "a list of shards");
-    if (status == BV_OK && join(path, folder, index))
-        status = bv_json_load(&json, path, (size_t)64 << 20, err);
-    json_object_foreach(json_object_get(json, "weight_map"), name,
-                        shard) if (json_is_string(shard) &&
-                                   !strchr(json_string_value(shard), '/'))(void)
-        json_object_set_new(files, json_string_value(shard), json_true());
-    if (status == BV_OK && json_object_size(files) == 0)
-        status = bv_fail(err, BV_ERR_FORMAT, "%s: no weight_map", path);
-    json_object_foreach(files, name, shard)
-    {
-        if (status == BV_OK && !has(folder, name))
-            status = bv_fail(err, BV_ERR_MODEL, "%s lists %.200s, which is not there", path, name);
-    }
-    json_object_foreach(files, name, shard)
-    {
-        if (status != BV_OK)
-            break;
-        if (*checkpoint)
-            status = bv_checkpoint_add(*checkpoint, name, "", err);
-        else if (join(path, folder, name))
-            status = bv_checkpoint_open(checkpoint, path, err);
-    }
-    json_decref(files);
-    json_decref(json);
-    return status;
-}
-
 static enum bv_status open_part(struct pipeline *p, enum bv_pipeline_part part, const char *name,
                                 struct bv_error *err)
 {
@@ -129,14 +94,9 @@ static enum bv_status open_part(struct pipeline *p, enum bv_pipeline_part part, 
         note_missing(p, name);
         return BV_OK;
     }
-    enum bv_status status;
-    if (strstr(file, ".index.json"))
-        status = open_shards(&p->checkpoint[part], folder, file, err);
-    else
-        status = join(path, folder, file)
-                     ? bv_checkpoint_open(&p->checkpoint[part], path, err)
-                     : bv_fail(err, BV_ERR_LIMIT, "a path of more than %d bytes", max_path);
-    return status;
+    return join(path, folder, file)
+               ? bv_checkpoint_open(&p->checkpoint[part], path, err)
+               : bv_fail(err, BV_ERR_LIMIT, "a path of more than %d bytes", max_path);
 }
 
 // ---- configuration -----------------------------------------------------------------------------
@@ -421,6 +381,12 @@ static enum bv_status make_specs(struct pipeline *p, struct bv_error *err)
     return BV_OK;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    const struct bv_part_tensor *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
 static enum bv_status read_folder(struct pipeline *p, struct bv_error *err)
 {
     enum bv_pipeline_part text = BV_PART_CLIP;
@@ -452,6 +418,8 @@ static enum bv_status read_folder(struct pipeline *p, struct bv_error *err)
         if (p->checkpoint[i])
             BV_TRY(
                 bv_part_tensors_add(&p->tensors, (enum bv_pipeline_part)i, p->checkpoint[i], err));
+    // One order, and so one digest, however the checkpoint was cut into files.
+    qsort(p->tensors.item, p->tensors.n, sizeof *p->tensors.item, compare_names);
     return check_networks(p, err);
 }
 

@@ -8,8 +8,6 @@
 #include "diffusion/noise.h"
 #include "model/device.h"
 
-enum { max_side = 4096 };
-
 enum network { NETWORK_TEXT, NETWORK_UNET, NETWORK_DECODER, NETWORK_ENCODER, NETWORKS };
 
 struct compiled {
@@ -219,10 +217,10 @@ static enum bv_status check_prompt(const struct bv_prompt *p, struct bv_error *e
 {
     if (!p->text)
         return bv_fail(err, BV_ERR_ARG, "no text");
-    if (p->width < BV_LATENT_STEP || p->height < BV_LATENT_STEP || p->width > max_side ||
-        p->height > max_side || p->width % BV_LATENT_STEP || p->height % BV_LATENT_STEP)
+    if (p->width < BV_LATENT_STEP || p->height < BV_LATENT_STEP || p->width > BV_PICTURE_SIDE ||
+        p->height > BV_PICTURE_SIDE || p->width % BV_LATENT_STEP || p->height % BV_LATENT_STEP)
         return bv_fail(err, BV_ERR_ARG, "%d × %d pixels: sides are multiples of %d, 8 to %d",
-                       p->width, p->height, BV_LATENT_STEP, max_side);
+                       p->width, p->height, BV_LATENT_STEP, BV_PICTURE_SIDE);
     if (!isfinite(p->guidance) || p->guidance < 0 || p->guidance > 100)
         return bv_fail(err, BV_ERR_ARG, "a guidance of %g; 0 to 100 are possible", p->guidance);
     if (p->image && !(p->strength >= 0 && p->strength <= 1))

@@ -17,6 +17,8 @@ struct bv_sampler_options {
     struct bv_pool *pool;           // borrowed, may be NULL
 };
 
+enum { BV_PICTURE_SIDE = 4096 }; // pixels, at most
+
 struct bv_prompt {
     const char *text, *negative; // UTF-8; negative NULL: "" (nothing in particular)
     int width, height;           // pixels, multiples of 8

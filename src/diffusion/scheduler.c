@@ -93,6 +93,43 @@ static enum bv_status read_prediction(struct bv_scheduler *s, const json_t *conf
     return BV_OK;
 }
 
+// Whether a member is there with another value than the one that is implemented.
+static bool differs(const json_t *config, const char *name, const char *implemented)
+{
+    const json_t *value = json_object_get(config, name);
+    return value && !json_is_null(value) &&
+           (!json_is_string(value) || strcmp(json_string_value(value), implemented) != 0);
+}
+
+static bool is_set(const json_t *config, const char *name)
+{
+    const json_t *value = json_object_get(config, name);
+    return value && !json_is_null(value) && !json_is_false(value);
+}
+
+// Members that would make other steps of the same names: refused, not passed over.
+static enum bv_status check_members(const struct bv_scheduler *s, const json_t *config,
+                                    struct bv_error *err)
+{
+    static const char *const unset[] = {
+        "trained_betas",          "rescale_betas_zero_snr", "thresholding",   "use_karras_sigmas",
+        "use_exponential_sigmas", "use_beta_sigmas",        "use_lu_lambdas", "use_flow_sigmas"};
+    for (size_t i = 0; i < sizeof unset / sizeof *unset; i++)
+        if (is_set(config, unset[i]))
+            return bv_fail(err, BV_ERR_UNSUPPORTED, "scheduler: %s", unset[i]);
+    if (s->kind == BV_SCHEDULER_DDIM && is_set(config, "clip_sample"))
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "scheduler: clip_sample with ddim");
+    if (s->kind == BV_SCHEDULER_DPM &&
+        (differs(config, "algorithm_type", "dpmsolver++") ||
+         differs(config, "solver_type", "midpoint") ||
+         differs(config, "final_sigmas_type", "zero") ||
+         bv_json_integer(config, "solver_order", 2) != 2 || is_set(config, "euler_at_final") ||
+         !bv_json_boolean(config, "lower_order_final", true)))
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "scheduler: dpm++ other than dpmsolver++, midpoint, of second order");
+    return BV_OK;
+}
+
 // Evenly from the first training timestep: i · (1000 / steps) + offset, last first.
 static void leading_timesteps(struct bv_scheduler *s, int offset)
 {
@@ -193,7 +230,9 @@ enum bv_status bv_scheduler_create(struct bv_scheduler **out, const json_t *conf
         s->kept[i] = s->memory + i * n;
     s->start = s->memory + history * n;
     s->work = s->start + n;
-    enum bv_status status = make_alphas(s, config, err);
+    enum bv_status status = check_members(s, config, err);
+    if (status == BV_OK)
+        status = make_alphas(s, config, err);
     if (status == BV_OK)
         status = read_prediction(s, config, err);
     if (status == BV_OK)

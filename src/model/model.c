@@ -104,19 +104,20 @@ void bv_model_digest(const struct bv_safetensors *file, char hex[65])
     bv_digest_hex(out, hex);
 }
 
-static enum bv_status fill_weights(struct bv_model *m, struct bv_error *err)
+enum bv_status bv_model_weights(struct bv_weights **weights, const struct bv_safetensors *file,
+                                struct bv_error *err)
 {
-    BV_TRY(bv_weights_create(&m->weights, err));
-    bv_weights_set_mapping(m->weights, m->file.mapping.data, m->file.mapping.size);
-    for (size_t i = 0; i < m->file.n_tensors; i++) {
-        const struct bv_safetensors_tensor *t = &m->file.tensors[i];
+    BV_TRY(bv_weights_create(weights, err));
+    bv_weights_set_mapping(*weights, file->mapping.data, file->mapping.size);
+    for (size_t i = 0; i < file->n_tensors; i++) {
+        const struct bv_safetensors_tensor *t = &file->tensors[i];
         struct bv_weight w = {
             .name = t->name, .dtype = t->dtype, .rank = t->n_dims, .data = t->data};
         if (t->n_dims > BV_MAX_RANK)
             return bv_fail(err, BV_ERR_FORMAT, "tensor \"%s\" has %d dimensions", t->name,
                            t->n_dims);
         memcpy(w.dim, t->shape, (size_t)t->n_dims * sizeof *w.dim);
-        BV_TRY(bv_weights_add(m->weights, &w, err));
+        BV_TRY(bv_weights_add(*weights, &w, err));
     }
     return BV_OK;
 }
@@ -155,7 +156,7 @@ static enum bv_status load(struct bv_model *m, struct bv_error *err)
                        format);
     BV_TRY(bv_json_parse(&m->card, card, card_size, "system card", err));
     m->digest = bv_safetensors_metadata(&m->file, BV_META_DIGEST, NULL);
-    BV_TRY(fill_weights(m, err));
+    BV_TRY(bv_model_weights(&m->weights, &m->file, err));
     BV_TRY(read_int8(m, err));
     const char *vocab = bv_safetensors_metadata(&m->file, BV_META_VOCAB, &vocab_size);
     const json_t *tokenizer = json_object_get(m->card, "tokenizer");

@@ -48,6 +48,11 @@ enum bv_status bv_model_assemble(struct bv_model **model, struct bv_weights *wei
 // SHA-256 over the tensors of a model file in their order, as BV_META_DIGEST has it.
 void bv_model_digest(const struct bv_safetensors *file, char hex[65]);
 
+// The tensors of a model file as weights, borrowed from its mapping. The caller owns *weights, also
+// where the call fails. BV_ERR_FORMAT for more dimensions than a weight has.
+enum bv_status bv_model_weights(struct bv_weights **weights, const struct bv_safetensors *file,
+                                struct bv_error *err);
+
 bool bv_model_has_image(const struct bv_model *model);
 bool bv_model_has_text(const struct bv_model *model);
 bool bv_model_has_fusion(const struct bv_model *model);

@@ -330,14 +330,18 @@ static void test_shards(void **state)
     write_safetensors(temporary_path(state, "1.safetensors"), "a", 4, 1.0f);
     write_safetensors(temporary_path(state, "2.safetensors"), "b", 4, 2.0f);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        (void)temporary_file(state, "model.safetensors.index.json", cases[i].index,
-                             strlen(cases[i].index));
-        assert_int_equal(bv_checkpoint_open(&c, *state, &err), cases[i].status);
-        if (cases[i].status == BV_OK) {
-            assert_int_equal(bv_checkpoint_count(c), 2);
-            assert_true(first_value(c, "b") == 2.0f);
+        // The folder, and the index itself.
+        const char *index = temporary_file(state, "model.safetensors.index.json", cases[i].index,
+                                           strlen(cases[i].index));
+        const char *const paths[] = {*state, index};
+        for (size_t k = 0; k < 2; k++) {
+            assert_int_equal(bv_checkpoint_open(&c, paths[k], &err), cases[i].status);
+            if (cases[i].status == BV_OK) {
+                assert_int_equal(bv_checkpoint_count(c), 2);
+                assert_true(first_value(c, "b") == 2.0f);
+            }
+            bv_checkpoint_close(&c);
         }
-        bv_checkpoint_close(&c);
     }
 }
 

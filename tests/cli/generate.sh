@@ -99,12 +99,33 @@ long=$(printf 'effusion %.0s' $(seq 120))
 expect 0 "$biovl" generate "$model" --text "$long" --steps 1 --size 64 --guidance 1 -o "$work/x.png"
 says 'cut to 77 tokens'
 
+# A U-Net in two shards is the same model; one of two is none.
+if command -v python3 >/dev/null; then
+    cp -rL "$folder" "$work/shards" && chmod -R u+w "$work/shards"
+    python3 "$(dirname "$0")/shard.py" "$work/shards/unet"
+    expect 0 "$biovl" convert "$work/shards" -o "$work/shards.safetensors"
+    cmp -s "$work/shards.safetensors" "$model" || fail "shards changed a model"
+    rm "$work/shards/unet/"*-00002-of-00002.safetensors
+    expect 3 "$biovl" convert "$work/shards" -o "$work/x.safetensors"
+    says '00002-of-00002'
+fi
+
 # Folders with parts missing are listed.
 cp -rL "$folder" "$work/broken" && chmod -R u+w "$work/broken"
 rm "$work/broken/unet/"*.safetensors "$work/broken/tokenizer/merges.txt"
 expect 3 "$biovl" convert "$work/broken" -o "$work/x.safetensors"
 says 'lacks: tokenizer/merges.txt, unet'
 [ -e "$work/x.safetensors" ] && fail "a broken folder left a file"
+# What would be read as a default, and what would make other steps, is refused.
+cp -rL "$folder" "$work/kinds" && chmod -R u+w "$work/kinds"
+sed -i 's/"attention_head_dim": 8/"attention_head_dim": [8]/' "$work/kinds/unet/config.json"
+expect 3 "$biovl" convert "$work/kinds" -o "$work/x.safetensors"
+says 'attention_head_dim'
+cp "$folder/unet/config.json" "$work/kinds/unet/config.json"
+sed -i 's/"trained_betas": null/"trained_betas": [0.1]/' "$work/kinds/scheduler/scheduler_config.json"
+expect 0 "$biovl" convert "$work/kinds" -o "$work/betas.safetensors"
+expect 3 "$biovl" generate "$work/betas.safetensors" --text x --steps 1 --size 64 -o "$work/x.png"
+says 'trained_betas'
 cp -rL "$folder" "$work/xl" && chmod -R u+w "$work/xl"
 sed -i 's/StableDiffusionPipeline/FluxPipeline/' "$work/xl/model_index.json"
 expect 3 "$biovl" convert "$work/xl" -o "$work/x.safetensors"
