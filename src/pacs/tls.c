@@ -1,13 +1,18 @@
 #include "pacs/tls.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct bv_tls {
     SSL_CTX *context;
+    BIO_METHOD *bytes;
     bool server;
 };
 
@@ -46,14 +51,56 @@ static enum bv_status load(struct bv_tls *tls, const struct bv_tls_options *o, s
     return BV_OK;
 }
 
+// The bytes under TLS. OpenSSL's own sockets raise SIGPIPE when the peer is gone, which ends a
+// program that does not expect it.
+
+static int after_bytes(BIO *bio, ssize_t n, int retry)
+{
+    BIO_clear_retry_flags(bio);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_flags(bio, retry | BIO_FLAGS_SHOULD_RETRY);
+    return (int)n;
+}
+
+static int fd_of(BIO *bio)
+{
+    return (int)(intptr_t)BIO_get_data(bio);
+}
+
+static int send_bytes(BIO *bio, const char *bytes, int n)
+{
+    return after_bytes(bio, send(fd_of(bio), bytes, (size_t)n, MSG_NOSIGNAL), BIO_FLAGS_WRITE);
+}
+
+static int receive_bytes(BIO *bio, char *bytes, int n)
+{
+    return after_bytes(bio, recv(fd_of(bio), bytes, (size_t)n, 0), BIO_FLAGS_READ);
+}
+
+static long control_bytes(BIO *bio, int what, long number, void *arg)
+{
+    (void)bio;
+    (void)number;
+    (void)arg;
+    return what == BIO_CTRL_FLUSH; // nothing waits here
+}
+
+static bool make_bytes(struct bv_tls *tls)
+{
+    tls->bytes = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket without signals");
+    return tls->bytes && BIO_meth_set_write(tls->bytes, send_bytes) &&
+           BIO_meth_set_read(tls->bytes, receive_bytes) &&
+           BIO_meth_set_ctrl(tls->bytes, control_bytes);
+}
+
 enum bv_status bv_tls_open(struct bv_tls **out, const struct bv_tls_options *options,
                            struct bv_error *err)
 {
     struct bv_tls *tls = calloc(1, sizeof *tls);
     if (tls)
         tls->context = SSL_CTX_new(options->server ? TLS_server_method() : TLS_client_method());
-    if (!tls || !tls->context) {
-        free(tls);
+    if (!tls || !tls->context || !make_bytes(tls)) {
+        bv_tls_close(&tls);
         return bv_fail_nomem(err, "TLS");
     }
     tls->server = options->server;
@@ -83,6 +130,7 @@ void bv_tls_close(struct bv_tls **tls)
     if (!tls || !*tls)
         return;
     SSL_CTX_free((*tls)->context);
+    BIO_meth_free((*tls)->bytes);
     free(*tls);
     *tls = NULL;
 }
@@ -90,10 +138,14 @@ void bv_tls_close(struct bv_tls **tls)
 SSL *bv_tls_new(struct bv_tls *tls, int fd, const char *host)
 {
     SSL *ssl = SSL_new(tls->context);
-    if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+    BIO *bytes = ssl ? BIO_new(tls->bytes) : NULL;
+    if (!bytes) {
         SSL_free(ssl);
         return NULL;
     }
+    BIO_set_data(bytes, (void *)(intptr_t)fd);
+    BIO_set_init(bytes, 1);
+    SSL_set_bio(ssl, bytes, bytes);
     if (!host)
         return ssl;
     unsigned char address[sizeof(struct in6_addr)];

@@ -23,8 +23,8 @@ enum bv_status bv_tls_open(struct bv_tls **tls, const struct bv_tls_options *opt
                            struct bv_error *err);
 void bv_tls_close(struct bv_tls **tls); // accepts NULL
 
-// The state of one connection; host is the name that a server must prove, NULL for servers. NULL
-// when memory is out.
+// The state of one connection, which must end before tls is closed; host is the name that a server
+// must prove, NULL for servers. NULL when memory is out.
 SSL *bv_tls_new(struct bv_tls *tls, int fd, const char *host);
 
 // Why a handshake failed: BV_ERR_REFUSED.

@@ -289,7 +289,19 @@ static void test_tls(void **state)
     (void)snprintf(url, sizeof url, "dicoms://BIOVL@127.0.0.1:%d", r.options.port);
     assert_int_equal(store(url, client, client_key, ca, &err), BV_ERR_REFUSED);
     assert_int_equal(r.n_received, 1);
+    // A peer that is gone raises no signal.
+    const struct bv_tls_options own = {.certificate = client, .key = client_key, .ca_file = ca};
+    struct bv_tls *client_tls = NULL;
+    unsigned rejection;
+    assert_ok(bv_tls_open(&client_tls, &own, &err), err);
+    struct bv_association *a = call_receiver(&r, "CT", CR_CLASS, client_tls, &rejection);
+    assert_non_null(a);
+    assert_int_equal(send_echo(a), 0);
     assert_true(stop_receiving(&r) < 5);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(send_echo(a), 0xffff);
+    bv_association_close(&a);
+    bv_tls_close(&client_tls);
 }
 
 int main(void)
