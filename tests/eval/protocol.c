@@ -71,6 +71,42 @@ static void test_refusals(void **state)
            NULL, BV_ERR_FORMAT, "source");
 }
 
+static void refuse_form(void **state, const char *data, const char *label, const char *why)
+{
+    char text[600];
+    (void)snprintf(text, sizeof text,
+                   "{\"protocol\":\"x\",\"version\":1,\"task\":\"classification\",\"data\":{"
+                   "\"columns\":{\"path\":[\"p\"]}%s},\"labels\":[{\"name\":\"a\"%s}],\"metric\":{"
+                   "\"name\":\"m\",\"value\":[\"v\"]},\"published\":[],\"traps\":[]}",
+                   data, label);
+    const char *path = write_file(state, "form.json", text);
+    if (why) {
+        refuse(path, NULL, BV_ERR_FORMAT, why);
+        return;
+    }
+    struct bv_protocol p = {0};
+    struct bv_error err = {0};
+    assert_ok(bv_protocol_open(&p, path, &err), err);
+    bv_protocol_free(&p);
+}
+
+// Nothing that is misspelt becomes a default, and no prompt another label.
+static void test_form(void **state)
+{
+    refuse_form(state, "", "", NULL);
+    refuse_form(state, ",\"uncertain\":\"one\",\"blank\":\"zero\"", ",\"prompts\":[\"b\"]", NULL);
+    refuse_form(state, ",\"uncertain\":1", "", "data.uncertain");
+    refuse_form(state, ",\"uncertain\":\"maybe\"", "", "data.uncertain");
+    refuse_form(state, ",\"blank\":\"zeros\"", "", "data.blank");
+    refuse_form(state, ",\"blank\":true", "", "data.blank");
+    refuse_form(state, ",\"images\":\"9\"", "", "data.images");
+    refuse_form(state, ",\"exactly_one\":1", "", "data.exactly_one");
+    refuse_form(state, "", ",\"prompts\":[\"b\\nc = d\"]", "prompts");
+    refuse_form(state, "", ",\"prompts\":[\"b | c\"]", "prompts");
+    refuse_form(state, "", ",\"prompts\":[\" \"]", "prompts");
+    refuse_form(state, "", ",\"prompts\":\"b\"", "prompts");
+}
+
 // ---- A run by each protocol of classification ----
 
 static double truth_or_noise(void *arg, const char *image, size_t label)
@@ -224,6 +260,7 @@ static void test_runs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_all), TEST(test_refusals), TEST(test_runs)};
+    const struct CMUnitTest tests[] = {TEST(test_all), TEST(test_refusals), TEST(test_form),
+                                       TEST(test_runs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

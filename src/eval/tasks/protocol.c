@@ -31,13 +31,23 @@ static bool is_strings(const json_t *array)
     return json_is_array(array);
 }
 
+// A line each in a labels file: what breaks one would bring labels of its own.
+static bool are_prompts(const json_t *prompts)
+{
+    for (size_t i = 0; i < json_array_size(prompts); i++) {
+        const char *text = json_string_value(json_array_get(prompts, i));
+        if (!text || !text[strspn(text, " \t")] || strpbrk(text, "|!\r\n"))
+            return false;
+    }
+    return !prompts || json_is_array(prompts);
+}
+
 static bool are_labels(const json_t *labels)
 {
     for (size_t i = 0; i < json_array_size(labels); i++) {
         const json_t *label = json_array_get(labels, i);
-        const json_t *prompts = json_object_get(label, "prompts");
         const char *name = bv_json_string(label, "name", "");
-        if (!*name || strpbrk(name, "=#\n") || (prompts && !is_strings(prompts)))
+        if (!*name || strpbrk(name, "=#\r\n") || !are_prompts(json_object_get(label, "prompts")))
             return false;
     }
     return !labels || json_is_null(labels) || json_array_size(labels) > 0;
@@ -77,6 +87,25 @@ static enum bv_status check_columns(const json_t *columns, const char *name, str
                : malformed(name, "data.columns.path is missing", err);
 }
 
+// What a run would take for a default, were it not refused here.
+static enum bv_status check_rules(const json_t *data, const char *name, struct bv_error *err)
+{
+    const json_t *uncertain = json_object_get(data, "uncertain"),
+                 *blank = json_object_get(data, "blank");
+    const char *how = bv_json_string(data, "blank", "");
+    enum bv_uncertain meaning;
+    if (uncertain && bv_uncertain_parse(bv_json_string(data, "uncertain", ""), &meaning, err))
+        return malformed(name, "data.uncertain is ignore, zero, one or policy", err);
+    if (blank && strcmp(how, "ignore") != 0 && strcmp(how, "zero") != 0)
+        return malformed(name, "data.blank is ignore or zero", err);
+    if (json_object_get(data, "images") && bv_json_integer(data, "images", 0) < 1)
+        return malformed(name, "data.images is how many there are", err);
+    if (json_object_get(data, "exactly_one") &&
+        !json_is_boolean(json_object_get(data, "exactly_one")))
+        return malformed(name, "data.exactly_one is true or false", err);
+    return BV_OK;
+}
+
 static enum bv_status check(const json_t *json, const char *name, struct bv_error *err)
 {
     const json_t *data = json_object_get(json, "data"), *metric = json_object_get(json, "metric");
@@ -89,11 +118,14 @@ static enum bv_status check(const json_t *json, const char *name, struct bv_erro
     if (!*bv_json_string(json, "protocol", "") || bv_json_integer(json, "version", 0) < 1)
         return malformed(name, "protocol or version is missing", err);
     BV_TRY(check_columns(json_object_get(data, "columns"), name, err));
+    BV_TRY(check_rules(data, name, err));
     if (!are_labels(json_object_get(json, "labels")))
-        return malformed(name, "labels have a name without \"=\" or \"#\", and prompts", err);
+        return malformed(name, "labels have a name without \"=\" or \"#\", and prompts of one line",
+                         err);
+    const json_t *interval = json_object_get(metric, "interval");
     if (!*bv_json_string(metric, "name", "") || !is_strings(json_object_get(metric, "value")) ||
-        !are_paths(json_object_get(metric, "of")))
-        return malformed(name, "metric has a name and the place of its value", err);
+        !are_paths(json_object_get(metric, "of")) || (interval && !is_strings(interval)))
+        return malformed(name, "metric has a name and the places of its value and interval", err);
     if (!are_published(json_object_get(json, "published")))
         return malformed(name, "published numbers have a model, a value and a source", err);
     return is_strings(json_object_get(json, "traps"))
