@@ -204,6 +204,8 @@ static int keep_to_protocol(struct eval *e)
     if (code != EXIT_OK)
         return code;
     bv_eval_protocol_set(e->opened.protocol, &e->options);
+    if (e->blank) // what is given wins
+        e->options.blank_is_zero = strcmp(e->blank, "zero") == 0;
     if (e->labels || bv_eval_protocol_labels(e->opened.protocol))
         return EXIT_OK;
     (void)fprintf(stderr, "biovl: protocol %s leaves the labels open: give --labels FILE\n",

@@ -158,8 +158,8 @@ BV_API const char *bv_eval_protocol_labels(const struct bv_eval_protocol *protoc
 // "classification", "retrieval" or "vqa": of which call the results are.
 BV_API const char *bv_eval_protocol_task(const struct bv_eval_protocol *protocol);
 
-// Sets columns and the meaning of labels, as far as options leave them open. The strings belong to
-// the protocol.
+// Sets columns and the meaning of labels, as far as options leave them open; blank_is_zero, which
+// cannot be left open, where the protocol says zero. The strings belong to the protocol.
 BV_API void bv_eval_protocol_set(const struct bv_eval_protocol *protocol,
                                  struct bv_eval_options *options);
 

@@ -57,7 +57,6 @@ void bv_eval_protocol_set(const struct bv_eval_protocol *protocol, struct bv_eva
     assert(protocol);
     const struct bv_protocol *p = &protocol->protocol;
     const json_t *data = json_object_get(p->json, "data");
-    const char *blank = bv_json_string(data, "blank", "ignore");
     if (!options->path_column)
         options->path_column = p->path;
     if (!options->patient_column)
@@ -68,7 +67,7 @@ void bv_eval_protocol_set(const struct bv_eval_protocol *protocol, struct bv_eva
         options->list_column = p->list;
     if (!options->uncertain)
         options->uncertain = bv_json_string(data, "uncertain", NULL);
-    if (blank[0] == 'z')
+    if (strcmp(bv_json_string(data, "blank", ""), "zero") == 0)
         options->blank_is_zero = 1;
 }
 

@@ -178,6 +178,13 @@ grep -q '^Edema,5,' "$work/conformal/conformal.csv" || fail "thresholds: $(cat "
 expect 2 "$biovl" eval conformal "$work/s" "$work/a" -o "$work/refused"
 says 'of the same data'
 
+# What is given wins over the protocol.
+sed 's/"blank": "ignore"/"blank": "zero"/' "$root/assets/protocols/rsna.json" >"$work/zero.json"
+for blank in zero ignore; do
+  expect 0 "$biovl" eval "$work/data.csv" --protocol "$work/zero.json" --blank $blank \
+    -o "$work/p_$blank" --no-bootstrap
+  grep -q "empty labels: $blank" "$work/p_$blank/report.html" || fail "--blank $blank"
+done
 # A protocol: its columns, its number, the digests of what it is about.
 expect 0 "$biovl" eval protocols
 grep -q '"name":"cxr-lt-2026"' "$work/out" || fail "list of protocols"
