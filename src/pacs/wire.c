@@ -34,6 +34,21 @@ int64_t bv_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+// Once woken, what is under way has only a little longer.
+static void end_soon(struct bv_wire *w)
+{
+    w->heeds = false;
+    w->last_deadline = bv_now_ms() + GRACE_MS;
+}
+
+// For a peer that sends so much that nothing is ever waited for.
+static void look_at_wake(struct bv_wire *w)
+{
+    struct pollfd wake = {.fd = w->wake, .events = POLLIN};
+    if (w->heeds && w->wake >= 0 && poll(&wake, 1, 0) > 0)
+        end_soon(w);
+}
+
 // Waits for an event, or for the end; once woken, only for a little longer.
 static enum bv_status wait_for(struct bv_wire *w, short events, int64_t deadline, bool *ready,
                                struct bv_error *err)
@@ -50,10 +65,8 @@ static enum bv_status wait_for(struct bv_wire *w, short events, int64_t deadline
             continue;
         if (n < 0)
             return bv_fail(err, BV_ERR_IO, "a connection: %s", strerror(errno));
-        if (fds[1].revents) {
-            w->heeds = false;
-            w->last_deadline = bv_now_ms() + GRACE_MS;
-        }
+        if (fds[1].revents)
+            end_soon(w);
         *ready = fds[0].revents != 0;
         if (*ready || left <= 0)
             return BV_OK;
@@ -86,7 +99,6 @@ static enum bv_status read_some(struct bv_wire *w, void *bytes, size_t room, siz
                                 int64_t deadline, struct bv_error *err)
 {
     for (;;) {
-        // A peer that keeps on sending must not keep us beyond the deadline, nor from waking.
         if (w->ssl) {
             int code = SSL_read_ex(w->ssl, bytes, room, n);
             if (code == 1)
@@ -115,15 +127,20 @@ enum bv_status bv_wire_read(struct bv_wire *w, void *bytes, size_t n, int64_t de
             got = got < n ? got : n;
             memcpy(to, w->ahead + w->at, got);
             w->at += got;
-        } else if (bv_now_ms() > (deadline < w->last_deadline ? deadline : w->last_deadline)) {
+            to += got;
+            n -= got;
+            continue;
+        }
+        // A peer that keeps on sending must not keep us beyond the deadline, nor from waking.
+        look_at_wake(w);
+        if (bv_now_ms() > (deadline < w->last_deadline ? deadline : w->last_deadline))
             return bv_fail(err, BV_ERR_IO, "the peer is too slow");
-        } else if (n >= AHEAD) {
-            BV_TRY(read_some(w, to, n, &got, deadline, err));
-        } else {
+        if (n < AHEAD) {
             BV_TRY(read_some(w, w->ahead, AHEAD, &w->n, deadline, err));
             w->at = 0;
             continue;
         }
+        BV_TRY(read_some(w, to, n, &got, deadline, err));
         to += got;
         n -= got;
     }

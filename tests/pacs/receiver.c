@@ -122,6 +122,28 @@ static void test_stop(void **state)
     (void)close(half_open);
 }
 
+// What is under way ends soon after waking, though there is always more to read.
+static void test_waking(void **state)
+{
+    (void)state;
+    int ends[2], wake[2];
+    static uint8_t bytes[150000];
+    struct bv_wire *wire = NULL;
+    struct bv_error err = {0};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(pipe(wake), 0);
+    assert_ok(bv_wire_accept(&wire, ends[0], NULL, wake[0], bv_now_ms(), &err), err);
+    assert_int_equal(send(ends[1], bytes, sizeof bytes, 0), sizeof bytes);
+    assert_int_equal(write(wake[1], "", 1), 1);
+    assert_ok(bv_wire_read(wire, bytes, 1000, bv_now_ms() + 60000, &err), err);
+    pause_ms(3100);
+    assert_int_equal(bv_wire_read(wire, bytes, 100000, bv_now_ms() + 60000, &err), BV_ERR_IO);
+    bv_wire_close(&wire);
+    (void)close(ends[1]);
+    (void)close(wake[0]);
+    (void)close(wake[1]);
+}
+
 static void test_limits(void **state)
 {
     (void)state;
@@ -269,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_slow_peers), cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_stop),       cmocka_unit_test(test_limits),
         WITH_FOLDER(test_peers),           cmocka_unit_test(test_commitment),
+        cmocka_unit_test(test_waking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
