@@ -14,6 +14,7 @@ def test_buffer(model):
     assert rows.tolist()[1] == list(rows[1])
     assert rows.truncated == (False, False, False) and rows.errors == {}
     assert model.embed_texts([]).shape == (0, 128)
+    assert model.embed_texts([]).tolist() == []
     assert model.embed_texts(["effusion " * 2000]).truncated == (True,)
 
 

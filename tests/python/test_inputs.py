@@ -1,4 +1,5 @@
 """The same image, whatever it comes in, has the same scores; what is unclear is refused."""
+import ctypes
 import io
 import os
 import shutil
@@ -110,6 +111,51 @@ def test_ranges(model):
         floats = memoryview(struct.pack("4f", 0, 0.5, 1, value)).cast("f", (2, 2))
         with pytest.raises(biovl.ArgumentError):
             scores(model, floats)
+
+
+def test_refused_by_kind(model):
+    """An array that cannot be read is an item that fails, in a batch as alone."""
+    backwards = (ctypes.c_uint16.__ctype_be__ * 8)()
+    for source in (memoryview(backwards)[::2], biovl.Pixels(gray(), window=(1, 2, 3))):
+        with pytest.raises(biovl.ArgumentError):
+            scores(model, source)
+        results = model.classify([SAMPLE, source, SAMPLE], ["Edema"], errors="collect")
+        assert list(results.failures) == [1]
+
+
+def test_unreadable_tensors(model):
+    class Refusing:
+        def __dlpack_device__(self):
+            return 1, 0
+
+        def __dlpack__(self):
+            raise BufferError("not a number")
+    with pytest.raises(biovl.ArgumentError, match="not a number"):
+        scores(model, Refusing())
+
+
+def test_odd_names(model, tmp_path):
+    """A path that is no UTF-8 names a file that is open, too."""
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/not-utf8-\xff.dcm")
+    shutil.copy(SAMPLE, odd)
+    with open(odd, "rb") as stream:
+        assert model.classify([stream], ["Edema"])[0].path == odd
+
+
+def test_texts_that_c_would_cut(model, tmp_path):
+    """A zero character ends a text for C: nothing is done with the beginning of one."""
+    for call in (lambda: biovl.Model(device="cpu\0x").device, lambda: biovl.Model(SAMPLE + "\0x"),
+                 lambda: model.classify([SAMPLE], ["x"], templates="biovl-cxr-v1\0x"),
+                 lambda: model.classify([biovl.Pixels(gray(), name="a\0b")], ["x"]),
+                 lambda: biovl.evaluate(model, tmp_path / "x.csv", ["x"], where=["a=b\0c"]),
+                 lambda: model.embed_texts(["\udcff"]), lambda: model.classify([SAMPLE], ["\udcff"])):
+        with pytest.raises(biovl.ArgumentError, match="zero|Unicode"):
+            call()
+
+
+def test_misspelt_columns(model, tmp_path):
+    with pytest.raises(TypeError, match="patient_column"):
+        biovl.evaluate(model, tmp_path / "x.csv", ["x"], patient_col="p")
 
 
 def test_types(model):

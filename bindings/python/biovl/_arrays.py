@@ -22,6 +22,8 @@ class FloatArray:
     shape: Tuple[int, ...]
 
     def tolist(self) -> List[Any]:
+        if 0 in self.shape:
+            return [[] for _ in range(self.shape[0])]
         return memoryview(self).cast("B").cast("f", self.shape).tolist()  # type: ignore
 
     def tobytes(self) -> bytes:
@@ -136,7 +138,10 @@ def _import_dlpack(source: Any) -> memoryview:
     if int(device[0]) != _CPU:
         raise ArgumentError("a tensor that is not in the host's memory: move it there first "
                             "(tensor.cpu())")
-    capsule = source.__dlpack__()
+    try:
+        capsule = source.__dlpack__()
+    except (BufferError, RuntimeError) as error:  # a type or a tensor that is not to be shared
+        raise ArgumentError(f"a tensor that cannot be read: {error}") from None
     managed = _Managed.from_address(_capsule_pointer(id(capsule), b"dltensor"))
     try:
         return _copy_tensor(managed.tensor)
@@ -217,7 +222,10 @@ def view_of(source: Any) -> memoryview:
     if view.nbytes == 0:
         return _empty()
     if not view.c_contiguous:
-        view = _shaped(view.tobytes(order="C"), view.format.lstrip("<=@"), view.shape)
+        code = view.format.lstrip("<=@")
+        if len(code) != 1 or code not in "bBhHiIlLqQnNfd?":
+            raise ArgumentError(f"an array of type {view.format}")
+        view = _shaped(view.tobytes(order="C"), code, view.shape)
     return view
 
 

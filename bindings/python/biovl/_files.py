@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from . import _abi
-from ._library import (Context, PathLike, Watch, encoded, filled, path_bytes, strings)
+from ._library import (Context, PathLike, Watch, check_text, encoded, filled, path_bytes,
+                       strings)
 from ._model import Labels, Model
 from ._results import Evaluation
+
+_COLUMNS = ("path_column", "patient_column", "study_column", "stratum_column", "list_column")
 
 
 def convert(source: PathLike, path: PathLike, *, system: Optional[str] = None,
@@ -24,7 +27,7 @@ def convert(source: PathLike, path: PathLike, *, system: Optional[str] = None,
     overrides: of the card, {"text.heads": 4}.
     """
     context = Context()
-    lines = [f"{k}={v}".encode() for k, v in (overrides or {}).items()]
+    lines = [check_text(f"{k}={v}", "overrides") for k, v in (overrides or {}).items()]
     options = filled(_abi.bv_convert_options, system=encoded(system),
                      vocabulary=path_bytes(vocabulary), dtype=encoded(dtype),
                      overrides=strings(lines), n_overrides=len(lines))
@@ -69,21 +72,24 @@ def verify(path: PathLike, device: str = "cpu") -> Dict[str, Any]:
 
 def evaluate(model: Model, data: PathLike, labels: Labels, *, folder: Optional[PathLike] = None,
              templates: Optional[PathLike] = None, root: Optional[PathLike] = None,
-             where: Sequence[str] = (), bootstrap: int = 1000, batch: int = 0, workers: int = 0,
+             where: Sequence[str] = (), uncertain: Optional[str] = None, bootstrap: int = 1000, batch: int = 0, workers: int = 0,
              resume: bool = False, **columns: str) -> Evaluation:
     """Zero-shot metrics with confidence intervals on a labelled CSV file, as `biovl eval`.
 
     folder: receives predictions.csv, metrics.json, report.html, …; None: a new temporary one.
+    uncertain: what -1 means: "ignore", "zero", "one", "policy".
     columns: path_column, patient_column, study_column, stratum_column, list_column.
     """
     folder = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="biovl-"))
     session = model.new_session()
     classifier = session.classifier(labels, templates)
-    conditions = [line.encode() for line in where]
+    conditions = [check_text(line, "where") for line in where]
+    if any(name not in _COLUMNS for name in columns):
+        raise TypeError("columns: of " + ", ".join(_COLUMNS))
     fields = {name: encoded(value) for name, value in columns.items()}
     options = filled(_abi.bv_eval_options, data=path_bytes(data), folder=path_bytes(folder),
                      root=path_bytes(root), where=strings(conditions), n_where=len(conditions),
-                     bootstrap=bootstrap or -1, batch=batch, workers=workers, resume=int(resume),
+                     uncertain=encoded(uncertain), bootstrap=bootstrap or -1, batch=batch, workers=workers, resume=int(resume),
                      **fields)
     counts = filled(_abi.bv_eval_counts)
     with Watch(session.context, None):

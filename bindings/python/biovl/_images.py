@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional, Tuple, Union
 from . import _abi
 from ._arrays import PIXEL_TYPES, is_array, pixel_view
 from ._errors import ArgumentError
-from ._library import Context, Handle, encoded, filled, library
+from ._library import Context, Handle, filled, library, path_bytes
 
 _VIEWS = {None: _abi.BV_VIEW_UNKNOWN, "PA": _abi.BV_VIEW_PA, "AP": _abi.BV_VIEW_AP,
           "lateral": _abi.BV_VIEW_LATERAL}
@@ -77,6 +77,8 @@ def _open_pixels(context: Context, p: Pixels, options: Any, out: Any) -> None:
         held: Any = ctypes.create_string_buffer(data.tobytes(), data.nbytes)
     else:
         held = (ctypes.c_char * data.nbytes).from_buffer(data)
+    if p.window is not None and len(p.window) != 2:
+        raise ArgumentError(f"a window of {len(p.window)} numbers: centre and width")
     center, window = p.window or (0.0, 0.0)
     buffer = filled(_abi.bv_pixel_buffer, data=ctypes.addressof(held), width=width, height=height,
                     channels=channels, type=PIXEL_TYPES[code],
@@ -153,7 +155,7 @@ def open_image(context: Context, source: Any, prior: Optional["Image"] = None) -
         if prior is not None:
             raise ArgumentError("an image that is open already cannot get a prior")
         return source
-    options = filled(_abi.bv_image_options, name=encoded(_name_of(source)))
+    options = filled(_abi.bv_image_options, name=path_bytes(_name_of(source)))
     if prior is not None:
         options.prior = prior._handle.pointer
     pointer = ctypes.POINTER(_abi.bv_image)()
@@ -165,10 +167,8 @@ def open_image(context: Context, source: Any, prior: Optional["Image"] = None) -
         context.call("bv_image_open_bytes", context.pointer, bytes(content), len(content),
                      ctypes.byref(options), out)
     else:
-        path = os.fsencode(content)
-        if b"\0" in path:
-            raise ArgumentError("a path with a zero character")
-        context.call("bv_image_open", context.pointer, path, ctypes.byref(options), out)
+        context.call("bv_image_open", context.pointer, path_bytes(content), ctypes.byref(options),
+                     out)
     return Image(Handle(pointer, library().bv_image_close))
 
 

@@ -98,7 +98,8 @@ class Index:
         names = {k + "_column": encoded(v) for k, v in (columns or {}).items()}
         if any(k not in _COLUMNS for k in (columns or {})):
             raise ArgumentError("columns: of " + ", ".join(_COLUMNS))
-        kept, scrubbed = [m.encode() for m in metadata], [i.encode() for i in identifiers]
+        kept = [check_text(m, "metadata") for m in metadata]
+        scrubbed = [check_text(i, "identifiers") for i in identifiers]
         sources = filled(_abi.bv_index_sources, inputs=strings(paths), n_inputs=len(paths),
                          metadata_columns=strings(kept), n_metadata_columns=len(kept),
                          identifier_columns=strings(scrubbed), n_identifier_columns=len(scrubbed),
@@ -129,7 +130,7 @@ class Index:
         find: "image" or "report"; where: conditions like "view=PA", "age>=60";
         match: a full-text query on the reports.
         """
-        conditions = [line.encode() for line in where]
+        conditions = [check_text(line, "where") for line in where]
         query = filled(_abi.bv_index_query, report_file=path_bytes(report_file), id=encoded(id),
                        find=encoded(find), k=k, where=strings(conditions),
                        n_where=len(conditions), match=encoded(match), by_study=int(by_study),

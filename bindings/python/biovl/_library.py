@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Union
 
 from . import _abi
-from ._errors import Error, error_of
+from ._errors import ArgumentError, Error, error_of
 
 PathLike = Union[str, "os.PathLike[str]"]
 vendored = Path(__file__).parent / "_vendored"
@@ -74,11 +74,16 @@ def strings(items: Optional[List[bytes]]) -> Any:
 
 
 def encoded(text: Optional[str]) -> Optional[bytes]:
-    return None if text is None else text.encode()
+    return None if text is None else check_text(text, "an argument")
 
 
 def path_bytes(path: Optional[PathLike]) -> Optional[bytes]:
-    return None if path is None else os.fsencode(path)
+    if path is None:
+        return None
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise ArgumentError("a path with a zero character")
+    return name
 
 
 def check_text(text: object, what: str) -> bytes:
@@ -86,8 +91,11 @@ def check_text(text: object, what: str) -> bytes:
     if not isinstance(text, str):
         raise TypeError(f"{what}: {type(text).__name__}, not str")
     if "\0" in text:
-        raise error_of(_abi.BV_ERR_ARG, f"{what}: a text with a zero character")
-    return text.encode()
+        raise ArgumentError(f"{what}: a text with a zero character")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ArgumentError(f"{what}: a text that is not Unicode (lone surrogates)") from None
 
 
 _counting = threading.RLock()
