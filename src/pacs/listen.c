@@ -16,7 +16,7 @@
 #include "pacs/server.h"
 #include "pacs/wire.h"
 
-enum { MAX_LISTENERS = 8, BACKLOG = 128, TICK_MS = 200, IDLE_MS = 1000 };
+enum { MAX_LISTENERS = 8, BACKLOG = 128, TICK_MS = 200, IDLE_MS = 1000, NO_ROOM_MS = 100 };
 
 struct listeners {
     struct pollfd fds[MAX_LISTENERS + 1]; // the last one wakes
@@ -52,13 +52,14 @@ static struct bv_server_worker *find_place(struct bv_server *s)
     return found;
 }
 
-static void take_connection(struct bv_server *s, int listener)
+// False when there is no room for one more file descriptor: the connection waits.
+static bool take_connection(struct bv_server *s, int listener)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
     int fd = accept4(listener, (struct sockaddr *)&address, &length, SOCK_CLOEXEC);
     if (fd < 0)
-        return;
+        return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
     (void)pthread_mutex_lock(&s->mutex);
     struct bv_server_worker *w = find_place(s);
     if (w) {
@@ -72,8 +73,11 @@ static void take_connection(struct bv_server *s, int listener)
         }
     }
     (void)pthread_mutex_unlock(&s->mutex);
-    if (!w)
-        (void)close(fd);
+    if (w)
+        return true;
+    (void)close(fd);
+    bv_server_turn_away(s, (const struct sockaddr *)&address, "too many connections");
+    return true;
 }
 
 static void *accept_all(void *arg)
@@ -84,10 +88,13 @@ static void *accept_all(void *arg)
             break;
         if (l->fds[l->n].revents)
             break;
+        bool room = true;
         for (nfds_t i = 0; i < l->n; i++) {
             if (l->fds[i].revents)
-                take_connection(l->server, l->fds[i].fd);
+                room = take_connection(l->server, l->fds[i].fd) && room;
         }
+        if (!room) // what still waits would be found again at once
+            (void)poll(&l->fds[l->n], 1, NO_ROOM_MS);
     }
     return NULL;
 }

@@ -131,11 +131,7 @@ static bool establish(struct session *s, const struct bv_server_worker *worker,
     if (status == BV_OK)
         status = bv_association_await(&s->association, wire, arena, request, deadline, err);
     if (status != BV_OK) {
-        atomic_fetch_add(&s->server->counts->no_association, 1);
-        bv_server_event(s->server,
-                        "\"event\":\"association\",\"outcome\":\"none\",\"why\":\"%s\","
-                        "\"peer\":\"%s\"",
-                        bv_event_text(err->text, s->title), s->address);
+        bv_server_turn_away(s->server, address, bv_event_text(err->text, s->title));
         return false;
     }
     (void)bv_event_text(request->calling, s->title);
@@ -147,8 +143,10 @@ static bool establish(struct session *s, const struct bv_server_worker *worker,
     if (!s->rights.store && !s->rights.commit)
         return rejected(s, BV_REJECT_CALLER, "an unknown caller");
     agree(s, request);
-    if (bv_association_accept(s->association, request, deadline, err) != BV_OK)
+    if (bv_association_accept(s->association, request, deadline, err) != BV_OK) {
+        bv_server_turn_away(s->server, address, "the peer did not wait for the answer");
         return false;
+    }
     atomic_fetch_add(&s->server->counts->accepted, 1);
     bv_server_event(s->server,
                     "\"event\":\"association\",\"outcome\":\"accepted\",\"peer\":\"%s\","
@@ -348,6 +346,16 @@ static void write_address(const struct sockaddr *address, char out[INET6_ADDRSTR
         out[0] = 0;
 }
 
+void bv_server_turn_away(struct bv_server *s, const struct sockaddr *address, const char *why)
+{
+    char text[INET6_ADDRSTRLEN];
+    write_address(address, text);
+    atomic_fetch_add(&s->counts->no_association, 1);
+    bv_server_event(s,
+                    "\"event\":\"association\",\"outcome\":\"none\",\"why\":\"%s\",\"peer\":\"%s\"",
+                    why, text);
+}
+
 void bv_server_serve(struct bv_server_worker *worker)
 {
     const struct sockaddr *address = (const struct sockaddr *)(const void *)&worker->address;
@@ -357,11 +365,7 @@ void bv_server_serve(struct bv_server_worker *worker)
     write_address(address, s.address);
     struct bv_associate *request = bv_arena_alloc(&arena, sizeof *request);
     if (!request || !may_connect(s.server->options, address)) {
-        atomic_fetch_add(&s.server->counts->no_association, 1);
-        bv_server_event(s.server,
-                        "\"event\":\"association\",\"outcome\":\"none\",\"why\":\"an address that "
-                        "may not call\",\"peer\":\"%s\"",
-                        s.address);
+        bv_server_turn_away(s.server, address, "an address that may not call");
         (void)close(worker->socket);
     } else if (establish(&s, worker, request, &arena, &err)) {
         atomic_fetch_add(&s.server->counts->open, 1);

@@ -62,6 +62,9 @@ bool bv_server_claim(void *server, int64_t bytes);
 // Serves one connection from its first byte to its last; the thread of a worker.
 void bv_server_serve(struct bv_server_worker *worker);
 
+// Counts and tells of a connection that becomes no association; the caller closes it.
+void bv_server_turn_away(struct bv_server *server, const struct sockaddr *address, const char *why);
+
 // Notes what happened, for the caller's thread. fields is the inside of a JSON object after the
 // time, already escaped.
 void bv_server_event(struct bv_server *server, const char *format, ...)

@@ -2,6 +2,7 @@
 // and times are bounded, and it ends when it is told to.
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -182,6 +183,60 @@ static void test_limits(void **state)
     assert_null(strstr(r.events, "1.2.3\""));
 }
 
+// Those for whom there is not even a place to be told to wait are counted, too.
+static void test_crowd(void **state)
+{
+    (void)state;
+    enum { PLACES = 1 + 32, MORE = 5 };
+    struct receiving r;
+    struct bv_receiver_counts counts = {0};
+    int idle[PLACES + MORE];
+    prepare_receiving(&r);
+    r.options.max_associations = 1;
+    r.options.counts = &counts;
+    start_receiving(&r);
+    for (int i = 0; i < PLACES + MORE; i++)
+        idle[i] = connect_plainly(&r);
+    for (int i = 0; i < 100 && counts.no_association < MORE; i++)
+        pause_ms(20);
+    assert_int_equal(counts.no_association, MORE);
+    for (int i = 0; i < PLACES + MORE; i++)
+        (void)close(idle[i]);
+    assert_true(stop_receiving(&r) < 5);
+    assert_int_equal(counts.no_association, PLACES + MORE);
+    assert_non_null(strstr(r.events, "\"why\":\"too many connections\",\"peer\":\"127.0.0.1\""));
+}
+
+// Without file descriptors a connection waits, and costs no time meanwhile.
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    enum { MOST = 64 };
+    struct receiving r;
+    struct rlimit before, few;
+    int taken[MOST], n = 0;
+    prepare_receiving(&r);
+    start_receiving(&r);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){MOST, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while (n < MOST && (taken[n] = dup(0)) >= 0)
+        n++;
+    assert_true(n > 0 && n < MOST);
+    (void)close(taken[--n]);
+    int peer = connect_plainly(&r); // with the last one
+    clock_t began = clock();
+    pause_ms(1000);
+    double used = (double)(clock() - began) / CLOCKS_PER_SEC;
+    while (n > 0)
+        (void)close(taken[--n]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(used < 0.03); // 0.0005 when this was written, 0.7 for a loop that does not wait
+    assert_true(serve_another(&r) < 3);
+    (void)close(peer);
+    assert_true(stop_receiving(&r) < 5);
+}
+
 static void test_peers(void **state)
 {
     struct receiving r;
@@ -288,10 +343,15 @@ int main(void)
 #define WITH_FOLDER(test)                                                                          \
     cmocka_unit_test_setup_teardown(test, temporary_folder, temporary_folder_remove)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slow_peers), cmocka_unit_test(test_deadlines),
-        cmocka_unit_test(test_stop),       cmocka_unit_test(test_limits),
-        WITH_FOLDER(test_peers),           cmocka_unit_test(test_commitment),
+        cmocka_unit_test(test_slow_peers),
+        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_limits),
+        WITH_FOLDER(test_peers),
+        cmocka_unit_test(test_commitment),
         cmocka_unit_test(test_waking),
+        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_no_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
