@@ -298,6 +298,8 @@ static enum bv_status add_shards(struct bv_checkpoint *c, const json_t *map, str
     }
     json_decref(seen);
     BV_TRY(status);
+    if (c->n_entries == 0)
+        return bv_fail(err, BV_ERR_FORMAT, "the weight_map names no shards");
     json_object_foreach((json_t *)(uintptr_t)map, name, file)
     {
         if (!bv_checkpoint_find(c, name))
@@ -409,7 +411,7 @@ static bool all_begin_with(const struct bv_checkpoint *c, const char *word)
     for (size_t i = 0; i < c->n_entries; i++)
         if (strncmp(c->entries[i].tensor.name, word, n) != 0 || !c->entries[i].tensor.name[n])
             return false;
-    return true;
+    return c->n_entries > 0;
 }
 
 const char *bv_checkpoint_unwrap(struct bv_checkpoint *c)

@@ -324,6 +324,9 @@ static void test_shards(void **state)
         {"{\"weight_map\": {\"a\": \"../1.safetensors\"}}", BV_ERR_ARG},
         {"{\"weight_map\": {\"a\": \"/etc/passwd\"}}", BV_ERR_ARG},
         {"{\"weight_map\": {\"a\": 1}}", BV_ERR_FORMAT},
+        {"{\"weight_map\": {}}", BV_ERR_FORMAT},
+        {"\xef\xbb\xbf{\"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"2.safetensors\"}}",
+         BV_OK},
         {"{\"weights\": {}}", BV_ERR_FORMAT},
         {"{\"weight_map\": ", BV_ERR_FORMAT},
     };
