@@ -7,11 +7,53 @@
 #include "base/file.h"
 #include "base/utf8.h"
 
+enum { INTEGER_DIGITS = 18 }; // always fit an int64_t
+
+// A copy in which integers of more digits end in ".0", which makes them reals; NULL where memory is
+// out. text is one that the parser has read as far as such an integer.
+static char *widen_integers(const char *text, size_t size, size_t *widened)
+{
+    char *out = size < SIZE_MAX / 2 ? malloc(size + size / INTEGER_DIGITS * 2 + 2) : NULL,
+         *to = out;
+    bool quoted = false;
+    for (size_t i = 0; out && i < size;) {
+        size_t digits = 0;
+        while (!quoted && i + digits < size && text[i + digits] >= '0' && text[i + digits] <= '9')
+            digits++;
+        size_t n = digits ? digits : 1;
+        if (quoted && text[i] == '\\' && i + 1 < size)
+            n = 2;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        bool part_of_real =
+            (i > 0 && strchr(".eE+", text[i - 1])) || (i + n < size && strchr(".eE", text[i + n]));
+        memcpy(to, text + i, n);
+        to += n;
+        i += n;
+        if (digits > INTEGER_DIGITS && !part_of_real) {
+            memcpy(to, ".0", 2);
+            to += 2;
+        }
+    }
+    *widened = (size_t)(to - out);
+    return out;
+}
+
 enum bv_status bv_json_parse(json_t **out, const char *text, size_t size, const char *what,
                              struct bv_error *err)
 {
+    static const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
     json_error_t problem;
-    json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
+    size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; // a byte order mark
+    json_t *value = json_loadb(text + mark, size - mark, flags, &problem);
+    if (!value && json_error_code(&problem) == json_error_numeric_overflow) {
+        size_t n = 0;
+        char *widened = widen_integers(text + mark, size - mark, &n);
+        if (!widened)
+            return bv_fail_nomem(err, what);
+        value = json_loadb(widened, n, flags, &problem);
+        free(widened);
+    }
     if (!value)
         return bv_fail(err, BV_ERR_FORMAT, "%s: line %d: %s", what, problem.line, problem.text);
     *out = value;
@@ -23,9 +65,7 @@ enum bv_status bv_json_load(json_t **out, const char *path, size_t max_bytes, st
     char *text = NULL;
     size_t size = 0;
     BV_TRY(bv_read_all(path, max_bytes, &text, &size, err));
-    bool marked = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0; // a byte order mark
-    enum bv_status status =
-        bv_json_parse(out, text + (marked ? 3 : 0), size - (marked ? 3 : 0), path, err);
+    enum bv_status status = bv_json_parse(out, text, size, path, err);
     free(text);
     return status;
 }

@@ -9,8 +9,10 @@
 
 #include "base/status.h"
 
-// Parses size bytes; duplicate keys and trailing text are errors. what names the document in
-// messages. The caller owns one reference of *out.
+// Parses size bytes, which a byte order mark may precede; duplicate keys and trailing text are
+// errors. An integer beyond 64 bits (transformers writes int(1e30) for a length without a limit)
+// becomes a real, as it does in JavaScript. what names the document in messages. The caller owns
+// one reference of *out.
 enum bv_status bv_json_parse(json_t **out, const char *text, size_t size, const char *what,
                              struct bv_error *err);
 

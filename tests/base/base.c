@@ -481,16 +481,46 @@ static void test_json_paths(void **state)
     }
 }
 
+static void test_json_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool reads;
+        double value; // of "n"
+    } cases[] = {
+        {"{\"n\": 1000000000000000019884624838656, \"m\": true}", true, 1e30},
+        {"{\"m\": true, \"n\":-9223372036854775809}", true, -9223372036854775808.0},
+        {"{\"s\": \"\\\"9223372036854775808\", \"m\": true, \"n\": 1e+0000000000000000000001}",
+         true, 10},
+        {"\xef\xbb\xbf{\"m\": true, \"n\": 2}", true, 2},
+        {"{\"m\": true, \"n\": 1e999}", false, 0},
+        {"{\"m\": true, \"n\": 9223372036854775808", false, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *root = NULL;
+        enum bv_status status =
+            bv_json_parse(&root, cases[i].text, strlen(cases[i].text), "a file", NULL);
+        assert_int_equal(status, cases[i].reads ? BV_OK : BV_ERR_FORMAT);
+        if (cases[i].reads) {
+            assert_true(bv_json_boolean(root, "m", false));
+            assert_true(json_number_value(json_object_get(root, "n")) == cases[i].value);
+        }
+        json_decref(root);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half),       cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_utf8),       cmocka_unit_test(test_files),
-        cmocka_unit_test(test_text),       cmocka_unit_test(test_outputs),
-        cmocka_unit_test(test_threads),    cmocka_unit_test(test_loops_in_a_row),
-        cmocka_unit_test(test_ranges),     cmocka_unit_test(test_cgroup_limits),
-        cmocka_unit_test(test_arena),      cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_json_paths), cmocka_unit_test(test_new_file_mode),
+        cmocka_unit_test(test_half),          cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_utf8),          cmocka_unit_test(test_files),
+        cmocka_unit_test(test_text),          cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_loops_in_a_row),
+        cmocka_unit_test(test_ranges),        cmocka_unit_test(test_cgroup_limits),
+        cmocka_unit_test(test_arena),         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_json_numbers),  cmocka_unit_test(test_json_paths),
+        cmocka_unit_test(test_new_file_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
