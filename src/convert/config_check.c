@@ -72,6 +72,9 @@ static enum bv_status check_layers(const struct stacks *stacks, const json_t *co
         const json_t *declared = json_object_get(config, keys[k]);
         long wanted = json_is_integer(declared) ? (long)json_integer_value(declared) : 0, most = 0;
         bool found = false;
+        if (declared && !json_is_null(declared) && (!json_is_integer(declared) || wanted <= 0))
+            return bv_fail(err, BV_ERR_MODEL, "config.json: %s%s is not a number of layers", where,
+                           keys[k]);
         for (size_t i = 0; i < stacks->n; i++) {
             const struct stack *s = &stacks->items[i];
             most = s->count > most ? s->count : most;

@@ -46,6 +46,31 @@ static void release(struct import *im)
 
 static const size_t max_config_bytes = 1 << 20;
 
+// What Hugging Face's programs write beside weights.
+static const char *const settings[] = {"config.json", "tokenizer_config.json",
+                                       "sentence_bert_config.json", "1_Pooling/config.json"};
+
+// Settings that cannot be read would be taken for absent ones: another model, without a word.
+static enum bv_status check_settings(const struct import *im, struct bv_error *err)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        char *text = NULL;
+        size_t size = 0;
+        json_t *value = NULL;
+        if (!bv_checkpoint_has_file(im->checkpoint, settings[i]))
+            continue;
+        BV_TRY(bv_checkpoint_read_file(im->checkpoint, settings[i], max_config_bytes, &text, &size,
+                                       err));
+        enum bv_status status = bv_json_parse(&value, text, size, settings[i], err);
+        if (status == BV_OK && !json_is_object(value))
+            status = bv_fail(err, BV_ERR_FORMAT, "%s: not a JSON object", settings[i]);
+        json_decref(value);
+        free(text);
+        BV_TRY(status);
+    }
+    return BV_OK;
+}
+
 // A JSON file beside the checkpoint, or NULL.
 static json_t *read_beside(const struct import *im, const char *name)
 {
@@ -581,6 +606,7 @@ static enum bv_status run(struct import *im, const char *source, const char *pat
     if (im->options->system) // a wrong name shows before a large file is read
         BV_TRY(bv_card_load(&im->card, im->options->system, err));
     BV_TRY(bv_checkpoint_open(&im->checkpoint, source, err));
+    BV_TRY(check_settings(im, err));
     BV_TRY(choose_card(im, err));
     BV_TRY(add_beside(im, err));
     BV_TRY(name_system(im, stage(im, err), err));

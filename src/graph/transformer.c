@@ -6,6 +6,10 @@
 
 bool bv_transformer_fits(struct bv_graph *g, const struct bv_transformer *t, int64_t width)
 {
+    if (t->problem) {
+        (void)bv_graph_fail(g, BV_ERR_MODEL, "%s", t->problem);
+        return false;
+    }
     if (t->heads > 0 && width % t->heads == 0)
         return true;
     (void)bv_graph_fail(g, BV_ERR_MODEL, "%d heads do not divide a width of %lld", t->heads,
@@ -38,28 +42,44 @@ struct bv_tensor *bv_transformer_block(struct bv_graph *g, const struct bv_trans
     return bv_add(g, t->twice ? bv_activate(g, y, t->activation) : y, x);
 }
 
-static enum bv_activation activation_named(const char *name)
+static bool find_activation(const char *name, enum bv_activation *activation)
 {
     static const struct {
         const char *name;
         enum bv_activation activation;
-    } activations[] = {{"gelu_tanh", BV_ACT_GELU_TANH},
+    } activations[] = {{"gelu", BV_ACT_GELU},
+                       {"gelu_python", BV_ACT_GELU},
+                       {"gelu_tanh", BV_ACT_GELU_TANH},
                        {"gelu_new", BV_ACT_GELU_TANH},
+                       {"gelu_fast", BV_ACT_GELU_TANH},
+                       {"gelu_pytorch_tanh", BV_ACT_GELU_TANH},
                        {"quick_gelu", BV_ACT_QUICK_GELU},
                        {"relu", BV_ACT_RELU}};
-    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
-        if (strcmp(activations[i].name, name) == 0)
-            return activations[i].activation;
-    return BV_ACT_GELU;
+    for (size_t i = 0; name && i < sizeof activations / sizeof *activations; i++)
+        if (strcmp(activations[i].name, name) == 0) {
+            *activation = activations[i].activation;
+            return true;
+        }
+    return false;
 }
 
 struct bv_transformer bv_transformer_config(const json_t *config, int64_t width, double eps)
 {
-    return (struct bv_transformer){
+    const json_t *heads = json_object_get(config, "heads"),
+                 *own_eps = json_object_get(config, "eps"),
+                 *activation = json_object_get(config, "activation");
+    struct bv_transformer t = {
         .heads = (int)bv_json_integer(config, "heads", width >= 64 ? width / 64 : 1),
         .eps = (float)bv_json_number(config, "eps", eps),
-        .activation = activation_named(bv_json_string(config, "activation", "gelu")),
+        .activation = BV_ACT_GELU,
     };
+    if (activation && !find_activation(json_string_value(activation), &t.activation))
+        t.problem = "the activation of the transformer is not known";
+    if (heads && (!json_is_integer(heads) || json_integer_value(heads) != t.heads))
+        t.problem = "the heads of the transformer are not a whole number";
+    if (own_eps && (!json_is_number(own_eps) || !(t.eps >= 0 && t.eps < 1)))
+        t.problem = "the eps of the transformer is not a small positive number";
+    return t;
 }
 
 struct bv_tensor *bv_batch_of(struct bv_graph *g, struct bv_tensor *x, int64_t B)

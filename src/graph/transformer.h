@@ -11,10 +11,11 @@ struct bv_transformer {
     float eps;
     enum bv_activation activation;
     bool causal;
-    bool twice; // pre-LN: the activation also follows mlp.fc2 (LViT)
+    bool twice;          // pre-LN: the activation also follows mlp.fc2 (LViT)
+    const char *problem; // with what the configuration says, static, or NULL
 };
 
-// Checks that the heads divide the width; a failure of the graph otherwise.
+// Checks the configuration, and that the heads divide the width; a failure of the graph otherwise.
 bool bv_transformer_fits(struct bv_graph *g, const struct bv_transformer *t, int64_t width);
 
 // x [B,T,C]:  x += attn.proj(attention(attn.qkv(norm1(x))));
@@ -23,8 +24,8 @@ bool bv_transformer_fits(struct bv_graph *g, const struct bv_transformer *t, int
 struct bv_tensor *bv_transformer_block(struct bv_graph *g, const struct bv_transformer *t,
                                        struct bv_tensor *x, const char *prefix);
 
-// Reads "heads" (width / 64), "eps" and "activation" ("gelu", "gelu_tanh", "quick_gelu", "relu") of
-// a configuration.
+// Reads "heads" (width / 64), "eps" and "activation" ("gelu", "gelu_tanh", "quick_gelu", "relu",
+// and other names that transformers has for them) of a configuration.
 struct bv_transformer bv_transformer_config(const json_t *config, int64_t width, double eps);
 
 // Which keys a query sees: the first lengths[b] (NULL: all), with a bias (NULL: none).

@@ -8,7 +8,6 @@
 // Configuration: "heads" (width / 64), "eps" (1e-5), "activation" ("quick_gelu"; "gelu").
 // Features: "last" [B,T,C] after ln_final, "end" [B,C] at the last token of each sequence;
 // "block.i" before ln_final.
-#include <string.h>
 
 #include "graph/transformer.h"
 #include "text/encoder.h"
@@ -19,14 +18,10 @@ void bv_text_clip(struct bv_graph *g, const json_t *config, const char *prefix,
     int64_t B = bv_dim(in->ids, 0), T = bv_dim(in->ids, 1);
     struct bv_tensor *x = bv_embed(g, in->ids, "%stoken_embedding.weight", prefix);
     int64_t C = bv_dim(x, 2);
-    struct bv_transformer c = {
-        .causal = true,
-        .heads = (int)bv_json_integer(config, "heads", C >= 64 ? C / 64 : 1),
-        .eps = (float)bv_json_number(config, "eps", 1e-5),
-        .activation = strcmp(bv_json_string(config, "activation", "quick_gelu"), "gelu") == 0
-                          ? BV_ACT_GELU
-                          : BV_ACT_QUICK_GELU,
-    };
+    struct bv_transformer c = bv_transformer_config(config, C, 1e-5);
+    c.causal = true;
+    if (!json_object_get(config, "activation"))
+        c.activation = BV_ACT_QUICK_GELU;
     if (!bv_transformer_fits(g, &c, C))
         return;
     struct bv_tensor *positions = bv_weight(g, "%spositional_embedding", prefix);

@@ -163,6 +163,30 @@ static void test_other_config(void **state)
     }
 }
 
+// What is not read would be taken for what is usual.
+static void test_unreadable_settings(void **state)
+{
+    static const struct {
+        const char *file, *text, *first, *second;
+    } cases[] = {
+        {"config.json", "{\"num_attention_heads\": 2, ", "config.json", "line 1"},
+        {"config.json", "[]", "config.json", "not a JSON object"},
+        {"config.json", "{\"num_attention_heads\": \"2\"}", "heads", "not a whole number"},
+        {"config.json", "{\"layer_norm_eps\": -1}", "eps", "not a small positive number"},
+        {"config.json", "{\"hidden_act\": \"swiglu\"}", "activation", "not known"},
+        {"config.json", "{\"hidden_act\": 5}", "activation", "not known"},
+        {"config.json", "{\"num_hidden_layers\": \"2\"}", "num_hidden_layers", "not a number"},
+        {"tokenizer_config.json", "{\"do_lower_case\": fa", "tokenizer_config.json", "line 1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *folder = write_bert(state, words, NULL);
+        const char *path =
+            temporary_file(state, cases[i].file, cases[i].text, strlen(cases[i].text));
+        expect(state, folder, NULL, cases[i].first, cases[i].second);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 static void test_foreign_folders(void **state)
 {
     static const struct {
@@ -203,6 +227,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wrapped, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_shards, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_other_config, temporary_folder,
+                                        temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_unreadable_settings, temporary_folder,
                                         temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_foreign_folders, temporary_folder,
                                         temporary_folder_remove),
