@@ -104,6 +104,29 @@ static void test_undefined_replicates(void **state)
     assert_true(interval.low > 1.0 / 40 && interval.high < 39.0 / 40);
 }
 
+// One patient resampled is always the same patient: no interval, instead of one without width.
+static void test_one_patient(void **state)
+{
+    (void)state;
+    enum { REPLICATES = 40, UNITS = 4 };
+    static const uint32_t clusters[UNITS] = {0};
+    struct bv_ranked_item items[UNITS] = {{0.9, 0, 1}, {0.8, 1, 0}, {0.7, 2, 1}, {0.1, 3, 0}};
+    const struct bv_bootstrap_class one = {{items, UNITS}, 0.5, true};
+    const struct bv_bootstrap bootstrap = {UNITS, clusters, 1, REPLICATES};
+    double auroc[REPLICATES], *values = calloc(3 * BV_METRIC_COUNT * REPLICATES, sizeof *values);
+    struct bv_error err = {0};
+    assert_non_null(values);
+    bv_ranked_sort(items, UNITS);
+    assert_ok(bv_bootstrap_run(&bootstrap, &one.ranked, 1, NULL, auroc, NULL, &err), err);
+    struct bv_interval interval = bv_interval_percentile(auroc, REPLICATES);
+    assert_true(isnan(interval.low) && isnan(interval.high));
+    assert_int_equal(interval.n_undefined, REPLICATES);
+    assert_ok(bv_bootstrap_metrics(&bootstrap, &one, 1, NULL, values, &err), err);
+    for (size_t i = 0; i < (size_t)3 * BV_METRIC_COUNT * REPLICATES; i++)
+        assert_true(isnan(values[i]));
+    free(values);
+}
+
 static void test_separable(void **state)
 {
     (void)state;
@@ -269,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_one_class),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_undefined_replicates),
+        cmocka_unit_test(test_one_patient),
         cmocka_unit_test(test_separable),
         cmocka_unit_test(test_rule_names),
         cmocka_unit_test(test_duplicate_texts),

@@ -21,13 +21,16 @@ struct job {
     atomic_bool failed;
 };
 
-// How often each unit was drawn, in one lane of weights. counts has room for the clusters.
+// How often each unit was drawn, in one lane of weights, which is zero before. counts has room for
+// the clusters. A single one is not drawn: all replicates would be the data itself.
 static bool draw(const struct bv_bootstrap *b, uint32_t seed, uint32_t *counts, uint8_t *weights)
 {
     struct bv_mt19937 mt;
     bv_mt19937_seed(&mt, seed);
     size_t n = b->clusters ? b->n_clusters : b->n_units;
     bool fits = true;
+    if (n < 2)
+        return true;
     memset(counts, 0, n * sizeof *counts);
     for (size_t i = 0; i < n; i++)
         counts[bv_mt19937_below(&mt, (uint32_t)n)]++;

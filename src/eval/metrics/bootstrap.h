@@ -8,7 +8,8 @@
 #include "eval/metrics/metric.h"
 
 // Replicate i resamples with the seed i, as sklearn.utils.resample(range(n), random_state=i) does
-// in CheXzero's evaluation: all classes see the same resampled units.
+// in CheXzero's evaluation: all classes see the same resampled units. A single unit or cluster
+// gives no replicates: all values are NaN.
 struct bv_bootstrap {
     size_t n_units;           // images (or studies, patients): the numbers in the ranked items
     const uint32_t *clusters; // the cluster of each unit; NULL: units are resampled themselves
