@@ -456,6 +456,21 @@ static void test_dicom_nesting(void **state)
     buffer_free(&file);
 }
 
+// An empty item is 8 bytes of a file and many more in memory: there is an end to them.
+static void test_dicom_items(void **state)
+{
+    (void)state;
+    static const uint8_t sequence[] = {8, 0, 0x40, 0x11, 'S', 'Q', 0, 0, 0xff, 0xff, 0xff, 0xff};
+    static const uint8_t item[] = {0xfe, 0xff, 0x00, 0xe0, 0, 0, 0, 0};
+    struct buffer file = {0};
+    dicom_begin(&file, EXPLICIT_LE);
+    buffer_add(&file, sequence, sizeof sequence);
+    for (int i = 0; i < 4100000; i++)
+        buffer_add(&file, item, sizeof item);
+    read_fails(&file, BV_ERR_LIMIT, "too many items");
+    buffer_free(&file);
+}
+
 // What the file says of the patient appears nowhere.
 static void test_no_patient_data(void **state)
 {
@@ -540,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_dicom_rle),
         cmocka_unit_test(test_dicom_jpeg),
         cmocka_unit_test(test_dicom_nesting),
+        cmocka_unit_test(test_dicom_items),
         cmocka_unit_test(test_no_patient_data),
         cmocka_unit_test(test_threads),
     };

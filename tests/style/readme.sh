@@ -1,5 +1,6 @@
 #!/bin/bash
-# readme.sh ROOT: every file that README.md and the documents link to exists.
+# readme.sh ROOT: every file that README.md and the documents link to exists, and so does every test
+# that docs/security.md names for a promise.
 set -eo pipefail
 cd "$1"
 bad=0
@@ -7,5 +8,14 @@ for page in README.md CONTRIBUTING.md docs/*.md bench/*.md; do
     for link in $(grep -oE '\]\([^)#: ]+' "$page" | cut -c3-); do
         [ -e "$(dirname "$page")/$link" ] || { echo "$page: no $link"; bad=1; }
     done
+done
+for test in $(grep -oE '`[a-z]+\.[a-z_]+\b' docs/security.md | cut -c2- | sort -u); do
+    name=${test#*.}
+    case $test in
+    *.c) continue ;; # a source file
+    cli.*) grep -q "^cli_test($name)" tests/cli/CMakeLists.txt ;;
+    fuzz.*) [ -e "tests/fuzz/$name.c" ] ;;
+    *) grep -qr "^biovl_test($test " tests --include=CMakeLists.txt ;;
+    esac || { echo "docs/security.md: no test $test"; bad=1; }
 done
 exit $bad
