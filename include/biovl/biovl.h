@@ -198,7 +198,8 @@ enum bv_embed_flags {
 // not depend on its neighbours: bits are the same as one by one. With statuses [n] an image that
 // fails has its status there, its row is NaN, its message goes to the observer's failed(), and the
 // others are embedded all the same; without (NULL) the first failure ends the call. A prior counts
-// only for models that take one; BV_ERR_ARG for others.
+// only for models that take one; BV_ERR_ARG for others. BV_ERR_UNSUPPORTED for flags that this
+// version does not have.
 BV_API enum bv_status bv_engine_embed_images(struct bv_engine *engine,
                                              const struct bv_image *const *images, size_t n,
                                              unsigned flags, float *out, size_t capacity,

@@ -107,6 +107,8 @@ static enum bv_status embed_all(struct embedding *e, size_t n, unsigned flags, s
 {
     if (e->dim == 0)
         return err->status;
+    if (flags & ~(unsigned)BV_EMBED_RAW)
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "a flag that this version does not have");
     BV_TRY(bv_check_room(capacity, n, e->dim, "floats", err));
     BV_TRY(embed(e, n, err));
     for (size_t i = 0; i < n && !(flags & BV_EMBED_RAW); i++)

@@ -132,12 +132,16 @@ static enum bv_status check_layout(struct layout *l, size_t max_pixels, struct b
 static enum bv_status check_meaning(const struct bv_pixel_buffer *b, struct bv_error *err)
 {
     int all = (int)(8 * value_size(b->type));
+    if ((unsigned)b->view > BV_VIEW_LATERAL)
+        return bv_fail(err, BV_ERR_ARG, "an unknown view");
     if (b->values == BV_VALUES_DISPLAYED)
         return b->type == BV_PIXEL_I16 || b->bits != 0
                    ? bv_fail(err, BV_ERR_ARG,
                              "displayed values are unsigned and use their whole range")
                    : BV_OK;
-    if (b->values != BV_VALUES_STORED || b->channels != 1)
+    if (b->values != BV_VALUES_STORED)
+        return bv_fail(err, BV_ERR_ARG, "values that are neither displayed nor stored");
+    if (b->channels != 1)
         return bv_fail(err, BV_ERR_ARG, "stored values are of one channel");
     if (b->photometric != BV_MONOCHROME1 && b->photometric != BV_MONOCHROME2)
         return bv_fail(err, BV_ERR_ARG, "an unknown photometric interpretation");

@@ -57,6 +57,9 @@ static void test_image_batch(void **state)
     assert_int_equal(bv_engine_embed_images(f->engine, list, 2, 0, batch, 2 * dim - 1, statuses),
                      BV_ERR_ARG);
     must(f->context, bv_engine_embed_images(f->engine, NULL, 0, 0, NULL, 0, NULL));
+    // A flag of a later version is not passed over.
+    assert_int_equal(bv_engine_embed_images(f->engine, list, 1, 4, batch, N * dim, NULL),
+                     BV_ERR_UNSUPPORTED);
     close_many(images);
     free(batch);
     free(one);

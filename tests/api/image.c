@@ -166,10 +166,10 @@ static void test_absurd(void **state)
     float values[4] = {0, NAN, 1, 0};
     const struct bv_pixel_buffer good = {
         .size = sizeof good, .data = data, .width = 8, .height = 8, .channels = 1};
-    struct bv_pixel_buffer bad[16];
-    enum bv_status wanted[16];
+    struct bv_pixel_buffer bad[17];
+    enum bv_status wanted[17];
     size_t n = 0;
-    for (size_t i = 0; i < 16; i++) {
+    for (size_t i = 0; i < 17; i++) {
         bad[i] = good;
         wanted[i] = BV_ERR_ARG;
     }
@@ -183,6 +183,7 @@ static void test_absurd(void **state)
     bad[n++].type = BV_PIXEL_I16; // displayed values have no sign
     bad[n++].bits = 7;            // displayed values use all
     bad[n++].values = (enum bv_pixel_values)9;
+    bad[n++].view = (enum bv_view)77;
     bad[n++].size = 0;
     wanted[n] = BV_ERR_LIMIT;
     bad[n].width = bad[n].height = 2147483647;
