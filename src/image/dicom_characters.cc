@@ -76,8 +76,10 @@ void convert_item(conversion *c, DcmItem *item, std::string sets)
          object = item->nextInContainer(object)) {
         if (object->ident() == EVR_SQ) {
             auto *sequence = static_cast<DcmSequenceOfItems *>(object);
-            for (unsigned long i = 0; i < sequence->card(); i++)
-                convert_item(c, sequence->getItem(i), sets);
+            // getItem(i) would begin at the first item each time.
+            for (DcmObject *inner = sequence->nextInContainer(nullptr); inner;
+                 inner = sequence->nextInContainer(inner))
+                convert_item(c, static_cast<DcmItem *>(inner), sets);
         } else if (object->isLeaf()) {
             convert_element(c, static_cast<DcmElement *>(object), sets);
         }

@@ -132,21 +132,33 @@ const char *first_text(const DSRDocumentTreeNode *node)
                : nullptr;
 }
 
+// The sequence of that name in an item, or null.
+DcmSequenceOfItems *sequence_of(DcmObject *item, const DcmTagKey &tag)
+{
+    DcmSequenceOfItems *sequence = nullptr;
+    (void)static_cast<DcmItem *>(item)->findAndGetSequence(tag, sequence);
+    return sequence;
+}
+
+// The item after that one, or the first; null at the end. getItem(i) would begin at the first item
+// each time.
+DcmObject *next_item(DcmSequenceOfItems *sequence, DcmObject *item)
+{
+    return sequence ? sequence->nextInContainer(item) : nullptr;
+}
+
 bv_status read_predecessors(DcmDataset *dataset, bv_arena *arena, bv_report_facts *facts,
                             bv_error *err)
 {
-    DcmSequenceOfItems *studies = nullptr;
-    if (dataset->findAndGetSequence(DCM_PredecessorDocumentsSequence, studies).bad() || !studies)
-        return BV_OK;
-    for (unsigned long i = 0; i < studies->card(); i++) {
-        DcmSequenceOfItems *series = nullptr;
-        (void)studies->getItem(i)->findAndGetSequence(DCM_ReferencedSeriesSequence, series);
-        for (unsigned long j = 0; series && j < series->card(); j++) {
-            DcmSequenceOfItems *objects = nullptr;
-            (void)series->getItem(j)->findAndGetSequence(DCM_ReferencedSOPSequence, objects);
-            for (unsigned long k = 0; objects && k < objects->card(); k++) {
+    DcmSequenceOfItems *studies = sequence_of(dataset, DCM_PredecessorDocumentsSequence);
+    for (DcmObject *i = next_item(studies, nullptr); i; i = next_item(studies, i)) {
+        DcmSequenceOfItems *series = sequence_of(i, DCM_ReferencedSeriesSequence);
+        for (DcmObject *j = next_item(series, nullptr); j; j = next_item(series, j)) {
+            DcmSequenceOfItems *objects = sequence_of(j, DCM_ReferencedSOPSequence);
+            for (DcmObject *k = next_item(objects, nullptr); k; k = next_item(objects, k)) {
                 OFString uid;
-                (void)objects->getItem(k)->findAndGetOFString(DCM_ReferencedSOPInstanceUID, uid);
+                (void)static_cast<DcmItem *>(k)->findAndGetOFString(DCM_ReferencedSOPInstanceUID,
+                                                                    uid);
                 if (uid.empty() || facts->n_predecessors == BV_RECORD_PREDECESSORS)
                     continue;
                 const char *copy = bv_arena_strdup(arena, uid.c_str());
