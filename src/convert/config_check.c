@@ -23,7 +23,8 @@ struct stacks {
 // Whether the word before the number at name[n] calls the blocks of a deep network.
 static bool is_stack(const char *name, size_t n)
 {
-    static const char *const words[] = {"layer", "layers", "block", "blocks", "resblocks", "h"};
+    static const char *const words[] = {"layer",     "layers", "block",    "blocks",
+                                        "resblocks", "h",      "r_layers", "x_layers"};
     size_t end = n - 1, start = end; // without the dot
     while (start > 0 && name[start - 1] != '.')
         start--;
@@ -62,6 +63,28 @@ static void count_blocks(const struct bv_checkpoint *c, struct stacks *stacks)
     }
 }
 
+// Whether one of the stacks has the declared number of layers; key names it in messages.
+static enum bv_status check_count(const struct stacks *stacks, const json_t *declared,
+                                  const char *where, const char *key, struct bv_error *err)
+{
+    long wanted = json_is_integer(declared) ? (long)json_integer_value(declared) : 0, most = 0;
+    bool found = false;
+    if (wanted <= 0)
+        return bv_fail(err, BV_ERR_MODEL, "config.json: %s%s is not a number of layers", where,
+                       key);
+    for (size_t i = 0; i < stacks->n; i++) {
+        const struct stack *s = &stacks->items[i];
+        most = s->count > most ? s->count : most;
+        found = found || s->count == wanted;
+    }
+    if (most > 0 && !found)
+        return bv_fail(err, BV_ERR_MODEL,
+                       "config.json says %s%s %ld, the weights have %ld layers: is a file of "
+                       "the checkpoint missing?",
+                       where, key, wanted, most);
+    return BV_OK;
+}
+
 static enum bv_status check_layers(const struct stacks *stacks, const json_t *config,
                                    const char *where, struct bv_error *err)
 {
@@ -69,22 +92,14 @@ static enum bv_status check_layers(const struct stacks *stacks, const json_t *co
     if (json_object_get(config, "num_hidden_groups")) // ALBERT's layers share their weights
         return BV_OK;
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-        const json_t *declared = json_object_get(config, keys[k]);
-        long wanted = json_is_integer(declared) ? (long)json_integer_value(declared) : 0, most = 0;
-        bool found = false;
-        if (declared && !json_is_null(declared) && (!json_is_integer(declared) || wanted <= 0))
-            return bv_fail(err, BV_ERR_MODEL, "config.json: %s%s is not a number of layers", where,
-                           keys[k]);
-        for (size_t i = 0; i < stacks->n; i++) {
-            const struct stack *s = &stacks->items[i];
-            most = s->count > most ? s->count : most;
-            found = found || s->count == wanted;
-        }
-        if (wanted > 0 && most > 0 && !found)
-            return bv_fail(err, BV_ERR_MODEL,
-                           "config.json says %s%s %ld, the weights have %ld layers: is a file of "
-                           "the checkpoint missing?",
-                           where, keys[k], wanted, most);
+        json_t *declared = json_object_get(config, keys[k]), *count;
+        const char *part;
+        if (!declared || json_is_null(declared))
+            continue;
+        if (!json_is_object(declared))
+            BV_TRY(check_count(stacks, declared, where, keys[k], err));
+        json_object_foreach(declared, part, count) // LXMERT's language, vision and cross_encoder
+            BV_TRY(check_count(stacks, count, where, keys[k], err));
     }
     return BV_OK;
 }

@@ -155,6 +155,10 @@ static void test_other_config(void **state)
          "2 layers"},
         {"{\"text_config\": {\"num_hidden_layers\": 12}}", "text_config.num_hidden_layers 12",
          "2 layers"},
+        {"{\"num_hidden_layers\": {\"language\": 2, \"vision\": 5}}", "num_hidden_layers 5",
+         "2 layers"},
+        {"{\"num_hidden_layers\": {\"language\": [2]}}", "num_hidden_layers",
+         "not a number of layers"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *folder = write_bert(state, words, NULL);
