@@ -1,6 +1,7 @@
 #include "convert/import.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -560,17 +561,29 @@ static enum bv_status write_draft(struct import *im, const char *draft, const ch
     return status;
 }
 
+// A name beside the target that no file has: it might be somebody's, or the checkpoint. The caller
+// frees it; NULL where memory is out.
+static char *name_draft(const char *target)
+{
+    size_t size = strlen(target) + 64;
+    char *draft = malloc(size);
+    int i = 0;
+    if (draft)
+        do
+            (void)snprintf(draft, size, "%s.draft.%ld-%d", target, (long)getpid(), i);
+        while (access(draft, F_OK) == 0 && i++ < INT_MAX);
+    return draft;
+}
+
 static enum bv_status write_model(struct import *im, const char *path, struct bv_error *err)
 {
     char *target = NULL;
     enum bv_status status = place_output(im, path, &target, err);
-    char *draft = target ? malloc(strlen(target) + sizeof ".draft") : NULL;
+    char *draft = status == BV_OK ? name_draft(target) : NULL;
     if (status == BV_OK && !draft)
         status = bv_fail_nomem(err, path);
-    if (status == BV_OK) {
-        (void)sprintf(draft, "%s.draft", target);
+    if (status == BV_OK)
         status = write_draft(im, draft, target, err);
-    }
     free(draft);
     free(target);
     return status;

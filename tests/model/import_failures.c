@@ -167,6 +167,22 @@ static void test_other_config(void **state)
     }
 }
 
+// A file beside the output is left alone, whatever its name; here it is the checkpoint.
+static void test_files_beside(void **state)
+{
+    struct bv_error err = {0};
+    const char *folder = write_bert(state, words, NULL);
+    const char *source = temporary_path(state, "small.draft");
+    const char *out = temporary_path(state, "small");
+    struct bv_import_options options = {.dtype = BV_F32};
+    assert_int_equal(rename(temporary_path(state, "model.safetensors"), source), 0);
+    if (bv_import(folder, out, &options, NULL, &err) != BV_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(access(source, F_OK), 0);
+    assert_int_equal(unlink(source), 0);
+    assert_int_equal(unlink(out), 0);
+}
+
 // What is not read would be taken for what is usual.
 static void test_unreadable_settings(void **state)
 {
@@ -231,6 +247,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wrapped, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_shards, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_other_config, temporary_folder,
+                                        temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_files_beside, temporary_folder,
                                         temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_unreadable_settings, temporary_folder,
                                         temporary_folder_remove),
