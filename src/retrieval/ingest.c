@@ -488,6 +488,11 @@ static enum bv_status flush(struct bv_ingest *ingest, struct bv_error *err)
         if (ingest->slots[i].wants_report)
             BV_TRY(add_report(ingest, &ingest->slots[i], err));
     }
+    // What could not be read leaves no study behind, which would bear accession numbers.
+    for (size_t i = 0; i < ingest->n_slots; i++) {
+        if (ingest->slots[i].error.status != BV_OK)
+            BV_TRY(bv_store_drop_empty(ingest->store, ingest->slots[i].study, err));
+    }
     for (size_t i = 0; i < ingest->n_slots; i++)
         clear_slot(&ingest->slots[i]);
     ingest->n_slots = 0;

@@ -175,6 +175,9 @@ enum bv_named {
 // bv_store_sweep() before the commit and bv_store_shrink() after it, once for all names.
 enum bv_status bv_store_remove(struct bv_store *store, enum bv_named what, const char *name,
                                struct bv_store_counts *counts, struct bv_error *err);
+// Takes out a study that nothing was added to, within a transaction; one that holds something, or
+// that another is shown as, stays.
+enum bv_status bv_store_drop_empty(struct bv_store *store, const char *study, struct bv_error *err);
 // Forgets that a name was removed.
 enum bv_status bv_store_readmit(struct bv_store *store, enum bv_named what, const char *name,
                                 struct bv_error *err);

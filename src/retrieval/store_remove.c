@@ -217,6 +217,19 @@ static enum bv_status drop_study(struct removal *r, sqlite3_int64 number, struct
     return status;
 }
 
+enum bv_status bv_store_drop_empty(struct bv_store *s, const char *study, struct bv_error *err)
+{
+    struct bv_store_counts ignored = {0};
+    struct removal r = {.store = s, .counts = &ignored};
+    struct numbers found = {0};
+    BV_TRY(bv_store_need_transaction(s, err));
+    enum bv_status status = collect_text(s, BV_SQL_STUDY_FIND, study, &found, err);
+    for (size_t i = 0; i < found.n && status == BV_OK; i++)
+        status = drop_study(&r, found.items[i], err);
+    free(found.items);
+    return status;
+}
+
 // What is to go.
 
 static enum bv_status find_all(struct removal *r, enum bv_named what, const char *name,

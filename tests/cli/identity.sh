@@ -42,6 +42,18 @@ expect 0 "$biovl" index add $index t.csv
 own 1.2.276.0.9999.3.1 zqxone
 own 1.2.276.0.9999.3.2 zqxtwo
 
+# An object that cannot be read does not bear its number.
+rm -f i.biovl*
+image a.dcm 1 ACC1 A 1
+image b.dcm 2 ACC1 A 2
+dcmodify -nb -i '(0028,0010)=9999' b.dcm >/dev/null || fail "dcmodify"
+printf 'accession,report\nACC1,zqxone\n' >r.csv
+expect 0 "$biovl" index create $index --keep-identifiers --thumbnails 0
+expect 0 "$biovl" index add $index a.dcm
+expect 1 "$biovl" index add $index b.dcm
+expect 0 "$biovl" index add $index r.csv
+own 1.2.276.0.9999.3.1 zqxone
+
 # A report that gives the number alone joins the one study of that number, in either order; a
 # second study of the number, or another patient's, undoes it, and the command says so.
 image c.dcm 3 ACC3 C 3
