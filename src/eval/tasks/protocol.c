@@ -153,34 +153,6 @@ static enum bv_status unknown(const char *name, struct bv_error *err)
     return bv_fail(err, BV_ERR_ARG, "no protocol \"%.80s\"; there are %s", name, names);
 }
 
-static enum bv_status load_file(struct bv_protocol *p, const char *path, struct bv_error *err)
-{
-    struct bv_mapping mapping = {0};
-    BV_TRY(bv_mapping_open(&mapping, path, 0, err));
-    enum bv_status status =
-        mapping.size > max_bytes
-            ? bv_fail(err, BV_ERR_LIMIT, "%s: a protocol has at most %zu bytes", path, max_bytes)
-            : bv_json_parse(&p->json, (const char *)mapping.data, mapping.size, path, err);
-    if (status == BV_OK)
-        bv_sha256_hex(mapping.data, mapping.size, p->digest);
-    bv_mapping_close(&mapping);
-    return status;
-}
-
-static enum bv_status load(struct bv_protocol *p, const char *name, struct bv_error *err)
-{
-    char path[160];
-    size_t length = strlen(name);
-    if (length > strlen(ending) && strcmp(name + length - strlen(ending), ending) == 0)
-        return load_file(p, name, err);
-    int n = snprintf(path, sizeof path, "%s%s%s", folder, name, ending);
-    const struct bv_asset *asset = n > 0 && (size_t)n < sizeof path ? bv_asset_find(path) : NULL;
-    if (!asset)
-        return unknown(name, err);
-    bv_sha256_hex(asset->data, asset->size, p->digest);
-    return bv_json_parse(&p->json, (const char *)asset->data, asset->size, name, err);
-}
-
 static enum bv_status write_labels(struct bv_protocol *p, struct bv_error *err)
 {
     const json_t *labels = json_object_get(p->json, "labels");
@@ -202,11 +174,37 @@ static enum bv_status write_labels(struct bv_protocol *p, struct bv_error *err)
     return fclose(f) == 0 && p->labels ? BV_OK : bv_fail_nomem(err, "the labels");
 }
 
-enum bv_status bv_protocol_open(struct bv_protocol *p, const char *name, struct bv_error *err)
+enum bv_status bv_protocol_parse(struct bv_protocol *p, const uint8_t *bytes, size_t size,
+                                 const char *name, struct bv_error *err)
 {
-    BV_TRY(load(p, name, err));
+    if (size > max_bytes)
+        return bv_fail(err, BV_ERR_LIMIT, "%s: a protocol has at most %zu bytes", name, max_bytes);
+    BV_TRY(bv_json_parse(&p->json, (const char *)bytes, size, name, err));
+    bv_sha256_hex(bytes, size, p->digest);
     BV_TRY(check(p->json, name, err));
     return write_labels(p, err);
+}
+
+static enum bv_status load_file(struct bv_protocol *p, const char *path, struct bv_error *err)
+{
+    struct bv_mapping mapping = {0};
+    BV_TRY(bv_mapping_open(&mapping, path, 0, err));
+    enum bv_status status = bv_protocol_parse(p, mapping.data, mapping.size, path, err);
+    bv_mapping_close(&mapping);
+    return status;
+}
+
+enum bv_status bv_protocol_open(struct bv_protocol *p, const char *name, struct bv_error *err)
+{
+    char path[160];
+    size_t length = strlen(name);
+    if (length > strlen(ending) && strcmp(name + length - strlen(ending), ending) == 0)
+        return load_file(p, name, err);
+    int n = snprintf(path, sizeof path, "%s%s%s", folder, name, ending);
+    const struct bv_asset *asset = n > 0 && (size_t)n < sizeof path ? bv_asset_find(path) : NULL;
+    if (!asset)
+        return unknown(name, err);
+    return bv_protocol_parse(p, asset->data, asset->size, name, err);
 }
 
 void bv_protocol_free(struct bv_protocol *p)

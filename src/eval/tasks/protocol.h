@@ -25,6 +25,10 @@ enum bv_protocol_task {
 // BV_ERR_ARG and lists those that are there; a file that does not keep the form is BV_ERR_FORMAT.
 enum bv_status bv_protocol_open(struct bv_protocol *protocol, const char *name,
                                 struct bv_error *err);
+
+// The same from the bytes of a file; name stands for it in messages.
+enum bv_status bv_protocol_parse(struct bv_protocol *protocol, const uint8_t *bytes, size_t size,
+                                 const char *name, struct bv_error *err);
 void bv_protocol_free(struct bv_protocol *protocol);
 
 const char *bv_protocol_name(const struct bv_protocol *protocol);
