@@ -16,7 +16,6 @@
 #include <time.h>
 
 #include "model/fusion_session.h"
-#include "model/region_file.h"
 
 enum { MAX_TEXTS = 256 };
 

@@ -1,7 +1,7 @@
 # biovl_embed(OUT ROOT FILES…): writes OUT, a C file that defines bv_assets[], the files' bytes by
 # their path below ROOT. Run as a script with -DOUT=… -DROOT=… -DFILES=a;b;c.
 if(CMAKE_SCRIPT_MODE_FILE)
-  set(source "#include \"model/assets.h\"\n\n")
+  set(source "#include \"model/card.h\"\n\n")
   set(table "")
   set(n 0)
   foreach(file ${FILES})

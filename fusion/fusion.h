@@ -12,7 +12,7 @@
 #define BV_FUSION_FUSION_H
 
 #include "base/json.h"
-#include "graph/features.h"
+#include "graph/graph.h"
 #include "text/encoder.h"
 
 // What a fusion encoder reads: one image and B texts. A tensor that the system does not use is

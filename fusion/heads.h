@@ -3,7 +3,7 @@
 #ifndef BV_FUSION_HEADS_H
 #define BV_FUSION_HEADS_H
 
-#include "graph/features.h"
+#include "graph/graph.h"
 
 // Token i of every sequence: [B,T,C] to [B,C].
 struct bv_tensor *bv_token_at(struct bv_graph *g, struct bv_tensor *x, int64_t i);

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "image/png_writer.h"
-#include "model/region_file.h"
+#include "model/fusion_session.h"
 #include "score/pair.h"
 
 enum { MAX_FEATURES = 1 << 24 }; // floats in an array of a caller

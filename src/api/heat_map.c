@@ -7,7 +7,6 @@
 #include "api/dicom_result.h"
 #include "api/result.h"
 #include "score/heatmap.h"
-#include "score/overlay.h"
 
 // How a model's card makes maps (BioViL): the cosines of the image's patches with a text, smoothed
 // and interpolated over the image.

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "api/context.h"
-#include "convert/import.h"
-#include "convert/verify.h"
+#include "convert/convert.h"
 #include "cpu/cpu.h"
 #include "diffusion/pipeline_folder.h"
 #include "model/card.h"

@@ -1,5 +1,5 @@
 // bv_quantize: calibration inputs from files, the choice of layers, the new file.
-#include "convert/quantize.h"
+#include "convert/convert.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include "api/result.h"
 #include "image/plausibility.h"
 #include "model/card.h"
-#include "score/classify.h"
+#include "score/classifier.h"
 
 enum { BATCH = 32 }; // images between looks at the observer
 

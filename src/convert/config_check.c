@@ -1,4 +1,4 @@
-#include "convert/config_check.h"
+#include "convert/import_steps.h"
 
 #include <ctype.h>
 #include <stdlib.h>

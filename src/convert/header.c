@@ -1,4 +1,4 @@
-#include "convert/header.h"
+#include "convert/import_steps.h"
 
 #include <errno.h>
 #include <fcntl.h>

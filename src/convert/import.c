@@ -1,4 +1,4 @@
-#include "convert/import.h"
+#include "convert/convert.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,15 +9,9 @@
 
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
-#include "convert/config_check.h"
-#include "convert/header.h"
-#include "convert/recognise.h"
-#include "convert/staging.h"
-#include "convert/verify.h"
-#include "convert/vocabulary.h"
+#include "convert/import_steps.h"
 #include "model/card.h"
-#include "model/contract.h"
-#include "model/fusion_graph.h"
+#include "model/graphs.h"
 #include "model/model.h"
 #include "text/encoder.h"
 

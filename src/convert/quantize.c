@@ -1,4 +1,4 @@
-#include "convert/quantize.h"
+#include "convert/convert.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -6,7 +6,6 @@
 
 #include "base/json.h"
 #include "checkpoint/safetensors_writer.h"
-#include "convert/verify.h"
 #include "graph/rewrite.h"
 
 // Each layer is tried with so many inputs of a kind; the choice is checked with all.

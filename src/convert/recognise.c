@@ -1,10 +1,9 @@
-#include "convert/recognise.h"
+#include "convert/import_steps.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/rules.h"
 #include "model/card.h"
 
 static const size_t max_config_bytes = 1 << 20;

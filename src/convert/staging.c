@@ -1,4 +1,4 @@
-#include "convert/staging.h"
+#include "convert/import_steps.h"
 
 #include <math.h>
 #include <stdio.h>

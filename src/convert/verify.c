@@ -1,4 +1,4 @@
-#include "convert/verify.h"
+#include "convert/convert.h"
 
 #include <math.h>
 #include <stdlib.h>

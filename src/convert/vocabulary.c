@@ -1,4 +1,4 @@
-#include "convert/vocabulary.h"
+#include "convert/import_steps.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #define BV_DIFFUSION_NETWORKS_H
 
 #include "base/json.h"
-#include "graph/features.h"
+#include "graph/graph.h"
 
 // Width of a timestep's sinusoidal features: block_out_channels[0].
 int64_t bv_unet_time_width(const json_t *config);

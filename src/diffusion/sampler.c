@@ -6,7 +6,7 @@
 
 #include "diffusion/networks.h"
 #include "diffusion/noise.h"
-#include "model/device.h"
+#include "model/session.h"
 
 enum network { NETWORK_TEXT, NETWORK_UNET, NETWORK_DECODER, NETWORK_ENCODER, NETWORKS };
 

@@ -1,4 +1,4 @@
-#include "graph/features.h"
+#include "graph/graph.h"
 
 #include <stdio.h>
 #include <string.h>

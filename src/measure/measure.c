@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "measure/arch.h"
-#include "model/device.h"
+#include "model/session.h"
 #include "vulkan/vulkan.h"
 
 // Everything that one measurement opens; released in one place.

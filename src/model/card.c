@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/assets.h"
-
 static const size_t max_card_bytes = 1 << 20;
 static const char folder[] = "systems/";
 

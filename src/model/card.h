@@ -1,10 +1,29 @@
-// card.h: system cards: everything in which published models differ, as data.
-//
-// docs/adding-a-model.md describes the fields.
+// card.h: system cards: the files that are compiled in, and cards read, resolved and described.
 #ifndef BV_MODEL_CARD_H
 #define BV_MODEL_CARD_H
 
+#include <stddef.h>
+
 #include "base/json.h"
+
+// The system cards, tensor rules and recipes that are compiled in.
+
+struct bv_asset {
+    const char *path; // below assets/: "systems/chexzero.json"
+    const unsigned char *data;
+    size_t size;
+};
+
+// Generated from the files that CMakeLists.txt names.
+extern const struct bv_asset bv_assets[];
+extern const size_t bv_n_assets;
+
+// NULL when there is none of that path.
+const struct bv_asset *bv_asset_find(const char *path);
+
+// card.c: system cards: everything in which published models differ, as data.
+//
+// docs/adding-a-model.md describes the fields.
 
 // The compiled-in cards, in the order of their names. i < bv_card_count().
 size_t bv_card_count(void);

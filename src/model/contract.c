@@ -1,4 +1,4 @@
-#include "model/contract.h"
+#include "model/model.h"
 
 #include <string.h>
 

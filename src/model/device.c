@@ -1,4 +1,4 @@
-#include "model/device.h"
+#include "model/session.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,6 @@
-#include "model/fusion_graph.h"
+#include "model/graphs.h"
 
 #include <string.h>
-
-#include "model/output.h"
 
 #define PREFIX "fusion."
 

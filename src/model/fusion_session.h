@@ -5,7 +5,10 @@
 #ifndef BV_MODEL_FUSION_SESSION_H
 #define BV_MODEL_FUSION_SESSION_H
 
-#include "model/fusion_graph.h"
+#include <stdint.h>
+
+#include "base/status.h"
+#include "model/graphs.h"
 #include "model/session.h"
 
 // One image, ready to meet texts: image tokens, region features, or pixels. Zero-initialise; free
@@ -62,5 +65,25 @@ enum bv_status bv_session_fuse_one(struct bv_session *session, const struct bv_f
                                    const struct bv_tokens *text,
                                    const struct bv_fusion_extra *extra,
                                    const struct bv_wanted *wanted, struct bv_error *err);
+
+// region_file.c: arrays that accompany an image or a text, from .npz or .safetensors.
+
+// A matrix [rows,columns] of finite floats. Zero-initialise; free(data).
+struct bv_matrix {
+    float *data;
+    int64_t rows, columns;
+};
+
+// Detector regions: "features" [R,D] and, where the file has them, "boxes" [R,4] or [R,7]. Zero-
+// initialise; free with bv_region_file_free().
+struct bv_region_file {
+    struct bv_matrix features, boxes;
+};
+
+// Reads a file by its content. BV_ERR_FORMAT names what is missing or has another shape; NaN and
+// infinite values are refused, and more than 64 MiB.
+enum bv_status bv_region_file_read(const char *path, struct bv_region_file *file,
+                                   struct bv_error *err);
+void bv_region_file_free(struct bv_region_file *file);
 
 #endif

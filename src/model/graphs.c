@@ -1,8 +1,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/graphs.h"
 #include "model/model.h"
-#include "model/output.h"
 #include "text/encoder.h"
 #include "vision/vision.h"
 

@@ -5,7 +5,6 @@
 
 #include "base/sha256.h"
 #include "fusion/fusion.h"
-#include "model/contract.h"
 #include "text/encoder.h"
 
 #define USUAL_SIDE 224 // of images whose size nothing tells

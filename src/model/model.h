@@ -3,7 +3,7 @@
 #define BV_MODEL_MODEL_H
 
 #include "checkpoint/safetensors.h"
-#include "graph/features.h"
+#include "graph/graph.h"
 #include "graph/weights.h"
 #include "image/recipe.h"
 #include "text/tokenizer.h"
@@ -12,8 +12,8 @@
 #define BV_META_FORMAT "biovl.format" // "1"
 #define BV_META_CARD "biovl.card"     // JSON
 #define BV_META_VOCAB "biovl.vocab"   // what bv_tokenizer_vocabulary() made
-#define BV_META_GOLDEN "biovl.golden" // JSON, see convert/verify.h
-#define BV_META_INT8 "biovl.int8" // JSON, see convert/quantize.h; absent: every layer may be int8
+#define BV_META_GOLDEN "biovl.golden" // JSON, see convert/convert.h
+#define BV_META_INT8 "biovl.int8" // JSON, see convert/convert.h; absent: every layer may be int8
 #define BV_META_DIGEST "biovl.sha256" // of the tensors' names, types, shapes and bytes
 
 struct bv_model {
@@ -41,7 +41,7 @@ enum bv_status bv_model_load_bytes(struct bv_model **model, const uint8_t *bytes
 void bv_model_unload(struct bv_model **model); // accepts NULL
 
 // Assembles a model from parts that it then owns, in success and in failure: what conversion checks
-// (contract.h) before it writes. weights borrow their data from somewhere that outlives the model.
+// (contract.c) before it writes. weights borrow their data from somewhere that outlives the model.
 enum bv_status bv_model_assemble(struct bv_model **model, struct bv_weights *weights, json_t *card,
                                  struct bv_tokenizer *tokenizer, struct bv_error *err);
 
@@ -102,5 +102,15 @@ enum bv_status bv_take_shape(const struct bv_model *model, struct bv_graph **gra
 // constant, or 1.
 enum bv_status bv_model_logit_scale(const struct bv_model *model, float *scale,
                                     struct bv_error *err);
+
+// contract.c: what the parts of a model must agree on, so that nobody downstream has to ask.
+
+// Checks a model's card against its weights and its recipe: the card's image size is what the
+// recipe makes; "global" is one vector per image and per text, of one dimension where the score
+// compares them; the outputs that the scoring rule and the heat map read exist and fit it; a
+// trained head has as many elements as the card names labels. Shapes are inferred, nothing is
+// computed. Fills in image_dim and text_dim. BV_ERR_MODEL with a sentence that says which part of
+// the card is wrong.
+enum bv_status bv_model_check(struct bv_model *model, struct bv_error *err);
 
 #endif

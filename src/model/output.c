@@ -1,4 +1,4 @@
-#include "model/output.h"
+#include "model/graphs.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "model/region_file.h"
+#include "model/fusion_session.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/device.h"
 #include "model/session_run.h"
 
 #define MAX_PROGRAMS 24 // compiled shapes kept; the least recently used goes first

@@ -5,8 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "score/critic.h"
-#include "score/local.h"
+#include "score/rules.h"
 
 // The embedded prompts of one label: rows of the classifier's matrix.
 struct rows {
@@ -170,7 +169,7 @@ static enum bv_status fill_head(struct bv_classifier *c, struct bv_session *sess
     const json_t *thresholds = json_object_get(spec, "thresholds");
     (void)snprintf(c->head_output, sizeof c->head_output, "%s",
                    bv_json_string(spec, "logits", "logits"));
-    c->D = json_array_size(names); // as many as the head has (model/contract.h)
+    c->D = json_array_size(names); // as many as the head has (model/model.h)
     c->head_row = calloc(c->labels->n, sizeof *c->head_row);
     c->thresholds = calloc(c->labels->n, sizeof *c->thresholds);
     if (!c->head_row || !c->thresholds)

@@ -1,4 +1,4 @@
-#include "score/classify.h"
+#include "score/classifier.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "score/critic.h"
+#include "score/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>

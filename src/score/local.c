@@ -1,4 +1,4 @@
-#include "score/local.h"
+#include "score/rules.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "score/overlay.h"
+#include "score/heatmap.h"
 
 #include <math.h>
 #include <stdio.h>

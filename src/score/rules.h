@@ -1,4 +1,4 @@
-// rules.h: from embeddings to one named quantity per label. Small pure functions.
+// rules.h: scoring rules: from embeddings to one named quantity per label.
 #ifndef BV_SCORE_RULES_H
 #define BV_SCORE_RULES_H
 
@@ -6,6 +6,10 @@
 
 #include "base/json.h"
 #include "biovl/types.h"
+#include "model/model.h"
+#include "text/tokens.h"
+
+// rules.c: from embeddings to one named quantity per label. Small pure functions.
 
 // The name of a rule goes with a score into every output.
 #define BV_SCORE_RULES 7
@@ -53,5 +57,78 @@ void bv_standardize_scores(double *scores, size_t images, size_t labels);
 // Scores from similarities: positive[i], and negative[i] for pair_softmax.
 void bv_score_labels(const struct bv_scoring *scoring, const double *positive,
                      const double *negative, size_t n, double *scores);
+
+// local.c: GLoRIA's similarity of the words of a text with the regions of an image (Huang et al.
+// 2021, section 3.3), as its zero-shot code computes it.
+//
+//   score[r,w]  = softmax_w(region_r · word_w)
+//   weight[w,r] = softmax_r(temperature · score[r,w])
+//   context_w   = Σ_r weight[w,r] · region_r
+//   similarity  = max_w sharpness · cos(word_w, context_w)         (log of the largest exp)
+//
+// The authors run over as many word slots as the raw text has characters; slots past the last word
+// hold zeros. They take part in the softmax over words, and their cosine is 0.
+
+// The words of one text: sums of their pieces' embeddings, the opening special token left out, the
+// closing one in its place as the last word.
+struct bv_words {
+    float *rows; // [n,D], owned
+    size_t n, D;
+    size_t n_slots; // at least n
+};
+
+struct bv_local_params {
+    double temperature, sharpness;
+    size_t max_slots;
+};
+
+// Reads card["scoring"]["local"].
+void bv_local_parse(struct bv_local_params *params, const json_t *card);
+
+// How many slots the authors use for a raw text: its characters other than '[', at most max_slots.
+size_t bv_word_slots(const char *text, const struct bv_local_params *params);
+
+// Sums embeddings [tokens->n,D] over each word's pieces. *words is zeroed; free with
+// bv_words_free().
+enum bv_status bv_words_create(struct bv_words *words, const struct bv_tokens *tokens,
+                               const float *embeddings, size_t D, size_t n_slots,
+                               struct bv_error *err);
+void bv_words_free(struct bv_words *words); // accepts a zeroed value
+
+// weight [words->n,R] of the formula above, for regions [R,D].
+enum bv_status bv_word_attention(const struct bv_words *words, const float *regions, size_t R,
+                                 const struct bv_local_params *params, double *weight,
+                                 struct bv_error *err);
+
+// The similarity of the formula above.
+enum bv_status bv_word_similarity(const struct bv_words *words, const float *regions, size_t R,
+                                  const struct bv_local_params *params, double *similarity,
+                                  struct bv_error *err);
+
+// critic.c: a small network that scores an image embedding with a text embedding (MultiInfo's
+// estimate of mutual information, Liao et al. 2021).
+
+#define BV_MAX_CRITIC_LAYERS 8
+
+// Linear layers with ReLU between them over [image, text]; the last has one output. Borrows the
+// model's weights.
+struct bv_critic {
+    int n_layers;
+    struct {
+        const float *weight, *bias; // [out,in], [out]
+        size_t in, out;
+    } layers[BV_MAX_CRITIC_LAYERS];
+    size_t widest;
+};
+
+// Reads the layers that card["scoring"]["critic"] names. BV_ERR_MODEL when one is missing or does
+// not fit its neighbours.
+enum bv_status bv_critic_open(struct bv_critic *critic, const struct bv_model *model,
+                              size_t n_image, size_t n_text, struct bv_error *err);
+
+// image [n_image] and text [n_text], raw.
+enum bv_status bv_critic_score(const struct bv_critic *critic, const float *image, size_t n_image,
+                               const float *text, size_t n_text, double *score,
+                               struct bv_error *err);
 
 #endif

@@ -11,7 +11,7 @@
 // Configuration: "layers" (12; no tensor tells), "heads" (width / 64), "eps" (1e-12), "activation"
 // ("gelu_new").
 // Features: as BERT.
-#include "text/bert_family.h"
+#include "text/encoder.h"
 
 static struct bv_tensor *layer(struct bv_graph *g, const struct bv_transformer *c,
                                struct bv_tensor *x, struct bv_tensor *lengths, const char *p)

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "graph/transformer.h"
-#include "text/bert_family.h"
+#include "text/encoder.h"
 
 void bv_text_bert(struct bv_graph *g, const json_t *config, const char *prefix,
                   const struct bv_text_inputs *in, struct bv_features *features)

@@ -1,4 +1,4 @@
-#include "text/bert_family.h"
+#include "text/encoder.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "text/bpe.h"
+#include "text/pieces.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "text/charsmap.h"
+#include "text/pieces.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

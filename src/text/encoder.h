@@ -4,7 +4,8 @@
 #define BV_TEXT_ENCODER_H
 
 #include "base/json.h"
-#include "graph/features.h"
+#include "graph/graph.h"
+#include "graph/transformer.h"
 
 // What a text encoder reads. Sequences shorter than T are filled up with any valid id; their keys
 // are masked by lengths, so that fill never reaches a real token.
@@ -34,5 +35,27 @@ typedef void bv_text_definition(struct bv_graph *g, const json_t *config, const 
                                 const struct bv_text_inputs *in, struct bv_features *features);
 
 bv_text_definition bv_text_albert, bv_text_bert, bv_text_clip, bv_text_glove, bv_text_megatron_bert;
+
+// bert_family.c: what the encoders that descend from BERT share, beside graph/transformer.h.
+
+// The names of one attention's weights, after a layer's prefix.
+struct bv_bert_attention {
+    const char *query, *key, *value, *dense;
+};
+
+// word + position + token type [B,T,E], not normalised (bv_bert_embeddings() is).
+struct bv_tensor *bv_bert_sum(struct bv_graph *g, const char *prefix,
+                              const struct bv_text_inputs *in, int64_t first_position,
+                              int64_t n_positions);
+
+// dense(attention(query(x), key(x), value(x))), without residual and normalisation.
+struct bv_tensor *bv_bert_attention(struct bv_graph *g, const struct bv_transformer *t,
+                                    const struct bv_bert_attention *names, struct bv_tensor *x,
+                                    struct bv_tensor *lengths, const char *prefix);
+
+// Adds "last" [B,T,C], "cls" [B,C] and, where the model has the dense layer PREFIX POOLER,
+// "pooled" [B,C] = tanh(dense(cls)).
+void bv_bert_finish(struct bv_graph *g, struct bv_features *features, struct bv_tensor *x,
+                    const char *prefix, const char *pooler);
 
 #endif

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/hf_json.h"
 #include "text/tokenizer.h"
 #include "text/vocab_file.h"
 

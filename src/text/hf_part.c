@@ -1,4 +1,4 @@
-#include "text/hf_json.h"
+#include "text/vocab_file.h"
 
 #include <string.h>
 

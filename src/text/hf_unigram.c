@@ -1,4 +1,4 @@
-#include "text/hf_json.h"
+#include "text/vocab_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/base64.h"
-#include "text/spiece_file.h"
+#include "text/pieces.h"
 
 static const char space_symbol[] = "\xe2\x96\x81"; // U+2581
 

@@ -8,7 +8,7 @@
 //
 // Configuration: "heads" (width / 64), "eps" (1e-12), "activation" ("gelu").
 // Features: as BERT; the hidden states before encoder.ln.
-#include "text/bert_family.h"
+#include "text/encoder.h"
 
 static struct bv_tensor *layer(struct bv_graph *g, const struct bv_transformer *c,
                                struct bv_tensor *x, struct bv_tensor *lengths, const char *p)

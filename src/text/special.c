@@ -1,4 +1,4 @@
-#include "text/special.h"
+#include "text/tokens.h"
 
 #include <stdlib.h>
 

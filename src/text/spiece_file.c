@@ -1,4 +1,4 @@
-#include "text/spiece_file.h"
+#include "text/pieces.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "text/spiece_file.h"
+#include "text/pieces.h"
 
 #include <stdlib.h>
 #include <string.h>

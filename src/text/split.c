@@ -1,4 +1,4 @@
-#include "text/bpe.h"
+#include "text/pieces.h"
 
 #include "text/runes.h"
 

@@ -6,14 +6,10 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/utf8.h"
-#include "text/bpe.h"
 #include "text/clean.h"
-#include "text/special.h"
-#include "text/spiece_file.h"
-#include "text/unigram.h"
-#include "text/vocab.h"
+#include "text/pieces.h"
+#include "text/tokens.h"
 #include "text/vocab_file.h"
-#include "text/wordpiece.h"
 
 enum kind { WORDPIECE, CLIP_BPE, ROBERTA_BPE, SENTENCEPIECE, HF_UNIGRAM };
 enum specials_mode { FIRST, INLINE, WORDS, NOWHERE };

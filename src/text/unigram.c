@@ -1,4 +1,4 @@
-#include "text/unigram.h"
+#include "text/pieces.h"
 
 #include <float.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "text/vocab.h"
+#include "text/tokens.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,4 +1,14 @@
 // vocab_file.h: the files that vocabularies are published in.
+#ifndef BV_TEXT_VOCAB_FILE_H
+#define BV_TEXT_VOCAB_FILE_H
+
+#include <jansson.h>
+
+#include "base/json.h"
+#include "text/pieces.h"
+#include "text/tokens.h"
+
+// vocab_file.c: the files that vocabularies are published in.
 //
 //   vocab.txt       one token per line, the line number is the id (BERT)
 //   vocab.json      {"token": id, …}, with merges.txt beside it (RoBERTa, Hugging Face's CLIP)
@@ -6,13 +16,6 @@
 //                   bpe_simple_vocab_16e6.txt, plain or gzip, from which the tokens follow
 //   biovl           "#biovl-bpe N M", then N tokens (an empty line: an id without token) and M
 //                   merges, one per line: what bv_vocab_source_write() makes of the others
-#ifndef BV_TEXT_VOCAB_FILE_H
-#define BV_TEXT_VOCAB_FILE_H
-
-#include <jansson.h>
-
-#include "text/bpe.h"
-#include "text/vocab.h"
 
 // Zero-initialise; free with bv_vocab_source_free(). The texts point into the caller's bytes or
 // into what the source owns.
@@ -50,5 +53,32 @@ enum bv_status bv_vocab_source_put(struct bv_vocab_source *source, int64_t id, c
 // terminating zero that is not counted.
 enum bv_status bv_vocab_source_write(const struct bv_vocab_source *source, bool lines, char **text,
                                      size_t *n, struct bv_error *err);
+
+// hf_json.c: what the readers of a Hugging Face tokenizer.json share. Its parts are objects with a
+// "type".
+
+bool bv_hf_is_type(const json_t *part, const char *type);
+
+// BV_ERR_UNSUPPORTED: the what ("normalizer") of this part's type.
+enum bv_status bv_hf_unsupported(struct bv_error *err, const char *what, const json_t *part);
+
+// Sets a member of a description; steals value, whose making may have failed (NULL).
+enum bv_status bv_hf_set(json_t *description, const char *key, json_t *value, struct bv_error *err);
+
+// A tokenizer.json whose model is Unigram, as Hugging Face makes it of ALBERT's
+// spiece.model: becomes a description of kind "hf-unigram" and a SentencePiece model.
+
+// Sets kind, clean, lowercase, strip_accents, whitespace_split and unk of a description, and
+// source's tokens to the pieces, which document keeps. Unknown steps of the normaliser or
+// pre-tokenizer, byte fallback, and added tokens that are looked for in normalised text are
+// BV_ERR_UNSUPPORTED and named.
+enum bv_status bv_hf_unigram_read(const json_t *document, json_t *description,
+                                  struct bv_vocab_source *source, struct bv_error *err);
+
+// The model of a document that bv_hf_unigram_read() took, as malloc'd bytes that spiece_file.c
+// reads: the scores bit by bit those that Hugging Face's library computes with, source's tokens
+// behind the model's own as pieces that no text has.
+enum bv_status bv_hf_unigram_write(const json_t *document, const struct bv_vocab_source *source,
+                                   char **bytes, size_t *n, struct bv_error *err);
 
 #endif

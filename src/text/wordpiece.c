@@ -1,4 +1,4 @@
-#include "text/wordpiece.h"
+#include "text/pieces.h"
 
 #include "base/utf8.h"
 

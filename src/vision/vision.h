@@ -7,7 +7,7 @@
 #define BV_VISION_VISION_H
 
 #include "base/json.h"
-#include "graph/features.h"
+#include "graph/graph.h"
 
 // Builds the encoder config["arch"] over pixels [N,H,W,C] with the weights whose names start with
 // prefix, and adds its features. Failures stick to the graph.

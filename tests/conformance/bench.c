@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "convert/import.h"
+#include "convert/convert.h"
 #include "support/check.h"
 #include "support/reference.h"
 #include "vulkan/vulkan.h"

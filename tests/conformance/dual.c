@@ -8,7 +8,7 @@
 #include "model/card.h"
 #include "score/classifier.h"
 #include "score/heatmap.h"
-#include "score/local.h"
+#include "score/rules.h"
 #include "support/check.h"
 #include "support/reference.h"
 

@@ -9,7 +9,7 @@
 #include "eval/run/model_scorer.h"
 #include "image/png_writer.h"
 #include "model/lovt.h"
-#include "score/classify.h"
+#include "score/classifier.h"
 #include "support/check.h"
 
 enum { MEMBERS = 3, IMAGES = 19, LABELS = 2, SIDE = 40 };

@@ -4,7 +4,7 @@
 #define BV_TESTS_FUSION_FILES_H
 
 #include "checkpoint/safetensors_writer.h"
-#include "convert/import.h"
+#include "convert/convert.h"
 
 struct files {
     char folder[64], model[96];

@@ -8,8 +8,7 @@
 
 #include "base/file.h"
 #include "checkpoint/safetensors_writer.h"
-#include "convert/config_check.h"
-#include "convert/recognise.h"
+#include "convert/import_steps.h"
 
 static char folder[] = "/tmp/biovl-fuzz-XXXXXX";
 

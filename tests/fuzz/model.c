@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "checkpoint/safetensors_writer.h"
 #include "model/card.h"
-#include "score/classify.h"
+#include "score/classifier.h"
 #include "target.h"
 
 enum { MAX_EDITS = 24, MAX_ELEMENTS = 1 << 16, MAX_WORK = 1 << 21 };

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "memory_file.h"
-#include "model/region_file.h"
+#include "model/fusion_session.h"
 
 static void expect_finite(const struct bv_matrix *m)
 {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "checkpoint/temporary.h"
-#include "convert/import.h"
+#include "convert/convert.h"
 #include "model/folder.h"
 #include "support/check.h"
 

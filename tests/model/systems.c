@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "checkpoint/temporary.h"
-#include "convert/import.h"
+#include "convert/convert.h"
 #include "image/image.h"
 #include "image/recipe.h"
 #include "model/folder.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "checkpoint/temporary.h"
-#include "convert/import.h"
+#include "convert/convert.h"
 #include "model/folder.h"
 #include "model/session.h"
 #include "support/check.h"

@@ -1,6 +1,6 @@
 // Pictures of results: the heat map lies where its values are, nothing is drawn outside the
 // picture, and a long list of labels ends in a count.
-#include "score/overlay.h"
+#include "score/heatmap.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "eval/run/devices.h"
 #include "eval/run/pipeline.h"
-#include "score/classify.h"
+#include "score/classifier.h"
 
 // Decodes and preprocesses a file as the session's model wants it or, unless it is NULL, all
 // members of a classifier. For several threads at once.

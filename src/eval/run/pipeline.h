@@ -9,7 +9,7 @@
 
 #include "eval/data/journal.h"
 #include "eval/data/labelled.h"
-#include "score/classify.h"
+#include "score/classifier.h"
 
 // A decoded and preprocessed image. Zero-initialise.
 struct bv_prepared {

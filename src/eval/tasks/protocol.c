@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
-#include "model/assets.h"
+#include "model/card.h"
 #include "table/csv.h"
 
 static const char folder[] = "protocols/";
