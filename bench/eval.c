@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
-#include "eval/run/model_scorer.h"
+#include "eval/run/scorers.h"
 
 enum { BATCH = 16, MAX_ROUNDS = 99 };
 

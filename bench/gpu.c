@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "measure/arch.h"
+#include "measure/measure.h"
 #include "vulkan/vulkan.h"
 
 enum { max_runs = 400 };

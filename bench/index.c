@@ -14,7 +14,6 @@
 #include "bench/bench.h"
 #include "bench/synthetic.h"
 #include "retrieval/store.h"
-#include "retrieval/vector_file.h"
 
 enum { COMMIT_ROWS = 32768, K = 10, SEARCHES = 5 };
 

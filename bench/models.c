@@ -7,7 +7,7 @@
 
 #include "bench/bench.h"
 #include "cpu/cpu.h"
-#include "measure/arch.h"
+#include "measure/measure.h"
 
 static double now(clockid_t clock)
 {

@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/half.h"
+#include "base/dtype.h"
 #include "bench/bench.h"
 #include "bench/synthetic.h"
-#include "retrieval/faiss.h"
+#include "retrieval/ann_index.h"
 #include "retrieval/vectors.h"
 
 enum { QUERIES = 64, K = 10, ROUNDS = 5, RECALL_QUERIES = 256, RERANK = 100 };

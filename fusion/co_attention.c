@@ -10,8 +10,7 @@
 //
 // Configuration: "regions" ("lxmert"), "heads", "eps" (1e-12), "activation".
 // Features: "text" [B,T,C], "image" [B,R,C], "first", "pooled" [B,C], "embeddings.image".
-#include "fusion/heads.h"
-#include "fusion/regions.h"
+#include "fusion/blocks.h"
 
 // The layers NAME.0 … of one encoder; there may be none.
 static struct bv_tensor *encoder(struct bv_graph *g, const struct bv_transformer *c,

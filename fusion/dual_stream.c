@@ -22,8 +22,8 @@
 // Features: "text" [B,T,C], "image" [B,P,C] (where there are image layers), "first" [B,C],
 // "text_pooled", "image_pooled" [B,C], "pooled" [B,2C]; of one modality before fusion:
 // "text_alone", "image_alone" [B,C].
+#include "fusion/blocks.h"
 #include "fusion/fusion.h"
-#include "fusion/heads.h"
 #include "graph/transformer.h"
 
 struct streams {

@@ -1,4 +1,4 @@
-#include "fusion/heads.h"
+#include "fusion/blocks.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "fusion/regions.h"
+#include "fusion/blocks.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // Single-stream fusion: one BERT (Devlin et al. 2019) over image and text tokens together.
 //
-//   image tokens i = region embeddings (regions.h)          [1,P,C]
+//   image tokens i = region embeddings (blocks.h)          [1,P,C]
 //   text tokens  t = LN(word + position + token type)       [B,T,C]
 //   h = [i; t], then L layers of BERT over h; every token attends to every real token
 //   first = the text's [CLS];  pooled = tanh(pooler.dense first)
@@ -11,7 +11,7 @@
 // MedViLL frames the image, and its [CLS] is the frame's: h = [[CLS]; i; [SEP]; t], where both are
 // embedded at position 0 with token type 0; first = that [CLS].
 //
-// Configuration: "regions" (regions.h), "heads", "eps", "activation"; "frame" (false): MedViLL's
+// Configuration: "regions" (blocks.h), "heads", "eps", "activation"; "frame" (false): MedViLL's
 // [CLS] and [SEP]; "mask":
 //   "bidirectional" (default)
 //   "s2s"  image tokens see the image, a text token sees the image and the text up to itself
@@ -23,8 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fusion/heads.h"
-#include "fusion/regions.h"
+#include "fusion/blocks.h"
 
 // One special token of the frame: [1,1,C].
 static struct bv_tensor *frame_token(struct bv_graph *g, const struct bv_transformer *c, int32_t id,

@@ -4,7 +4,6 @@
 
 #include "api/context.h"
 #include "measure/measure.h"
-#include "measure/survey.h"
 
 enum bv_status bv_bench(struct bv_context *context, const struct bv_bench_options *theirs,
                         char **json)

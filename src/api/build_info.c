@@ -11,9 +11,7 @@
 #include "api/context.h"
 #include "cpu/isa.h"
 #include "image/dicom_dataset.h"
-#include "image/transfer_syntax.h"
-#include "retrieval/blas.h"
-#include "retrieval/faiss.h"
+#include "retrieval/ann_index.h"
 
 static json_t *libraries(void)
 {

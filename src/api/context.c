@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/text_file.h"
 
 const char *bv_version(void)
 {

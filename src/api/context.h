@@ -1,15 +1,37 @@
-// context.h: the insides of the public handles.
+// context.h: the insides of the public handles, and how option structs and batches cross the
+// boundary.
 #ifndef BV_API_CONTEXT_H
 #define BV_API_CONTEXT_H
 
-#include "api/options.h"
+#include <stddef.h>
+
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/observer.h"
+#include "base/status.h"
 #include "base/thread.h"
 #include "biovl/biovl.h"
 #include "model/session.h"
 #include "score/classifier.h"
 #include "vulkan/vulkan.h"
+
+// options.c: structs that cross the boundary of the library. Each begins with a size_t that holds
+// its size where the caller was compiled, so that a later version can add members at its end.
+
+// Copies what a caller gave into the library's own struct of `size` bytes; members that the caller
+// does not know become zero. BV_ERR_ARG when the size is not set, BV_ERR_UNSUPPORTED when members
+// beyond ours are not zero. name: of the struct, for the message. from may be NULL: all zero.
+enum bv_status bv_options_read(void *to, size_t size, const void *from, const char *name,
+                               struct bv_error *err);
+
+// Whether the size of a struct to be filled is set; before any work is done.
+enum bv_status bv_counts_check(const void *to, const char *name, struct bv_error *err);
+
+// Fills a caller's struct from the library's own of `size` bytes, as far as the caller knows it;
+// its size stays. to may be NULL.
+void bv_counts_write(void *to, const void *from, size_t size);
+
+// context.c: the insides of the public handles.
 
 struct bv_context {
     struct bv_pool *pool;
@@ -59,5 +81,21 @@ enum bv_status bv_read_labels(struct bv_zero_shot_options *to,
 enum bv_status bv_map_text(struct bv_engine *engine, const struct bv_image *image,
                            const float *text, float *out, struct bv_error *err);
 bool bv_can_map(const struct bv_engine *engine);
+
+// Calls on several items, some of which may fail.
+
+struct bv_batch {
+    enum bv_status *statuses; // the caller's, one per item; NULL: the first failure ends the call
+    const struct bv_observer *observer;
+};
+
+// Notes how item i ended; why->status says it. What it returns ends the call: a failure that is not
+// noted, a lack of memory, or a device that is gone.
+enum bv_status bv_item_done(const struct bv_batch *batch, size_t i, const char *name,
+                            const struct bv_error *why, struct bv_error *err);
+
+// Whether n items of `each` elements fit; BV_ERR_ARG. what: "floats", for the message.
+enum bv_status bv_check_room(size_t capacity, size_t n, size_t each, const char *what,
+                             struct bv_error *err);
 
 #endif

@@ -3,12 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/dicom_result.h"
 #include "api/result.h"
 #include "base/file.h"
 #include "biovl/pacs.h"
-#include "image/preset.h"
-#include "pacs/findings.h"
+#include "image/gray.h"
+#include "pacs/derived_object.h"
 
 static const size_t max_source = (size_t)1 << 30;
 

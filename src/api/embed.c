@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/batch.h"
+#include "api/context.h"
 #include "model/encode.h"
 #include "score/rules.h"
 

@@ -8,8 +8,7 @@
 #include "api/context.h"
 #include "api/eval.h"
 #include "eval/run/evaluation.h"
-#include "eval/run/match_scorer.h"
-#include "eval/run/model_scorer.h"
+#include "eval/run/scorers.h"
 #include "model/card.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 4096, MAX_WORKERS = 256, DEFAULT_REPLICATES = 1000 };

@@ -3,7 +3,6 @@
 #include <math.h>
 
 #include "api/context.h"
-#include "api/options.h"
 #include "biovl/eval.h"
 #include "eval/tasks/compare.h"
 

@@ -2,7 +2,6 @@
 #include <assert.h>
 
 #include "api/context.h"
-#include "api/options.h"
 #include "biovl/eval.h"
 #include "eval/tasks/conformal_run.h"
 #include "eval/tasks/subgroups.h"

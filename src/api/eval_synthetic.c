@@ -2,10 +2,9 @@
 #include <stdlib.h>
 
 #include "api/context.h"
-#include "api/options.h"
 #include "biovl/generate.h"
-#include "eval/run/model_scorer.h"
-#include "eval/tasks/synthetic_table.h"
+#include "eval/run/scorers.h"
+#include "eval/tasks/synthetic.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 4096, MAX_WORKERS = 256 };
 

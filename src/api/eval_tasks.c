@@ -3,13 +3,11 @@
 
 #include "api/context.h"
 #include "api/eval.h"
-#include "eval/run/model_scorer.h"
+#include "eval/run/scorers.h"
 #include "eval/tasks/finding_tables.h"
-#include "eval/tasks/grounding_run.h"
-#include "eval/tasks/grounding_table.h"
+#include "eval/tasks/grounding.h"
 #include "eval/tasks/retrieval_table.h"
-#include "eval/tasks/vqa_run.h"
-#include "eval/tasks/vqa_table.h"
+#include "eval/tasks/vqa.h"
 #include "table/csv.h"
 
 enum { DEFAULT_BATCH = 16, MAX_BATCH = 4096, MAX_WORKERS = 256 };

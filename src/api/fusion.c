@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/batch.h"
+#include "api/context.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "image/png_writer.h"

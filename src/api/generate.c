@@ -6,13 +6,11 @@
 #include <string.h>
 
 #include "api/context.h"
-#include "api/options.h"
 #include "base/file.h"
 #include "image/gray.h"
 #include "image/png_writer.h"
-#include "image/preset.h"
 #include "image/resize.h"
-#include "pacs/synthetic.h"
+#include "pacs/derived_object.h"
 
 enum bv_status bv_generator_open(struct bv_context *context, const char *path, const char *device,
                                  const char *precision, struct bv_generator **generator)

@@ -9,7 +9,6 @@
 
 #include "api/context.h"
 #include "api/generate.h"
-#include "api/options.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "table/csv.h"

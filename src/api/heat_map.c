@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/batch.h"
-#include "api/dicom_result.h"
+#include "api/context.h"
 #include "api/result.h"
 #include "score/heatmap.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "api/context.h"
-#include "api/image.h"
-#include "base/checked.h"
+#include "api/result.h"
+#include "base/memory.h"
 
 struct bv_image *bv_image_keep(const struct bv_image *image)
 {

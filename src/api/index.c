@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/batch.h"
+#include "api/context.h"
 #include "api/index.h"
-#include "base/half.h"
+#include "base/dtype.h"
 #include "checkpoint/npy.h"
-#include "retrieval/vector_file.h"
+#include "retrieval/store.h"
 
 static enum bv_status key_path(struct bv_arena *arena, const char *index, const char *key_file,
                                const char **path, struct bv_error *err)

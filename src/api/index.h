@@ -4,8 +4,8 @@
 
 #include "api/context.h"
 #include "base/file.h"
+#include "retrieval/ingest.h"
 #include "retrieval/query.h"
-#include "retrieval/source.h"
 
 struct bv_index {
     struct bv_context *context;

@@ -1,4 +1,4 @@
-#include "api/options.h"
+#include "api/context.h"
 
 #include <string.h>
 

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/dicom_result.h"
 #include "api/index.h"
+#include "api/result.h"
 #include "archive/pull.h"
 #include "archive/receive.h"
-#include "pacs/peers.h"
-#include "pacs/tls.h"
+#include "pacs/listen.h"
+#include "pacs/wire.h"
 
 int bv_pacs_is_url(const char *text)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/batch.h"
+#include "api/context.h"
 #include "api/result.h"
 #include "base/json.h"
 

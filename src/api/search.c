@@ -4,14 +4,12 @@
 #include <string.h>
 
 #include "api/index.h"
+#include "base/dtype.h"
 #include "base/file.h"
-#include "base/half.h"
-#include "base/text_file.h"
 #include "biovl/retrieval.h"
-#include "retrieval/report.h"
-#include "retrieval/rerank.h"
+#include "retrieval/ingest.h"
+#include "retrieval/query.h"
 #include "retrieval/scrub.h"
-#include "retrieval/sheet.h"
 #include "score/pair.h"
 
 enum { RERANK_DEPTH = 50 };

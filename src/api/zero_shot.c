@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/batch.h"
+#include "api/context.h"
 #include "api/result.h"
 #include "image/plausibility.h"
 #include "model/card.h"

@@ -1,4 +1,4 @@
-#include "archive/day.h"
+#include "archive/pull.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "archive/metrics.h"
+#include "archive/receive.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/day.h"
 #include "image/dicom_dataset.h"
-#include "image/dicom_stream.h"
-#include "image/transfer_syntax.h"
 
 enum { LOST_CONNECTIONS = 5 }; // in a row, before a pull gives up
 

@@ -2,6 +2,8 @@
 #ifndef BV_ARCHIVE_PULL_H
 #define BV_ARCHIVE_PULL_H
 
+#include <stdbool.h>
+
 #include "base/observer.h"
 #include "pacs/archive.h"
 #include "retrieval/ingest.h"
@@ -73,5 +75,15 @@ enum bv_status bv_object_check(const uint8_t *bytes, size_t size, struct bv_erro
 enum bv_status bv_archive_list_studies(struct bv_archive *archive,
                                        const struct bv_archive_window *window,
                                        char (**uids)[BV_UID_SIZE], size_t *n, struct bv_error *err);
+
+// day.c: days as DICOM writes them, YYYYMMDD, and as numbers that can be counted.
+
+#define BV_DAY_SIZE 9
+
+// The number of the day at the start of a text of at least eight digits; false for other texts and
+// days that no calendar has.
+bool bv_day_parse(const char *text, long *day);
+void bv_day_format(long day, char text[BV_DAY_SIZE]);
+long bv_day_today(void); // local time
 
 #endif

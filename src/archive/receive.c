@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/metrics.h"
 #include "archive/pull.h"
-#include "archive/sender.h"
 #include "base/sha256.h"
 
 enum { BATCH = 64 };

@@ -1,4 +1,4 @@
-#include "archive/sender.h"
+#include "archive/receive.h"
 
 #include <pthread.h>
 #include <signal.h>

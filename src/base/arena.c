@@ -1,12 +1,10 @@
-#include "base/arena.h"
+#include "base/memory.h"
 
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/checked.h"
 
 struct bv_arena_block {
     struct bv_arena_block *next;

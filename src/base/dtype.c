@@ -3,8 +3,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/half.h"
-
 static const struct {
     const char *name;
     size_t size;

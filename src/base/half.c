@@ -1,4 +1,4 @@
-#include "base/half.h"
+#include "base/dtype.h"
 
 #include <string.h>
 

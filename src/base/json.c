@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encoding.h"
 #include "base/file.h"
-#include "base/utf8.h"
 
 enum { INTEGER_DIGITS = 18 }; // always fit an int64_t
 

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE // madvise
-#include "base/arena.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -1,10 +1,9 @@
-#include "base/text_file.h"
+#include "base/file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/utf8.h"
+#include "base/encoding.h"
 
 // CR LF and CR become LF. Returns the new size.
 static size_t unify_line_ends(char *text, size_t size)

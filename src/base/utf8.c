@@ -1,4 +1,4 @@
-#include "base/utf8.h"
+#include "base/encoding.h"
 
 size_t bv_utf8_decode(const char *text, size_t n, uint32_t *code_point)
 {

@@ -7,11 +7,9 @@
 #include <sys/stat.h>
 
 #include "base/json.h"
-#include "checkpoint/foreign.h"
-#include "checkpoint/names.h"
+#include "checkpoint/container.h"
 #include "checkpoint/pickle.h"
 #include "checkpoint/place.h"
-#include "checkpoint/shards.h"
 #include "checkpoint/source.h"
 
 #define SAMPLE_BYTES 512

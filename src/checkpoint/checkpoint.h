@@ -14,7 +14,7 @@
 
 #include "base/dtype.h"
 #include "base/status.h"
-#include "checkpoint/shape.h"
+#include "checkpoint/container.h"
 
 struct bv_checkpoint;
 

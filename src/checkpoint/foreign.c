@@ -1,4 +1,4 @@
-#include "checkpoint/foreign.h"
+#include "checkpoint/place.h"
 
 #include <stdio.h>
 #include <string.h>

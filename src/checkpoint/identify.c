@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/utf8.h"
-#include "checkpoint/bytes.h"
+#include "base/encoding.h"
+#include "checkpoint/container.h"
 
 // Files that their first bytes tell.
 static const struct {

@@ -1,4 +1,4 @@
-#include "checkpoint/names.h"
+#include "checkpoint/container.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint/bytes.h"
+#include "checkpoint/container.h"
 
 #define MAX_HEADER_BYTES 65536
 #define MAGIC "\x93NUMPY"

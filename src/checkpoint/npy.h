@@ -8,7 +8,7 @@
 #include "base/dtype.h"
 #include "base/file.h"
 #include "base/status.h"
-#include "checkpoint/shape.h"
+#include "checkpoint/container.h"
 #include "checkpoint/zip.h"
 
 // An array in memory or in a mapping. Zero-initialise; close with bv_npy_close().

@@ -1,4 +1,4 @@
-#include "checkpoint/unpickle.h"
+#include "checkpoint/pickle.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,10 @@
-#include "checkpoint/unpickle.h"
+#include "checkpoint/pickle.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/encoding.h"
 #include "checkpoint/torch.h"
 
 #define MAX_NAME_BYTES 512

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/json.h"
-#include "checkpoint/bytes.h"
+#include "base/memory.h"
+#include "checkpoint/container.h"
 
 // Where a tensor's bytes lie, relative to the end of the header.
 struct span {

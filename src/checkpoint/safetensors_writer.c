@@ -1,12 +1,11 @@
-#include "checkpoint/safetensors_writer.h"
+#include "checkpoint/safetensors.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/file.h"
-#include "checkpoint/safetensors.h"
+#include "base/memory.h"
 
 #define ALIGNMENT 64
 

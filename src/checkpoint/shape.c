@@ -1,8 +1,8 @@
-#include "checkpoint/shape.h"
+#include "checkpoint/container.h"
 
 #include <string.h>
 
-#include "base/checked.h"
+#include "base/memory.h"
 
 bool bv_shape_bytes(const int64_t *shape, int n_dims, size_t element_bytes, size_t *bytes)
 {

@@ -1,4 +1,4 @@
-#include "checkpoint/shards.h"
+#include "checkpoint/place.h"
 
 #include <stdio.h>
 #include <stdlib.h>

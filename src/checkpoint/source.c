@@ -1,7 +1,7 @@
 #include "checkpoint/source.h"
 
+#include "checkpoint/pickle.h"
 #include "checkpoint/torch.h"
-#include "checkpoint/unpickle.h"
 
 // A bare pickle: of protocol 2 and later, or an older one that begins by naming a global.
 static bool is_pickle(const uint8_t *data, size_t size)

@@ -1,12 +1,12 @@
-#include "checkpoint/state_dict.h"
+#include "checkpoint/source.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
-#include "checkpoint/names.h"
+#include "base/encoding.h"
+#include "checkpoint/container.h"
 
 #define MAX_NAME_BYTES 1024
 #define MAX_DEPTH 64

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "base/checked.h"
-#include "checkpoint/bytes.h"
-#include "checkpoint/unpickle.h"
+#include "base/memory.h"
+#include "checkpoint/container.h"
+#include "checkpoint/pickle.h"
 
 // 0x1950a86a20f9469cfc6c as LONG1, after a protocol and perhaps a frame opcode.
 static const uint8_t magic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
+#include "base/memory.h"
 
 #define MAX_REPEATED_ELEMENTS ((int64_t)1 << 20)
 

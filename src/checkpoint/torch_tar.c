@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
-#include "checkpoint/bytes.h"
-#include "checkpoint/names.h"
-#include "checkpoint/unpickle.h"
+#include "base/memory.h"
+#include "checkpoint/container.h"
+#include "checkpoint/pickle.h"
 
 enum { BLOCK = 512, SIZE_AT = 124, SIZE_DIGITS = 11, MAGIC_AT = 257 };
 

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "base/checked.h"
-#include "checkpoint/bytes.h"
-#include "checkpoint/unpickle.h"
+#include "base/memory.h"
+#include "checkpoint/container.h"
+#include "checkpoint/pickle.h"
 
 // "NAME/" of the one member NAME/data.pkl, whose length goes to *n; NULL where there is none.
 static const char *find_prefix(const struct bv_zip *zip, size_t *n)

@@ -1,9 +1,9 @@
-#include "checkpoint/unpickle.h"
+#include "checkpoint/pickle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint/bytes.h"
+#include "checkpoint/container.h"
 #include "checkpoint/torch.h"
 
 #define MAX_STACK ((size_t)1 << 20)

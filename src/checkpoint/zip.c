@@ -5,7 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "checkpoint/bytes.h"
+#include "checkpoint/container.h"
 
 enum {
     LOCAL_BYTES = 30,

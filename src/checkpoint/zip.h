@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
+#include "base/memory.h"
 #include "base/status.h"
-#include "checkpoint/names.h"
+#include "checkpoint/container.h"
 
 #define BV_ZIP_MAX_MEMBERS (1 << 20)
 

@@ -5,11 +5,11 @@
 
 #include <stdbool.h>
 
-#include "base/arena.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/safetensors_writer.h"
+#include "checkpoint/safetensors.h"
 #include "graph/weights.h"
 #include "text/tokenizer.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "checkpoint/safetensors_writer.h"
+#include "checkpoint/safetensors.h"
 #include "graph/rewrite.h"
 
 // Each layer is tried with so many inputs of a kind; the choice is checked with all.

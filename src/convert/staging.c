@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/half.h"
+#include "base/dtype.h"
 
 static bool is_float(enum bv_dtype dtype)
 {

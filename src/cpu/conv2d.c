@@ -16,7 +16,6 @@
 
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
-#include "cpu/window.h"
 
 static const int64_t few_channels = 16;
 

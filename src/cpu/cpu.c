@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cpu/gemm.h"
-#include "cpu/program.h"
 
 static void destroy(struct bv_backend *backend)
 {

@@ -6,7 +6,6 @@
 
 #include "base/thread.h"
 #include "cpu/kernels.h"
-#include "cpu/window.h"
 
 enum { most_taps = 128 };
 

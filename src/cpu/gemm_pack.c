@@ -6,13 +6,13 @@
 // if the words were floats. int8 weights are symmetric with a scale for each row; activations are
 // bytes around 128, because vpdpbusd multiplies unsigned by signed, and the correction -128 Σ w
 // behind each panel takes the 128 out of the sum again.
-#include "cpu/gemm_pack.h"
+#include "cpu/gemm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "base/memory.h"
 
 const char bv_cpu_panels_key[] = "panels of ";
 

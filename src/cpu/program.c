@@ -1,13 +1,13 @@
 // A program has one slot, whose kernels share their loops among the threads, or, for a batch run
 // item by item, a slot per thread: each image then stays in one core's cache and no thread waits
 // for another within a network.
-#include "cpu/program.h"
+#include "cpu/cpu.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "base/memory.h"
 #include "cpu/kernels.h"
 
 struct step {

@@ -1,4 +1,4 @@
-#include "cpu/window.h"
+#include "cpu/kernels.h"
 
 // One tap of n neighbouring results: pixels of a line from `column` on, or zeros beside it. line is
 // NULL outside the image.

@@ -2,7 +2,7 @@
 // describes it): 24-bit uniforms for all elements first; then, in each block of 16, the eight
 // uniforms before the middle give radii and the eight behind it angles. Where n is not a multiple
 // of 16, the last 16 elements are drawn a second time and written over.
-#include "diffusion/noise.h"
+#include "diffusion/sampler.h"
 
 #include <math.h>
 

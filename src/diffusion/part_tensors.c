@@ -7,7 +7,7 @@
 //                 is renamed to that of later ones (to_q, to_k, to_v, to_out.0)
 //
 // 1×1 convolutions become matrices, other convolutions have their channels last.
-#include "diffusion/part_tensors.h"
+#include "diffusion/pipeline_folder.h"
 
 #include <math.h>
 #include <stdio.h>

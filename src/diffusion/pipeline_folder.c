@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "diffusion/diffusion_model.h"
-#include "diffusion/part_tensors.h"
 #include "model/model.h"
 
 enum { max_path = 4096 };

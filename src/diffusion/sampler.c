@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "diffusion/networks.h"
-#include "diffusion/noise.h"
 #include "model/session.h"
 
 enum network { NETWORK_TEXT, NETWORK_UNET, NETWORK_DECODER, NETWORK_ENCODER, NETWORKS };

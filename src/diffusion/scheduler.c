@@ -1,4 +1,4 @@
-#include "diffusion/scheduler.h"
+#include "diffusion/sampler.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
+#include "base/memory.h"
 
 enum bv_status bv_graph_create(struct bv_graph **out, struct bv_weights *weights,
                                struct bv_error *err)

@@ -6,7 +6,7 @@
 #ifndef BV_GRAPH_GRAPH_H
 #define BV_GRAPH_GRAPH_H
 
-#include "base/arena.h"
+#include "base/memory.h"
 #include "base/status.h"
 #include "graph/op.h"
 #include "graph/weights.h"

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/checked.h"
+#include "base/memory.h"
 
 struct lifetime {
     int tensor, first, last; // node indices, both inclusive

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/arena.h"
+#include "base/memory.h"
 
 struct derived {
     char *key;

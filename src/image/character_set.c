@@ -1,4 +1,4 @@
-#include "image/character_set.h"
+#include "image/dicom_dataset.h"
 
 #include <ctype.h>
 #include <iconv.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/encoding.h"
 
 #define ESCAPE 0x1b
 

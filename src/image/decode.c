@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "image/sniff.h"
 
 #define DEFAULT_MAX_FILE ((size_t)1 << 30)
 

@@ -6,7 +6,6 @@
 #define BV_IMAGE_DICOM_H
 
 #include "image/dicom_dataset.h"
-#include "image/transfer_syntax.h"
 
 // The pixel module as the file states it, repaired where the pixel data contradict it.
 struct bv_dicom_layout {

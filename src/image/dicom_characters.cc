@@ -4,7 +4,7 @@
 #include <new>
 
 extern "C" {
-#include "image/character_set.h"
+#include "image/dicom_dataset.h"
 }
 
 namespace

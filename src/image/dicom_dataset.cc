@@ -1,6 +1,5 @@
 extern "C" {
 #include "image/dicom_dataset.h"
-#include "image/transfer_syntax.h"
 }
 
 #include <charconv>

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
-#include "image/codec.h"
+#include "base/memory.h"
+#include "image/decode.h"
 #include "image/dicom.h"
 #include "image/gray.h"
 

@@ -1,4 +1,4 @@
-#include "image/dicom_stream.h"
+#include "image/dicom_dataset.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "image/draw_text.h"
+#include "image/pixels.h"
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "image/exif.h"
+#include "image/decode.h"
 
 #include <stdlib.h>
 #include <string.h>

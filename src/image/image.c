@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/arena.h"
-#include "base/checked.h"
+#include "base/memory.h"
 #include "image/decode.h"
 
 const char *bv_reason_name(enum bv_reason reason)

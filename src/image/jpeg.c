@@ -10,7 +10,6 @@
 #include <jerror.h>
 
 #include "image/decode.h"
-#include "image/exif.h"
 
 // A progressive file may repeat cheap scans over a large image; no encoder writes this many.
 #define MAX_SCANS 200

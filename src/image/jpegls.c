@@ -1,4 +1,4 @@
-#include "image/codec.h"
+#include "image/decode.h"
 
 #include <charls/charls.h>
 

@@ -1,4 +1,4 @@
-#include "image/ms_ssim.h"
+#include "image/pixels.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/arena.h"
+#include "base/memory.h"
 
 enum bv_status bv_pixels_create(struct bv_pixels *pixels, int width, int height, int channels,
                                 enum bv_sample sample, struct bv_error *err)

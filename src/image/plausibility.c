@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image/exif.h"
+#include "image/decode.h"
 #include "image/gray.h"
-#include "image/preset.h"
 
 #define GRID 32
 #define SMALL_SIDE 128

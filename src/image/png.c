@@ -6,9 +6,8 @@
 
 #include <png.h>
 
-#include "base/checked.h"
+#include "base/memory.h"
 #include "image/decode.h"
-#include "image/exif.h"
 
 // Deflate cannot expand further than this (RFC 1951: 258 bytes from 2 bits, less overhead).
 #define DEFLATE_MAX_RATIO 1032

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "image/gray.h"
-#include "image/preset.h"
 #include "image/resize.h"
 
 struct sink {

@@ -1,10 +1,8 @@
-#include "image/preset.h"
+#include "image/gray.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "image/gray.h"
 
 struct name {
     const char *name;

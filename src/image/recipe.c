@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/json.h"
-#include "image/exif.h"
-#include "image/preset.h"
+#include "base/memory.h"
+#include "image/decode.h"
+#include "image/gray.h"
 #include "image/step.h"
 
 #define MAX_STEPS 64

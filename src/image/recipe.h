@@ -3,7 +3,7 @@
 //
 // A recipe is a JSON object of a system card:
 //
-//   {"intensity": "mimic-cxr-jpg",     preset that turns DICOM values into gray levels (preset.h)
+//   {"intensity": "mimic-cxr-jpg",     preset that turns DICOM values into gray levels (gray.h)
 //    "eight_bit": "as_is",             or "preset": 8-bit files go through the preset as well
 //    "sixteen_bit": "preset",          or "high_byte": 16-bit files as OpenCV's imread reads them
 //    "orientation": "as_is",           or "exif": photographs are turned upright, as OpenCV's

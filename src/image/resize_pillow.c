@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
+#include "base/memory.h"
 
 #define PRECISION_BITS 22 // 32 bits, less 8 of the sample, less 2 of headroom
 

@@ -1,4 +1,4 @@
-#include "image/codec.h"
+#include "image/decode.h"
 
 #define HEADER_BYTES 64
 #define MAX_SEGMENTS 15

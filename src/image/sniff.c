@@ -1,4 +1,4 @@
-#include "image/sniff.h"
+#include "image/decode.h"
 
 #include <ctype.h>
 #include <stdbool.h>

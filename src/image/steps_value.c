@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "image/gray.h"
-#include "image/preset.h"
 #include "image/step.h"
 
 // numpy's mean over the last axis of a float32 array.

@@ -1,4 +1,4 @@
-#include "image/transfer_syntax.h"
+#include "image/dicom_dataset.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "measure/arch.h"
+#include "measure/measure.h"
 
 #include <jansson.h>
 #include <math.h>

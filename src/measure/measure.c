@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "measure/arch.h"
 #include "model/session.h"
 #include "vulkan/vulkan.h"
 

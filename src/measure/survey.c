@@ -1,9 +1,8 @@
-#include "measure/survey.h"
+#include "measure/measure.h"
 
 #include <stdio.h>
 
 #include "graph/backend.h"
-#include "measure/arch.h"
 #include "vulkan/vulkan.h"
 
 static json_t *describe(const struct bv_vk_surveyed *s, const char *graph)

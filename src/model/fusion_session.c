@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
+#include "base/memory.h"
 #include "model/session_run.h"
 
 #define BOX_WEIGHT "fusion.regions.box.weight"

@@ -1,4 +1,4 @@
-#include "pacs/answer_json.h"
+#include "pacs/http.h"
 
 #include "base/json.h"
 

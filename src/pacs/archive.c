@@ -1,12 +1,12 @@
-#include "pacs/protocol.h"
+#include "pacs/archive.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "base/memory.h"
 #include "image/dicom_dataset.h"
 #include "pacs/elements.h"
-#include "pacs/part10.h"
+#include "pacs/pdu.h"
 
 #define SOP_INSTANCE 0x00080018
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "pacs/uid.h"
+#include "pacs/elements.h"
 
 struct bv_archive_options {
     const char *user_password; // "user:password" for HTTP basic authentication; NULL: none
@@ -86,5 +86,62 @@ enum bv_status bv_archive_store(struct bv_archive *archive, const uint8_t *bytes
 
 // Tries that failed and were repeated since the archive was opened.
 size_t bv_archive_retries(const struct bv_archive *archive);
+
+// What the protocols implement; used inside src/pacs only.
+
+struct bv_archive_protocol {
+    void (*close)(void *self);
+    enum bv_status (*studies)(void *self, const struct bv_archive_window *window,
+                              enum bv_status (*visit)(void *, const char *, struct bv_error *),
+                              void *arg, struct bv_error *err);
+    enum bv_status (*instances)(void *self, const char *study,
+                                enum bv_status (*visit)(void *, const struct bv_archive_instance *,
+                                                        struct bv_error *),
+                                void *arg, struct bv_error *err);
+    enum bv_status (*changes)(void *self, uint64_t since,
+                              enum bv_status (*visit)(void *, const struct bv_archive_instance *,
+                                                      struct bv_error *),
+                              void *arg, uint64_t *next, bool *done,
+                              struct bv_error *err); // NULL: there is no feed
+    enum bv_status (*fetch)(void *self, const struct bv_archive_instance *one, bool transcode,
+                            uint8_t **bytes, size_t *size, struct bv_error *err);
+    enum bv_status (*store)(void *self, const uint8_t *bytes, size_t size, struct bv_error *err);
+    size_t (*retries)(const void *self);
+};
+
+// Each makes its own state; options are complete (no zeros) and live as long as the archive.
+enum bv_status bv_dicomweb_open(const struct bv_archive_protocol **protocol, void **self,
+                                const char *url, const struct bv_archive_options *options,
+                                struct bv_error *err);
+enum bv_status bv_dimse_open(const struct bv_archive_protocol **protocol, void **self,
+                             const char *url, const struct bv_archive_options *options,
+                             struct bv_error *err);
+
+// outbox.c: objects that wait in a folder until an archive has taken them.
+//
+// What is put there outlives the process: an archive that is down for a night gets its objects in
+// the morning. The objects name patients, so the folder is its owner's alone.
+
+struct bv_outbox;
+
+// Makes the folder if need be. url and options are those of bv_archive_open(); options->pause_ms is
+// how long the outbox rests after a failure (0: 5 s), twice as long after each further one, at most
+// 64 times. BV_ERR_IO when the folder cannot be had.
+enum bv_status bv_outbox_open(struct bv_outbox **outbox, const char *folder, const char *url,
+                              const struct bv_archive_options *options, struct bv_error *err);
+void bv_outbox_close(struct bv_outbox **outbox); // accepts NULL
+
+// Writes an object durably under a name of letters and digits; one of that name that still waits is
+// replaced.
+enum bv_status bv_outbox_put(struct bv_outbox *outbox, const char *name, const uint8_t *bytes,
+                             size_t size, struct bv_error *err);
+
+// Tries once to store everything that waits, unless the outbox rests. An object that the archive
+// does not take stays for a day, then goes to the folder "refused" within, and the others are
+// tried; a lost connection ends the round. *n_sent is always set. Returns the last failure.
+enum bv_status bv_outbox_send(struct bv_outbox *outbox, size_t *n_sent, struct bv_error *err);
+
+// How many objects wait.
+size_t bv_outbox_waiting(const struct bv_outbox *outbox);
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef BV_PACS_ASSOCIATION_H
 #define BV_PACS_ASSOCIATION_H
 
-#include "pacs/command.h"
+#include "pacs/pdu.h"
 #include "pacs/wire.h"
 
 struct bv_association;

@@ -1,4 +1,4 @@
-#include "pacs/command.h"
+#include "pacs/pdu.h"
 
 #include <string.h>
 

@@ -1,9 +1,8 @@
-#include "pacs/commitment.h"
+#include "pacs/server.h"
 
 #include <stdlib.h>
 
 #include "pacs/elements.h"
-#include "pacs/uid.h"
 
 enum { MAX_OBJECTS = 100000, NO_SUCH_OBJECT = 0x0112 };
 

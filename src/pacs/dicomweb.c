@@ -3,11 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pacs/answer_json.h"
+#include "pacs/archive.h"
 #include "pacs/http.h"
-#include "pacs/multipart.h"
-#include "pacs/orthanc.h"
-#include "pacs/protocol.h"
 
 // Archives that know no limit answer with all they have at once.
 enum { PAGE = 200, MAX_PAGES = 100000, MAX_ANSWER = 100000 };

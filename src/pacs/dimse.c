@@ -5,10 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "pacs/archive.h"
 #include "pacs/dimse_link.h"
-#include "pacs/landing.h"
-#include "pacs/part10.h"
-#include "pacs/protocol.h"
+#include "pacs/pdu.h"
 
 enum { TOTAL_TIMES = 20 }; // a whole answer may take so many times the time without progress
 

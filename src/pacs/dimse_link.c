@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "pacs/part10.h"
+#include "base/memory.h"
+#include "pacs/pdu.h"
 
 #define FIND_CLASS "1.2.840.10008.5.1.4.1.2.2.1"
 #define MOVE_CLASS "1.2.840.10008.5.1.4.1.2.2.2"

@@ -3,10 +3,15 @@
 #ifndef BV_PACS_DIMSE_LINK_H
 #define BV_PACS_DIMSE_LINK_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
 #include "pacs/archive.h"
 #include "pacs/association.h"
 #include "pacs/elements.h"
-#include "pacs/tls.h"
+#include "pacs/wire.h"
 
 struct bv_dimse_peer {
     const char *title, *own_title, *host;
@@ -51,10 +56,35 @@ enum bv_status bv_dimse_move(struct bv_association *link, const struct bv_dimse_
                              const struct bv_archive_instance *one, uint16_t *code,
                              struct bv_error *err);
 
-struct bv_part10; // part10.h
+struct bv_part10; // pdu.h
 
 // C-STORE over an association for storing.
 enum bv_status bv_dimse_store(struct bv_association *link, const struct bv_dimse_peer *peer,
                               const struct bv_part10 *file, uint16_t *code, struct bv_error *err);
+
+// landing.c: a receiver of our own on a thread of its own, where objects land that an archive was
+// asked to move (C-MOVE). Used inside src/pacs only.
+
+struct bv_landing;
+
+struct bv_landing_options {
+    const char *title, *caller; // our own, the archive's; borrowed until it is closed
+    int port;
+    bool any_host;     // other hosts than this one are answered
+    size_t max_object; // bytes
+};
+
+// Returns when the port is open.
+enum bv_status bv_landing_open(struct bv_landing **landing,
+                               const struct bv_landing_options *options, struct bv_error *err);
+// Returns when the current associations have ended, within seconds; accepts NULL.
+void bv_landing_close(struct bv_landing **landing);
+
+// Forgets what landed before.
+void bv_landing_clear(struct bv_landing *landing);
+
+// The last object that landed since then, as a DICOM file that the caller frees; NULL when none
+// did.
+void bv_landing_take(struct bv_landing *landing, uint8_t **bytes, size_t *size);
 
 #endif

@@ -50,4 +50,11 @@ void bv_element_begin_item(struct bv_element_writer *writer);
 void bv_element_end_item(struct bv_element_writer *writer);
 void bv_element_end(struct bv_element_writer *writer);
 
+// uid.c: unique identifiers of DICOM as text.
+
+#define BV_UID_SIZE 65
+
+// Whether a text is a UID: digits and dots, 1 to 64 of them.
+bool bv_uid_valid(const char *text);
+
 #endif

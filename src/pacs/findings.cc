@@ -1,5 +1,5 @@
 extern "C" {
-#include "pacs/findings.h"
+#include "pacs/derived_object.h"
 
 #include "base/c_locale.h"
 #include "base/sha256.h"

@@ -1,8 +1,15 @@
-// http.h: requests with limits and patience, through libcurl.
+// http.h: HTTP: requests, and what servers answer: JSON, multipart bodies, Orthanc's own.
 #ifndef BV_PACS_HTTP_H
 #define BV_PACS_HTTP_H
 
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
 #include "pacs/archive.h"
+
+// http.c: requests with limits and patience, through libcurl.
 
 struct bv_http;
 
@@ -35,5 +42,28 @@ enum bv_status bv_http_run(struct bv_http *http, const struct bv_http_request *r
                            struct bv_http_answer *answer, struct bv_error *err);
 
 size_t bv_http_retries(const struct bv_http *http);
+
+// answer_json.c: an archive's answer in JSON, whose memory is bounded before it is parsed.
+
+// The caller owns one reference of *json. BV_ERR_LIMIT for more values than any page of an archive
+// has, BV_ERR_FORMAT for what is no JSON.
+enum bv_status bv_answer_json(const struct bv_http_answer *answer, json_t **json,
+                              struct bv_error *err);
+
+// multipart.c: multipart/related bodies (RFC 2387), as DICOMweb sends objects.
+
+// The first part of a body; *part points into it. content_type is that of the whole answer; an
+// answer that is no multipart is its own part. A body without a complete part is BV_ERR_FORMAT.
+enum bv_status bv_multipart_first(const uint8_t *body, size_t size, const char *content_type,
+                                  const uint8_t **part, size_t *part_size, struct bv_error *err);
+
+// orthanc.c: Orthanc's change feed (its REST interface, /changes), beside its DICOMweb root.
+
+// As bv_archive_changes(). root is the URL of the REST interface without a slash at its end.
+enum bv_status bv_orthanc_changes(struct bv_http *http, const char *root, uint64_t since,
+                                  enum bv_status (*visit)(void *arg,
+                                                          const struct bv_archive_instance *one,
+                                                          struct bv_error *err),
+                                  void *arg, uint64_t *next, bool *done, struct bv_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-#include "pacs/landing.h"
+#include "pacs/dimse_link.h"
 
 #include <pthread.h>
 #include <signal.h>

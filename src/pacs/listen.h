@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/status.h"
 
@@ -32,8 +33,8 @@ struct bv_receiver_counts {
     atomic_ullong stored, not_kept, refused, bytes;         // objects
 };
 
-struct bv_receiver_peers; // peers.h
-struct bv_tls_options;    // tls.h
+struct bv_receiver_peers;
+struct bv_tls_options; // wire.h
 
 struct bv_receiver_options {
     const char *title; // own application entity title; calls to another are refused
@@ -65,5 +66,28 @@ struct bv_receiver_options {
 
 // Serves until told to stop. BV_ERR_IO when the port cannot be had.
 enum bv_status bv_listen(const struct bv_receiver_options *options, struct bv_error *err);
+
+// peers.c: who may call the receiver, by a file.
+//
+// One peer a line: TITLE ADDRESS RIGHTS. ADDRESS is an IPv4 or IPv6 address or network
+// (192.168.1.0/24), RIGHTS store, commit or both joined by a comma. # begins a comment.
+
+struct bv_receiver_peers;
+
+struct bv_rights {
+    bool store, commit;
+};
+
+// BV_ERR_FORMAT names the line that cannot be read.
+enum bv_status bv_peers_read(struct bv_receiver_peers **peers, const char *path,
+                             struct bv_error *err);
+void bv_peers_free(struct bv_receiver_peers **peers); // accepts NULL
+
+// Whether any peer has this address: others are turned away before anything of theirs is read.
+bool bv_peers_know(const struct bv_receiver_peers *peers, const struct sockaddr *address);
+
+// What the peer of a title at an address may do; nothing when it is none.
+struct bv_rights bv_peers_rights(const struct bv_receiver_peers *peers,
+                                 const struct sockaddr *address, const char *title);
 
 #endif

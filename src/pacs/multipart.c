@@ -1,4 +1,4 @@
-#include "pacs/multipart.h"
+#include "pacs/http.h"
 
 #include <stdbool.h>
 #include <string.h>

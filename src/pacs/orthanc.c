@@ -1,11 +1,10 @@
-#include "pacs/orthanc.h"
+#include "pacs/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "pacs/answer_json.h"
 
 enum { PAGE = 100, ID_SIZE = 65 };
 

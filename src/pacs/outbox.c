@@ -1,4 +1,4 @@
-#include "pacs/outbox.h"
+#include "pacs/archive.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "pacs/part10.h"
+#include "pacs/pdu.h"
 
 #include <stdbool.h>
 #include <string.h>

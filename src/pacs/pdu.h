@@ -1,4 +1,4 @@
-// pdu.h: the protocol data units of associations (PS3.8 9.3) as bytes. Used inside src/pacs only.
+// pdu.h: the protocol of DICOM networking: protocol data units, commands, and objects as files.
 #ifndef BV_PACS_PDU_H
 #define BV_PACS_PDU_H
 
@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
+#include "base/memory.h"
 #include "base/status.h"
-#include "pacs/uid.h"
+#include "pacs/elements.h"
+
+// pdu.c: the protocol data units of associations (PS3.8 9.3) as bytes. Used inside src/pacs only.
 
 enum bv_pdu_type {
     BV_PDU_ASSOCIATE_RQ = 1,
@@ -58,5 +60,65 @@ enum bv_status bv_pdu_write_associate(enum bv_pdu_type type, const struct bv_ass
 // Header of a unit.
 void bv_pdu_write_header(uint8_t header[BV_PDU_HEADER], enum bv_pdu_type type, uint32_t length);
 void bv_pdu_read_header(const uint8_t header[BV_PDU_HEADER], uint8_t *type, uint32_t *length);
+
+// command.c: command sets of DIMSE messages (PS3.7 annex E) as bytes. Used inside src/pacs only.
+
+enum bv_command_field {
+    BV_C_STORE_RQ = 0x0001,
+    BV_C_STORE_RSP = 0x8001,
+    BV_C_GET_RQ = 0x0010,
+    BV_C_GET_RSP = 0x8010,
+    BV_C_FIND_RQ = 0x0020,
+    BV_C_FIND_RSP = 0x8020,
+    BV_C_MOVE_RQ = 0x0021,
+    BV_C_MOVE_RSP = 0x8021,
+    BV_C_ECHO_RQ = 0x0030,
+    BV_C_ECHO_RSP = 0x8030,
+    BV_N_EVENT_REPORT_RQ = 0x0100,
+    BV_N_EVENT_REPORT_RSP = 0x8100,
+    BV_N_ACTION_RQ = 0x0130,
+    BV_N_ACTION_RSP = 0x8130,
+    BV_C_CANCEL_RQ = 0x0FFF,
+};
+
+struct bv_command {
+    uint16_t field;
+    uint16_t message_id; // of a response: the one that is answered
+    bool has_data;       // a data set follows
+    uint16_t status;     // of responses
+    bool has_status;
+    char sop_class[BV_UID_SIZE], sop[BV_UID_SIZE]; // affected or requested
+    char destination[BV_TITLE_ROOM];               // C-MOVE
+    char comment[65];                              // error comment; "": none
+    uint16_t type;                                 // action or event type id; 0: none
+    uint16_t remaining, completed, failed, warned; // sub-operations of C-GET and C-MOVE
+};
+
+#define BV_COMMAND_ROOM 512
+
+// Writes a command set; returns its bytes.
+size_t bv_command_write(const struct bv_command *command, uint8_t out[BV_COMMAND_ROOM]);
+
+// BV_ERR_FORMAT when it is malformed.
+enum bv_status bv_command_read(const uint8_t *bytes, size_t size, struct bv_command *command,
+                               struct bv_error *err);
+
+// part10.c: data sets as they travel and as files hold them (PS3.10): the same bytes behind a head.
+
+#define BV_PART10_ROOM 512 // bytes that a head takes at most
+
+// Writes the head of a file so that it ends at data; returns where it begins, which is at most
+// BV_PART10_ROOM bytes before.
+uint8_t *bv_part10_head(uint8_t *data, const char *sop_class, const char *sop, const char *syntax);
+
+struct bv_part10 {
+    char sop_class[BV_UID_SIZE], sop[BV_UID_SIZE], syntax[BV_UID_SIZE];
+    const uint8_t *data; // the data set, in the file's bytes
+    size_t size;
+};
+
+// What the head of a file says. BV_ERR_FORMAT when it has none.
+enum bv_status bv_part10_read(const uint8_t *bytes, size_t size, struct bv_part10 *file,
+                              struct bv_error *err);
 
 #endif

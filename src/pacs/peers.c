@@ -1,4 +1,4 @@
-#include "pacs/peers.h"
+#include "pacs/listen.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -6,12 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image/transfer_syntax.h"
+#include "image/dicom_dataset.h"
 #include "pacs/association.h"
-#include "pacs/commitment.h"
-#include "pacs/part10.h"
+#include "pacs/elements.h"
+#include "pacs/pdu.h"
 #include "pacs/server.h"
-#include "pacs/uid.h"
 
 static const char verification[] = "1.2.840.10008.1.1";
 static const char storage[] = "1.2.840.10008.5.1.4.1.1.";

@@ -1,5 +1,5 @@
 extern "C" {
-#include "pacs/synthetic.h"
+#include "pacs/derived_object.h"
 
 #include "base/sha256.h"
 }

@@ -1,4 +1,4 @@
-#include "pacs/tls.h"
+#include "pacs/wire.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "pacs/uid.h"
+#include "pacs/elements.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pacs/tls.h"
-
 enum { AHEAD = 65536, GRACE_MS = 3000 };
 
 struct bv_wire {

@@ -1,15 +1,14 @@
-#include "retrieval/accelerate.h"
+#include "retrieval/query.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/dtype.h"
 #include "base/file.h"
-#include "base/half.h"
 #include "base/json.h"
-#include "retrieval/crc32c.h"
-#include "retrieval/vector_file.h"
+#include "retrieval/store.h"
 
 enum { RECALL_QUERIES = 200, RECALL_AT = 10 };
 

@@ -1,4 +1,4 @@
-#include "retrieval/blas.h"
+#include "retrieval/ann_index.h"
 
 #include <dlfcn.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "retrieval/candidates.h"
+#include "retrieval/vectors.h"
 
 #include <stdlib.h>
 #include <string.h>

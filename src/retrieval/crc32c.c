@@ -1,4 +1,4 @@
-#include "retrieval/crc32c.h"
+#include "retrieval/store.h"
 
 #include <string.h>
 

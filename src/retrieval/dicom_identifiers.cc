@@ -1,5 +1,5 @@
 extern "C" {
-#include "retrieval/dicom_identifiers.h"
+#include "retrieval/record.h"
 }
 
 #include "retrieval/dicom_parse.hh"

@@ -3,12 +3,7 @@
 #include <string.h>
 
 #include "image/dicom_dataset.h"
-#include "image/dicom_stream.h"
-#include "image/transfer_syntax.h"
-#include "retrieval/dicom_identifiers.h"
-#include "retrieval/dicom_text.h"
 #include "retrieval/record.h"
-#include "retrieval/vocabulary.h"
 
 enum {
     SOP_INSTANCE = 0x00080018,
@@ -50,8 +45,8 @@ static void set_term(json_t *metadata, const char *key, const struct bv_dataset 
         (void)json_object_set_new(metadata, key, json_string(term));
 }
 
-// Reports and captures that biovl derived say so (pacs/findings.h): a report of its own scores
-// would be found as if a radiologist had written it.
+// Reports and captures that biovl derived say so (pacs/derived_object.h): a report of its own
+// scores would be found as if a radiologist had written it.
 static bool is_ours(const struct bv_dataset *d)
 {
     char value[64];

@@ -1,8 +1,8 @@
 extern "C" {
-#include "retrieval/dicom_text.h"
+#include "retrieval/record.h"
 
-#include "base/utf8.h"
-#include "image/character_set.h"
+#include "base/encoding.h"
+#include "image/dicom_dataset.h"
 }
 
 #include <cstring>

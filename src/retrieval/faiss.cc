@@ -1,8 +1,7 @@
 extern "C" {
-#include "retrieval/faiss.h"
+#include "retrieval/ann_index.h"
 
-#include "base/half.h"
-#include "retrieval/blas.h"
+#include "base/dtype.h"
 #include "retrieval/vectors.h"
 }
 

@@ -1,4 +1,4 @@
-#include "retrieval/filter.h"
+#include "retrieval/query.h"
 
 #include <stdbool.h>
 #include <string.h>

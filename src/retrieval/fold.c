@@ -1,4 +1,4 @@
-#include "retrieval/fold.h"
+#include "retrieval/scrub.h"
 
 #include <utf8proc.h>
 

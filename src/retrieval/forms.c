@@ -1,9 +1,8 @@
-#include "retrieval/forms.h"
+#include "retrieval/scrub.h"
 
 #include <string.h>
 
-#include "base/utf8.h"
-#include "retrieval/fold.h"
+#include "base/encoding.h"
 
 enum {
     BUCKETS = 256,

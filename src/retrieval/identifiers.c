@@ -1,8 +1,8 @@
-#include "retrieval/identifiers.h"
+#include "retrieval/scrub.h"
 
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/encoding.h"
 
 static const char *copy_utf8(struct bv_arena *arena, const char *text)
 {

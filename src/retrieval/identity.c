@@ -1,4 +1,4 @@
-#include "retrieval/identity.h"
+#include "retrieval/record.h"
 
 #include <string.h>
 

@@ -7,14 +7,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/encoding.h"
 #include "base/json.h"
-#include "base/utf8.h"
+#include "image/gray.h"
 #include "image/png_writer.h"
-#include "image/preset.h"
-#include "retrieval/crc32c.h"
-#include "retrieval/identity.h"
-#include "retrieval/report.h"
+#include "retrieval/record.h"
 #include "retrieval/scrub.h"
+#include "retrieval/store.h"
 #include "score/rules.h"
 
 enum {

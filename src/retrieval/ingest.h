@@ -1,12 +1,42 @@
-// ingest.h: records into an index: named, scrubbed, embedded, committed.
+// ingest.h: records into an index: where they come from, the key of the site, how they are stored.
 #ifndef BV_RETRIEVAL_INGEST_H
 #define BV_RETRIEVAL_INGEST_H
 
+#include <stdbool.h>
+
+#include "base/memory.h"
 #include "base/observer.h"
+#include "base/status.h"
 #include "model/session.h"
 #include "retrieval/record.h"
-#include "retrieval/sitekey.h"
 #include "retrieval/store.h"
+
+// sitekey.c: names that say nothing: HMAC-SHA256 of identifiers under a site's own key.
+//
+// The same identifier gets the same name wherever the key is used, so that indexes of one site can
+// be merged and joined; without the key a name cannot be traced or tested against a list of
+// patients.
+
+struct bv_sitekey {
+    unsigned char bytes[32];
+    bool keep_identifiers; // names are the identifiers themselves
+};
+
+#define BV_SITEKEY_NAME 33 // the first 128 bits of the HMAC in hexadecimal, and a terminator
+
+// Reads a key file (64 hexadecimal digits). With create a missing file is made, readable by its
+// owner only, from the system's random source.
+enum bv_status bv_sitekey_load(struct bv_sitekey *key, const char *path, bool create,
+                               struct bv_error *err);
+
+// The keyed hash of an identifier; 32 hexadecimal digits, whatever keep_identifiers says.
+void bv_sitekey_hash(const struct bv_sitekey *key, const char *identifier,
+                     char name[BV_SITEKEY_NAME]);
+
+// A value that tells two keys apart and reveals neither.
+void bv_sitekey_check(const struct bv_sitekey *key, char check[BV_SITEKEY_NAME]);
+
+// ingest.c: records into an index: named, scrubbed, embedded, committed.
 
 struct bv_ingest;
 
@@ -76,5 +106,36 @@ enum bv_status bv_ingest_finish(struct bv_ingest *ingest, struct bv_ingest_count
                                 struct bv_error *err);
 
 void bv_ingest_close(struct bv_ingest **ingest); // without finish: since the last commit is lost
+
+// source.c: records out of files, folders and tables.
+
+// Columns of a table; NULL takes the first of the usual names that the table has.
+struct bv_source_columns {
+    const char *path, *id, *study, *accession, *report;
+    const char *const *metadata; // kept as metadata; n_metadata 0: view, sex, age, modality, split
+    size_t n_metadata;
+    // Columns whose values must not survive in the report (names, numbers), beside those called
+    // name, patient_name, patient_id, mrn, birth_date, date, study_date.
+    const char *const *identifiers;
+    size_t n_identifiers;
+};
+
+// Hands every record of an input to the ingest, in a fixed order:
+//   a DICOM file    image, structured report or encapsulated text
+//   an image file   its name, relative to the folder or table that led to it, is its id
+//   NAME.txt        a report; NAME is its accession number
+//   TABLE.csv       one record a row: image path (relative to the table), report, …
+//   a folder        everything below it, sorted by name; links are not followed
+// Inputs that fail are the ingest's to count. shard i of n takes every n-th record (n 0: all).
+enum bv_status bv_source_put(struct bv_ingest *ingest, const char *input,
+                             const struct bv_source_columns *columns, size_t shard, size_t n_shards,
+                             struct bv_error *err);
+
+// report.c: the part of a radiology report that says what was found.
+
+// The impression (or conclusion) followed by the findings, without their headings; the whole text
+// when it has neither section. What comes first survives a tokenizer's maximum. In the arena; NULL
+// when memory is out.
+char *bv_report_essence(struct bv_arena *arena, const char *text);
 
 #endif

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/half.h"
-#include "retrieval/vector_file.h"
+#include "base/dtype.h"
+#include "retrieval/store.h"
 
 enum { MAX_K = 100000, RERANK_I8 = 10 }; // 8-bit hits scored exactly per hit wanted
 

@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
+#include "base/memory.h"
 #include "base/status.h"
-#include "retrieval/identifiers.h"
+#include "retrieval/scrub.h"
 
 #define BV_RECORD_PREDECESSORS 16
 
@@ -58,5 +58,52 @@ enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *byt
                                     struct bv_error *err);
 
 void bv_record_clear(struct bv_record *record);
+
+// dicom_text.cc: the words of DICOM structured reports and encapsulated documents, through DCMTK.
+
+// The text of a structured report as headed paragraphs, in the order of its tree: container and
+// concept names, text, codes' meanings, numbers with units. Person names, dates and times of the
+// tree are left out. Or the text of an encapsulated document of MIME type text/…, markup removed.
+// Reports are Basic Text, Enhanced, Comprehensive, Comprehensive 3D and Extensible SR; Key Object
+// Selections, dose reports, results of CAD and measurement reports are none. facts->kind is
+// "addendum" for a document that calls itself so, "correction" for another one that names
+// predecessors, which are filled in.
+//
+// bytes are what bv_dataset_open() accepted: DCMTK alone would believe the lengths that they
+// declare. bare: the elements of an explicit little-endian data set alone. *text and the facts'
+// strings are in the arena. BV_ERR_UNSUPPORTED for other objects, BV_ERR_FORMAT for damaged ones.
+enum bv_status bv_dicom_text(const uint8_t *bytes, size_t size, bool bare, const char *name,
+                             struct bv_arena *arena, const char **text,
+                             struct bv_report_facts *facts, struct bv_error *err);
+
+// dicom_identifiers.cc: everything in a DICOM object that says whose it is.
+
+// Adds the names of all persons (every value of every Person Name attribute, at any depth), the
+// patient's, visit's, request's and study's numbers, addresses, telephone numbers, institutions
+// and dates, as UTF-8. bytes are what bv_dataset_open() accepted; bare: the elements of an explicit
+// little-endian data set alone. BV_ERR_FORMAT when it cannot be parsed; name stands for it.
+enum bv_status bv_dicom_identifiers(const uint8_t *bytes, size_t size, bool bare, const char *name,
+                                    struct bv_arena *arena, struct bv_identifiers *identifiers,
+                                    struct bv_error *err);
+
+// vocabulary.c: the words that may be kept of a header: defined terms of the standard, nothing
+// else.
+
+enum bv_vocabulary {
+    BV_WORDS_MODALITY,
+    BV_WORDS_VIEW,
+    BV_WORDS_BODY_PART,
+    BV_WORDS_SEX,
+};
+
+// The term that a value is, without regard to case and blanks around it; NULL when it is none.
+const char *bv_vocabulary_term(enum bv_vocabulary vocabulary, const char *value);
+
+// identity.c: what an identifier may be used for.
+
+// Whether an accession number says that there is none: empty, blanks or marks only, zeros, or a
+// word that sites write where a number is missing (NONE, UNKNOWN, N/A …). Such a number is borne by
+// many studies and names no one of them.
+bool bv_accession_is_placeholder(const char *accession);
 
 #endif

@@ -1,4 +1,4 @@
-#include "retrieval/report.h"
+#include "retrieval/ingest.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,10 +1,10 @@
-#include "retrieval/rerank.h"
+#include "retrieval/query.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "retrieval/report.h"
+#include "retrieval/ingest.h"
 #include "score/pair.h"
 
 static void forget(struct bv_rerank_image *item)

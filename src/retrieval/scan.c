@@ -1,9 +1,9 @@
-#include "retrieval/scan.h"
+#include "retrieval/vectors.h"
 
 #include <math.h>
 #include <stdbool.h>
 
-#include "base/half.h"
+#include "base/dtype.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

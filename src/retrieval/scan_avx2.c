@@ -1,6 +1,6 @@
 // The scan with AVX2, FMA and F16C; the 16 lanes are two registers.
 #if defined(__x86_64__)
-#include "retrieval/scan.h"
+#include "retrieval/vectors.h"
 
 #include <immintrin.h>
 

@@ -1,7 +1,7 @@
 // The scan with AVX-512 and VNNI. Memory feeds one query; many queries are bound by arithmetic, so
 // a tile of 4 rows × 6 queries keeps 24 sums in registers.
 #if defined(__x86_64__)
-#include "retrieval/scan.h"
+#include "retrieval/vectors.h"
 
 #include <immintrin.h>
 

@@ -6,11 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/utf8.h"
-#include "retrieval/fold.h"
-#include "retrieval/forms.h"
-#include "retrieval/scrub_dates.h"
-#include "retrieval/scrub_labels.h"
+#include "base/encoding.h"
 
 static const char removed[] = "[removed]";
 

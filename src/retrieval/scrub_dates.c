@@ -1,12 +1,11 @@
-#include "retrieval/scrub_dates.h"
+#include "retrieval/scrub.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/utf8.h"
-#include "retrieval/fold.h"
+#include "base/encoding.h"
 
 enum { WORD_ROOM = 24 };
 

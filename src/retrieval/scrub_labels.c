@@ -1,12 +1,11 @@
-#include "retrieval/scrub_labels.h"
+#include "retrieval/scrub.h"
 
 #include <ctype.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/utf8.h"
-#include "retrieval/fold.h"
+#include "base/encoding.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 

@@ -1,12 +1,12 @@
-#include "retrieval/sheet.h"
+#include "retrieval/query.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
 #include "base/c_locale.h"
-#include "image/draw_text.h"
+#include "base/encoding.h"
+#include "image/pixels.h"
 #include "image/png_writer.h"
 
 enum { COLUMNS = 6, GAP = 8, ZOOM = 2, MAX_HITS = 600 };

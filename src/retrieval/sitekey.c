@@ -1,4 +1,4 @@
-#include "retrieval/sitekey.h"
+#include "retrieval/ingest.h"
 
 #include <errno.h>
 #include <fcntl.h>

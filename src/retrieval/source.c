@@ -1,4 +1,4 @@
-#include "retrieval/source.h"
+#include "retrieval/ingest.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,9 +9,8 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/text_file.h"
-#include "image/sniff.h"
-#include "retrieval/identity.h"
+#include "image/decode.h"
+#include "retrieval/record.h"
 #include "table/csv.h"
 
 enum { MAX_DEPTH = 32, MAX_METADATA = 64, MAX_IDENTIFIERS = 64, MAX_REPORT = 1 << 20 };

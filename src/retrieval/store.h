@@ -14,9 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
+#include "base/memory.h"
 #include "base/status.h"
 #include "retrieval/vectors.h"
+
+// crc32c.c: the Castagnoli checksum (RFC 3720, appendix B.4) that guards stored vectors.
+
+// Continues a checksum over size more bytes; crc is 0 for the first. Uses the processor's
+// instruction where there is one.
+uint32_t bv_crc32c(uint32_t crc, const void *data, size_t size);
+
+// The same from a table.
+uint32_t bv_crc32c_portable(uint32_t crc, const void *data, size_t size);
 
 struct bv_store;
 
@@ -34,7 +43,7 @@ struct bv_store_info {
     size_t dimension;
     const char *fingerprint; // of the model, see bv_store_check_model()
     const char *model;       // its name, for messages
-    const char *key_check;   // see sitekey.h
+    const char *key_check;   // see ingest.h
     bool keep_identifiers;   // ids are as given, not keyed hashes
     const char *accelerator; // "exact", "ivf" or "hnsw"
     int thumbnail;           // longest side of stored thumbnails; 0: none
@@ -238,7 +247,7 @@ enum bv_status bv_store_load(struct bv_store *store, enum bv_kind kind, struct b
                              struct bv_vectors *vectors, struct bv_error *err);
 
 // A bitmap of the rows of a kind that pass: where is an SQL condition over item i and study s with
-// n_values parameters (filter.h makes it). *bits is malloc'd, (n + 63) / 64 words.
+// n_values parameters (filter.c makes it). *bits is malloc'd, (n + 63) / 64 words.
 enum bv_status bv_store_select(struct bv_store *store, enum bv_kind kind, const char *where,
                                const char *const *values, size_t n_values, size_t n_rows,
                                uint64_t **bits, size_t *n_set, struct bv_error *err);
@@ -251,5 +260,29 @@ enum bv_status bv_store_verify(struct bv_store *store, struct bv_error *err);
 // thumbnails. The indexes must agree in model, dimension and key. *n_added counts.
 enum bv_status bv_store_merge(struct bv_store *to, struct bv_store *from, size_t *n_added,
                               struct bv_error *err);
+
+// vector_file.c: a copy of an index's vectors beside it, which is mapped instead of read through
+// SQLite: INDEX.image.vectors, INDEX.report.vectors.
+//
+// The copy follows the index: rows are only ever appended, so what is missing is written behind
+// what is there. Every block of rows has a checksum, which is compared when the file is mapped. A
+// copy that is damaged, or of another index, is recreated; deleting it costs only time. Layout,
+// little-endian:
+//
+//   0       struct head (vector_file.c), with a checksum of its own
+//   4096    CRC-32C of each block of 65536 rows, room for 65536 blocks
+//   2 MiB   rows, f16 [n][stride], strides as in vectors.h
+
+// Fewer bytes of vectors than this are read from the index faster than a file is looked for.
+#define BV_VECTOR_FILE_LEAST ((size_t)16 << 20)
+
+// All vectors of a kind, as bv_store_load(): from the file, which is made or completed first where
+// the folder can be written, else from the index. No file for less than least bytes. *state (may be
+// NULL): "mapped", "completed", why the file was recreated ("missing", "damaged", "of another
+// index"), "none" for little data, or "unwritable". With vectors NULL the file is only brought up
+// to date, which costs what was added since and no more.
+enum bv_status bv_vector_file_load(struct bv_store *store, enum bv_kind kind, size_t least,
+                                   struct bv_pool *pool, struct bv_vectors *vectors,
+                                   const char **state, struct bv_error *err);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "retrieval/crc32c.h"
+#include "retrieval/store.h"
 
 // The studies of one accession number that have an identifier of their own.
 #define BEARERS                                                                                    \

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/half.h"
+#include "base/dtype.h"
 
 enum { COMMIT_ITEMS = 4096 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
+#include "base/memory.h"
 
 // The first column of the first row as text in the arena; NULL when there is no row.
 static enum bv_status read_text(struct bv_store *s, enum bv_statement which, const char *key,

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "retrieval/crc32c.h"
+#include "retrieval/store.h"
 
 static enum bv_status check_structure(struct bv_store *s, struct bv_error *err)
 {

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/half.h"
-#include "retrieval/crc32c.h"
+#include "base/dtype.h"
+#include "retrieval/store.h"
 
 // Vectors.
 

@@ -1,4 +1,4 @@
-#include "retrieval/vector_file.h"
+#include "retrieval/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "retrieval/crc32c.h"
 
 enum {
     BLOCK_ROWS = 65536,

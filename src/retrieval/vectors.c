@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/checked.h"
-#include "base/half.h"
+#include "base/dtype.h"
+#include "base/memory.h"
 
 enum {
     BLOCK_ROWS = 256,   // scored at a time: 256 rows of 512 f16 stay in the second-level cache

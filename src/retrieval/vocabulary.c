@@ -1,4 +1,4 @@
-#include "retrieval/vocabulary.h"
+#include "retrieval/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/c_locale.h"
-#include "image/draw_text.h"
-#include "image/preset.h"
+#include "image/gray.h"
+#include "image/pixels.h"
 #include "image/resize.h"
 
 enum { LONGEST = 1024, LEAST_WIDTH = 320, MARGIN = 8, MAX_LABELS = 40, HEAD_LINES = 3 };

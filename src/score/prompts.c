@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/encoding.h"
 #include "base/sha256.h"
-#include "base/utf8.h"
 
 struct slice {
     const char *text;

@@ -2,8 +2,8 @@
 #ifndef BV_SCORE_PROMPTS_H
 #define BV_SCORE_PROMPTS_H
 
-#include "base/arena.h"
 #include "base/json.h"
+#include "base/memory.h"
 
 // One label with its prompts. negative is empty unless the prompt set has negative templates.
 struct bv_label {

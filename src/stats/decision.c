@@ -1,4 +1,4 @@
-#include "stats/decision.h"
+#include "stats/calibration.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "stats/frechet.h"
+#include "stats/distribution.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-#include "stats/mcnemar.h"
+#include "stats/comparison.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "stats/multiple.h"
+#include "stats/comparison.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "stats/proportion.h"
+#include "stats/comparison.h"
 
 #include <math.h>
 

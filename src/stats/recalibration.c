@@ -1,4 +1,4 @@
-#include "stats/recalibration.h"
+#include "stats/calibration.h"
 
 #include <math.h>
 #include <stdbool.h>

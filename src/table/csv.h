@@ -71,4 +71,14 @@ void bv_csv_put_number(struct bv_csv_writer *writer, double value);
 void bv_csv_put_integer(struct bv_csv_writer *writer, int64_t value);
 void bv_csv_end(struct bv_csv_writer *writer);
 
+// number.c: numbers in text files, the same in every locale.
+
+#define BV_NUMBER_CHARS 32 // room for any formatted number and its terminator
+
+// The shortest decimal form that reads back as the same double; "NA" for NaN.
+void bv_number_format(double value, char out[BV_NUMBER_CHARS]);
+
+// Reads a whole string as a finite decimal number, blanks around it allowed; false otherwise.
+bool bv_number_parse(const char *text, double *value);
+
 #endif

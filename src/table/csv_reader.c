@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/utf8.h"
+#include "base/encoding.h"
 #include "table/csv.h"
 
 enum { BUFFER_BYTES = 64 * 1024, FIRST_FIELDS = 32, FIRST_BYTES = 1024 };

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "table/csv.h"
-#include "table/number.h"
 
 static void put_separator(struct bv_csv_writer *writer)
 {

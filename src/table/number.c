@@ -1,4 +1,4 @@
-#include "table/number.h"
+#include "table/csv.h"
 
 #include <ctype.h>
 #include <locale.h>

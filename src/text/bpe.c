@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
-#include "base/utf8.h"
+#include "base/encoding.h"
+#include "base/memory.h"
 
 struct bv_merge {
     int32_t left, right, result;

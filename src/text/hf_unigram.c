@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
+#include "base/encoding.h"
 #include "text/pieces.h"
 
 static const char space_symbol[] = "\xe2\x96\x81"; // U+2581

@@ -1,6 +1,6 @@
 #include "text/pieces.h"
 
-#include "base/utf8.h"
+#include "base/encoding.h"
 
 static const uint32_t space_symbol = 0x2581;
 static const size_t max_grapheme = 5; // bytes that are looked up as a whole

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
-#include "base/utf8.h"
+#include "base/encoding.h"
+#include "base/memory.h"
 #include "text/clean.h"
 
 // Stretches within stretches deeper than this stay as they are.

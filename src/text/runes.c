@@ -4,8 +4,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#include "base/checked.h"
-#include "base/utf8.h"
+#include "base/encoding.h"
+#include "base/memory.h"
 
 void bv_runes_free(struct bv_runes *runes)
 {

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
+#include "base/encoding.h"
 #include "base/json.h"
-#include "base/utf8.h"
 #include "text/clean.h"
 #include "text/pieces.h"
 #include "text/tokens.h"

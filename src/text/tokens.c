@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
+#include "base/memory.h"
 
 void bv_tokens_free(struct bv_tokens *tokens)
 {

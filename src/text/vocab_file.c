@@ -5,9 +5,9 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "base/checked.h"
+#include "base/encoding.h"
 #include "base/json.h"
-#include "base/utf8.h"
+#include "base/memory.h"
 
 // CLIP's published file has more merges than its vocabulary uses.
 enum { CLIP_MERGES = 49152 - 256 - 2 };

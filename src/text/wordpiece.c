@@ -1,6 +1,6 @@
 #include "text/pieces.h"
 
-#include "base/utf8.h"
+#include "base/encoding.h"
 
 // A longer word is [UNK] as a whole.
 enum { MAX_WORD = 100 };

@@ -2,7 +2,7 @@
 #include <assert.h>
 
 #include "shaders/lib/args.h"
-#include "vulkan/job.h"
+#include "vulkan/kernel.h"
 
 static_assert(sizeof(struct bv_depthwise_args) <= BV_VK_PUSH_BYTES, "push constants");
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "vulkan/pipeline.h"
-#include "vulkan/quirk.h"
 
 // A compute family without graphics where there is one: it does not compete with a desktop.
 static bool choose_family(struct bv_vk *vk)

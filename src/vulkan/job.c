@@ -1,4 +1,4 @@
-#include "vulkan/job.h"
+#include "vulkan/kernel.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "shaders/lib/args.h"
-#include "vulkan/job.h"
 
 #define BV_PUSH_FITS(name)                                                                         \
     static_assert(sizeof(struct bv_##name##_args) <= BV_VK_PUSH_BYTES, "push constants")

@@ -15,8 +15,7 @@
 #include <assert.h>
 
 #include "shaders/lib/args.h"
-#include "vulkan/job.h"
-#include "vulkan/tile.h"
+#include "vulkan/kernel.h"
 
 static_assert(sizeof(struct bv_gemm_args) <= BV_VK_PUSH_BYTES, "push constants");
 static_assert(sizeof(struct bv_conv2d_args) <= BV_VK_PUSH_BYTES, "push constants");

@@ -1,8 +1,6 @@
-#include "vulkan/quirk.h"
+#include "vulkan/device.h"
 
 #include <string.h>
-
-#include "vulkan/device.h"
 
 #define ANY 0
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "vulkan/device.h"
-#include "vulkan/quirk.h"
 
 static bool has_extension(const VkExtensionProperties *list, uint32_t n, const char *name)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vulkan/tile.h"
+#include "vulkan/kernel.h"
 
 // Ragged sizes, so that edges are tested too; small integers, so that every sum is exact.
 enum { ROWS = 83, IN = 40, OUT = 72, SIDE = 11, CHANNELS = 16, FILTERS = 24 };

@@ -1,4 +1,4 @@
-#include "vulkan/tile.h"
+#include "vulkan/kernel.h"
 
 static uint64_t divide_up(uint64_t n, uint64_t by)
 {

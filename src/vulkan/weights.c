@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/half.h"
+#include "base/dtype.h"
 #include "vulkan/device.h"
 
 static const uint64_t block_bytes = 64u << 20;

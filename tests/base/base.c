@@ -10,14 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/arena.h"
+#include "base/dtype.h"
+#include "base/encoding.h"
 #include "base/file.h"
-#include "base/half.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/sha256.h"
-#include "base/text_file.h"
 #include "base/thread.h"
-#include "base/utf8.h"
 #include "support/check.h"
 
 // Every f16 value survives the way through f32; halfway cases round to even.

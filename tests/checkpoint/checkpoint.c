@@ -7,7 +7,7 @@
 
 #include "checkpoint/build.h"
 #include "checkpoint/checkpoint.h"
-#include "checkpoint/safetensors_writer.h"
+#include "checkpoint/safetensors.h"
 #include "checkpoint/temporary.h"
 #include "support/check.h"
 

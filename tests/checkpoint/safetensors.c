@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "checkpoint/safetensors.h"
-#include "checkpoint/safetensors_writer.h"
 #include "checkpoint/temporary.h"
 #include "support/check.h"
 

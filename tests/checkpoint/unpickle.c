@@ -5,8 +5,7 @@
 
 #include "checkpoint/build.h"
 #include "checkpoint/pickle.h"
-#include "checkpoint/state_dict.h"
-#include "checkpoint/unpickle.h"
+#include "checkpoint/source.h"
 #include "support/check.h"
 
 #define LITERAL(text) text, sizeof(text) - 1

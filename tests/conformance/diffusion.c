@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "diffusion/noise.h"
 #include "diffusion/pipeline_folder.h"
 #include "diffusion/sampler.h"
 #include "support/check.h"

@@ -1,5 +1,5 @@
 // What a prompt asks for.
-#include "eval/tasks/asked.h"
+#include "eval/tasks/synthetic.h"
 
 #include "support/check.h"
 

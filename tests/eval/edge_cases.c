@@ -6,14 +6,11 @@
 #include "base/json.h"
 #include "eval/metrics/bootstrap.h"
 #include "eval/metrics/calibration.h"
-#include "eval/metrics/decision_curve.h"
 #include "eval/metrics/level.h"
-#include "eval/metrics/multiclass.h"
-#include "eval/metrics/reliability.h"
-#include "eval/metrics/threshold.h"
-#include "eval/tasks/grounding_metrics.h"
-#include "eval/tasks/retrieval_metrics.h"
-#include "eval/tasks/vqa_results.h"
+#include "eval/metrics/metric.h"
+#include "eval/tasks/grounding.h"
+#include "eval/tasks/retrieval_table.h"
+#include "eval/tasks/vqa.h"
 #include "support/check.h"
 
 // Without one of the classes nothing is a number, and nothing fails.

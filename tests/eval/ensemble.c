@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "checkpoint/temporary.h"
-#include "eval/run/model_scorer.h"
+#include "eval/run/scorers.h"
 #include "image/png_writer.h"
 #include "model/lovt.h"
 #include "score/classifier.h"

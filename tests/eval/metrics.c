@@ -11,11 +11,9 @@
 #include "base/mt19937.h"
 #include "eval/metrics/bootstrap.h"
 #include "eval/metrics/calibration.h"
-#include "eval/metrics/multiclass.h"
-#include "eval/metrics/reliability.h"
-#include "eval/metrics/threshold.h"
-#include "eval/tasks/grounding_metrics.h"
-#include "eval/tasks/retrieval_metrics.h"
+#include "eval/metrics/metric.h"
+#include "eval/tasks/grounding.h"
+#include "eval/tasks/retrieval_table.h"
 #include "support/check.h"
 
 static const char *cases_path = "tests/eval/golden_metrics.json";

@@ -5,8 +5,8 @@
 
 #include "base/mt19937.h"
 #include "eval/metrics/bootstrap.h"
-#include "eval/metrics/reliability.h"
-#include "eval/metrics/threshold.h"
+#include "eval/metrics/calibration.h"
+#include "eval/metrics/metric.h"
 #include "support/check.h"
 
 enum { ROWS = 157, CLASSES = 4, PATIENTS = 60, REPLICATES = 21, ROOM = 16 * ROWS };

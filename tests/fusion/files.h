@@ -3,7 +3,7 @@
 #ifndef BV_TESTS_FUSION_FILES_H
 #define BV_TESTS_FUSION_FILES_H
 
-#include "checkpoint/safetensors_writer.h"
+#include "checkpoint/safetensors.h"
 #include "convert/convert.h"
 
 struct files {

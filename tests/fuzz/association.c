@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "pacs/association.h"
-#include "pacs/commitment.h"
+#include "pacs/server.h"
 
 enum { MOST = 100000, MAX_DATA = 65536, WAIT_MS = 1000 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "archive/pull.h"
-#include "pacs/findings.h"
+#include "pacs/derived_object.h"
 
 static void expect_sound(const uint8_t *bytes, size_t size)
 {

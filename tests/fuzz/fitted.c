@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "eval/report/fitted.h"
+#include "eval/report/results.h"
 #include "memory_file.h"
 
 static void expect(bool holds)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "checkpoint/safetensors_writer.h"
+#include "checkpoint/safetensors.h"
 #include "convert/import_steps.h"
 
 static char folder[] = "/tmp/biovl-fuzz-XXXXXX";

@@ -1,7 +1,7 @@
 #include "image.h"
 
+#include "image/gray.h"
 #include "image/plausibility.h"
-#include "image/preset.h"
 
 void fuzz_image(enum bv_format format, const uint8_t *data, size_t size)
 {

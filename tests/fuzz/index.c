@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "edited_index.h"
-#include "retrieval/filter.h"
+#include "retrieval/query.h"
 
 static enum bv_status visit(void *arg, const struct bv_entry *entry, struct bv_error *err)
 {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "checkpoint/safetensors_writer.h"
+#include "checkpoint/safetensors.h"
 #include "model/card.h"
 #include "score/classifier.h"
 #include "target.h"

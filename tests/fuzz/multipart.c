@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pacs/multipart.h"
+#include "pacs/http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "memory_file.h"
-#include "pacs/peers.h"
+#include "pacs/listen.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

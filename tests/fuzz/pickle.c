@@ -2,8 +2,7 @@
 #include "target.h"
 
 #include "checkpoint/pickle.h"
-#include "checkpoint/state_dict.h"
-#include "checkpoint/unpickle.h"
+#include "checkpoint/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 
 #include "image/dicom_dataset.h"
-#include "retrieval/dicom_text.h"
+#include "retrieval/ingest.h"
 #include "retrieval/record.h"
-#include "retrieval/report.h"
 #include "retrieval/scrub.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

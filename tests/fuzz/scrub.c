@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "retrieval/report.h"
+#include "retrieval/ingest.h"
 #include "retrieval/scrub.h"
 
 // Whether an identifier of letters stands in a text as a word.

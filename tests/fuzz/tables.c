@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "eval/tasks/finding_tables.h"
-#include "eval/tasks/grounding_table.h"
-#include "eval/tasks/group_column.h"
-#include "eval/tasks/vqa_table.h"
+#include "eval/tasks/grounding.h"
+#include "eval/tasks/subgroups.h"
+#include "eval/tasks/vqa.h"
 #include "memory_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

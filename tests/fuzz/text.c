@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text_file.h"
-#include "base/utf8.h"
-#include "eval/data/finding_list.h"
-#include "retrieval/filter.h"
+#include "base/encoding.h"
+#include "base/file.h"
+#include "eval/data/labelled.h"
+#include "retrieval/query.h"
 
 static bool same(const char *finding, size_t n, const char *label)
 {

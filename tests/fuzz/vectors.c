@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "edited_index.h"
-#include "retrieval/vector_file.h"
+#include "retrieval/store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 // Texts by their Specific Character Set: the examples of PS3.5 Annexes H to K, and what is refused.
 #include <string.h>
 
-#include "image/character_set.h"
+#include "image/dicom_dataset.h"
 #include "support/check.h"
 
 struct example {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "image/gray.h"
-#include "image/preset.h"
 #include "image/resize.h"
 #include "support/check.h"
 #include "support/npz.h"

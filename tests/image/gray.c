@@ -6,7 +6,6 @@
 #include "image/fixture.h"
 #include "image/gray.h"
 #include "image/plausibility.h"
-#include "image/preset.h"
 #include "support/check.h"
 #include "support/reference.h"
 

@@ -1,5 +1,5 @@
 // Multi-scale similarity against the pytorch-msssim package (similarity.py).
-#include "image/ms_ssim.h"
+#include "image/pixels.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -7,7 +7,6 @@
 
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
-#include "checkpoint/safetensors_writer.h"
 #include "checkpoint/temporary.h"
 #include "model/card.h"
 #include "model/lovt.h"

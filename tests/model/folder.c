@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint/safetensors_writer.h"
+#include "checkpoint/safetensors.h"
 #include "checkpoint/temporary.h"
 #include "support/check.h"
 #include "support/fixed.h"

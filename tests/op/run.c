@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/half.h"
+#include "base/dtype.h"
 #include "op/backends.h"
 #include "op/case.h"
 #include "op/fill.h"

@@ -11,8 +11,8 @@
 #include "checkpoint/temporary.h"
 #include "pacs/archive.h"
 #include "pacs/elements.h"
-#include "pacs/part10.h"
-#include "pacs/tls.h"
+#include "pacs/pdu.h"
+#include "pacs/wire.h"
 #include "receiving.h"
 #include "support/check.h"
 

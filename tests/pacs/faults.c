@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "pacs/archive.h"
-#include "pacs/multipart.h"
-#include "pacs/outbox.h"
+#include "pacs/http.h"
 #include "support/check.h"
 
 static const char object[] = "not really DICOM, but bytes \r\n--b with a line like a boundary's";

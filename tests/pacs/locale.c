@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "image/fixture.h"
-#include "pacs/findings.h"
+#include "pacs/derived_object.h"
 #include "support/check.h"
 #include "support/comma_locale.h"
 

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "checkpoint/temporary.h"
-#include "pacs/commitment.h"
 #include "pacs/elements.h"
-#include "pacs/peers.h"
-#include "pacs/tls.h"
+#include "pacs/listen.h"
+#include "pacs/server.h"
+#include "pacs/wire.h"
 #include "receiving.h"
 #include "support/check.h"
 

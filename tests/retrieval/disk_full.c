@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "checkpoint/temporary.h"
+#include "retrieval/store.h"
 #include "retrieval/synthetic.h"
-#include "retrieval/vector_file.h"
 #include "support/check.h"
 #include "support/reference.h"
 

@@ -1,5 +1,5 @@
 // Which accession numbers may join a report to a study.
-#include "retrieval/identity.h"
+#include "retrieval/record.h"
 #include "support/check.h"
 
 static void test_placeholders(void **state)

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "checkpoint/temporary.h"
-#include "retrieval/rerank.h"
+#include "retrieval/query.h"
 #include "score/pair.h"
 #include "support/check.h"
 

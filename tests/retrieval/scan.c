@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/half.h"
-#include "retrieval/crc32c.h"
-#include "retrieval/faiss.h"
+#include "base/dtype.h"
+#include "retrieval/ann_index.h"
+#include "retrieval/store.h"
 #include "retrieval/vectors.h"
 #include "support/check.h"
 

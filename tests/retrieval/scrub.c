@@ -2,8 +2,8 @@
 // stay.
 #include <string.h>
 
+#include "retrieval/record.h"
 #include "retrieval/scrub.h"
-#include "retrieval/vocabulary.h"
 #include "support/check.h"
 
 static const char *scrub(struct bv_arena *arena, enum bv_identifier_kind kind,

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dtype.h"
 #include "base/file.h"
-#include "base/half.h"
 #include "checkpoint/temporary.h"
-#include "retrieval/filter.h"
+#include "retrieval/query.h"
 #include "retrieval/synthetic.h"
 #include "support/check.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "retrieval/crc32c.h"
+#include "retrieval/store.h"
 
 void synthetic_vector(uint64_t seed, float *out, size_t n)
 {

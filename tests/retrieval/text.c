@@ -3,10 +3,9 @@
 #include <unistd.h>
 
 #include "checkpoint/temporary.h"
-#include "retrieval/filter.h"
-#include "retrieval/report.h"
+#include "retrieval/ingest.h"
+#include "retrieval/query.h"
 #include "retrieval/scrub.h"
-#include "retrieval/sitekey.h"
 #include "support/check.h"
 
 static void test_scrub(void **state)

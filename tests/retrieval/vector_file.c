@@ -1,6 +1,6 @@
 // The copy of the vectors beside an index: whatever happened to it, what is loaded is what the
 // index holds.
-#include "retrieval/vector_file.h"
+#include "retrieval/store.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "image/draw_text.h"
+#include "image/pixels.h"
 #include "support/check.h"
 
 enum { WIDTH = 200, HEIGHT = 100, GRAY = 100 };

@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "golden.h"
-#include "stats/conformal.h"
-#include "stats/proportion.h"
+#include "stats/comparison.h"
 #include "support/check.h"
 #include "support/reference.h"
 

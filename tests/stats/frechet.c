@@ -1,5 +1,5 @@
 // The Fréchet distance against the form with matrices, by SciPy (tests/image/similarity.py).
-#include "stats/frechet.h"
+#include "stats/distribution.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -7,7 +7,6 @@
 #include "support/check.h"
 #include "support/reference.h"
 #include "table/csv.h"
-#include "table/number.h"
 
 static double worst;
 static char worst_key[128];

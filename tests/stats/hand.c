@@ -3,13 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "stats/decision.h"
-#include "stats/delong.h"
+#include "stats/calibration.h"
+#include "stats/comparison.h"
 #include "stats/distribution.h"
-#include "stats/loess.h"
-#include "stats/mcnemar.h"
-#include "stats/multiple.h"
-#include "stats/recalibration.h"
 #include "support/check.h"
 
 static void assert_near(double value, double expected, double limit)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "golden.h"
-#include "stats/multiple.h"
+#include "stats/comparison.h"
 #include "support/check.h"
 #include "support/reference.h"
 

@@ -4,17 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/metrics/confusion.h"
-#include "eval/metrics/threshold.h"
+#include "eval/metrics/metric.h"
 #include "golden.h"
-#include "stats/decision.h"
-#include "stats/delong.h"
-#include "stats/loess.h"
-#include "stats/mcnemar.h"
-#include "stats/recalibration.h"
+#include "stats/calibration.h"
+#include "stats/comparison.h"
 #include "support/check.h"
 #include "support/reference.h"
-#include "table/number.h"
+#include "table/csv.h"
 
 static const double limit = 1e-9; // largest measured: 1.1e-13
 

@@ -6,7 +6,6 @@
 
 #include "support/check.h"
 #include "table/csv.h"
-#include "table/number.h"
 
 static enum bv_status open_bytes(struct bv_csv_reader **reader, const char *text, size_t n,
                                  struct bv_error *err)

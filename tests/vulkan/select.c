@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "vulkan/device.h"
-#include "vulkan/quirk.h"
 
 static const struct bv_vk_device_info machine[] = {
     {.index = 0, .name = "llvmpipe (LLVM 15)", .kind = BV_VK_SOFTWARE, .usable = true},

@@ -1,7 +1,7 @@
 // Which tiles devices get, on made-up ones: sums beyond a thread's registers are never asked for.
 #include "support/check.h"
 
-#include "vulkan/tile.h"
+#include "vulkan/kernel.h"
 
 static struct bv_vk device(uint32_t vendor, uint32_t subgroup_min, uint32_t subgroup)
 {

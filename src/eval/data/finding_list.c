@@ -1,4 +1,4 @@
-#include "eval/data/finding_list.h"
+#include "eval/data/labelled.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "eval/data/folder.h"
+#include "eval/data/out_folder.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "eval/data/group_ids.h"
+#include "eval/data/labelled.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 
 #include "eval/data/setup.h"
 #include "eval/data/warnings.h"
-#include "table/number.h"
+#include "table/csv.h"
 
 enum { CRC_CHARS = 9 };       // a tab and eight digits
 enum { MAX_LINE = 64 << 20 }; // longer ones are damage

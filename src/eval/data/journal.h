@@ -3,7 +3,7 @@
 //
 // A line holds, separated by tabs: the row's number, why it failed ("ok" when it did not), the
 // scores as the shortest digits that read back the same, the image's warnings, the device that took
-// over from the one in the setup (devices.h; empty where none did), the error's sentence, and the
+// over from the one in the setup (pipeline.h; empty where none did), the error's sentence, and the
 // CRC-32 of all that. The first line holds the run's setup (JSON) and its CRC-32. A torn last line
 // fails its check and is dropped.
 #ifndef BV_EVAL_DATA_JOURNAL_H
@@ -22,7 +22,7 @@ struct bv_journal_record {
     const char *message;  // "" without reason
     const double *scores; // [n_labels]; of a failed row undefined
     uint32_t warnings;    // of the image (warnings.h)
-    const char *moved;    // NULL, or what took over from the device of the setup (devices.h)
+    const char *moved;    // NULL, or what took over from the device of the setup (pipeline.h)
 };
 
 // Reads a journal's intact part.

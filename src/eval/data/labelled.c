@@ -6,10 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "eval/data/finding_list.h"
-#include "eval/data/group_ids.h"
 #include "table/csv.h"
-#include "table/number.h"
 
 struct condition {
     int column;

@@ -28,7 +28,7 @@ struct bv_labelled_options {
     // patient_id, patient, subject_id; study_id, study (case ignored).
     const char *path_column, *patient_column, *study_column;
     const char *stratum_column; // metrics are also given for each of its values; NULL: none
-    // A column that lists a row's findings, "edema|effusion" or any form of finding_list.h, instead
+    // A column that lists a row's findings, "edema|effusion" or any form of finding_list.c, instead
     // of one column per label.
     const char *list_column;
     const char *const *where; // n_where conditions "column=value": other rows are left out
@@ -97,5 +97,48 @@ bool bv_labelled_has_studies(const struct bv_labelled *dataset);
 // Where the image of a row is: malloc'd, the caller frees.
 enum bv_status bv_labelled_resolve(const struct bv_labelled *dataset, const char *path, char **out,
                                    struct bv_error *err);
+
+// finding_list.c: a cell of a table that lists a row's findings, in the forms that data sets use:
+// a|b, a;b, a, b, and lists as Python, NumPy and JSON print them: ['a', 'b'], ['a' 'b'], ["a",
+// "b"].
+
+// What separates the findings of a column, by all of its cells. Zero-initialise.
+struct bv_finding_form {
+    bool bars, semicolons, commas, brackets; // seen in cells; brackets: cells that are lists
+};
+
+void bv_finding_form_see(struct bv_finding_form *form, const char *cell);
+
+// The form in words: "a|b", "a;b", "a, b", "['a', 'b']".
+const char *bv_finding_form_name(const struct bv_finding_form *form);
+
+// Whether a cell lists a finding that fits, which same() says of each; *bad: the cell begins as a
+// list in brackets and does not end as one.
+bool bv_finding_listed(const struct bv_finding_form *form, const char *cell,
+                       bool (*same)(const char *finding, size_t n, const char *label),
+                       const char *label, bool *bad);
+
+// group_ids.c: numbers for identifiers (patients, studies, paths) that are not kept: only 64 bits
+// of their SHA-256 are, 24 bytes per distinct identifier.
+
+struct bv_group_id {
+    uint64_t hash;
+    uint32_t number;
+    bool used;
+};
+
+// Zero-initialise.
+struct bv_group_ids {
+    struct bv_group_id *slots; // open addressing, n_slots a power of two
+    size_t n_slots;
+    uint32_t n; // numbers given so far
+};
+
+// The number of an identifier: 0, 1, … in the order of first appearance. *is_new may be NULL. Two
+// different identifiers share a number with a probability of n²/2^65.
+enum bv_status bv_group_ids_number(struct bv_group_ids *ids, const char *id, uint32_t *number,
+                                   bool *is_new, struct bv_error *err);
+
+void bv_group_ids_free(struct bv_group_ids *ids);
 
 #endif

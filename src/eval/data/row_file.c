@@ -1,4 +1,4 @@
-#include "eval/data/row_file.h"
+#include "eval/data/out_folder.h"
 
 enum bv_status bv_row_file_create(struct bv_row_file *rows, const char *folder, const char *name,
                                   const char *const *columns, size_t n, struct bv_error *err)

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
+#include "base/encoding.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/sha256.h"
-#include "base/utf8.h"
 
 enum { JOURNAL_VERSION = 2 }; // of the lines' fields
 

@@ -3,8 +3,8 @@
 #ifndef BV_EVAL_DATA_SETUP_H
 #define BV_EVAL_DATA_SETUP_H
 
-#include "base/arena.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "eval/data/labelled.h"
 
 // The SHA-256 of a file, in hexadecimal.

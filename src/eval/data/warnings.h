@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "eval/data/row_file.h"
+#include "eval/data/out_folder.h"
 #include "image/image.h"
 
 enum { BV_WARNINGS_CHARS = 512 }; // room for all names and their commas

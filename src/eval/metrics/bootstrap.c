@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/mt19937.h"
-#include "eval/metrics/resample.h"
 
 // Receives the results [n_lists][BV_LANES] of the replicates from first on.
 typedef void (*sink)(void *arg, size_t first, const struct bv_resampled *results);

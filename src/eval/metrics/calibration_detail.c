@@ -1,4 +1,4 @@
-#include "eval/metrics/calibration_detail.h"
+#include "eval/metrics/calibration.h"
 
 #include <math.h>
 #include <stdlib.h>

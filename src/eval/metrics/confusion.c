@@ -1,4 +1,4 @@
-#include "eval/metrics/confusion.h"
+#include "eval/metrics/metric.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
-#include "eval/metrics/decision_curve.h"
+#include "eval/metrics/calibration.h"
 
-#include "stats/decision.h"
+#include "stats/calibration.h"
 
 void bv_decision_curve(const struct bv_ranked_item *items, size_t n,
                        struct bv_decision_point points[BV_DECISION_POINTS])

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "eval/metrics/level_intervals.h"
 #include "stats/distribution.h"
 
 const char *const bv_point_rules[BV_POINT_COUNT] = {

@@ -4,12 +4,8 @@
 
 #include "eval/metrics/bootstrap.h"
 #include "eval/metrics/calibration.h"
-#include "eval/metrics/calibration_detail.h"
 #include "eval/metrics/metric.h"
-#include "eval/metrics/multiclass.h"
-#include "eval/metrics/reliability.h"
 #include "eval/metrics/score_table.h"
-#include "eval/metrics/threshold.h"
 
 // Rules whose points are described for the current data.
 #define BV_POINT_COUNT 7
@@ -90,5 +86,12 @@ double bv_expected_half_width(double auroc, uint64_t positives, uint64_t negativ
 // bootstrap was made, else DeLong's, which takes images as independent.
 const struct bv_interval *bv_auroc_of_record(const struct bv_level_result *level,
                                              const struct bv_class_result *c);
+
+// level_intervals.c: the intervals of a level that are resampled or know patients.
+
+// result has its classes and ranked lists; those of its intervals that were NaN are filled.
+enum bv_status bv_level_intervals(const struct bv_score_table *table,
+                                  const struct bv_level_options *options,
+                                  struct bv_level_result *result, struct bv_error *err);
 
 #endif

@@ -1,9 +1,9 @@
-#include "eval/metrics/level_intervals.h"
+#include "eval/metrics/level.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "stats/delong.h"
+#include "stats/comparison.h"
 
 static bool has_both(const struct bv_class_result *c)
 {

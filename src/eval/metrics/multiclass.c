@@ -1,10 +1,8 @@
-#include "eval/metrics/multiclass.h"
+#include "eval/metrics/metric.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "eval/metrics/confusion.h"
 
 static size_t argmax(const double *scores, size_t n)
 {

@@ -1,4 +1,4 @@
-#include "eval/metrics/reliability.h"
+#include "eval/metrics/calibration.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "eval/metrics/resample.h"
+#include "eval/metrics/bootstrap.h"
 
 #include <math.h>
 #include <stdlib.h>

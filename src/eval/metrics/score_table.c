@@ -7,9 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/arena.h"
-#include "base/checked.h"
-#include "eval/data/group_ids.h"
+#include "base/memory.h"
+#include "eval/data/labelled.h"
 #include "eval/data/setup.h"
 
 enum { MAX_SHARDS = 4096 };

@@ -1,12 +1,30 @@
-// score_table.h: the scores and truths of all evaluated images, joined from the journals of a run
-// and its CSV file, and grouped to studies or patients.
+// score_table.h: scores and truths of all images, and the memory that holds them.
 #ifndef BV_EVAL_METRICS_SCORE_TABLE_H
 #define BV_EVAL_METRICS_SCORE_TABLE_H
 
+#include <stddef.h>
+
+#include "base/status.h"
 #include "eval/data/journal.h"
 #include "eval/data/labelled.h"
 #include "eval/metrics/ranked.h"
-#include "eval/metrics/scratch.h"
+
+// scratch.c: memory for per-image values, backed by a nameless file, so that it does not count
+// against the machine's memory: the kernel writes it out when it needs the room.
+
+struct bv_scratch {
+    void *data;
+    size_t bytes;
+};
+
+// Zeroed memory backed by disk space in folder, reserved at once: a full disk is BV_ERR_IO here and
+// not a signal later. Zero-initialise *scratch. bytes may be 0.
+enum bv_status bv_scratch_create(struct bv_scratch *scratch, const char *folder, size_t bytes,
+                                 struct bv_error *err);
+void bv_scratch_free(struct bv_scratch *scratch); // accepts a zeroed value
+
+// score_table.c: the scores and truths of all evaluated images, joined from the journals of a run
+// and its CSV file, and grouped to studies or patients.
 
 enum { BV_MAX_STRATA = 64, BV_NO_STRATUM = 255 };
 

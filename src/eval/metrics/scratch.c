@@ -1,4 +1,4 @@
-#include "eval/metrics/scratch.h"
+#include "eval/metrics/score_table.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
-#include "eval/metrics/threshold.h"
+#include "eval/metrics/metric.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/number.h"
+#include "table/csv.h"
 
 enum bv_status bv_threshold_rule_parse(const char *text, enum bv_threshold_rule *rule,
                                        double *target, struct bv_error *err)

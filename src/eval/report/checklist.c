@@ -1,4 +1,4 @@
-#include "eval/report/checklist.h"
+#include "eval/report/results.h"
 
 #include <math.h>
 #include <string.h>

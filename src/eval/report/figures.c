@@ -1,13 +1,13 @@
-#include "eval/report/figures.h"
+#include "eval/report/results.h"
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/c_locale.h"
-#include "eval/data/row_file.h"
-#include "eval/metrics/decision_curve.h"
-#include "eval/report/plot.h"
+#include "eval/data/out_folder.h"
+#include "eval/metrics/calibration.h"
+#include "eval/report/page.h"
 
 enum { PREVALENCES = 99, MAX_ROWS = 400 };
 

@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/data/row_file.h"
+#include "eval/data/out_folder.h"
 #include "eval/metrics/score_table.h"
-#include "eval/report/figures.h"
-#include "eval/report/fitted.h"
 #include "eval/report/results.h"
 #include "eval/run/evaluation.h"
 

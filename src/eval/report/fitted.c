@@ -1,4 +1,4 @@
-#include "eval/report/fitted.h"
+#include "eval/report/results.h"
 
 #include <math.h>
 #include <stdlib.h>

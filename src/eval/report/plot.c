@@ -1,10 +1,9 @@
-#include "eval/report/plot.h"
+#include "eval/report/page.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "eval/metrics/decision_curve.h"
-#include "eval/report/page.h"
+#include "eval/metrics/calibration.h"
 
 // A square diagram of 0 … 1 by 0 … 1.
 enum { SIDE = 220, LEFT = 34, TOP = 10, WIDTH = 264, HEIGHT = 266, MAX_POINTS = 400 };

@@ -2,9 +2,7 @@
 #include <string.h>
 
 #include "base/c_locale.h"
-#include "eval/report/checklist.h"
 #include "eval/report/page.h"
-#include "eval/report/plot.h"
 #include "eval/report/results.h"
 
 static void put_interval(FILE *f, const struct bv_interval *i)

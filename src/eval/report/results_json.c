@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "eval/data/result_number.h"
+#include "eval/data/out_folder.h"
 #include "eval/report/results.h"
 
 static json_t *integer(uint64_t value)

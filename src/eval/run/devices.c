@@ -1,4 +1,4 @@
-#include "eval/run/devices.h"
+#include "eval/run/pipeline.h"
 
 #include <stdio.h>
 #include <string.h>

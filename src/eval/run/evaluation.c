@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/data/folder.h"
+#include "eval/data/out_folder.h"
 #include "eval/data/setup.h"
 #include "eval/metrics/score_table.h"
 

@@ -1,10 +1,8 @@
-#include "eval/run/match_scorer.h"
+#include "eval/run/scorers.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "eval/run/model_scorer.h"
 
 struct bv_match_scorer {
     struct bv_session *session;

@@ -1,4 +1,4 @@
-#include "eval/run/model_scorer.h"
+#include "eval/run/scorers.h"
 
 #include <stdlib.h>
 

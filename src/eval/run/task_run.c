@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "eval/data/setup.h"
-#include "eval/run/model_scorer.h"
+#include "eval/run/scorers.h"
 
 enum bv_status bv_task_open(struct bv_task *task, const struct bv_task_options *options,
                             const struct bv_session *session, const char *const *columns,

@@ -5,8 +5,8 @@
 #define BV_EVAL_RUN_TASK_RUN_H
 
 #include "eval/data/warnings.h"
-#include "eval/run/devices.h"
 #include "eval/run/evaluation.h"
+#include "eval/run/pipeline.h"
 
 struct bv_task_options {
     struct bv_labelled_options data;    // no labels; paths repeat

@@ -1,4 +1,4 @@
-#include "eval/tasks/asked.h"
+#include "eval/tasks/synthetic.h"
 
 #include <ctype.h>
 #include <stddef.h>

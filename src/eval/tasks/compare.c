@@ -3,12 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "eval/data/folder.h"
-#include "eval/metrics/reliability.h"
-#include "eval/metrics/threshold.h"
-#include "eval/tasks/compare_rows.h"
-#include "eval/tasks/compare_write.h"
-#include "stats/multiple.h"
+#include "eval/data/out_folder.h"
+#include "eval/metrics/calibration.h"
+#include "eval/metrics/metric.h"
+#include "stats/comparison.h"
 
 // One label under all runs: rows with a truth, in the order of the data.
 struct label_rows {

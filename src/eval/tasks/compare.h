@@ -1,15 +1,17 @@
-// compare.h: finished evaluations of the same rows, tested against each other.
-//
-// The first run is judged against each of the others: a difference is that of the first less that
-// of the other. Rows that a run could not evaluate are left out for all of them.
+// compare.h: two finished runs compared.
 #ifndef BV_EVAL_TASKS_COMPARE_H
 #define BV_EVAL_TASKS_COMPARE_H
 
 #include "base/json.h"
 #include "base/thread.h"
 #include "eval/metrics/bootstrap.h"
-#include "stats/delong.h"
-#include "stats/mcnemar.h"
+#include "eval/tasks/finished_run.h"
+#include "stats/comparison.h"
+
+// compare.c: finished evaluations of the same rows, tested against each other.
+//
+// The first run is judged against each of the others: a difference is that of the first less that
+// of the other. Rows that a run could not evaluate are left out for all of them.
 
 enum { BV_COMPARE_MAX_RUNS = 16 };
 
@@ -63,5 +65,31 @@ struct bv_comparison {
 // named. Writes the files; the caller owns *result, which compare.json holds too.
 enum bv_status bv_compare(const struct bv_compare_options *options, json_t **result,
                           struct bv_error *err);
+
+// compare_rows.c: the rows that several runs have evaluated, side by side.
+
+// Zero-initialise; free in any state.
+struct bv_compare_rows {
+    struct bv_finished_run runs[BV_COMPARE_MAX_RUNS];
+    size_t n_runs, n_labels, n_rows;
+    const char *const *labels;       // [n_labels], of the first run
+    size_t n;                        // rows evaluated by all
+    size_t *at[BV_COMPARE_MAX_RUNS]; // [n] where each run's table has them
+    uint32_t *clusters;              // [n] patients, or NULL
+    size_t n_clusters;
+};
+
+// Loads the runs and checks that they are of the same rows.
+enum bv_status bv_compare_rows_load(struct bv_compare_rows *rows,
+                                    const struct bv_compare_options *options, struct bv_error *err);
+void bv_compare_rows_free(struct bv_compare_rows *rows);
+
+// compare_write.c: a comparison as files: compare.json, compare.csv, compare.html.
+
+// *result is what compare.json holds; the caller owns it.
+enum bv_status bv_compare_write(const struct bv_comparison *comparison,
+                                const struct bv_compare_options *options,
+                                const struct bv_compare_rows *rows, json_t **result,
+                                struct bv_error *err);
 
 #endif

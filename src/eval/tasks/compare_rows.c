@@ -1,4 +1,4 @@
-#include "eval/tasks/compare_rows.h"
+#include "eval/tasks/compare.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,10 @@
-#include "eval/tasks/compare_write.h"
+#include "eval/tasks/compare.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/c_locale.h"
-#include "eval/data/folder.h"
-#include "eval/data/result_number.h"
-#include "eval/data/row_file.h"
+#include "eval/data/out_folder.h"
 #include "eval/report/page.h"
 
 static const char *const decided[BV_DECIDED_KINDS] = {"accuracy", "sensitivity", "specificity"};

@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "base/c_locale.h"
-#include "eval/data/result_number.h"
-#include "eval/data/row_file.h"
-#include "eval/report/fitted.h"
+#include "eval/data/out_folder.h"
 #include "eval/report/page.h"
+#include "eval/report/results.h"
 #include "eval/tasks/finished_run.h"
 
 // ---- Fit and judgement ----

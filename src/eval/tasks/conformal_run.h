@@ -1,12 +1,11 @@
 // conformal_run.h: thresholds with a bound on the share of positives missed, from one finished
-// evaluation, judged on another (split conformal prediction per label, stats/conformal.h).
+// evaluation, judged on another (split conformal prediction per label, stats/comparison.h).
 #ifndef BV_EVAL_TASKS_CONFORMAL_RUN_H
 #define BV_EVAL_TASKS_CONFORMAL_RUN_H
 
 #include "base/json.h"
-#include "eval/metrics/confusion.h"
-#include "stats/conformal.h"
-#include "stats/proportion.h"
+#include "eval/metrics/metric.h"
+#include "stats/comparison.h"
 
 struct bv_conformal_options {
     const char *calibration, *test;           // folders of finished evaluations

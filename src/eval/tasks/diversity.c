@@ -1,4 +1,4 @@
-#include "eval/tasks/diversity.h"
+#include "eval/tasks/synthetic.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -7,8 +7,7 @@
 
 #include "image/gray.h"
 #include "image/image.h"
-#include "image/ms_ssim.h"
-#include "image/preset.h"
+#include "image/pixels.h"
 
 struct gray {
     uint8_t *data;

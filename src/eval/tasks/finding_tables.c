@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "table/csv.h"
-#include "table/number.h"
 
 enum { FINDINGS = 14, FIVE = 5 };
 static const char *const findings[FINDINGS] = {"Enlarged Cardiomediastinum",

@@ -1,8 +1,8 @@
-#include "eval/tasks/grounding_metrics.h"
+#include "eval/tasks/grounding.h"
 
 #include <math.h>
 
-#include "table/number.h"
+#include "table/csv.h"
 
 static const double thresholds[5] = {0.1, 0.2, 0.3, 0.4, 0.5};
 

@@ -1,12 +1,11 @@
-#include "eval/tasks/grounding_run.h"
+#include "eval/tasks/grounding.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "eval/data/group_ids.h"
-#include "eval/tasks/grounding_sums.h"
+#include "base/memory.h"
+#include "eval/data/labelled.h"
 #include "score/heatmap.h"
 
 enum { MAX_BOXES = 4096 }; // of one region

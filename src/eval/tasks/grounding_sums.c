@@ -1,10 +1,10 @@
-#include "eval/tasks/grounding_sums.h"
+#include "eval/tasks/grounding.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/data/result_number.h"
+#include "eval/data/out_folder.h"
 
 static void add(struct bv_grounding_sum *sum, const struct bv_grounding *g)
 {

@@ -1,12 +1,11 @@
-#include "eval/tasks/grounding_table.h"
+#include "eval/tasks/grounding.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "checkpoint/npy.h"
-#include "eval/data/result_number.h"
-#include "eval/tasks/grounding_sums.h"
+#include "eval/data/out_folder.h"
 #include "table/csv.h"
 
 enum { MAX_BOXES = 256, MAX_SIDE = 65536 };

@@ -1,4 +1,4 @@
-#include "eval/tasks/group_column.h"
+#include "eval/tasks/subgroups.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "table/number.h"
+#include "table/csv.h"
 
 static bool is_age(const char *name)
 {

@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "base/sha256.h"
-#include "eval/data/result_number.h"
-#include "eval/data/row_file.h"
+#include "eval/data/out_folder.h"
 #include "eval/tasks/finished_run.h"
 #include "eval/tasks/protocol.h"
-#include "stats/proportion.h"
+#include "stats/comparison.h"
 
 enum { MAX_NOTES_TEXT = 400, FEW_POSITIVES = 30 };
 

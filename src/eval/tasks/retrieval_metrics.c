@@ -1,4 +1,4 @@
-#include "eval/tasks/retrieval_metrics.h"
+#include "eval/tasks/retrieval_table.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "eval/data/result_number.h"
-#include "eval/tasks/retrieval_metrics.h"
+#include "base/memory.h"
+#include "eval/data/out_folder.h"
 #include "table/csv.h"
 
 enum { TEXTS_AT_ONCE = 64, MAX_PAIRS = 1 << 22 };

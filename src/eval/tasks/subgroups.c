@@ -5,13 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/data/folder.h"
+#include "eval/data/out_folder.h"
 #include "eval/data/setup.h"
-#include "eval/metrics/reliability.h"
-#include "eval/metrics/threshold.h"
+#include "eval/metrics/calibration.h"
+#include "eval/metrics/metric.h"
 #include "eval/tasks/finished_run.h"
-#include "eval/tasks/subgroups_write.h"
-#include "stats/delong.h"
+#include "stats/comparison.h"
 
 enum { MAX_RESAMPLED = 256 }; // lists in one pass of the bootstrap: bounds its memory
 

@@ -1,17 +1,53 @@
-// subgroups.h: a finished evaluation looked at group by group: whom does the model miss?
+// subgroups.h: finished evaluations by group: the groups, their results, and the files of them.
+#ifndef BV_EVAL_TASKS_SUBGROUPS_H
+#define BV_EVAL_TASKS_SUBGROUPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/status.h"
+#include "base/thread.h"
+#include "eval/metrics/bootstrap.h"
+#include "eval/metrics/metric.h"
+#include "eval/tasks/finished_run.h"
+#include "stats/comparison.h"
+
+// group_column.c: a column of the data whose values are groups, or numbers put into bands.
+
+enum {
+    BV_GROUP_MAX_COLUMNS = 8,
+    BV_GROUP_MAX_VALUES = 64,
+    BV_GROUP_MAX_EDGES = 16,
+    BV_GROUP_NAME = 80,
+    BV_GROUP_NONE = 255,
+};
+
+// Zero-initialise; nothing to free.
+struct bv_group_column {
+    char name[BV_GROUP_NAME];
+    double edges[BV_GROUP_MAX_EDGES]; // ascending; bands are below, from … to below, from … on
+    size_t n_edges;                   // 0: the texts themselves
+    char values[BV_GROUP_MAX_VALUES][BV_GROUP_NAME];
+    size_t n_values;
+};
+
+// "sex", or "age:40/60/80" with the lower edges of bands. A column called age (or patient_age, age
+// in years) without edges has 18, 40, 60 and 80. BV_ERR_ARG otherwise.
+enum bv_status bv_group_column_parse(struct bv_group_column *column, const char *text,
+                                     struct bv_error *err);
+
+// The group of a value, BV_GROUP_NONE where it is empty or, with bands, no number ("063Y" as in
+// DICOM is 63). BV_ERR_ARG for the 65th value.
+enum bv_status bv_group_column_of(struct bv_group_column *column, const char *value, uint8_t *group,
+                                  struct bv_error *err);
+
+// subgroups.c: a finished evaluation looked at group by group: whom does the model miss?
 //
 // A factor is a column of the data, whose values are the groups, or a pair of columns, whose groups
 // are the pairs of values. Rates are at the thresholds that the run's results used, the same for
 // all groups.
-#ifndef BV_EVAL_TASKS_SUBGROUPS_H
-#define BV_EVAL_TASKS_SUBGROUPS_H
-
-#include "base/json.h"
-#include "base/thread.h"
-#include "eval/metrics/bootstrap.h"
-#include "eval/metrics/confusion.h"
-#include "eval/tasks/group_column.h"
-#include "stats/proportion.h"
 
 enum { BV_SUBGROUP_FEW = 10 }; // groups with fewer positives or negatives are marked
 
@@ -72,5 +108,13 @@ struct bv_subgroups {
 // that are not there, or with too many values.
 enum bv_status bv_subgroups(const struct bv_subgroups_options *options, json_t **result,
                             struct bv_error *err);
+
+// subgroups_write.c: the files of a look at groups.
+
+// Writes subgroups.json, subgroups.csv and subgroups.html; the caller owns *result.
+enum bv_status bv_subgroups_write(const struct bv_subgroups *subgroups,
+                                  const struct bv_subgroups_options *options,
+                                  const struct bv_finished_run *run, json_t **result,
+                                  struct bv_error *err);
 
 #endif

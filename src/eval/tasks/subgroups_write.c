@@ -1,10 +1,9 @@
-#include "eval/tasks/subgroups_write.h"
+#include "eval/tasks/subgroups.h"
 
 #include <math.h>
 
 #include "base/c_locale.h"
-#include "eval/data/result_number.h"
-#include "eval/data/row_file.h"
+#include "eval/data/out_folder.h"
 #include "eval/report/page.h"
 
 // A rate of a group with Wilson's interval.

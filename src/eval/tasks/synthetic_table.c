@@ -1,16 +1,14 @@
-#include "eval/tasks/synthetic_table.h"
+#include "eval/tasks/synthetic.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "eval/data/result_number.h"
-#include "eval/tasks/asked.h"
-#include "eval/tasks/diversity.h"
-#include "stats/delong.h"
-#include "stats/frechet.h"
+#include "base/memory.h"
+#include "eval/data/out_folder.h"
+#include "stats/comparison.h"
+#include "stats/distribution.h"
 #include "table/csv.h"
 
 enum { MAX_IMAGES = 1 << 20, MAX_PATH = 4096 };

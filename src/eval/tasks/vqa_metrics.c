@@ -1,4 +1,4 @@
-#include "eval/tasks/vqa_metrics.h"
+#include "eval/tasks/vqa.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,9 +1,9 @@
-#include "eval/tasks/vqa_results.h"
+#include "eval/tasks/vqa.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/data/result_number.h"
+#include "eval/data/out_folder.h"
 
 static enum bv_status find_kind(struct bv_vqa_results *r, const char *name,
                                 struct bv_vqa_kind **kind, struct bv_error *err)

@@ -1,10 +1,9 @@
-#include "eval/tasks/vqa_run.h"
+#include "eval/tasks/vqa.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/sha256.h"
-#include "eval/tasks/vqa_results.h"
 #include "score/pair.h"
 
 struct run {

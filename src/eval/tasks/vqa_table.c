@@ -1,8 +1,7 @@
-#include "eval/tasks/vqa_table.h"
+#include "eval/tasks/vqa.h"
 
 #include <stdlib.h>
 
-#include "eval/tasks/vqa_results.h"
 #include "table/csv.h"
 
 struct columns {

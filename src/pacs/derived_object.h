@@ -1,0 +1,58 @@
+// derived_object.h: objects that are derived of images or made: structured reports, secondary
+// captures, synthetic images.
+#ifndef BV_PACS_DERIVED_OBJECT_H
+#define BV_PACS_DERIVED_OBJECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+// findings.cc: what a model said, as DICOM objects that go back into the study.
+//
+// Both objects take patient and study from the source object: they belong beside it in the archive,
+// and hold the same identifiers.
+
+struct bv_finding {
+    const char *label; // "Pleural effusion"
+    double score;
+};
+
+// Where scores come from; written into the objects. No string is NULL.
+struct bv_findings_source {
+    const char *kind;    // what the numbers are: "pair_softmax", "cosine", …
+    const char *model;   // name
+    const char *digest;  // SHA-256 of the model
+    const char *prompts; // name of the prompt set
+    const char *version; // of this software
+};
+
+// A TID 1500 Measurement Report (Comprehensive 3D SR): per label a measurement group with the
+// label as tracking identifier, the finding coded in SNOMED CT where a code of exactly that meaning
+// is known and in our private scheme otherwise, and the score as a number of a private concept
+// that names the quantity: it is no probability of disease, and no standard code says so.
+// The object's UID is a function of source and content. The caller frees *bytes. BV_ERR_ARG when
+// the source names no study or no instance.
+enum bv_status bv_findings_report(const uint8_t *source, size_t source_size, const char *name,
+                                  const struct bv_finding *findings, size_t n,
+                                  const struct bv_findings_source *from, uint8_t **bytes,
+                                  size_t *size, struct bv_error *err);
+
+// A Secondary Capture of a picture (RGB [height][width][3]) that was derived from the source, such
+// as a radiograph with a heat map over it. description says what it shows. The caller frees *bytes.
+enum bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const char *name,
+                                   const uint8_t *rgb, unsigned width, unsigned height,
+                                   const char *description, const char *version, uint8_t **bytes,
+                                   size_t *size, struct bv_error *err);
+
+// synthetic.cc: pictures that a model made, as DICOM objects that say so.
+
+// A Secondary Capture of RGB [height][width][3] in a study of its own: Image Type
+// DERIVED\SECONDARY, patient "SYNTHETIC", the word in the descriptions of study and series, and
+// what the picture was made of (JSON, UTF-8) in Image Comments, cut to what that holds. UIDs are
+// functions of the content. The caller frees *bytes.
+enum bv_status bv_synthetic_capture(const uint8_t *rgb, unsigned width, unsigned height,
+                                    const char *description, const char *version, uint8_t **bytes,
+                                    size_t *size, struct bv_error *err);
+
+#endif
