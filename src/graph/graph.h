@@ -12,7 +12,7 @@
 #include "graph/weights.h"
 
 #define BV_MAX_GRAPH_INPUTS 16
-#define BV_MAX_GRAPH_OUTPUTS 64
+#define BV_MAX_GRAPH_OUTPUTS 160
 
 struct bv_graph {
     struct bv_arena arena;

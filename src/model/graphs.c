@@ -41,18 +41,25 @@ static void add_outputs(struct bv_graph *g, const json_t *tower, const struct bv
         bv_graph_output(g, bv_output_build(g, output, features, text), name);
 }
 
-enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
-                                    int64_t C, struct bv_graph **graph, struct bv_error *err)
+enum bv_status bv_model_image_features(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
+                                       int64_t C, struct bv_graph **graph,
+                                       struct bv_features *features, struct bv_error *err)
 {
     BV_TRY(bv_graph_create(graph, model->weights, err));
     struct bv_graph *g = *graph;
     const json_t *tower = json_object_get(model->card, "image");
     struct bv_tensor *x = bv_graph_input(g, "pixels", BV_F32, 4, (int64_t[]){N, H, W, C});
     x = bv_steps_build(g, json_object_get(tower, "input"), x, NULL);
-    struct bv_features features = {0};
-    bv_vision_build(g, tower, "image.", x, &features);
-    add_outputs(g, tower, &features, NULL);
+    bv_vision_build(g, tower, "image.", x, features);
+    add_outputs(g, tower, features, NULL);
     return bv_graph_status(g, err);
+}
+
+enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
+                                    int64_t C, struct bv_graph **graph, struct bv_error *err)
+{
+    struct bv_features features = {0};
+    return bv_model_image_features(model, N, H, W, C, graph, &features, err);
 }
 
 enum bv_status bv_model_prior_graph(const struct bv_model *model, int64_t N, int64_t H, int64_t W,

@@ -1,4 +1,5 @@
-// session_run.h: the inside of a session, for the files of this folder that feed it.
+// session_run.h: the inside of a session, for the files of this folder that feed it and for
+// encoders whose inside is looked at (src/explain).
 #ifndef BV_MODEL_SESSION_RUN_H
 #define BV_MODEL_SESSION_RUN_H
 

@@ -1,0 +1,251 @@
+// conformance.explain.<system>: heat maps of an encoder against those of their methods' authors'
+// code, in double where the fixtures have that.
+//
+//     test_conformance_explain SYSTEM [DEVICE [PRECISION]]        (default: cpu f32)
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/case.h"
+#include "explain/probe.h"
+#include "support/check.h"
+#include "support/reference.h"
+
+// One array of a fixture and the method that makes it.
+struct expected {
+    const char *system;
+    const char *file; // below explain/, without .npz
+    const char *array;
+    const char *method;
+    int layers;
+    const char *common; // array with the embedding of an empty text
+};
+
+static const struct expected expected[] = {
+#define CAM(system, file)                                                                          \
+    {system, file, "f64/gradcam/raw", "gradcam", 0, NULL},                                         \
+        {system, file, "f64/hirescam/raw", "hirescam", 0, NULL},                                   \
+        {system, file, "f64/layercam/raw", "layercam", 0, NULL},                                   \
+    {                                                                                              \
+        system, file, "f64/eigencam/signed", "eigencam", 0, NULL                                   \
+    }
+    CAM("medclip.resnet", "medclip/golden_gradcam_medclip-resnet_layer4"),
+    CAM("medclip.vit", "medclip/golden_gradcam_medclip-vit_last_norm2"),
+    CAM("gloria", "gloria/golden_gradcam_gloria_layer4"),
+    CAM("biovil", "biovil/golden_gradcam_biovil_layer4"),
+    CAM("densenet121", "densenet121/golden_gradcam_densenet121_features"),
+    CAM("chexzero", "chexzero/golden_gradcam_chexzero_last_ln_1"),
+    CAM("biomedclip", "biomedclip/golden_gradcam_biomedclip_last_norm1"),
+#undef CAM
+    {"chexzero", "chexzero/golden_legrad_chexzero", "f64/last2/sum", "legrad", 0, NULL},
+    {"chexzero", "chexzero/golden_legrad_chexzero", "f64/last1/sum", "legrad", 1, NULL},
+    {"biomedclip", "biomedclip/golden_legrad_biomedclip", "f64/last2/sum", "legrad", 0, NULL},
+    {"biomedclip", "biomedclip/golden_legrad_biomedclip", "f64/all/sum", "legrad", -1, NULL},
+#define SURGERY(system, file)                                                                      \
+    {system, file, "f64/depth1/set", "surgery", 1, NULL},                                          \
+    {                                                                                              \
+        system, file, "f64/depth2/set", "surgery", 2, NULL                                         \
+    }
+    SURGERY("chexzero", "chexzero/golden_surgery_chexzero"),
+    SURGERY("biomedclip", "biomedclip/golden_surgery_biomedclip"),
+#undef SURGERY
+    {"biomedclip", "biomedclip/golden_surgery_biomedclip", "f64/depth3/set", "surgery", 0, NULL},
+    {"chexzero", "chexzero/golden_surgery_chexzero", "f64/depth2/single", "surgery", 0,
+     "empty_text_embedding"},
+#define ECLIP(system, file)                                                                        \
+    {system, file, "f64/heads_true/n1/eclip", "gradeclip", 0, NULL},                               \
+    {                                                                                              \
+        system, file, "f64/heads_true/n1/maskclip", "maskclip", 0, NULL                            \
+    }
+    ECLIP("chexzero", "chexzero/golden_gradeclip_chexzero"),
+    ECLIP("biomedclip", "biomedclip/golden_gradeclip_biomedclip"),
+#undef ECLIP
+    {"chexzero", "chexzero/golden_rollout_chexzero", "f64/rollout", "rollout", 0, NULL},
+    {"biomedclip", "biomedclip/golden_rollout_biomedclip", "f64/rollout", "rollout", 0, NULL},
+};
+
+// Largest difference of a map, relative to the largest of the reference, per precision. Measured in
+// f32: at most 4.1e-6; gloria 1.6e-5 (its authors' code in f32 differs from itself in double by
+// 1.6e-5), biovil 1.3e-5 (1.1e-5). In f16, on Vulkan: chexzero 7.5e-4.
+static double limit_of(const struct bench *b)
+{
+    if (strcmp(b->precision, "f32") != 0)
+        return 1e-3;
+    return strcmp(b->system, "gloria") == 0 ? 1e-4 : strcmp(b->system, "biovil") == 0 ? 2e-5 : 1e-5;
+}
+
+// ---- Models ----
+
+static bool open_with(struct bench *b, const char *checkpoint, const char *vocab, int text_heads,
+                      int image_heads)
+{
+    char text[2][64];
+    const char *items[2] = {text[0], text[1]};
+    size_t n = 0;
+    if (text_heads)
+        (void)snprintf(text[n++], sizeof text[0], "text.heads=%d", text_heads);
+    if (image_heads)
+        (void)snprintf(text[n++], sizeof text[0], "image.heads=%d", image_heads);
+    return bench_model(b, checkpoint, vocab, NULL, items, n);
+}
+
+static bool open_chexzero(struct bench *b)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "chexzero/%s", bench_string(b, "checkpoint"));
+    return open_with(b, path, "tokenizers/clip-merges.txt",
+                     bench_integer(b, "params.transformer_heads"),
+                     bench_integer(b, "params.vision_width") / 64);
+}
+
+static bool open_bert(struct bench *b)
+{
+    const int heads = bench_integer(b, "bert_config.num_attention_heads");
+    const bool vit = strcmp(b->system, "biomedclip") == 0; // its image encoder has as many
+    const char *checkpoint = bench_member(b, "checkpoint") ? "checkpoint" : "text_checkpoint";
+    return open_with(b, bench_string(b, checkpoint), bench_string(b, "vocab"), heads,
+                     vit ? heads : 0);
+}
+
+static bool open_densenet(struct bench *b)
+{
+    return open_with(b, bench_string(b, "checkpoint"), NULL, 0, 0);
+}
+
+// ---- Comparison ----
+
+static const double *doubles(const struct npy *a, double **copy)
+{
+    *copy = NULL;
+    if (npy_f64(a))
+        return npy_f64(a);
+    *copy = malloc(a->n * sizeof **copy);
+    assert_non_null(*copy);
+    for (size_t i = 0; i < a->n; i++)
+        (*copy)[i] = npy_f32(a)[i];
+    return *copy;
+}
+
+static const struct npy *find(const struct npz *z, const char *name)
+{
+    const struct npy *a = npz_find(z, name);
+    if (!a)
+        fail_msg("the fixture has no array \"%s\"", name);
+    return a;
+}
+
+// Texts of unit length, in f32.
+static float *directions(const struct npy *a)
+{
+    double *copy = NULL;
+    const double *x = doubles(a, &copy);
+    float *out = malloc(a->n * sizeof *out);
+    assert_non_null(out);
+    for (size_t i = 0; i < a->n; i++)
+        out[i] = (float)x[i];
+    free(copy);
+    return out;
+}
+
+// A one for each of n numbers of an output.
+static float *identity(size_t n)
+{
+    float *out = calloc(n * n, sizeof *out);
+    assert_non_null(out);
+    for (size_t i = 0; i < n; i++)
+        out[i * n + i] = 1;
+    return out;
+}
+
+// The worst difference of one image's maps from the reference, relative to the reference's largest.
+static double worst_difference(const struct bv_maps *maps, const double *theirs, size_t n)
+{
+    double worst = 0, largest = 0;
+    for (size_t k = 0; k < n; k++) {
+        worst = fmax(worst, fabs(maps->values[k] - theirs[k]));
+        largest = fmax(largest, fabs(theirs[k]));
+        if (!isfinite(maps->values[k]))
+            worst = INFINITY;
+    }
+    return largest > 0 ? worst / largest : worst;
+}
+
+struct fixture {
+    struct npz arrays;
+    json_t *json;
+};
+
+static void check_one(struct bench *b, const struct expected *e, const struct fixture *f)
+{
+    struct bv_error err = {0};
+    const struct bv_method *method = bv_method_find(e->method);
+    const struct npy *golden = find(&f->arrays, e->array), *text = npz_find(&f->arrays, "f64/text");
+    const json_t *images = json_object_get(json_object_get(f->json, "meta"), "images");
+    const size_t grid = golden->shape[golden->n_dims - 1] * golden->shape[golden->n_dims - 2];
+    const size_t n_maps = golden->n_dims == 4 ? golden->shape[1] : 1;
+    const bool logits = !text && golden->n_dims == 4;
+    struct bv_goal goal = {.output = logits ? "logits" : "global", .linear = logits, .n = n_maps};
+    float *direction = NULL, *common = NULL;
+    double *copy = NULL, worst = 0;
+    const double *theirs = doubles(golden, &copy);
+    struct bv_output_shape shape = {0};
+    free(bench_image(b, json_string_value(json_array_get(images, 0)), goal.output, &shape));
+    goal.D = (size_t)shape.dim[0];
+    if (text)
+        direction = directions(text);
+    else
+        direction = identity(goal.D);
+    goal.direction = direction;
+    if (e->common)
+        goal.common = common = directions(find(&f->arrays, e->common));
+    for (size_t i = 0; i < golden->shape[0]; i++) {
+        struct bv_maps maps = {0};
+        struct bv_pixels pixels = bench_pixels(b, json_string_value(json_array_get(images, i)));
+        assert_non_null(method);
+        assert_ok(bv_probe_maps(b->session, method, e->layers, &pixels, &goal, &maps, &err), err);
+        assert_int_equal(maps.h * maps.w, grid);
+        worst = fmax(worst, worst_difference(&maps, theirs + i * n_maps * grid, n_maps * grid));
+        bv_maps_free(&maps);
+        bv_pixels_free(&pixels);
+    }
+    (void)printf("%-14s %-28s %.2e\n", b->system, e->array, worst);
+    b->n_compared++;
+    b->n_failed += !(worst <= limit_of(b));
+    free(direction);
+    free(common);
+    free(copy);
+}
+
+static void check_system(struct bench *b)
+{
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const struct expected *e = &expected[i];
+        struct fixture f = {.json = NULL};
+        char path[1024];
+        json_error_t why;
+        if (strcmp(e->system, b->system) != 0)
+            continue;
+        (void)snprintf(path, sizeof path, "%s", path_in(b->root, "explain/%s.npz", e->file));
+        assert_int_equal(npz_open(&f.arrays, path), 0);
+        f.json = json_load_file(path_in(b->root, "explain/%s.json", e->file), 0, &why);
+        assert_non_null(f.json);
+        check_one(b, e, &f);
+        json_decref(f.json);
+        npz_close(&f.arrays);
+    }
+}
+
+static const struct conformance_case cases[] = {
+    {"chexzero", "chexzero/golden_small", open_chexzero, check_system},
+    {"medclip.resnet", "medclip/golden_small_resnet", open_bert, check_system},
+    {"medclip.vit", "medclip/golden_small_vit", open_bert, check_system},
+    {"gloria", "gloria/golden_small", open_bert, check_system},
+    {"biovil", "biovil/golden_small_biovil", open_bert, check_system},
+    {"biomedclip", "biomedclip/golden_small", open_bert, check_system},
+    {"densenet121", "densenet121/golden_small", open_densenet, check_system},
+};
+
+int main(int argc, char **argv)
+{
+    return conformance_main(argc, argv, cases, sizeof cases / sizeof *cases);
+}
