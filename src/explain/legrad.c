@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "explain/probe.h"
-#include "model/output.h"
+#include "model/graphs.h"
 
 enum { SCORE, ATTENDED };
 

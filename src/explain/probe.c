@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "explain/gradient.h"
-#include "model/output.h"
+#include "model/graphs.h"
 #include "model/session_run.h"
 
 static const struct bv_method *const methods[] = {

@@ -12,7 +12,7 @@
 
 #include "explain/probe.h"
 #include "graph/transformer.h"
-#include "model/output.h"
+#include "model/graphs.h"
 
 static enum bv_status check_tokens(const struct bv_probe *p, struct bv_error *err)
 {
