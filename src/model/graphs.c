@@ -41,8 +41,8 @@ static void add_outputs(struct bv_graph *g, const json_t *tower, const struct bv
         bv_graph_output(g, bv_output_build(g, output, features, text), name);
 }
 
-enum bv_status bv_model_image_features(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
-                                       int64_t C, struct bv_graph **graph,
+enum bv_status bv_model_image_features(const struct bv_model *model, int64_t N, int64_t H,
+                                       int64_t W, int64_t C, struct bv_graph **graph,
                                        struct bv_features *features, struct bv_error *err)
 {
     BV_TRY(bv_graph_create(graph, model->weights, err));

@@ -69,8 +69,8 @@ enum bv_status bv_model_image_graph(const struct bv_model *model, int64_t N, int
                                     int64_t C, struct bv_graph **graph, struct bv_error *err);
 
 // The same, with the encoder's features (a zeroed struct is filled): tensors of the graph.
-enum bv_status bv_model_image_features(const struct bv_model *model, int64_t N, int64_t H, int64_t W,
-                                       int64_t C, struct bv_graph **graph,
+enum bv_status bv_model_image_features(const struct bv_model *model, int64_t N, int64_t H,
+                                       int64_t W, int64_t C, struct bv_graph **graph,
                                        struct bv_features *features, struct bv_error *err);
 
 // The same with a second input "prior" [N,H,W,C]; BV_ERR_ARG where the encoder takes none.
