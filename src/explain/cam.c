@@ -15,7 +15,7 @@
 
 enum { LAYER, SHOWN };
 
-static struct bv_tensor *last_norm2(const struct bv_layout *l)
+static struct bv_tensor *last_norm2(const struct bv_encoder_layout *l)
 {
     struct bv_tensor *found = NULL, *t = NULL;
     int stage = 0, block = 0;
@@ -34,7 +34,7 @@ static struct bv_tensor *last_norm2(const struct bv_layout *l)
 
 static enum bv_status find_layer(struct bv_probe *p, struct bv_error *err)
 {
-    const struct bv_layout *l = &p->layout;
+    const struct bv_encoder_layout *l = &p->layout;
     struct bv_tensor *layer = bv_features_find(&p->features, "map"), *shown = NULL;
     if (l->kind == BV_ENCODER_CLS)
         layer = bv_layer_result(l, "image.blocks.%d.norm1", l->n_blocks - 1);
@@ -125,7 +125,7 @@ static enum bv_status map_eigencam(const struct bv_probe_run *run, float *maps,
     return BV_OK;
 }
 
-const struct bv_method bv_method_gradcam = {"gradcam", false, prepare_cam, map_gradcam};
-const struct bv_method bv_method_hirescam = {"hirescam", false, prepare_cam, map_hirescam};
-const struct bv_method bv_method_layercam = {"layercam", false, prepare_cam, map_layercam};
-const struct bv_method bv_method_eigencam = {"eigencam", true, find_layer, map_eigencam};
+const struct bv_map_method bv_method_gradcam = {"gradcam", false, prepare_cam, map_gradcam};
+const struct bv_map_method bv_method_hirescam = {"hirescam", false, prepare_cam, map_hirescam};
+const struct bv_map_method bv_method_layercam = {"layercam", false, prepare_cam, map_layercam};
+const struct bv_map_method bv_method_eigencam = {"eigencam", true, find_layer, map_eigencam};

@@ -8,7 +8,7 @@
 
 static enum bv_status prepare_gradeclip(struct bv_probe *p, struct bv_error *err)
 {
-    const struct bv_layout *l = &p->layout;
+    const struct bv_encoder_layout *l = &p->layout;
     if (l->kind != BV_ENCODER_CLS)
         return bv_fail(err, BV_ERR_UNSUPPORTED, "gradeclip reads a transformer with a class token");
     const struct bv_node *attention = bv_block_attention(l, l->n_blocks - 1);
@@ -73,4 +73,5 @@ static enum bv_status map_gradeclip(const struct bv_probe_run *run, float *maps,
     return status;
 }
 
-const struct bv_method bv_method_gradeclip = {"gradeclip", false, prepare_gradeclip, map_gradeclip};
+const struct bv_map_method bv_method_gradeclip = {"gradeclip", false, prepare_gradeclip,
+                                                  map_gradeclip};

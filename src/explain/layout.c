@@ -18,14 +18,15 @@ static struct bv_node *find_layer(const struct bv_graph *g, const char *name)
     return NULL;
 }
 
-static struct bv_node *find_named(const struct bv_layout *l, const char *format, va_list args)
+static struct bv_node *find_named(const struct bv_encoder_layout *l, const char *format,
+                                  va_list args)
 {
     char name[200];
     (void)vsnprintf(name, sizeof name, format, args);
     return find_layer(l->graph, name);
 }
 
-struct bv_tensor *bv_layer_result(const struct bv_layout *l, const char *format, ...)
+struct bv_tensor *bv_layer_result(const struct bv_encoder_layout *l, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -34,14 +35,14 @@ struct bv_tensor *bv_layer_result(const struct bv_layout *l, const char *format,
     return node ? node->out : NULL;
 }
 
-struct bv_tensor *bv_block_result(const struct bv_layout *l, int i)
+struct bv_tensor *bv_block_result(const struct bv_encoder_layout *l, int i)
 {
     char name[24];
     (void)snprintf(name, sizeof name, "block.%d", i);
     return bv_features_find(l->features, name);
 }
 
-const struct bv_node *bv_block_attention(const struct bv_layout *l, int i)
+const struct bv_node *bv_block_attention(const struct bv_encoder_layout *l, int i)
 {
     char name[64];
     (void)snprintf(name, sizeof name, "image.blocks.%d.attn.proj", i);
@@ -52,7 +53,7 @@ const struct bv_node *bv_block_attention(const struct bv_layout *l, int i)
     return attention && attention->op == BV_OP_attention ? attention : NULL;
 }
 
-static bool grid_of_map(struct bv_layout *l)
+static bool grid_of_map(struct bv_encoder_layout *l)
 {
     const struct bv_tensor *map = bv_features_find(l->features, "map");
     if (!map || map->rank != 4)
@@ -62,7 +63,7 @@ static bool grid_of_map(struct bv_layout *l)
     return true;
 }
 
-static bool grid_of_patches(struct bv_layout *l)
+static bool grid_of_patches(struct bv_encoder_layout *l)
 {
     const struct bv_tensor *patches = bv_layer_result(l, "image.patch_embed.proj");
     const struct bv_tensor *tokens = bv_features_find(l->features, "tokens");
@@ -76,12 +77,13 @@ static bool grid_of_patches(struct bv_layout *l)
     return l->first == 1 && l->n_blocks > 0;
 }
 
-enum bv_status bv_layout_find(struct bv_layout *l, const struct bv_model *model, struct bv_graph *g,
-                              const struct bv_features *features, struct bv_error *err)
+enum bv_status bv_layout_find(struct bv_encoder_layout *l, const struct bv_model *model,
+                              struct bv_graph *g, const struct bv_features *features,
+                              struct bv_error *err)
 {
     const json_t *tower = json_object_get(model->card, "image");
     const char *arch = bv_json_string(tower, "arch", "");
-    *l = (struct bv_layout){.graph = g, .features = features};
+    *l = (struct bv_encoder_layout){.graph = g, .features = features};
     l->global = json_object_get(json_object_get(tower, "outputs"), "global");
     l->kind = strcmp(arch, "swin") == 0  ? BV_ENCODER_WINDOWS
               : strcmp(arch, "vit") == 0 ? BV_ENCODER_CLS

@@ -12,7 +12,7 @@ enum bv_encoder_kind {
 };
 
 // The tensors of an image graph by what they are; borrowed from it.
-struct bv_layout {
+struct bv_encoder_layout {
     enum bv_encoder_kind kind;
     int64_t h, w;  // the grid of positions
     int64_t first; // tokens before them: 1 with a class token
@@ -23,19 +23,19 @@ struct bv_layout {
 };
 
 // BV_ERR_UNSUPPORTED for an encoder of another kind.
-enum bv_status bv_layout_find(struct bv_layout *layout, const struct bv_model *model,
+enum bv_status bv_layout_find(struct bv_encoder_layout *layout, const struct bv_model *model,
                               struct bv_graph *g, const struct bv_features *features,
                               struct bv_error *err);
 
 // The result of the layer whose weights are NAME.weight ("image.blocks.11.norm1"), or NULL; name is
 // printf-style.
-struct bv_tensor *bv_layer_result(const struct bv_layout *layout, const char *name, ...)
+struct bv_tensor *bv_layer_result(const struct bv_encoder_layout *layout, const char *name, ...)
     __attribute__((format(printf, 2, 3)));
 
 // What the last block of a transformer reads, or block i writes; NULL where there is none.
-struct bv_tensor *bv_block_result(const struct bv_layout *layout, int i);
+struct bv_tensor *bv_block_result(const struct bv_encoder_layout *layout, int i);
 
 // The attention of block i of a transformer that has no windows, or NULL.
-const struct bv_node *bv_block_attention(const struct bv_layout *layout, int i);
+const struct bv_node *bv_block_attention(const struct bv_encoder_layout *layout, int i);
 
 #endif

@@ -19,7 +19,7 @@ static int wanted_layers(const struct bv_probe *p, int default_layers)
 
 static enum bv_status prepare_legrad(struct bv_probe *p, struct bv_error *err)
 {
-    const struct bv_layout *l = &p->layout;
+    const struct bv_encoder_layout *l = &p->layout;
     const char *from = bv_json_string(l->global, "from", "");
     const struct bv_node *norm = NULL;
     if (l->kind != BV_ENCODER_CLS || strcmp(from, "cls") != 0)
@@ -102,4 +102,4 @@ static enum bv_status map_legrad(const struct bv_probe_run *run, float *maps, st
     return BV_OK;
 }
 
-const struct bv_method bv_method_legrad = {"legrad", false, prepare_legrad, map_legrad};
+const struct bv_map_method bv_method_legrad = {"legrad", false, prepare_legrad, map_legrad};

@@ -9,7 +9,7 @@
 #include "model/graphs.h"
 #include "model/session_run.h"
 
-static const struct bv_method *const methods[] = {
+static const struct bv_map_method *const methods[] = {
     &bv_method_similarity, &bv_method_gradcam, &bv_method_hirescam,  &bv_method_layercam,
     &bv_method_eigencam,   &bv_method_legrad,  &bv_method_gradeclip, &bv_method_surgery,
     &bv_method_maskclip,   &bv_method_rollout,
@@ -17,12 +17,12 @@ static const struct bv_method *const methods[] = {
 
 #define N_METHODS (sizeof methods / sizeof *methods)
 
-const struct bv_method *bv_method_at(size_t i)
+const struct bv_map_method *bv_method_at(size_t i)
 {
     return i < N_METHODS ? methods[i] : NULL;
 }
 
-const struct bv_method *bv_method_find(const char *name)
+const struct bv_map_method *bv_method_find(const char *name)
 {
     for (size_t i = 0; i < N_METHODS; i++)
         if (strcmp(methods[i]->name, name) == 0)
@@ -94,7 +94,7 @@ struct bv_tensor *bv_probe_embed(struct bv_probe *p, struct bv_tensor *x)
 }
 
 static enum bv_status make_probe(struct bv_probe *p, const struct bv_model *model,
-                                 const struct bv_method *method, int layers, const char *output,
+                                 const struct bv_map_method *method, int layers, const char *output,
                                  const int64_t size[4], struct bv_error *err)
 {
     p->model = model;
@@ -252,7 +252,7 @@ static enum bv_status make_maps(const struct bv_probe_run *run, struct bv_maps *
                                 struct bv_error *err)
 {
     const struct bv_goal *goal = run->goal;
-    const struct bv_layout *l = &run->probe->layout;
+    const struct bv_encoder_layout *l = &run->probe->layout;
     if ((size_t)bv_last_dim(run->probe->score) != goal->D)
         return bv_fail(err, BV_ERR_MODEL, "texts and images have different lengths");
     maps->h = l->h;
@@ -266,7 +266,7 @@ static enum bv_status make_maps(const struct bv_probe_run *run, struct bv_maps *
     return run->probe->method->map(run, maps->values, err);
 }
 
-static int64_t method_index(const struct bv_method *method)
+static int64_t method_index(const struct bv_map_method *method)
 {
     int64_t i = 0;
     while (methods[i] != method)
@@ -299,8 +299,8 @@ static enum bv_status run_probe(struct bv_session *session, struct bv_probe *p,
     return status;
 }
 
-enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_method *method, int layers,
-                             const struct bv_pixels *pixels, const struct bv_goal *goal,
+enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_map_method *method,
+                             int layers, const struct bv_pixels *pixels, const struct bv_goal *goal,
                              struct bv_maps *maps, struct bv_error *err)
 {
     struct bv_probe *p = calloc(1, sizeof *p);
@@ -321,7 +321,7 @@ enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_method 
     return status;
 }
 
-enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_method *method,
+enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_map_method *method,
                               const char *output, struct bv_error *err)
 {
     if (!bv_model_has_image(model))

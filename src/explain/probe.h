@@ -29,7 +29,7 @@ struct bv_probe_run {
     const struct bv_goal *goal;
 };
 
-struct bv_method {
+struct bv_map_method {
     const char *name;
     bool class_agnostic; // one map, whatever the text
     // Adds what it computes to the graph, keeps tensors in parts, and says which values it reads.
@@ -41,11 +41,11 @@ struct bv_method {
 
 struct bv_probe {
     const struct bv_model *model;
-    const struct bv_method *method;
+    const struct bv_map_method *method;
     int layers; // how many of the last layers a method looks at; 0: its default, -1: all
     struct bv_graph *graph;
     struct bv_features features;
-    struct bv_layout layout;
+    struct bv_encoder_layout layout;
     struct bv_tensor *score;                   // the output that the goal names
     struct bv_tensor *part[BV_PROBE_PARTS][4]; // a method's own
     int n_parts;
@@ -63,17 +63,17 @@ struct bv_maps {
 };
 void bv_maps_free(struct bv_maps *maps); // accepts a zeroed one
 
-enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_method *method, int layers,
-                             const struct bv_pixels *pixels, const struct bv_goal *goal,
+enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_map_method *method,
+                             int layers, const struct bv_pixels *pixels, const struct bv_goal *goal,
                              struct bv_maps *maps, struct bv_error *err);
 
 // Whether an encoder has what a method takes; err says why not.
-enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_method *method,
+enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_map_method *method,
                               const char *output, struct bv_error *err);
 
 // NULL past the last one; by name, NULL when there is none.
-const struct bv_method *bv_method_at(size_t i);
-const struct bv_method *bv_method_find(const char *name);
+const struct bv_map_method *bv_method_at(size_t i);
+const struct bv_map_method *bv_method_find(const char *name);
 
 // ---- For methods ----
 
@@ -99,7 +99,7 @@ double bv_goal_score(const struct bv_goal *goal, size_t i, const float *embeddin
 // (a failure of the graph) where those do not apply to one position.
 struct bv_tensor *bv_probe_embed(struct bv_probe *probe, struct bv_tensor *x);
 
-extern const struct bv_method bv_method_similarity, bv_method_gradcam, bv_method_hirescam,
+extern const struct bv_map_method bv_method_similarity, bv_method_gradcam, bv_method_hirescam,
     bv_method_layercam, bv_method_eigencam, bv_method_legrad, bv_method_gradeclip,
     bv_method_surgery, bv_method_maskclip, bv_method_rollout;
 

@@ -9,7 +9,7 @@
 
 static enum bv_status prepare_rollout(struct bv_probe *p, struct bv_error *err)
 {
-    const struct bv_layout *l = &p->layout;
+    const struct bv_encoder_layout *l = &p->layout;
     if (l->kind != BV_ENCODER_CLS)
         return bv_fail(err, BV_ERR_UNSUPPORTED, "rollout reads a transformer with a class token");
     for (int i = 0; i < l->n_blocks; i++) {
@@ -78,7 +78,7 @@ static void step_back(const struct layer *l, double *r, double *next)
 
 static enum bv_status map_rollout(const struct bv_probe_run *run, float *maps, struct bv_error *err)
 {
-    const struct bv_layout *layout = &run->probe->layout;
+    const struct bv_encoder_layout *layout = &run->probe->layout;
     const int64_t cells = layout->h * layout->w, T = cells + layout->first;
     double *memory = calloc((size_t)(2 * T * T + 2 * T), sizeof *memory);
     if (!memory)
@@ -104,4 +104,4 @@ static enum bv_status map_rollout(const struct bv_probe_run *run, float *maps, s
     return BV_OK;
 }
 
-const struct bv_method bv_method_rollout = {"rollout", true, prepare_rollout, map_rollout};
+const struct bv_map_method bv_method_rollout = {"rollout", true, prepare_rollout, map_rollout};

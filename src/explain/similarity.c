@@ -8,7 +8,7 @@
 static enum bv_status prepare_similarity(struct bv_probe *p, struct bv_error *err)
 {
     const char *named = bv_json_string(json_object_get(p->model->card, "heatmap"), "output", NULL);
-    const struct bv_layout *l = &p->layout;
+    const struct bv_encoder_layout *l = &p->layout;
     struct bv_tensor *x = NULL;
     if (named) {
         const int i = bv_graph_find_output(p->graph, named);
@@ -39,5 +39,5 @@ static enum bv_status map_similarity(const struct bv_probe_run *run, float *maps
     return BV_OK;
 }
 
-const struct bv_method bv_method_similarity = {"similarity", false, prepare_similarity,
-                                               map_similarity};
+const struct bv_map_method bv_method_similarity = {"similarity", false, prepare_similarity,
+                                                   map_similarity};

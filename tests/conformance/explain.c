@@ -178,7 +178,7 @@ struct fixture {
 static void check_one(struct bench *b, const struct expected *e, const struct fixture *f)
 {
     struct bv_error err = {0};
-    const struct bv_method *method = bv_method_find(e->method);
+    const struct bv_map_method *method = bv_method_find(e->method);
     const struct npy *golden = find(&f->arrays, e->array), *text = npz_find(&f->arrays, "f64/text");
     const json_t *images = json_object_get(json_object_get(f->json, "meta"), "images");
     const size_t grid = golden->shape[golden->n_dims - 1] * golden->shape[golden->n_dims - 2];
