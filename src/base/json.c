@@ -9,15 +9,27 @@
 
 enum { INTEGER_DIGITS = 18 }; // always fit an int64_t
 
-// A copy in which integers of more digits end in ".0", which makes them reals; NULL where memory is
-// out. text is one that the parser has read as far as such an integer.
-static char *widen_integers(const char *text, size_t size, size_t *widened)
+// The length of one of Python's three words at text, or 0.
+static size_t nonfinite_length(const char *text, size_t size)
 {
-    char *out = size < SIZE_MAX / 2 ? malloc(size + size / INTEGER_DIGITS * 2 + 2) : NULL,
-         *to = out;
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t n = strlen(words[i]);
+        if (size >= n && memcmp(text, words[i], n) == 0)
+            return n;
+    }
+    return 0;
+}
+
+// A copy of what Python's json module writes beyond the standard and Jansson's range: integers of
+// many digits end in ".0", which makes them reals, and NaN and infinities are null. NULL where
+// memory is out.
+static char *standardise(const char *text, size_t size, size_t *standard)
+{
+    char *out = size < SIZE_MAX / 2 ? malloc(size + size / 3 * 2 + 6) : NULL, *to = out;
     bool quoted = false;
     for (size_t i = 0; out && i < size;) {
-        size_t digits = 0;
+        size_t digits = 0, nonfinite = quoted ? 0 : nonfinite_length(text + i, size - i);
         while (!quoted && i + digits < size && text[i + digits] >= '0' && text[i + digits] <= '9')
             digits++;
         size_t n = digits ? digits : 1;
@@ -27,15 +39,15 @@ static char *widen_integers(const char *text, size_t size, size_t *widened)
             quoted = !quoted;
         bool part_of_real =
             (i > 0 && strchr(".eE+", text[i - 1])) || (i + n < size && strchr(".eE", text[i + n]));
-        memcpy(to, text + i, n);
-        to += n;
-        i += n;
+        memcpy(to, nonfinite ? "null" : text + i, nonfinite ? 4 : n);
+        to += nonfinite ? 4 : n;
+        i += nonfinite ? nonfinite : n;
         if (digits > INTEGER_DIGITS && !part_of_real) {
             memcpy(to, ".0", 2);
             to += 2;
         }
     }
-    *widened = (size_t)(to - out);
+    *standard = (size_t)(to - out);
     return out;
 }
 
@@ -46,13 +58,15 @@ enum bv_status bv_json_parse(json_t **out, const char *text, size_t size, const 
     json_error_t problem;
     size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; // a byte order mark
     json_t *value = json_loadb(text + mark, size - mark, flags, &problem);
-    if (!value && json_error_code(&problem) == json_error_numeric_overflow) {
+    enum json_error_code why = value ? json_error_unknown : json_error_code(&problem);
+    if (!value && (why == json_error_numeric_overflow || why == json_error_invalid_syntax)) {
         size_t n = 0;
-        char *widened = widen_integers(text + mark, size - mark, &n);
-        if (!widened)
+        json_error_t again;
+        char *standard = standardise(text + mark, size - mark, &n);
+        if (!standard)
             return bv_fail_nomem(err, what);
-        value = json_loadb(widened, n, flags, &problem);
-        free(widened);
+        value = json_loadb(standard, n, flags, &again);
+        free(standard);
     }
     if (!value)
         return bv_fail(err, BV_ERR_FORMAT, "%s: line %d: %s", what, problem.line, problem.text);

@@ -5,11 +5,14 @@
 #include <string.h>
 
 enum prediction { PREDICTS_NOISE, PREDICTS_VELOCITY, PREDICTS_SAMPLE };
+enum spacing { LEADING, LINSPACE, TRAILING }; // how timesteps lie in the training range
 enum { history = 4 }; // predictions that PNDM's formula of fourth order looks back to
 
 struct bv_scheduler {
     enum bv_scheduler_kind kind;
     enum prediction prediction;
+    enum spacing spacing;
+    float clip; // ddim: bound of a clean sample; infinite without one
     int n_train, steps, n_calls, first;
     size_t n;
     float alpha[BV_DIFFUSION_MAX_STEPS]; // cumulative products
@@ -73,7 +76,9 @@ static enum bv_status make_alphas(struct bv_scheduler *s, const json_t *config,
         product *= (double)(1 - (scaled ? beta * beta : beta));
         s->alpha[i] = (float)product;
     }
-    s->last_alpha = bv_json_boolean(config, "set_alpha_to_one", true) ? 1 : s->alpha[0];
+    bool to_one =
+        bv_json_boolean(config, "set_alpha_to_one", s->kind != BV_SCHEDULER_PNDM); // diffusers'
+    s->last_alpha = to_one ? 1 : s->alpha[0];
     return BV_OK;
 }
 
@@ -117,25 +122,65 @@ static enum bv_status check_members(const struct bv_scheduler *s, const json_t *
     for (size_t i = 0; i < sizeof unset / sizeof *unset; i++)
         if (is_set(config, unset[i]))
             return bv_fail(err, BV_ERR_UNSUPPORTED, "scheduler: %s", unset[i]);
-    if (s->kind == BV_SCHEDULER_DDIM && is_set(config, "clip_sample"))
-        return bv_fail(err, BV_ERR_UNSUPPORTED, "scheduler: clip_sample with ddim");
     if (s->kind == BV_SCHEDULER_DPM &&
         (differs(config, "algorithm_type", "dpmsolver++") ||
          differs(config, "solver_type", "midpoint") ||
          differs(config, "final_sigmas_type", "zero") ||
          bv_json_integer(config, "solver_order", 2) != 2 || is_set(config, "euler_at_final") ||
-         !bv_json_boolean(config, "lower_order_final", true)))
+         json_is_number(json_object_get(config, "lambda_min_clipped")) ||
+         is_set(config, "variance_type") || !bv_json_boolean(config, "lower_order_final", true)))
         return bv_fail(err, BV_ERR_UNSUPPORTED,
                        "scheduler: dpm++ other than dpmsolver++, midpoint, of second order");
+    if (s->kind == BV_SCHEDULER_EULER && (differs(config, "interpolation_type", "linear") ||
+                                          differs(config, "timestep_type", "discrete") ||
+                                          differs(config, "final_sigmas_type", "zero")))
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "scheduler: euler other than linear, discrete, to zero");
     return BV_OK;
 }
 
-// Evenly from the first training timestep: i · (1000 / steps) + offset, last first.
-static void leading_timesteps(struct bv_scheduler *s, int offset)
+// diffusers' DDIM clips unless it is told not to.
+static enum bv_status read_clip(struct bv_scheduler *s, const json_t *config, struct bv_error *err)
 {
-    int ratio = s->n_train / s->steps;
-    for (int i = 0; i < s->steps; i++)
-        s->timestep[i] = (float)((s->steps - 1 - i) * ratio + offset);
+    bool clips = s->kind == BV_SCHEDULER_DDIM && bv_json_boolean(config, "clip_sample", true);
+    s->clip = clips ? (float)bv_json_number(config, "clip_sample_range", 1) : INFINITY;
+    if (!(s->clip > 0))
+        return bv_fail(err, BV_ERR_FORMAT, "scheduler: clip_sample_range is not a positive number");
+    return BV_OK;
+}
+
+static enum bv_status read_spacing(struct bv_scheduler *s, const json_t *config,
+                                   struct bv_error *err)
+{
+    static const char *const spacings[] = {
+        [LEADING] = "leading", [LINSPACE] = "linspace", [TRAILING] = "trailing"};
+    bool leading = s->kind == BV_SCHEDULER_DDIM || s->kind == BV_SCHEDULER_PNDM;
+    const char *name =
+        bv_json_string(config, "timestep_spacing", spacings[leading ? LEADING : LINSPACE]);
+    for (size_t i = 0; i < sizeof spacings / sizeof *spacings; i++)
+        if (strcmp(name, spacings[i]) == 0) {
+            s->spacing = (enum spacing)i;
+            return BV_OK;
+        }
+    return bv_fail(err, BV_ERR_UNSUPPORTED, "scheduler: timestep_spacing \"%.40s\"", name);
+}
+
+// The training timestep of step i, counted from the noisy end. DPM-Solver++ divides the range into
+// steps + 1 points and leaves out the last of them.
+static double spaced_timestep(const struct bv_scheduler *s, int offset, int i)
+{
+    int points = s->kind == BV_SCHEDULER_DPM ? s->steps + 1 : s->steps, from_end = points - 1 - i;
+    double n = s->n_train, back = -(n / (double)s->steps), at = 0;
+    switch (s->spacing) {
+    case LEADING:
+        return (double)from_end * (double)(s->n_train / points) + offset;
+    case LINSPACE:
+        at = points > 1 ? (double)from_end * ((n - 1) / (double)(points - 1)) : 0;
+        return s->kind == BV_SCHEDULER_EULER ? at : rint(at);
+    case TRAILING:
+        break;
+    }
+    return rint(n + i * ((n + back) - n)) - 1; // as numpy.arange() adds up
 }
 
 // PNDM calls the network a second time after its first step, to find that step's slope.
@@ -149,30 +194,10 @@ static void repeat_second(struct bv_scheduler *s)
     s->n_calls = s->steps + 1;
 }
 
-static float sigma_of(float alpha)
-{
-    return sqrtf((1 - alpha) / alpha);
-}
-
-// DPM-Solver++: steps + 1 points from 0 to the last training timestep, rounded to whole ones.
-static void dpm_timesteps(struct bv_scheduler *s)
+// The noise levels at the timesteps; between training timesteps they are interpolated.
+static void make_sigmas(struct bv_scheduler *s)
 {
     for (int i = 0; i < s->steps; i++) {
-        double at = (double)(s->n_train - 1) * (double)(s->steps - i) / (double)s->steps;
-        int t = (int)rint(at);
-        s->timestep[i] = (float)t;
-        s->sigma[i] = sigma_of(s->alpha[t]);
-    }
-    s->sigma[s->steps] = 0;
-}
-
-// Euler: the same range with fractions; sigmas between training timesteps are interpolated.
-static void euler_timesteps(struct bv_scheduler *s)
-{
-    for (int i = 0; i < s->steps; i++) {
-        double last = s->n_train - 1;
-        s->timestep[i] =
-            s->steps > 1 ? (float)(last - last * (double)i / (double)(s->steps - 1)) : 0;
         double at = (double)s->timestep[i];
         int below = (int)floor(at), above = below + 1 < s->n_train ? below + 1 : below;
         double low = sqrt((1 - (double)s->alpha[below]) / (double)s->alpha[below]);
@@ -185,27 +210,24 @@ static void euler_timesteps(struct bv_scheduler *s)
 static enum bv_status make_timesteps(struct bv_scheduler *s, const json_t *config,
                                      struct bv_error *err)
 {
-    bool leading = s->kind == BV_SCHEDULER_DDIM || s->kind == BV_SCHEDULER_PNDM;
-    const char *own = leading ? "leading" : "linspace";
-    const char *spacing = bv_json_string(config, "timestep_spacing", own);
-    if (strcmp(spacing, own) != 0)
-        return bv_fail(err, BV_ERR_UNSUPPORTED, "timestep_spacing \"%.40s\" with %s", spacing,
-                       bv_scheduler_name(s->kind));
+    int offset = (int)bv_json_integer(config, "steps_offset", 0);
+    BV_TRY(read_spacing(s, config, err));
     if (s->kind == BV_SCHEDULER_PNDM && !bv_json_boolean(config, "skip_prk_steps", false))
         return bv_fail(err, BV_ERR_UNSUPPORTED, "pndm without skip_prk_steps");
+    for (int i = 0; i < s->steps; i++) {
+        double t = spaced_timestep(s, offset, i);
+        if (!(t >= 0 && t <= s->n_train - 1))
+            return bv_fail(err, BV_ERR_ARG, "%d steps reach timestep %g of %d", s->steps, t,
+                           s->n_train);
+        s->timestep[i] = (float)t;
+        if (s->kind == BV_SCHEDULER_DPM && i > 0 && s->timestep[i] >= s->timestep[i - 1])
+            return bv_fail(err, BV_ERR_ARG, "%d steps are too many for dpm++: two have timestep %g",
+                           s->steps, t);
+    }
+    make_sigmas(s);
     s->n_calls = s->steps;
-    if (leading)
-        leading_timesteps(s, (int)bv_json_integer(config, "steps_offset", 0));
     if (s->kind == BV_SCHEDULER_PNDM)
         repeat_second(s);
-    if (s->kind == BV_SCHEDULER_DPM)
-        dpm_timesteps(s);
-    if (s->kind == BV_SCHEDULER_EULER)
-        euler_timesteps(s);
-    for (int i = 0; i < s->n_calls; i++)
-        if (s->timestep[i] < 0 || s->timestep[i] > (float)(s->n_train - 1))
-            return bv_fail(err, BV_ERR_ARG, "%d steps reach timestep %g of %d", s->steps,
-                           (double)s->timestep[i], s->n_train);
     return BV_OK;
 }
 
@@ -235,6 +257,8 @@ enum bv_status bv_scheduler_create(struct bv_scheduler **out, const json_t *conf
         status = make_alphas(s, config, err);
     if (status == BV_OK)
         status = read_prediction(s, config, err);
+    if (status == BV_OK)
+        status = read_clip(s, config, err);
     if (status == BV_OK)
         status = make_timesteps(s, config, err);
     if (status == BV_OK)
@@ -269,7 +293,9 @@ const float *bv_scheduler_alphas(const struct bv_scheduler *s, int *n)
 void bv_scheduler_begin(struct bv_scheduler *s, int first, const float *x, const float *noise,
                         float *latents)
 {
-    float keep = 1, add = s->kind == BV_SCHEDULER_EULER ? s->sigma[0] : 1;
+    float keep = 1, add = 1;
+    if (s->kind == BV_SCHEDULER_EULER)
+        add = s->spacing == LEADING ? sqrtf(s->sigma[0] * s->sigma[0] + 1) : s->sigma[0];
     s->first = first;
     s->counter = s->n_kept = 0;
     if (x && s->kind == BV_SCHEDULER_EULER) {
@@ -314,6 +340,8 @@ static void step_ddim(struct bv_scheduler *s, int call, const float *p, float *x
             sample = p[i];
             noise = (x[i] - root_a * sample) / root_b;
         }
+        if (fabsf(sample) > s->clip) // not for NaN, which is told elsewhere
+            sample = copysignf(s->clip, sample);
         x[i] = root_next * sample + direction * noise;
     }
 }

@@ -490,6 +490,9 @@ static void test_json_numbers(void **state)
     } cases[] = {
         {"{\"n\": 1000000000000000019884624838656, \"m\": true}", true, 1e30},
         {"{\"m\": true, \"n\":-9223372036854775809}", true, -9223372036854775808.0},
+        {"{\"n\": 7, \"m\": true, \"l\": -Infinity, \"k\": [NaN, Infinity]}", true, 7},
+        {"{\"s\": \"NaN \\\"\", \"m\": true, \"n\": 3, \"l\": NaN}", true, 3},
+        {"{\"n\": 7, \"m\": true, \"l\": nan}", false, 0},
         {"{\"s\": \"\\\"9223372036854775808\", \"m\": true, \"n\": 1e+0000000000000000000001}",
          true, 10},
         {"\xef\xbb\xbf{\"m\": true, \"n\": 2}", true, 2},
