@@ -1,6 +1,6 @@
 // Schedulers against diffusers' (tests/diffusion/reference.py), with a function in the network's
 // place: every spacing of timesteps, every kind of prediction, samples that are clipped.
-#include "diffusion/scheduler.h"
+#include "diffusion/sampler.h"
 
 #include <math.h>
 #include <string.h>
