@@ -77,7 +77,8 @@ static const char *text_kind(const uint8_t *data, size_t size)
     if (begins_with(data, size, "<?xml"))
         return "an XML text, not a model: the download gave an error message";
     if (begins_with(data, size, "{") || begins_with(data, size, "["))
-        return "a JSON text, not a model: a settings file, or an error message of a server";
+        return "a JSON text, not a model: a settings file, a system card (for biovl convert "
+               "--system), or an error message of a server";
     return "a text file, not a model";
 }
 

@@ -1,8 +1,9 @@
 #include "model/session.h"
 
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cpu/cpu.h"
 #include "vulkan/vulkan.h"
@@ -18,14 +19,37 @@ static bool is_any(const char *precision)
     return strcmp(precision, "auto") == 0;
 }
 
-// Whether the kernel shows a GPU at all: asking the Vulkan loader costs some 100 ms.
-static bool gpu_may_exist(void)
+static bool is_render_node(const char *name)
 {
-    static const char *const nodes[] = {"/dev/dri/renderD128", "/dev/dri/renderD129",
-                                        "/dev/nvidia0", "/dev/dxg"};
-    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
-        if (access(nodes[i], F_OK) == 0)
-            return true;
+    return strncmp(name, "renderD", 7) == 0;
+}
+
+static bool is_gpu_node(const char *name)
+{
+    return (strncmp(name, "nvidia", 6) == 0 && name[6] >= '0' && name[6] <= '9') ||
+           strcmp(name, "dxg") == 0;
+}
+
+static bool has_entry(const char *folder, bool (*wanted)(const char *name))
+{
+    DIR *dir = opendir(folder);
+    bool found = false;
+    for (const struct dirent *entry; dir && !found && (entry = readdir(dir));)
+        found = wanted(entry->d_name);
+    if (dir)
+        (void)closedir(dir);
+    return found;
+}
+
+bool bv_device_gpu_nodes(const char *dev)
+{
+    char dri[4096];
+    (void)snprintf(dri, sizeof dri, "%s/dri", dev);
+    return has_entry(dri, is_render_node) || has_entry(dev, is_gpu_node);
+}
+
+static bool software_allowed(void)
+{
     const char *software = getenv("BIOVL_ALLOW_SOFTWARE");
     return software && strcmp(software, "1") == 0;
 }
@@ -72,7 +96,8 @@ enum bv_status bv_device_open(struct bv_backend **backend, struct bv_weights *we
     if (strcmp(device, "auto") != 0)
         return bv_fail(err, BV_ERR_ARG, "unknown device \"%s\" (auto, cpu, vulkan, vulkan:1)",
                        device);
-    if (bv_vk_built() && gpu_may_exist() && open_vulkan(backend, &w, "vulkan", fallback) == BV_OK)
+    if (bv_vk_built() && (bv_device_gpu_nodes("/dev") || software_allowed()) &&
+        open_vulkan(backend, &w, "vulkan", fallback) == BV_OK)
         return BV_OK;
     enum bv_status status = open_cpu(backend, &w, err);
     if (status != BV_OK && fallback->text[0] && err) { // also what the GPU would have been for

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/sha256.h"
+#include "checkpoint/source.h"
 #include "fusion/fusion.h"
 #include "text/encoder.h"
 
@@ -168,20 +169,32 @@ static enum bv_status load(struct bv_model *m, struct bv_error *err)
     return bv_model_check(m, err);
 }
 
+// Opens bytes that should be a model file; what is something else is named.
+static enum bv_status parse(struct bv_model *m, const uint8_t *bytes, size_t size,
+                            struct bv_error *err)
+{
+    bool is_ours = size > 8 && bytes[8] == '{'; // as every safetensors file, whole or damaged
+    if (!is_ours && bv_source_probe(bytes, size) == BV_SOURCE_UNKNOWN)
+        return bv_identify(bytes, size, err);
+    if (!is_ours)
+        return bv_fail(err, BV_ERR_FORMAT,
+                       "a checkpoint, not a biovl model: run biovl convert on it");
+    BV_TRY(bv_safetensors_parse(&m->file, bytes, size, err));
+    return load(m, err);
+}
+
 enum bv_status bv_model_load(struct bv_model **out, const char *path, struct bv_error *err)
 {
-    struct bv_model *m = calloc(1, sizeof *m);
-    if (!m)
-        return bv_fail_nomem(err, "a model");
-    enum bv_status status = bv_safetensors_open(&m->file, path, err);
-    if (status == BV_OK)
-        status = load(m, err);
+    struct bv_mapping mapping = {0};
+    BV_TRY(bv_mapping_open(&mapping, path, 0, err));
+    struct bv_model *m = NULL;
+    enum bv_status status = bv_model_load_bytes(&m, mapping.data, mapping.size, err);
     if (status != BV_OK) {
-        if (err && strncmp(err->text, path, strlen(path)) != 0)
-            (void)bv_fail_prefix(err, "%s", path);
-        bv_model_unload(&m);
+        bv_mapping_close(&mapping);
+        (void)bv_fail_prefix(err, "%s", path);
         return status;
     }
+    m->file.mapping = mapping;
     *out = m;
     return BV_OK;
 }
@@ -192,9 +205,7 @@ enum bv_status bv_model_load_bytes(struct bv_model **out, const uint8_t *bytes, 
     struct bv_model *m = calloc(1, sizeof *m);
     if (!m)
         return bv_fail_nomem(err, "a model");
-    enum bv_status status = bv_safetensors_parse(&m->file, bytes, size, err);
-    if (status == BV_OK)
-        status = load(m, err);
+    enum bv_status status = parse(m, bytes, size, err);
     if (status != BV_OK)
         bv_model_unload(&m);
     else

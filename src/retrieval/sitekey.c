@@ -23,10 +23,30 @@ static bool parse_hex(const char *text, unsigned char out[32])
     return true;
 }
 
+// Writes a file unless it exists. Messages call it name.
+static enum bv_status write_key(const char *path, const char *name, const char hex[65],
+                                struct bv_error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (fd < 0 && errno == EEXIST)
+        return BV_OK;
+    if (fd < 0)
+        return bv_fail(err, BV_ERR_IO, "%s: %s", name, strerror(errno));
+    bool written = write(fd, hex, 65) == 65 && fsync(fd) == 0;
+    written = close(fd) == 0 && written;
+    if (!written) {
+        (void)unlink(path);
+        return bv_fail(err, BV_ERR_IO, "%s: the site key could not be written", name);
+    }
+    return BV_OK;
+}
+
+// Of several first runs at once, one makes the key and the others find it, always whole: it is
+// written under a name of its own and then linked, which no two can.
 static enum bv_status create_key(const char *path, struct bv_error *err)
 {
-    unsigned char random[32];
-    char hex[65];
+    unsigned char random[40]; // the key, and what the other name differs by
+    char hex[65], suffix[65], own[4096];
     FILE *source = fopen("/dev/urandom", "rb");
     size_t n = source ? fread(random, 1, sizeof random, source) : 0;
     if (source)
@@ -34,17 +54,16 @@ static enum bv_status create_key(const char *path, struct bv_error *err)
     if (n != sizeof random)
         return bv_fail(err, BV_ERR_IO, "/dev/urandom: no random bytes for a site key");
     bv_digest_hex(random, hex);
+    bv_digest_hex(random + 8, suffix); // its last digits are of no byte of the key
     hex[64] = '\n';
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    if (fd < 0)
-        return bv_fail(err, BV_ERR_IO, "%s: %s", path, strerror(errno));
-    bool written = write(fd, hex, sizeof hex) == (ssize_t)sizeof hex && fsync(fd) == 0;
-    written = close(fd) == 0 && written;
-    if (!written) {
-        (void)unlink(path);
-        return bv_fail(err, BV_ERR_IO, "%s: the site key could not be written", path);
-    }
-    return BV_OK;
+    if ((size_t)snprintf(own, sizeof own, "%s.%s", path, suffix + 48) >= sizeof own)
+        return bv_fail(err, BV_ERR_LIMIT, "%s: the path is too long", path);
+    BV_TRY(write_key(own, path, hex, err));
+    int failure = link(own, path) == 0 ? 0 : errno;
+    (void)unlink(own);
+    if (failure == 0 || failure == EEXIST)
+        return BV_OK;
+    return write_key(path, path, hex, err); // a file system without links
 }
 
 enum bv_status bv_sitekey_load(struct bv_sitekey *key, const char *path, bool create,

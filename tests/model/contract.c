@@ -168,11 +168,42 @@ static void test_wanted(void **state)
     bv_model_unload(&model);
 }
 
+// What people give in place of a model file is named, with what to do about it.
+static void test_other_files(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *first, *second;
+    } others[] = {
+        {"", 0, "empty", ""},
+        {"{\"name\": \"gloria\", \"tensors\": []}", 36, "JSON", "system card"},
+        {"[1, 2, 3]", 9, "JSON", ""},
+        {"{}", 2, "JSON", ""},
+        {"<!DOCTYPE html><html>", 21, "web page", ""},
+        {"PK\3\4 an archive of PyTorch's", 30, "checkpoint", "biovl convert"},
+        {"\x80\2}q\0.", 6, "checkpoint", "biovl convert"},
+        {"\xff\xff\xff\xff\xff\xff\xff\xff{", 9, "header", "limit"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct bv_error err = {0};
+        struct bv_model *m = NULL;
+        const char *path = temporary_file(state, "other", others[i].bytes, others[i].size);
+        assert_int_not_equal(bv_model_load(&m, path, &err), BV_OK);
+        assert_null(m);
+        if (strncmp(err.text, path, strlen(path)) != 0 || !strstr(err.text, others[i].first) ||
+            !strstr(err.text, others[i].second))
+            fail_msg("file %zu: \"%s\"", i, err.text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_convert, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_open, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_other_files, temporary_folder,
+                                        temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_wanted, temporary_folder, temporary_folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

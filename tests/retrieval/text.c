@@ -1,4 +1,5 @@
 // What is taken out of reports, which part of them is embedded, and how filters are read.
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -85,6 +86,43 @@ static void test_filter(void **state)
     bv_arena_free(&arena);
 }
 
+struct first_run {
+    const char *path;
+    struct bv_sitekey key;
+    enum bv_status status;
+    struct bv_error err;
+};
+
+static void *load_first(void *arg)
+{
+    struct first_run *run = arg;
+    run->status = bv_sitekey_load(&run->key, run->path, true, &run->err);
+    return NULL;
+}
+
+// First runs at the same time use one key.
+static void test_sitekey_race(void **state)
+{
+    enum { RUNS = 8, ROUNDS = 25 };
+    char name[16];
+    for (int round = 0; round < ROUNDS; round++) {
+        struct first_run runs[RUNS] = {0};
+        pthread_t threads[RUNS];
+        (void)snprintf(name, sizeof name, "key%d", round);
+        const char *path = temporary_path(state, name);
+        for (int i = 0; i < RUNS; i++) {
+            runs[i].path = path;
+            assert_int_equal(pthread_create(&threads[i], NULL, load_first, &runs[i]), 0);
+        }
+        for (int i = 0; i < RUNS; i++)
+            assert_int_equal(pthread_join(threads[i], NULL), 0);
+        for (int i = 0; i < RUNS; i++) {
+            assert_ok(runs[i].status, runs[i].err);
+            assert_memory_equal(runs[i].key.bytes, runs[0].key.bytes, sizeof runs[0].key.bytes);
+        }
+    }
+}
+
 static void test_sitekey(void **state)
 {
     struct bv_error err = {0};
@@ -119,6 +157,8 @@ int main(void)
         cmocka_unit_test(test_essence),
         cmocka_unit_test(test_filter),
         cmocka_unit_test_setup_teardown(test_sitekey, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_sitekey_race, temporary_folder,
+                                        temporary_folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
