@@ -197,9 +197,10 @@ enum bv_embed_flags {
 // Embeds n images into out [n,dim], which has room for `capacity` floats. The row of an image does
 // not depend on its neighbours: bits are the same as one by one. With statuses [n] an image that
 // fails has its status there, its row is NaN, its message goes to the observer's failed(), and the
-// others are embedded all the same; without (NULL) the first failure ends the call. A prior counts
-// only for models that take one; BV_ERR_ARG for others. BV_ERR_UNSUPPORTED for flags that this
-// version does not have.
+// others are embedded all the same; without (NULL) the first failure ends the call. When the call
+// itself fails or is stopped (BV_ERR_CANCELLED), all rows are NaN and all statuses are the call's.
+// A prior counts only for models that take one; BV_ERR_ARG for others. BV_ERR_UNSUPPORTED for flags
+// that this version does not have.
 BV_API enum bv_status bv_engine_embed_images(struct bv_engine *engine,
                                              const struct bv_image *const *images, size_t n,
                                              unsigned flags, float *out, size_t capacity,
@@ -285,7 +286,8 @@ BV_API enum bv_status bv_zero_shot_classify(struct bv_zero_shot *zero_shot,
                                             struct bv_result **result);
 
 // Scores n images: results [n], NULL for those that failed. Bits are the same as one by one.
-// statuses as of bv_engine_embed_images(); when the call itself fails no result is left.
+// statuses as of bv_engine_embed_images(); when the call itself fails or is stopped no result is
+// left.
 BV_API enum bv_status bv_zero_shot_classify_batch(struct bv_zero_shot *zero_shot,
                                                   const struct bv_image *const *images, size_t n,
                                                   struct bv_result **results,

@@ -54,7 +54,8 @@ BV_API void bv_fused_image_close(struct bv_fused_image **image);
 // `capacity` doubles. truncated (may be NULL) [n] receives which texts were truncated to the
 // model's maximum. With statuses [n] a text that fails has its status there, its score is NaN, its
 // message goes to the observer's failed(), and the others are scored all the same; without (NULL)
-// the first failure ends the call.
+// the first failure ends the call. When the call itself fails or is stopped, all scores are NaN and
+// all statuses are the call's.
 BV_API enum bv_status bv_fused_image_match(struct bv_fused_image *image, const char *const *texts,
                                            size_t n, double *scores, size_t capacity,
                                            unsigned char *truncated, enum bv_status *statuses);

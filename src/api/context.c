@@ -23,7 +23,7 @@ int bv_abi_version(void)
 
 enum bv_status bv_read_text(struct bv_context *context, const char *path, char **text, size_t *size)
 {
-    assert(context && text);
+    assert(context && text && path && size);
     static const size_t most = (size_t)256 << 20;
     return bv_text_read(path, most, text, size, bv_begin(context));
 }
@@ -52,6 +52,7 @@ enum bv_status bv_context_open(struct bv_context **out, int n_threads)
 
 void bv_context_close(struct bv_context **context)
 {
+    assert(context);
     if (!*context)
         return;
     bv_pool_destroy(&(*context)->pool);
@@ -76,6 +77,7 @@ enum bv_status bv_context_observe(struct bv_context *context, const struct bv_ob
 
 struct bv_error *bv_begin(struct bv_context *context)
 {
+    assert(context);
     context->error.status = BV_OK;
     context->error.text[0] = 0;
     return &context->error;

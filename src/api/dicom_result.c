@@ -72,21 +72,21 @@ static enum bv_status write_object(struct bv_context *context, const struct bv_r
 enum bv_status bv_result_write_sr(struct bv_context *context, const struct bv_result *result,
                                   const char *source, const char *path)
 {
-    assert(context && result);
+    assert(context && result && source && path);
     return write_object(context, result, source, path, bv_result_report);
 }
 
 enum bv_status bv_result_write_capture(struct bv_context *context, const struct bv_result *result,
                                        const char *source, const char *path)
 {
-    assert(context && result);
+    assert(context && result && source && path);
     return write_object(context, result, source, path, bv_result_capture);
 }
 
 enum bv_status bv_pacs_capture(struct bv_context *context, const char *source, const char *picture,
                                const char *description, const char *path)
 {
-    assert(context);
+    assert(context && source && picture && path);
     struct bv_error *err = bv_begin(context);
     struct bv_image *image = NULL;
     struct bv_pixels shown = {0};

@@ -96,9 +96,19 @@ static enum bv_status embed(const struct embedding *e, size_t n, struct bv_error
         if (status == BV_OK)
             status = note_failures(e, first, count, errors, err);
     }
-    if (status == BV_OK)
+    if (status == BV_OK && n > 0)
         (void)bv_observe_progress(e->batch.observer, n, n, NULL);
     free(errors);
+    return status;
+}
+
+// After a failure of the call, or when it was stopped: no item counts, whichever were done.
+static enum bv_status withdraw(const struct embedding *e, size_t n, enum bv_status status)
+{
+    for (size_t i = 0; i < n * e->dim; i++)
+        e->out[i] = NAN;
+    for (size_t i = 0; i < n && e->batch.statuses; i++)
+        e->batch.statuses[i] = status;
     return status;
 }
 
@@ -110,7 +120,9 @@ static enum bv_status embed_all(struct embedding *e, size_t n, unsigned flags, s
     if (flags & ~(unsigned)BV_EMBED_RAW)
         return bv_fail(err, BV_ERR_UNSUPPORTED, "a flag that this version does not have");
     BV_TRY(bv_check_room(capacity, n, e->dim, "floats", err));
-    BV_TRY(embed(e, n, err));
+    enum bv_status status = embed(e, n, err);
+    if (status != BV_OK)
+        return withdraw(e, n, status);
     for (size_t i = 0; i < n && !(flags & BV_EMBED_RAW); i++)
         if (!e->batch.statuses || e->batch.statuses[i] == BV_OK)
             bv_normalize_rows(e->out + i * e->dim, 1, e->dim);
@@ -122,7 +134,7 @@ enum bv_status bv_engine_embed_images(struct bv_engine *engine,
                                       unsigned flags, float *out, size_t capacity,
                                       enum bv_status *statuses)
 {
-    assert((images && out) || n == 0);
+    assert(((images && out) || n == 0) && engine);
     struct embedding e = {.engine = engine,
                           .images = images,
                           .out = out,
@@ -135,7 +147,7 @@ enum bv_status bv_engine_embed_texts(struct bv_engine *engine, const char *const
                                      unsigned flags, float *out, size_t capacity,
                                      unsigned char *truncated, enum bv_status *statuses)
 {
-    assert((texts && out) || n == 0);
+    assert(((texts && out) || n == 0) && engine);
     struct embedding e = {.engine = engine,
                           .texts = texts,
                           .truncated = truncated,
@@ -181,7 +193,7 @@ static enum bv_status output_shape(struct bv_engine *engine, const struct bv_ima
 enum bv_status bv_engine_image_output_shape(struct bv_engine *engine, const struct bv_image *image,
                                             const char *output, struct bv_shape *shape)
 {
-    assert(image && output && shape);
+    assert(image && output && shape && engine);
     struct bv_error *err = bv_begin(engine->context);
     struct bv_output_shape inferred = {0};
     BV_TRY(output_shape(engine, image, output, &inferred, err));
@@ -195,7 +207,7 @@ enum bv_status bv_engine_image_output_shape(struct bv_engine *engine, const stru
 enum bv_status bv_engine_image_output(struct bv_engine *engine, const struct bv_image *image,
                                       const char *output, float *out, size_t capacity)
 {
-    assert(image && output && out);
+    assert(image && output && out && engine);
     struct bv_error *err = bv_begin(engine->context);
     struct bv_output_shape shape = {0};
     BV_TRY(output_shape(engine, image, output, &shape, err));

@@ -31,6 +31,7 @@ enum bv_status bv_engine_open(struct bv_context *context, const struct bv_model 
 
 void bv_engine_close(struct bv_engine **engine)
 {
+    assert(engine);
     if (!*engine)
         return;
     bv_session_close(&(*engine)->session);
@@ -129,7 +130,7 @@ enum bv_status bv_engine_run_image(struct bv_engine *engine, const struct bv_ima
 enum bv_status bv_write_npy(struct bv_context *context, const char *path, const float *data,
                             int rank, const int64_t *shape)
 {
-    assert(context);
+    assert(context && path && shape);
     return bv_npy_write(path, BV_F32, rank, shape, data, bv_begin(context));
 }
 
@@ -137,7 +138,7 @@ enum bv_status bv_tokenize(struct bv_context *context, const struct bv_model *mo
                            const char *text, size_t n_bytes, int32_t **ids, size_t *n,
                            int *truncated)
 {
-    assert(context && model);
+    assert(context && model && (text || n_bytes == 0) && ids && n);
     struct bv_error *err = bv_begin(context);
     struct bv_tokens tokens = {0};
     if (!model->tokenizer)

@@ -191,7 +191,7 @@ enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_o
 enum bv_status bv_eval_calibrate(struct bv_context *context, const char *folder, const char *data,
                                  const char *method_name, const char *path)
 {
-    assert(context);
+    assert(context && folder && method_name && path);
     struct bv_error *err = bv_begin(context);
     enum bv_calibration_method method = BV_CALIBRATION_PLATT;
     BV_TRY(bv_calibration_method_parse(method_name, &method, err));

@@ -14,7 +14,7 @@ struct bv_eval_protocol {
 enum bv_status bv_eval_protocol_open(struct bv_context *context, const char *name, const char *data,
                                      struct bv_eval_protocol **protocol)
 {
-    assert(context && protocol);
+    assert(context && protocol && name);
     struct bv_error *err = bv_begin(context);
     *protocol = NULL;
     if (!name)
@@ -34,6 +34,7 @@ enum bv_status bv_eval_protocol_open(struct bv_context *context, const char *nam
 
 void bv_eval_protocol_close(struct bv_eval_protocol **protocol)
 {
+    assert(protocol);
     if (*protocol)
         bv_protocol_free(&(*protocol)->protocol);
     free(*protocol);
@@ -54,7 +55,7 @@ const char *bv_eval_protocol_task(const struct bv_eval_protocol *protocol)
 
 void bv_eval_protocol_set(const struct bv_eval_protocol *protocol, struct bv_eval_options *options)
 {
-    assert(protocol);
+    assert(protocol && options);
     const struct bv_protocol *p = &protocol->protocol;
     const json_t *data = json_object_get(p->json, "data");
     if (!options->path_column)

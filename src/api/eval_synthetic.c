@@ -1,4 +1,5 @@
 // The public call that judges generated images.
+#include <assert.h>
 #include <stdlib.h>
 
 #include "api/context.h"
@@ -37,6 +38,7 @@ static enum bv_status judge(struct bv_zero_shot *z, const struct bv_eval_synthet
 enum bv_status bv_eval_synthetic(struct bv_zero_shot *z,
                                  const struct bv_eval_synthetic_options *theirs, char **json)
 {
+    assert(z && json);
     struct bv_error *err = bv_begin(z->engine->context);
     struct bv_eval_synthetic_options o;
     json_t *result = NULL;

@@ -69,7 +69,7 @@ enum bv_status bv_eval_retrieval(struct bv_engine *engine,
 enum bv_status bv_eval_grounding(struct bv_context *context, const char *data, const char *root,
                                  char **json)
 {
-    assert(context && json);
+    assert(context && json && data);
     struct bv_error *err = bv_begin(context);
     json_t *result = NULL;
     BV_TRY(bv_grounding_table(data, root, &result, err));
@@ -79,7 +79,7 @@ enum bv_status bv_eval_grounding(struct bv_context *context, const char *data, c
 enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, const char *by,
                            char **json)
 {
-    assert(context && json);
+    assert(context && json && data);
     struct bv_error *err = bv_begin(context);
     json_t *result = NULL;
     BV_TRY(bv_vqa_table(data, by, &result, err));
@@ -89,7 +89,7 @@ enum bv_status bv_eval_vqa(struct bv_context *context, const char *data, const c
 enum bv_status bv_eval_has_column(struct bv_context *context, const char *data, const char *column,
                                   int *has)
 {
-    assert(context);
+    assert(context && data && column && has);
     struct bv_error *err = bv_begin(context);
     struct bv_csv_reader *csv = NULL;
     int found = -1;
@@ -104,6 +104,7 @@ enum bv_status bv_eval_has_column(struct bv_context *context, const char *data, 
 enum bv_status bv_eval_labels(struct bv_context *context, const char *reference,
                               const char *predicted, char **json)
 {
+    assert(reference && predicted && json);
     struct bv_error *err = bv_begin(context);
     json_t *result = NULL;
     if (!reference || !predicted)

@@ -15,6 +15,7 @@
 #include "score/pair.h"
 
 enum { MAX_FEATURES = 1 << 24 }; // floats in an array of a caller
+enum { TEXTS_AT_ONCE = 64 };     // between looks at the observer
 
 struct bv_fused_image {
     struct bv_engine *engine;
@@ -25,12 +26,13 @@ struct bv_fused_image {
 
 int bv_model_can(const struct bv_model *model, const char *head)
 {
-    assert(model);
+    assert(model && head);
     return bv_pair_can(model, head);
 }
 
 void bv_fused_image_close(struct bv_fused_image **out)
 {
+    assert(out);
     struct bv_fused_image *f = *out;
     if (!f)
         return;
@@ -134,21 +136,52 @@ enum bv_status bv_fused_image_open_regions(struct bv_engine *engine,
     return finish(status, f, out);
 }
 
-// Texts one by one, each with its status.
-static enum bv_status match_each(struct bv_fused_image *f, const char *const *texts, size_t n,
-                                 double *scores, unsigned char *truncated, enum bv_status *statuses,
+// A batch of texts against one image.
+struct matching {
+    struct bv_fused_image *image;
+    const char *const *texts;
+    size_t n;
+    double *scores;
+    unsigned char *truncated;
+    struct bv_batch batch;
+};
+
+// Texts first … first + count - 1 one by one, each with its status.
+static enum bv_status match_each(const struct matching *m, size_t first, size_t count,
                                  struct bv_error *err)
 {
-    const struct bv_batch batch = {statuses, &f->engine->context->observer};
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = first; i < first + count; i++) {
         struct bv_error why = {0};
         char name[32];
         (void)snprintf(name, sizeof name, "text %zu", i + 1);
-        scores[i] = (double)NAN;
-        why.status = bv_pair_match(f->engine->session, &f->input, texts + i, 1, scores + i,
-                                   truncated ? truncated + i : NULL, &why);
-        BV_TRY(bv_item_done(&batch, i, name, &why, err));
+        m->scores[i] = (double)NAN;
+        why.status = bv_pair_match(m->image->engine->session, &m->image->input, m->texts + i, 1,
+                                   m->scores + i, m->truncated ? m->truncated + i : NULL, &why);
+        if (why.status != BV_OK && !m->batch.statuses && m->n > 1)
+            (void)bv_fail_prefix(&why, "%s", name);
+        BV_TRY(bv_item_done(&m->batch, i, name, &why, err));
     }
+    return BV_OK;
+}
+
+static enum bv_status match(const struct matching *m, struct bv_error *err)
+{
+    size_t width;
+    BV_TRY(bv_pair_count(m->image->engine->session, &m->image->input, "match", &width, err));
+    for (size_t first = 0, count; first < m->n; first += count) {
+        struct bv_error ignored = {0};
+        count = m->n - first < TEXTS_AT_ONCE ? m->n - first : TEXTS_AT_ONCE;
+        BV_TRY(bv_observe_progress(m->batch.observer, first, m->n, err));
+        if (bv_pair_match(m->image->engine->session, &m->image->input, m->texts + first, count,
+                          m->scores + first, m->truncated ? m->truncated + first : NULL,
+                          &ignored) != BV_OK) // of one of them, at least
+            BV_TRY(match_each(m, first, count, err));
+        else if (m->batch.statuses)
+            for (size_t i = first; i < first + count; i++)
+                m->batch.statuses[i] = BV_OK;
+    }
+    if (m->n > 0)
+        (void)bv_observe_progress(m->batch.observer, m->n, m->n, NULL);
     return BV_OK;
 }
 
@@ -156,23 +189,23 @@ enum bv_status bv_fused_image_match(struct bv_fused_image *f, const char *const 
                                     double *scores, size_t capacity, unsigned char *truncated,
                                     enum bv_status *statuses)
 {
-    assert(f);
-    struct bv_error *err = bv_begin(f->engine->context);
+    assert(f && ((texts && scores) || n == 0));
+    struct bv_context *context = f->engine->context;
+    struct bv_error *err = bv_begin(context);
+    const struct matching m = {f, texts, n, scores, truncated, {statuses, &context->observer}};
     BV_TRY(bv_check_room(capacity, n, 1, "doubles", err));
-    enum bv_status status =
-        bv_pair_match(f->engine->session, &f->input, texts, n, scores, truncated, err);
-    if (!statuses || (status != BV_OK && n == 0))
-        return status;
-    if (status != BV_OK) // one of them, at least
-        return match_each(f, texts, n, scores, truncated, statuses, bv_begin(f->engine->context));
-    for (size_t i = 0; i < n; i++)
-        statuses[i] = BV_OK;
-    return BV_OK;
+    enum bv_status status = match(&m, err);
+    for (size_t i = 0; i < n && status != BV_OK; i++) {
+        scores[i] = (double)NAN;
+        if (statuses)
+            statuses[i] = status;
+    }
+    return status;
 }
 
 size_t bv_fused_image_count(struct bv_fused_image *f, const char *head)
 {
-    assert(f);
+    assert(f && head);
     size_t n = 0;
     struct bv_error *err = bv_begin(f->engine->context);
     return bv_pair_count(f->engine->session, &f->input, head, &n, err) == BV_OK ? n : 0;
@@ -181,7 +214,7 @@ size_t bv_fused_image_count(struct bv_fused_image *f, const char *head)
 enum bv_status bv_fused_image_scores(struct bv_fused_image *f, const char *head, const char *text,
                                      double *scores, size_t capacity, int *truncated)
 {
-    assert(f);
+    assert(f && head && text && scores);
     struct bv_error *err = bv_begin(f->engine->context);
     bool cut = false;
     size_t n = 0;
@@ -201,20 +234,20 @@ static const json_t *head_of(const struct bv_fused_image *f, const char *head)
 
 const char *bv_fused_image_name(const struct bv_fused_image *f, const char *head, size_t i)
 {
-    assert(f);
+    assert(f && head);
     const json_t *names = json_object_get(head_of(f, head), "names");
     return json_string_value(json_array_get(names, i));
 }
 
 const char *bv_fused_image_kind(const struct bv_fused_image *f, const char *head)
 {
-    assert(f);
+    assert(f && head);
     return bv_pair_kind(bv_session_model(f->engine->session), head);
 }
 
 enum bv_status bv_fused_image_mask_size(const struct bv_fused_image *f, int *width, int *height)
 {
-    assert(f);
+    assert(f && width && height);
     struct bv_error *err = bv_begin(f->engine->context);
     const struct bv_model *m = bv_session_model(f->engine->session);
     char text[256];
@@ -246,7 +279,7 @@ enum bv_status bv_fused_image_segment(struct bv_fused_image *f,
                                       const struct bv_text_features *theirs, float *mask,
                                       size_t capacity)
 {
-    assert(f);
+    assert(f && mask);
     int width = 0, height = 0;
     BV_TRY(bv_fused_image_mask_size(f, &width, &height));
     struct bv_error *err = bv_begin(f->engine->context);
@@ -288,7 +321,7 @@ static uint8_t level(float value)
 enum bv_status bv_fused_image_write_mask(struct bv_fused_image *f, const float *mask, size_t n_mask,
                                          const char *mask_path, const char *overlay_path)
 {
-    assert(f);
+    assert(f && mask);
     int W = 0, H = 0;
     BV_TRY(bv_fused_image_mask_size(f, &W, &H));
     struct bv_error *err = bv_begin(f->engine->context);

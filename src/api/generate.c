@@ -15,7 +15,7 @@
 enum bv_status bv_generator_open(struct bv_context *context, const char *path, const char *device,
                                  const char *precision, struct bv_generator **generator)
 {
-    assert(context && generator);
+    assert(context && generator && path);
     struct bv_error *err = bv_begin(context);
     struct bv_generator *g = calloc(1, sizeof *g);
     if (!g)
@@ -34,6 +34,7 @@ enum bv_status bv_generator_open(struct bv_context *context, const char *path, c
 
 void bv_generator_close(struct bv_generator **generator)
 {
+    assert(generator);
     struct bv_generator *g = *generator;
     if (!g)
         return;
@@ -69,6 +70,7 @@ const char *bv_generator_scheduler(const struct bv_generator *generator)
 
 void bv_generate_options_init(struct bv_generate_options *options)
 {
+    assert(options);
     *options = (struct bv_generate_options){.size = sizeof *options,
                                             .width = 512,
                                             .height = 512,
@@ -118,7 +120,7 @@ static float *image_to_floats(const uint8_t *rgb, size_t n)
 enum bv_status bv_generate(struct bv_generator *generator, const struct bv_generate_options *theirs,
                            uint8_t *rgb, size_t capacity, int *truncated)
 {
-    assert(generator);
+    assert(generator && rgb);
     struct bv_error *err = bv_begin(generator->context);
     struct bv_generate_options options;
     BV_TRY(bv_generate_options_read(&options, theirs, err));
@@ -241,7 +243,7 @@ enum bv_status bv_generated_write_dicom(struct bv_generator *generator,
 enum bv_status bv_generate_load_image(struct bv_context *context, const char *path, int width,
                                       int height, uint8_t *rgb, size_t capacity)
 {
-    assert(context);
+    assert(context && path && rgb);
     struct bv_error *err = bv_begin(context);
     struct bv_image *image = NULL;
     struct bv_pixels shown = {0};

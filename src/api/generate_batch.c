@@ -318,7 +318,7 @@ enum bv_status bv_generate_batch(struct bv_generator *generator,
                                  const struct bv_generate_options *theirs, const char *prompts,
                                  const char *folder, struct bv_generate_counts *counts)
 {
-    assert(generator);
+    assert(generator && prompts && folder);
     struct bv_error *err = bv_begin(generator->context);
     struct bv_generate_options options;
     struct bv_generate_counts made = {.made = 0};

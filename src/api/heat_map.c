@@ -64,7 +64,7 @@ static enum bv_status check_map(const struct bv_image *image, size_t capacity, s
 enum bv_status bv_engine_heat_map(struct bv_engine *engine, const struct bv_image *image,
                                   const char *text, float *out, size_t capacity)
 {
-    assert(image && text && out);
+    assert(image && text && out && engine);
     struct bv_error *err = bv_begin(engine->context);
     const struct bv_model *m = bv_session_model(engine->session);
     BV_TRY(check_map(image, capacity, err));
@@ -129,7 +129,7 @@ enum bv_status bv_result_draw(const struct bv_result *r, struct bv_pixels *rgb,
 
 enum bv_status bv_result_picture(const struct bv_result *r, uint8_t **rgb, int *width, int *height)
 {
-    assert(rgb && width && height);
+    assert(rgb && width && height && r);
     struct bv_pixels picture = {0};
     BV_TRY(bv_result_draw(r, &picture, bv_begin(r->zero_shot->engine->context)));
     *rgb = picture.data;

@@ -20,6 +20,7 @@ struct bv_image *bv_image_keep(const struct bv_image *image)
 
 void bv_image_close(struct bv_image **image)
 {
+    assert(image);
     struct bv_image *closed = *image;
     *image = NULL;
     if (!closed || __atomic_sub_fetch(&closed->references, 1, __ATOMIC_ACQ_REL) > 0)

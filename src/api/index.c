@@ -29,7 +29,7 @@ static enum bv_status check_accelerator(const char *name, struct bv_error *err)
 enum bv_status bv_index_create(struct bv_engine *engine, const char *path,
                                const struct bv_index_options *theirs)
 {
-    assert(engine);
+    assert(engine && path);
     struct bv_error *err = bv_begin(engine->context);
     struct bv_index_options given, *options = &given;
     BV_TRY(bv_options_read(&given, sizeof given, theirs, "bv_index_options", err));
@@ -70,7 +70,7 @@ enum bv_status bv_index_create(struct bv_engine *engine, const char *path,
 enum bv_status bv_index_open(struct bv_context *context, const char *path, const char *key_file,
                              int writable, struct bv_index **out)
 {
-    assert(context && out);
+    assert(context && out && path);
     struct bv_error *err = bv_begin(context);
     struct bv_index *index = calloc(1, sizeof *index);
     if (!index)
@@ -249,6 +249,7 @@ enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *from, siz
 enum bv_status bv_index_check_fields(struct bv_index *index, const char *const *conditions,
                                      size_t n)
 {
+    assert(index && (conditions || n == 0));
     struct bv_error *err = bv_begin(index->context);
     if (bv_store_rows(index->store, BV_KIND_IMAGE) + bv_store_rows(index->store, BV_KIND_REPORT) ==
         0)
@@ -305,7 +306,7 @@ static enum bv_status export_entry(void *arg, const struct bv_entry *entry, stru
 enum bv_status bv_index_export(struct bv_index *index, const char *kind, const char *path,
                                const char *npy_path)
 {
-    assert(index);
+    assert(index && kind);
     struct bv_error *err = bv_begin(index->context);
     size_t dimension = bv_store_info(index->store)->dimension;
     struct bv_store_counts counts;
@@ -343,7 +344,7 @@ static_assert(BV_INDEX_NAME_SIZE == BV_SITEKEY_NAME, "the public header states t
 enum bv_status bv_index_name(struct bv_index *index, const char *identifier, char *out,
                              size_t capacity)
 {
-    assert(index);
+    assert(index && identifier && out);
     struct bv_error *err = bv_begin(index->context);
     BV_TRY(bv_check_room(capacity, 1, BV_INDEX_NAME_SIZE, "bytes", err));
     BV_TRY(bv_index_need_key(index, err));

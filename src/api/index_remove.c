@@ -1,6 +1,7 @@
 // The public call that takes things out of an index.
 #include "biovl/retrieval.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ static enum bv_status readmit_one(struct bv_index *index, const struct bv_index_
 enum bv_status bv_index_remove(struct bv_index *index, const struct bv_index_removal *removals,
                                size_t n, int readmit, struct bv_index_removed *removed)
 {
+    assert(index && (removals || n == 0));
     struct bv_error *err = bv_begin(index->context);
     struct bv_store_counts counts = {.studies = 0};
     size_t unknown = 0;

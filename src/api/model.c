@@ -12,12 +12,13 @@
 
 enum bv_status bv_model_open(struct bv_context *context, const char *path, struct bv_model **model)
 {
-    assert(context && model);
+    assert(context && model && path);
     return bv_model_load(model, path, bv_begin(context));
 }
 
 void bv_model_close(struct bv_model **model)
 {
+    assert(model);
     bv_model_unload(model);
 }
 
@@ -128,7 +129,7 @@ static enum bv_status convert_pipeline(const char *source, const char *path,
 enum bv_status bv_convert(struct bv_context *context, const char *source, const char *path,
                           const struct bv_convert_options *theirs, char **json)
 {
-    assert(context);
+    assert(context && source && path);
     struct bv_error *err = bv_begin(context);
     struct bv_convert_options options;
     BV_TRY(bv_options_read(&options, sizeof options, theirs, "bv_convert_options", err));
@@ -213,7 +214,7 @@ static enum bv_status verify(struct bv_context *context, const struct bv_model *
 enum bv_status bv_verify(struct bv_context *context, const char *path, const char *device,
                          char **json)
 {
-    assert(context && json);
+    assert(context && json && path);
     struct bv_error *err = bv_begin(context);
     struct bv_model *model = NULL;
     BV_TRY(bv_model_load(&model, path, err));

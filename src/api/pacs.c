@@ -15,6 +15,7 @@
 
 int bv_pacs_is_url(const char *text)
 {
+    assert(text);
     return bv_archive_is_url(text);
 }
 
@@ -113,7 +114,7 @@ enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_opt
 enum bv_status bv_pacs_send(struct bv_context *context, const struct bv_pacs_options *theirs,
                             const char *path)
 {
-    assert(context);
+    assert(context && path);
     struct bv_error *err = bv_begin(context);
     struct bv_pacs_options options;
     BV_TRY(read_options(&options, theirs, err));
@@ -170,7 +171,7 @@ enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
 enum bv_status bv_pacs_pull(struct bv_context *context, const struct bv_pacs_options *theirs,
                             const char *folder, const char *key_file, struct bv_pacs_counts *counts)
 {
-    assert(context);
+    assert(context && folder);
     struct bv_error *err = bv_begin(context);
     struct bv_pacs_options options;
     struct bv_pull_counts got = {0};

@@ -61,7 +61,7 @@ static void free_inputs(struct inputs *in)
 enum bv_status bv_quantize(struct bv_context *context, const char *source, const char *path,
                            const struct bv_quantize_options *theirs, char **json)
 {
-    assert(context);
+    assert(context && source && path);
     struct bv_error *err = bv_begin(context);
     struct bv_quantize_options options;
     struct bv_model *model = NULL;

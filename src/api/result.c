@@ -9,6 +9,7 @@
 
 void bv_result_free(struct bv_result **out)
 {
+    assert(out);
     struct bv_result *r = *out;
     if (!r)
         return;
@@ -51,7 +52,7 @@ double bv_result_negative(const struct bv_result *r, size_t i)
 
 enum bv_status bv_result_scores(const struct bv_result *r, double *out, size_t capacity)
 {
-    assert(r);
+    assert(r && out);
     BV_TRY(bv_check_room(capacity, 1, bv_result_count(r), "doubles",
                          bv_begin(r->zero_shot->engine->context)));
     memcpy(out, r->scores, bv_result_count(r) * sizeof *out);

@@ -337,7 +337,7 @@ enum bv_status bv_hits_json(const struct bv_hits *hits, size_t i, char **json)
 
 enum bv_status bv_hits_write_sheet(const struct bv_hits *hits, const char *path)
 {
-    assert(hits);
+    assert(hits && path);
     struct bv_error *err = bv_begin(hits->index->context);
     void *bytes = NULL;
     size_t size = 0, n = strlen(path);

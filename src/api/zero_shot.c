@@ -41,7 +41,7 @@ enum bv_status bv_zero_shot_open(struct bv_engine *engine,
                                  const struct bv_zero_shot_options *theirs,
                                  struct bv_zero_shot **out)
 {
-    assert(out);
+    assert(out && engine);
     struct bv_error *err = bv_begin(engine->context);
     struct bv_zero_shot_options o;
     BV_TRY(bv_read_labels(&o, theirs, err));
@@ -77,6 +77,7 @@ enum bv_status bv_zero_shot_open(struct bv_engine *engine,
 
 void bv_zero_shot_close(struct bv_zero_shot **out)
 {
+    assert(out);
     struct bv_zero_shot *z = *out;
     if (!z)
         return;
@@ -183,7 +184,7 @@ static enum bv_status classify(struct bv_zero_shot *z, const struct bv_image *co
 enum bv_status bv_zero_shot_classify(struct bv_zero_shot *z, const struct bv_image *image,
                                      struct bv_result **result)
 {
-    assert(image && result);
+    assert(image && result && z);
     struct bv_result *made = NULL;
     BV_TRY(bv_zero_shot_classify_batch(z, &image, 1, &made, NULL));
     *result = made;
@@ -194,7 +195,7 @@ enum bv_status bv_zero_shot_classify_batch(struct bv_zero_shot *z,
                                            const struct bv_image *const *images, size_t n,
                                            struct bv_result **results, enum bv_status *statuses)
 {
-    assert((images && results) || n == 0);
+    assert(((images && results) || n == 0) && z);
     struct bv_error *err = bv_begin(z->engine->context);
     const struct bv_batch batch = {statuses, &z->engine->context->observer};
     struct bv_error *errors = calloc(BATCH, sizeof *errors);
@@ -210,8 +211,13 @@ enum bv_status bv_zero_shot_classify_batch(struct bv_zero_shot *z,
         for (size_t i = 0; i < count && status == BV_OK; i++)
             status = bv_item_done(&batch, first + i, images[first + i]->name, &errors[i], err);
     }
-    for (size_t i = 0; i < n && status != BV_OK; i++)
+    if (status == BV_OK && n > 0)
+        (void)bv_observe_progress(batch.observer, n, n, NULL);
+    for (size_t i = 0; i < n && status != BV_OK; i++) {
         bv_result_free(&results[i]);
+        if (statuses)
+            statuses[i] = status;
+    }
     free(errors);
     return status;
 }

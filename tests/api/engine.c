@@ -93,6 +93,44 @@ static void test_text_batch(void **state)
     assert_memory_not_equal(raw, batch, dim * sizeof *raw);
 }
 
+// A batch that is stopped, at whichever look, leaves nothing that could be taken for an embedding;
+// after its last item it is done.
+static void test_stopped(void **state)
+{
+    struct fixture *f = *state;
+    enum { IMAGES = 70, TEXTS = 600 };
+    const size_t dim = bv_engine_text_dim(f->engine);
+    const struct bv_image *images[IMAGES];
+    const char *texts[TEXTS];
+    static enum bv_status statuses[TEXTS];
+    float *out = malloc(TEXTS * dim * sizeof *out);
+    assert_non_null(out);
+    assert_int_equal(dim, bv_engine_image_dim(f->engine));
+    for (size_t i = 0; i < IMAGES; i++)
+        images[i] = f->image;
+    for (size_t i = 0; i < TEXTS; i++)
+        texts[i] = "no";
+    for (size_t at = 1; at <= 4; at++)
+        for (int image = 0; image < 2; image++) {
+            size_t n = image ? IMAGES : TEXTS;
+            struct stop stop = {.at = at};
+            const struct bv_observer observer = {
+                .size = sizeof observer, .arg = &stop, .progress = fixture_stop};
+            must(f->context, bv_context_observe(f->context, &observer));
+            enum bv_status status =
+                image ? bv_engine_embed_images(f->engine, images, n, 0, out, n * dim, statuses)
+                      : bv_engine_embed_texts(f->engine, texts, n, 0, out, n * dim, NULL, statuses);
+            must(f->context, bv_context_observe(f->context, NULL));
+            assert_int_equal(status, at < 4 ? BV_ERR_CANCELLED : BV_OK);
+            assert_int_equal(stop.looks, at);
+            for (size_t i = 0; i < n; i++) {
+                assert_int_equal(statuses[i], status);
+                assert_true(isnan(out[i * dim]) == (at < 4));
+            }
+        }
+    free(out);
+}
+
 static void test_outputs(void **state)
 {
     struct fixture *f = *state;
@@ -168,11 +206,9 @@ static void test_device(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_device),
-        cmocka_unit_test(test_image_batch),
-        cmocka_unit_test(test_text_batch),
-        cmocka_unit_test(test_outputs),
-        cmocka_unit_test(test_pixels_and_tokens),
+        cmocka_unit_test(test_device),     cmocka_unit_test(test_image_batch),
+        cmocka_unit_test(test_text_batch), cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_outputs),    cmocka_unit_test(test_pixels_and_tokens),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

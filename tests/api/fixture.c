@@ -33,3 +33,10 @@ const char *fixture_path(const char *name)
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
 }
+
+int fixture_stop(void *arg, size_t done, size_t total)
+{
+    struct stop *stop = arg;
+    assert_true(done <= total);
+    return ++stop->looks == stop->at;
+}

@@ -36,6 +36,12 @@ struct fixture {
 int fixture_open(void **state);
 int fixture_close(void **state);
 
+// An observer that stops the work at its at-th look, from 1. *arg is a struct stop.
+struct stop {
+    size_t at, looks;
+};
+int fixture_stop(void *arg, size_t done, size_t total);
+
 // "biovl-test-NAME" in a fresh folder, which is removed with fixture_close() when empty.
 const char *fixture_path(const char *name);
 

@@ -43,6 +43,38 @@ static void test_match(void **state)
     bv_fused_image_close(&image);
 }
 
+static void test_stopped(void **state)
+{
+    struct fixture *f = *state;
+    struct bv_fused_image *image = NULL;
+    enum { N = 70 };
+    const char *texts[N];
+    double scores[N];
+    enum bv_status statuses[N];
+    for (size_t i = 0; i < N; i++)
+        texts[i] = "no";
+    must(f->context, bv_fused_image_open(f->engine, f->image, &image));
+    for (size_t at = 1; at <= 3; at++) {
+        struct stop stop = {.at = at};
+        const struct bv_observer observer = {
+            .size = sizeof observer, .arg = &stop, .progress = fixture_stop};
+        must(f->context, bv_context_observe(f->context, &observer));
+        enum bv_status status = bv_fused_image_match(image, texts, N, scores, N, NULL, statuses);
+        must(f->context, bv_context_observe(f->context, NULL));
+        assert_int_equal(status, at < 3 ? BV_ERR_CANCELLED : BV_OK);
+        assert_int_equal(stop.looks, at);
+        for (size_t i = 0; i < N; i++) {
+            assert_int_equal(statuses[i], status);
+            assert_true(isnan(scores[i]) == (at < 3));
+        }
+    }
+    // The first bad text of a later block is named by its number.
+    texts[68] = "\xff\xfe";
+    assert_int_not_equal(bv_fused_image_match(image, texts, N, scores, N, NULL, NULL), BV_OK);
+    assert_non_null(strstr(bv_last_error(f->context), "text 69"));
+    bv_fused_image_close(&image);
+}
+
 // What the model does not have is said, and nothing is written.
 static void test_refused(void **state)
 {
@@ -76,7 +108,7 @@ static void test_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_match),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_match), cmocka_unit_test(test_stopped),
                                        cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

@@ -203,6 +203,18 @@ static void test_absurd(void **state)
         if (got != wanted[i] || image || !bv_last_error(f->context)[0])
             fail_msg("case %zu: %s, \"%s\"", i, bv_status_name(got), bv_last_error(f->context));
     }
+    // Without a limit of its own, the room of the address space is one.
+    const struct bv_image_options boundless = {.size = sizeof boundless, .max_pixels = SIZE_MAX};
+    struct bv_pixel_buffer vast = good;
+    struct bv_image *image = NULL;
+    vast.width = vast.height = 2147483647;
+    vast.channels = 3;
+    vast.type = BV_PIXEL_F32;
+    assert_int_equal(bv_image_open_pixels(f->context, &vast, &boundless, &image), BV_ERR_ARG);
+    vast.height = 2;
+    vast.stride = (size_t)1 << 62;
+    assert_int_equal(bv_image_open_pixels(f->context, &vast, &boundless, &image), BV_ERR_ARG);
+    assert_null(image);
 }
 
 static void test_prior(void **state)

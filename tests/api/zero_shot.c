@@ -58,17 +58,6 @@ static void test_one(void **state)
     bv_zero_shot_close(&z);
 }
 
-struct countdown {
-    size_t left;
-};
-
-static int count_down(void *arg, size_t done, size_t total)
-{
-    struct countdown *countdown = arg;
-    assert_true(done <= total);
-    return --countdown->left == 0;
-}
-
 static void test_batch(void **state)
 {
     struct fixture *f = *state;
@@ -106,17 +95,19 @@ static void test_batch(void **state)
     }
     for (size_t i = 0; i < N; i++)
         bv_result_free(&results[i]);
-    // Stopped at any block: no result is left.
+    // Stopped at any look: no result is left.
     for (size_t at = 1; at <= 2; at++) {
-        struct countdown countdown = {at};
+        struct stop stop = {.at = at};
         const struct bv_observer observer = {
-            .size = sizeof observer, .arg = &countdown, .progress = count_down};
+            .size = sizeof observer, .arg = &stop, .progress = fixture_stop};
         must(f->context, bv_context_observe(f->context, &observer));
         assert_int_equal(bv_zero_shot_classify_batch(z, list, N, results, statuses),
                          BV_ERR_CANCELLED);
         must(f->context, bv_context_observe(f->context, NULL));
-        for (size_t i = 0; i < N; i++)
+        for (size_t i = 0; i < N; i++) {
             assert_null(results[i]);
+            assert_int_equal(statuses[i], BV_ERR_CANCELLED);
+        }
     }
     // A failure that is not wanted as a status leaves no result.
     assert_int_equal(bv_zero_shot_classify_batch(z, list, N, results, NULL), BV_ERR_ARG);

@@ -168,6 +168,8 @@ static void test_wanted(void **state)
     bv_model_unload(&model);
 }
 
+#define OTHER(text) text, sizeof(text) - 1
+
 // What people give in place of a model file is named, with what to do about it.
 static void test_other_files(void **state)
 {
@@ -176,14 +178,14 @@ static void test_other_files(void **state)
         size_t size;
         const char *first, *second;
     } others[] = {
-        {"", 0, "empty", ""},
-        {"{\"name\": \"gloria\", \"tensors\": []}", 36, "JSON", "system card"},
-        {"[1, 2, 3]", 9, "JSON", ""},
-        {"{}", 2, "JSON", ""},
-        {"<!DOCTYPE html><html>", 21, "web page", ""},
-        {"PK\3\4 an archive of PyTorch's", 30, "checkpoint", "biovl convert"},
-        {"\x80\2}q\0.", 6, "checkpoint", "biovl convert"},
-        {"\xff\xff\xff\xff\xff\xff\xff\xff{", 9, "header", "limit"},
+        {OTHER(""), "empty", ""},
+        {OTHER("{\"name\": \"gloria\", \"tensors\": []}"), "JSON", "system card"},
+        {OTHER("[1, 2, 3]"), "JSON", ""},
+        {OTHER("{}"), "JSON", ""},
+        {OTHER("<!DOCTYPE html><html>"), "web page", ""},
+        {OTHER("PK\3\4 an archive of PyTorch's"), "checkpoint", "biovl convert"},
+        {OTHER("\x80\2}q\0."), "checkpoint", "biovl convert"},
+        {OTHER("\xff\xff\xff\xff\xff\xff\xff\xff{"), "header", "limit"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         struct bv_error err = {0};
