@@ -65,14 +65,18 @@ static int read_names(const struct ask *a, size_t n, struct names *names)
     return EXIT_INPUT;
 }
 
+// path: of the image, where several may be asked about; else NULL.
 static int print_answers(const struct ask *a, const struct opened *o,
-                         const struct bv_fused_image *image, const struct names *names,
-                         const struct ranked *ranked, size_t n, int truncated)
+                         const struct bv_fused_image *image, const char *path,
+                         const struct names *names, const struct ranked *ranked, size_t n,
+                         int truncated)
 {
     char number[32];
     size_t top = a->top > 0 && (size_t)a->top < n ? (size_t)a->top : n;
     const char *kind = bv_fused_image_kind(image, "answer");
     if (!a->fused.json) {
+        if (path)
+            printf("%s\n", path);
         printf("%s  (%s)\n", a->question, kind);
         for (size_t i = 0; i < top; i++)
             printf("  %10.6f  %s\n", ranked[i].score,
@@ -93,8 +97,9 @@ static int print_answers(const struct ask *a, const struct opened *o,
     return print_fused_json(object);
 }
 
-static int ask(const struct ask *a, const struct opened *o, struct bv_fused_image *image)
+static int ask(void *arg, const struct opened *o, struct bv_fused_image *image, const char *name)
 {
+    const struct ask *a = arg;
     size_t n = bv_fused_image_count(image, "answer");
     struct names names = {0};
     double *scores = calloc(n, sizeof *scores);
@@ -113,24 +118,13 @@ static int ask(const struct ask *a, const struct opened *o, struct bv_fused_imag
         print_research_notice(o);
         if (truncated)
             (void)fprintf(stderr, "biovl: warning: the question was cut to the model's maximum\n");
-        code = print_answers(a, o, image, &names, ranked, n, truncated);
+        code =
+            print_answers(a, o, image, a->fused.frame ? name : NULL, &names, ranked, n, truncated);
     }
     free(scores);
     free(ranked);
     free(names.text);
     free_strings(&names.lines);
-    return code;
-}
-
-static int run(const struct ask *a, const char *path)
-{
-    struct opened o = {0};
-    struct bv_fused_image *image = NULL;
-    int code = open_fused(&a->fused, path, "answer", &o, &image);
-    if (image)
-        code = ask(a, &o, image);
-    bv_fused_image_close(&image);
-    close_model(&o);
     return code;
 }
 
@@ -155,7 +149,8 @@ int run_ask(int argc, char **argv)
         if (images.n > 1 || (images.n == 0 && !a.fused.regions) || !a.question || !*a.question)
             (void)fprintf(stderr, "usage: biovl ask %s\n", usage.synopsis);
         else
-            code = run(&a, images.n ? images.items[0] : a.fused.regions);
+            code = with_fused(&a.fused, images.n ? images.items[0] : a.fused.regions, "answer", ask,
+                              &a);
     }
     free_strings(&images);
     return code;

@@ -240,7 +240,7 @@ int run_classify(int argc, char **argv)
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &images);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK) {
-        const struct fused_options fused = {c.model, c.regions, c.json};
+        const struct fused_options fused = {c.model, c.regions, c.frame, c.json};
         if (c.report && !c.labels && images.n + (c.regions != NULL) == 1)
             code = run_diagnosis(&fused, images.n ? images.items[0] : c.regions, c.report, c.csv);
         else if (images.n == 0 || !c.labels || c.report || (c.json && c.csv) ||

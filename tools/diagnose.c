@@ -12,11 +12,14 @@ static const char *name_of(const struct bv_fused_image *image, size_t i, char nu
 }
 
 static void print_rows(const struct bv_fused_image *image, const char *path, const double *scores,
-                       size_t n, bool csv)
+                       size_t n, bool csv, bool header)
 {
     const char *kind = bv_fused_image_kind(image, "diagnose");
     char number[32];
-    printf(csv ? "path,label,score,kind\n" : "%s  (%s)\n", path, kind);
+    if (!csv)
+        printf("%s  (%s)\n", path, kind);
+    else if (header)
+        printf("path,label,score,kind\n");
     for (size_t i = 0; i < n; i++) {
         const char *name = name_of(image, i, number);
         if (csv) {
@@ -45,31 +48,40 @@ static int print_json(const struct opened *o, const struct bv_fused_image *image
     return print_fused_json(object);
 }
 
+struct diagnosis {
+    const struct fused_options *options;
+    const char *report;
+    bool csv, begun; // whether the header of the CSV is printed
+};
+
+static int diagnose(void *arg, const struct opened *o, struct bv_fused_image *image,
+                    const char *name)
+{
+    struct diagnosis *d = arg;
+    int truncated = 0;
+    size_t n = bv_fused_image_count(image, "diagnose");
+    double *scores = calloc(n + 1, sizeof *scores);
+    enum bv_status status =
+        scores ? bv_fused_image_scores(image, "diagnose", d->report, scores, n, &truncated)
+               : BV_ERR_NOMEM;
+    int code = status == BV_OK ? EXIT_OK : (int)report_failure(o->context, status);
+    if (status == BV_OK) {
+        print_research_notice(o);
+        if (truncated)
+            (void)fprintf(stderr, "biovl: warning: the report was cut to the model's maximum\n");
+        if (d->options->json)
+            code = print_json(o, image, scores, n);
+        else
+            print_rows(image, name, scores, n, d->csv, !d->begun);
+        d->begun = true;
+    }
+    free(scores);
+    return code;
+}
+
 int run_diagnosis(const struct fused_options *options, const char *path, const char *report,
                   bool csv)
 {
-    struct opened o = {0};
-    struct bv_fused_image *image = NULL;
-    int truncated = 0, code = open_fused(options, path, "diagnose", &o, &image);
-    size_t n = image ? bv_fused_image_count(image, "diagnose") : 0;
-    double *scores = calloc(n + 1, sizeof *scores);
-    if (image && scores) {
-        enum bv_status status =
-            bv_fused_image_scores(image, "diagnose", report, scores, n, &truncated);
-        if (status != BV_OK)
-            code = (int)report_failure(o.context, status);
-    }
-    if (image && scores && code == EXIT_OK) {
-        print_research_notice(&o);
-        if (truncated)
-            (void)fprintf(stderr, "biovl: warning: the report was cut to the model's maximum\n");
-        if (options->json)
-            code = print_json(&o, image, scores, n);
-        else
-            print_rows(image, path, scores, n, csv);
-    }
-    free(scores);
-    bv_fused_image_close(&image);
-    close_model(&o);
-    return code;
+    struct diagnosis d = {options, report, csv, false};
+    return with_fused(options, path, "diagnose", diagnose, &d);
 }

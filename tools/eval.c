@@ -8,12 +8,13 @@
 #include "command.h"
 #include "eval_protocol.h"
 #include "meter.h"
+#include "pictures.h"
 
 struct eval {
     struct model_options model;
     struct bv_eval_options options;
     struct strings where;
-    const char *labels, *templates, *shard, *blank, *aggregate, *fit_thresholds, *protocol;
+    const char *labels, *templates, *shard, *blank, *aggregate, *fit_thresholds, *protocol, *frame;
     struct opened_protocol opened;
     int batch, workers, bootstrap;
     bool resume, same_data, no_bootstrap, quiet, match;
@@ -51,7 +52,7 @@ static bool check_options(struct eval *e)
 {
     struct bv_eval_options *o = &e->options;
     if (!parse_shard(e->shard, o) || !one_of("--blank", e->blank, "ignore", "zero") ||
-        !one_of("--aggregate", e->aggregate, "max", "mean"))
+        !one_of("--aggregate", e->aggregate, "max", "mean") || !parse_frame(e->frame, &o->frame))
         return false;
     if (e->batch < 0 || e->workers < 0 || e->bootstrap < 0) {
         (void)fprintf(stderr, "biovl: --batch, --workers and --bootstrap are positive numbers\n");
@@ -319,6 +320,7 @@ static int run_data(int argc, char **argv)
         {"--uncertain", OPTION_STRING, &o->uncertain, "HOW",
          "labels of -1: ignore (default), zero, one, policy"},
         {"--blank", OPTION_STRING, &e.blank, "HOW", "empty labels: ignore (default) or zero"},
+        FRAME_OPTION(&e.frame),
         {"--resume", OPTION_FLAG, &e.resume, NULL, "go on with an interrupted evaluation"},
         {"--shard", OPTION_STRING, &e.shard, "I/N", "only this part of the rows; then eval merge"},
         {"--fit-thresholds", OPTION_STRING, &e.fit_thresholds, "CSV",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pacs_options.h"
+#include "pictures.h"
 
 // Columns as the user gives them.
 struct column_options {
@@ -113,7 +114,7 @@ struct add {
     struct model_options model;
     struct column_options columns;
     struct pacs_options pacs;
-    const char *key, *shard;
+    const char *key, *shard, *frame;
     struct strings from, rest;
     bool resume, keep_paths;
 };
@@ -134,6 +135,8 @@ static int add_all(struct add *a, const struct opened *opened, struct bv_index *
                                        .n_identifier_columns = c->identifiers.n,
                                        .keep_paths = a->keep_paths};
     (void)parse_shard(a->shard, &sources.shard, &sources.n_shards);
+    (void)parse_frame(a->frame, &sources.frame);
+    a->pacs.values.frame = sources.frame;
     int code = EXIT_OK;
     for (size_t i = 1; i < a->rest.n + a->from.n && code != EXIT_INPUT; i++) {
         const char *input = i < a->rest.n ? a->rest.items[i] : a->from.items[i - a->rest.n];
@@ -162,6 +165,7 @@ static int run_add(int argc, char **argv)
         {"--from", OPTION_LIST, &a.from, "URL...",
          "archives: dicomweb://host[:port]/root, dicom://TITLE@host:port"},
         {"--key", OPTION_STRING, &a.key, "FILE", "the index's site key (default: INDEX.key)"},
+        FRAME_OPTION(&a.frame),
         {"--shard", OPTION_STRING, &a.shard, "I/N",
          "take every N-th input from I on, 0 is the first"},
         {"--keep-paths", OPTION_FLAG, &a.keep_paths, NULL,
@@ -182,12 +186,13 @@ static int run_add(int argc, char **argv)
     struct opened opened = {0};
     struct bv_index *index = NULL;
     size_t ignored;
+    int frame;
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &a.rest);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK &&
         (a.rest.n < 1 || a.rest.n + a.from.n < 2 || !parse_shard(a.shard, &ignored, &ignored))) {
         code = usage_error(&usage);
-    } else if (parsed == PARSE_OK) {
+    } else if (parsed == PARSE_OK && parse_frame(a.frame, &frame)) {
         enum bv_status status =
             read_secrets(&a.pacs) ? open_model(&opened, &a.model, true) : BV_ERR_IO;
         code = (int)exit_code_of(status);

@@ -9,7 +9,7 @@ struct match {
     struct fused_options fused;
     struct strings texts;
     const char *text_file;
-    bool csv;
+    bool csv, begun; // whether the header of the CSV is printed
 };
 
 static void print_table(const struct bv_fused_image *image, const char *path,
@@ -20,10 +20,13 @@ static void print_table(const struct bv_fused_image *image, const char *path,
         printf("  %10.6f  %s\n", scores[i], texts->items[i]);
 }
 
-static void print_csv(const struct bv_fused_image *image, const char *path,
-                      const struct strings *texts, const double *scores)
+static void print_csv(struct match *m, const struct bv_fused_image *image, const char *path,
+                      const double *scores)
 {
-    printf("path,text,score,kind\n");
+    const struct strings *texts = &m->texts;
+    if (!m->begun)
+        printf("path,text,score,kind\n");
+    m->begun = true;
     for (size_t i = 0; i < texts->n; i++) {
         print_csv_field(path);
         (void)putchar(',');
@@ -48,34 +51,30 @@ static int print_json(const struct opened *o, const struct bv_fused_image *image
     return print_fused_json(object);
 }
 
-static int run(const struct match *m, const char *path, const struct strings *texts)
+static int match(void *arg, const struct opened *o, struct bv_fused_image *image, const char *name)
 {
-    struct opened o = {0};
-    struct bv_fused_image *image = NULL;
+    struct match *m = arg;
+    const struct strings *texts = &m->texts;
     double *scores = calloc(texts->n, sizeof *scores);
     unsigned char *truncated = calloc(texts->n, 1);
-    int code = scores && truncated ? open_fused(&m->fused, path, "match", &o, &image) : EXIT_DEVICE;
-    if (image) {
-        enum bv_status status =
+    enum bv_status status = BV_ERR_NOMEM;
+    if (scores && truncated)
+        status =
             bv_fused_image_match(image, texts->items, texts->n, scores, texts->n, truncated, NULL);
-        if (status != BV_OK)
-            code = (int)report_failure(o.context, status);
-    }
-    if (image && code == EXIT_OK) {
-        print_research_notice(&o);
+    int code = status == BV_OK ? EXIT_OK : (int)report_failure(o->context, status);
+    if (status == BV_OK) {
+        print_research_notice(o);
         for (size_t i = 0; i < texts->n; i++)
             if (truncated[i])
                 (void)fprintf(stderr, "biovl: warning: text %zu was cut to the model's maximum\n",
                               i + 1);
         if (m->fused.json)
-            code = print_json(&o, image, texts, scores, truncated);
+            code = print_json(o, image, texts, scores, truncated);
         else if (m->csv)
-            print_csv(image, path, texts, scores);
+            print_csv(m, image, name, scores);
         else
-            print_table(image, path, texts, scores);
+            print_table(image, name, texts, scores);
     }
-    bv_fused_image_close(&image);
-    close_model(&o);
     free(scores);
     free(truncated);
     return code;
@@ -94,7 +93,8 @@ static int run_with_texts(struct match *m, const struct strings *images, const s
              (m->fused.json && m->csv))
         (void)fprintf(stderr, "usage: biovl match %s\n", usage->synopsis);
     else
-        code = run(m, images->n ? images->items[0] : m->fused.regions, &m->texts);
+        code = with_fused(&m->fused, images->n ? images->items[0] : m->fused.regions, "match",
+                          match, m);
     free(text);
     return code;
 }

@@ -46,20 +46,28 @@ static bool add_all_frames(struct bv_context *context, const char *path, struct 
     return n > 1 || add(out, path, 0, false);
 }
 
-bool list_pictures(struct bv_context *context, const struct strings *paths, const char *frame,
-                   struct pictures *out)
+bool parse_frame(const char *frame, int *number)
 {
     char *end = NULL;
-    bool all = frame && strcmp(frame, "all") == 0, fine = true;
+    bool all = frame && strcmp(frame, "all") == 0;
     errno = 0;
-    long number = frame && !all ? strtol(frame, &end, 10) : 0;
-    if (frame && !all && (errno || end == frame || *end || number < 1 || number > INT_MAX)) {
+    long value = frame && !all ? strtol(frame, &end, 10) : 0;
+    if (frame && !all && (errno || end == frame || *end || value < 1 || value > INT_MAX)) {
         (void)fprintf(stderr, "biovl: --frame takes a number from 1, or all; not \"%s\"\n", frame);
         return false;
     }
+    *number = all ? -1 : (int)value;
+    return true;
+}
+
+bool list_pictures(struct bv_context *context, const struct strings *paths, const char *frame,
+                   struct pictures *out)
+{
+    int number = 0;
+    bool fine = parse_frame(frame, &number);
     for (size_t i = 0; i < paths->n && fine; i++)
-        fine = all ? add_all_frames(context, paths->items[i], out)
-                   : add(out, paths->items[i], (int)number, false);
+        fine = number < 0 ? add_all_frames(context, paths->items[i], out)
+                          : add(out, paths->items[i], number, false);
     return fine;
 }
 

@@ -22,6 +22,10 @@ struct pictures {
     size_t n;
 };
 
+// The value of FRAME_OPTION: a number from 1, -1 for all, 0 for NULL. False after printing what is
+// wrong.
+bool parse_frame(const char *frame, int *number);
+
 // frame: the option's value, or NULL. With "all" every file is opened once to count its frames; one
 // that cannot be opened stays, so that its failure is met where it is used. False after printing
 // why not. close_pictures() in any case.

@@ -12,7 +12,7 @@ struct search {
     struct bv_index_query query;
     struct strings where;
     const char *image, *key, *sheet, *rerank;
-    int k, effort;
+    int k, effort, frame;
     bool by_study, fts5, json, csv, mpi;
 };
 
@@ -118,6 +118,7 @@ static int run(struct search *s, const char *path)
     struct bv_index *index = NULL;
     struct bv_hits *hits = NULL;
     struct bv_image *image = NULL;
+    const struct bv_image_options from = {.size = sizeof from, .frame = s->frame};
     // An item of the index needs no model.
     enum bv_status status = s->query.id ? bv_context_open(&opened.context, s->model.threads)
                                         : open_model(&opened, &s->model, true);
@@ -126,7 +127,7 @@ static int run(struct search *s, const char *path)
     int code = EXIT_OK;
     status = bv_index_open(opened.context, path, s->key, 0, &index);
     if (status == BV_OK && s->image)
-        status = bv_image_open(opened.context, s->image, NULL, &image);
+        status = bv_image_open(opened.context, s->image, &from, &image);
     s->query.image = image;
     if (status == BV_OK)
         status = bv_index_check_fields(index, s->query.where, s->query.n_where);
@@ -151,6 +152,7 @@ int run_search(int argc, char **argv)
     struct search s = {.query.size = sizeof s.query, .k = 10};
     const struct option options[] = {
         {"--image|-i", OPTION_STRING, &s.image, "IMAGE", "ask by an image"},
+        {"--frame", OPTION_INTEGER, &s.frame, "N", "of a multi-frame image: this frame, from 1"},
         {"--text|-t", OPTION_STRING, &s.query.text, "TEXT", "ask by a sentence"},
         {"--report", OPTION_STRING, &s.query.report_file, "FILE", "ask by a report"},
         {"--id", OPTION_STRING, &s.query.id, "ID",
@@ -189,7 +191,8 @@ int run_search(int argc, char **argv)
                     (s.query.id != NULL);
         complete_query(&s);
         bool wrong = rest.n < 1 || given != 1 || s.k < 1 || (s.json && s.csv);
-        if (wrong || (s.mpi ? !s.json || s.query.id || s.sheet || s.rerank : rest.n != 1))
+        if (wrong ||
+            (s.mpi ? !s.json || s.query.id || s.sheet || s.rerank || s.frame : rest.n != 1))
             (void)fprintf(stderr, "usage: biovl search %s\n", usage.synopsis);
         else
             code = s.mpi ? search_shards(&rest, s.key, &s.model, s.image, &s.query)

@@ -1,6 +1,7 @@
 // biovl segment: where in an image is what a text describes.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fused.h"
 
@@ -9,8 +10,11 @@ struct segment {
     const char *features, *mask, *overlay, *probabilities;
 };
 
-static int segment(const struct segment *s, const struct opened *o, struct bv_fused_image *image)
+static int segment(void *arg, const struct opened *o, struct bv_fused_image *image,
+                   const char *name)
 {
+    const struct segment *s = arg;
+    (void)name;
     const struct bv_text_features text = {.size = sizeof text, .path = s->features};
     int width = 0, height = 0;
     enum bv_status status = bv_fused_image_mask_size(image, &width, &height);
@@ -48,18 +52,6 @@ static int segment(const struct segment *s, const struct opened *o, struct bv_fu
     return code;
 }
 
-static int run(const struct segment *s, const char *path)
-{
-    struct opened o = {0};
-    struct bv_fused_image *image = NULL;
-    int code = open_fused(&s->fused, path, "segment", &o, &image);
-    if (image)
-        code = segment(s, &o, image);
-    bv_fused_image_close(&image);
-    close_model(&o);
-    return code;
-}
-
 int run_segment(int argc, char **argv)
 {
     struct segment s = {.features = NULL};
@@ -81,8 +73,10 @@ int run_segment(int argc, char **argv)
     if (parsed == PARSE_OK) {
         if (images.n != 1 || !s.features || !s.mask)
             (void)fprintf(stderr, "usage: biovl segment %s\n", usage.synopsis);
+        else if (s.fused.frame && strcmp(s.fused.frame, "all") == 0)
+            (void)fprintf(stderr, "biovl: segment takes one frame: there is one output\n");
         else if (!is_input(s.mask, &images) && !is_input(s.overlay, &images))
-            code = run(&s, images.items[0]);
+            code = with_fused(&s.fused, images.items[0], "segment", segment, &s);
     }
     free_strings(&images);
     return code;

@@ -52,6 +52,10 @@ struct bv_eval_options {
     const char *thresholds;  // a thresholds.json of other data, to apply
     const char *calibration; // a file of bv_eval_calibrate(), to apply
     int same_data;           // those two may come from this very data
+
+    // For bv_eval_run(): the frame of multi-frame files, from 1; -1: each frame is a row of its own
+    // with the row's labels, named "FILE#N"; 0: a row names its frame so, or its file has only one.
+    int frame;
 };
 
 // Scores the images. The context's observer is told of labels that have no column, or no positive

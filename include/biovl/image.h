@@ -30,14 +30,15 @@ struct bv_image_options {
     size_t size;            // sizeof (struct bv_image_options)
     const char *name;       // stands for the image in messages and results; default: the path
     struct bv_image *prior; // an earlier image of the same patient, for models that take one
-    int frame;              // of a multi-frame file, from 1; 0: the only one
+    int frame;              // of a multi-frame file, from 1; 0: the only one, or the path's
     size_t max_pixels;      // default: 100 million
     size_t max_bytes;       // of the file; default: 2^30
 };
 
-// Decodes a file (DICOM, PNG, JPEG, JPEG 2000, by content; "-" is standard input). options may be
-// NULL. BV_ERR_IO; BV_ERR_FORMAT for damaged or truncated files; BV_ERR_UNSUPPORTED names the
-// format or transfer syntax; BV_ERR_LIMIT before anything is decoded.
+// Decodes a file (DICOM, PNG, JPEG, JPEG 2000, by content; "-" is standard input). Where there is
+// no file of that name, "FILE#N" is frame N of FILE. options may be NULL. BV_ERR_IO; BV_ERR_FORMAT
+// for damaged or truncated files; BV_ERR_UNSUPPORTED names the format or transfer syntax;
+// BV_ERR_LIMIT before anything is decoded.
 BV_API enum bv_status bv_image_open(struct bv_context *context, const char *path,
                                     const struct bv_image_options *options,
                                     struct bv_image **image);

@@ -31,6 +31,7 @@ struct bv_pacs_options {
     const char *tls_certificate, *tls_key; // our own, with its chain, PEM; NULL: none
     const char *proxy; // of HTTP, never used for this machine; NULL: none, whatever the environment
                        // says
+    int frame;         // into an index, of multi-frame objects: as in bv_index_sources
 };
 
 // Whether a text is the address of an archive.

@@ -70,6 +70,9 @@ struct bv_index_sources {
     size_t shard, n_shards; // take every n-th record; n_shards 0: all
     int keep_paths; // images keep the absolute path of their file as metadata "path": a reranker
                     // reads it again. Paths may name patients.
+    // Of multi-frame files: this frame, from 1, or -1: each; they are items of their own. 0: such
+    // files fail.
+    int frame;
 };
 
 // Adds what the index does not hold yet, in transactions: run again, it completes what was

@@ -55,6 +55,8 @@ static enum bv_status read_options(const struct bv_eval_options *o, const struct
     if (o->n_shards > 4096 || (o->n_shards && o->shard >= o->n_shards))
         return bv_fail(err, BV_ERR_ARG, "shard %llu of %llu: at most 4096 shards",
                        (unsigned long long)o->shard, (unsigned long long)o->n_shards);
+    if (o->frame < -1)
+        return bv_fail(err, BV_ERR_ARG, "frame %d: frames are counted from 1", o->frame);
     BV_TRY(bv_uncertain_parse(o->uncertain ? o->uncertain : "ignore", &run->data.uncertain, err));
     run->data.path = o->data;
     run->data.root = o->root;
@@ -66,6 +68,7 @@ static enum bv_status read_options(const struct bv_eval_options *o, const struct
     run->data.where = o->where;
     run->data.n_where = o->n_where;
     run->data.blank_is_zero = o->blank_is_zero != 0;
+    run->data.frame = o->frame;
     run->folder = o->folder;
     run->shard = o->shard;
     run->n_shards = o->n_shards ? o->n_shards : 1;

@@ -204,8 +204,11 @@ enum bv_status bv_index_add(struct bv_index *index, struct bv_engine *engine,
     struct bv_index_sources sources;
     BV_TRY(bv_options_read(&sources, sizeof sources, theirs, "bv_index_sources", err));
     BV_TRY(bv_counts_check(counts, "bv_index_counts", err));
+    if (sources.frame < -1)
+        return bv_fail(err, BV_ERR_ARG, "frame %d: frames are counted from 1", sources.frame);
     const struct bv_ingest_options options = {.pool = index->context->pool,
                                               .keep_paths = sources.keep_paths != 0,
+                                              .frame = sources.frame,
                                               .observer = &index->context->observer};
     const struct bv_source_columns columns = {
         sources.path_column,        sources.id_column,          sources.study_column,

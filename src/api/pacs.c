@@ -56,6 +56,7 @@ static struct bv_pull_options pull_options(const struct bv_pacs_options *o,
         .window = window_of(o),
         .changes = o->changes != 0,
         .window_days = o->window_days,
+        .frame = o->frame,
         .observer = &context->observer,
     };
 }

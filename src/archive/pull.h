@@ -14,6 +14,7 @@ struct bv_pull_options {
     struct bv_archive_window window;
     bool changes;    // what the archive's change feed lists since the last pull; no window
     int window_days; // so many days at a time, going on where the last pull was; 0: all at once
+    int frame;       // of multi-frame objects, as in bv_ingest_options
     const struct bv_observer *observer; // may be NULL; its progress counts studies
 };
 

@@ -79,7 +79,8 @@ enum bv_status bv_pull_to_index(const struct bv_pull_options *options, struct bv
                                 size_t *retries, struct bv_error *err)
 {
     struct index_sink sink = {.store = store};
-    const struct bv_ingest_options ingest = {.pool = pool, .observer = options->observer};
+    const struct bv_ingest_options ingest = {
+        .pool = pool, .observer = options->observer, .frame = options->frame};
     struct bv_error second = {0};
     BV_TRY(bv_ingest_open(&sink.ingest, store, session, key, &ingest, err));
     enum bv_status status = bv_pull_run(&into_index, &sink, key, options, retries, err);

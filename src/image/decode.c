@@ -1,8 +1,10 @@
 // Reading a file by its content: which reader it belongs to.
 #include "image/decode.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
@@ -60,22 +62,66 @@ enum bv_status bv_image_decode(const uint8_t *bytes, size_t size, const char *na
     return BV_OK;
 }
 
+size_t bv_image_path_length(const char *path, int *frame)
+{
+    const char *mark = strrchr(path, '#');
+    char *end = NULL;
+    long number = 0;
+    if (mark && mark > path && mark[1] >= '1' && mark[1] <= '9')
+        number = strtol(mark + 1, &end, 10);
+    bool named = number > 0 && number <= INT_MAX && *end == 0 && access(path, F_OK) != 0;
+    if (frame)
+        *frame = named ? (int)number - 1 : -1;
+    return named ? (size_t)(mark - path) : strlen(path);
+}
+
+static enum bv_status load_stream(size_t max_file, const struct bv_decode_options *options,
+                                  struct bv_image **image, struct bv_error *err)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    BV_TRY(bv_read_all("-", max_file, &bytes, &size, err));
+    enum bv_status status =
+        bv_image_decode((const uint8_t *)bytes, size, "standard input", options, image, err);
+    free(bytes);
+    return status;
+}
+
 enum bv_status bv_image_load(const char *path, const struct bv_decode_options *options,
                              struct bv_image **image, struct bv_error *err)
 {
     struct bv_mapping mapping = {0};
-    size_t max_file = options && options->max_file ? options->max_file : DEFAULT_MAX_FILE;
-    if (strcmp(path, "-") == 0) {
-        char *bytes = NULL;
-        size_t size = 0;
-        BV_TRY(bv_read_all(path, max_file, &bytes, &size, err));
-        enum bv_status status =
-            bv_image_decode((const uint8_t *)bytes, size, "standard input", options, image, err);
-        free(bytes);
-        return status;
+    struct bv_decode_options mine = options ? *options : BV_DECODE_DEFAULTS;
+    size_t max_file = mine.max_file ? mine.max_file : DEFAULT_MAX_FILE;
+    int frame;
+    if (strcmp(path, "-") == 0)
+        return load_stream(max_file, options, image, err);
+    size_t length = bv_image_path_length(path, &frame);
+    if (frame >= 0) {
+        char *file = strndup(path, length);
+        if (!file)
+            return bv_fail_nomem(err, "a path");
+        if (mine.frame < 0)
+            mine.frame = frame;
+        enum bv_status status = bv_mapping_open(&mapping, file, max_file, err);
+        free(file);
+        if (status != BV_OK)
+            return status;
+    } else {
+        BV_TRY(bv_mapping_open(&mapping, path, max_file, err));
     }
-    BV_TRY(bv_mapping_open(&mapping, path, max_file, err));
-    enum bv_status status = bv_image_decode(mapping.data, mapping.size, path, options, image, err);
+    enum bv_status status = bv_image_decode(mapping.data, mapping.size, path, &mine, image, err);
     bv_mapping_close(&mapping);
     return status;
+}
+
+enum bv_status bv_image_count_frames(const char *path, int *n, struct bv_error *err)
+{
+    struct bv_decode_options first = BV_DECODE_DEFAULTS;
+    struct bv_image *image = NULL;
+    first.frame = 0;
+    BV_TRY(bv_image_load(path, &first, &image, err));
+    *n = image->n_frames;
+    bv_image_free(&image);
+    return BV_OK;
 }

@@ -11,6 +11,10 @@ enum {
     TAG_SOP_CLASS = BV_TAG(0x0008, 0x0016),
     TAG_MODALITY = BV_TAG(0x0008, 0x0060),
     TAG_INTENT = BV_TAG(0x0008, 0x0068),
+    TAG_CODE_VALUE = BV_TAG(0x0008, 0x0100),
+    TAG_CODE_MEANING = BV_TAG(0x0008, 0x0104),
+    TAG_ANATOMIC_REGION = BV_TAG(0x0008, 0x2218),
+    TAG_FRAME_ANATOMY = BV_TAG(0x0020, 0x9071),
     TAG_BODY_PART = BV_TAG(0x0018, 0x0015),
     TAG_IMAGER_SPACING = BV_TAG(0x0018, 0x1164),
     TAG_ORIENTATION = BV_TAG(0x0020, 0x0020),
@@ -199,11 +203,33 @@ static void read_geometry(const struct bv_dataset *ds, struct bv_image *image)
                       "rows run towards the patient's right: the image is mirrored");
 }
 
+// What was examined: by its word, else by the code of the anatomic region, whose meaning may be in
+// any language.
+static void read_body_part(const struct bv_dataset *ds, struct bv_image *image)
+{
+    static const char *const chest[] = {"51185008", "816094009", "39607008", "T-D3000", "T-28000"};
+    const struct bv_item *root = bv_dataset_root(ds);
+    const struct bv_item *anatomy = bv_dataset_group(ds, (unsigned)image->frame, TAG_FRAME_ANATOMY);
+    const struct bv_item *region = bv_item_child(anatomy, TAG_ANATOMIC_REGION, 0);
+    char code[65];
+    if (bv_dataset_text(ds, TAG_BODY_PART, 0, image->body_part, sizeof image->body_part))
+        return;
+    if (!region)
+        region = bv_item_child(root, TAG_ANATOMIC_REGION, 0);
+    if (!bv_item_text(region, TAG_CODE_VALUE, 0, code, sizeof code))
+        return;
+    for (size_t i = 0; i < sizeof chest / sizeof *chest; i++)
+        if (strcmp(code, chest[i]) == 0)
+            memcpy(image->body_part, "CHEST", sizeof "CHEST");
+    if (!image->body_part[0])
+        (void)bv_item_text(region, TAG_CODE_MEANING, 0, image->body_part, sizeof image->body_part);
+}
+
 static void read_context(const struct bv_dataset *ds, struct bv_image *image,
                          const struct bv_dicom_layout *layout)
 {
     (void)bv_dataset_text(ds, TAG_MODALITY, 0, image->modality, sizeof image->modality);
-    (void)bv_dataset_text(ds, TAG_BODY_PART, 0, image->body_part, sizeof image->body_part);
+    read_body_part(ds, image);
     (void)bv_dataset_text(ds, TAG_SOP_CLASS, 0, image->sop_class, sizeof image->sop_class);
     for (char *p = image->body_part; *p; p++)
         *p = (char)toupper((unsigned char)*p);

@@ -127,7 +127,15 @@ struct bv_decode_options {
 
 #define BV_DECODE_DEFAULTS ((struct bv_decode_options){-1, 0, 0})
 
-// Reads a file, or standard input for "-", by its content, never by its name. Truncated pixel data
+// The length of a file's name in a path: shorter than the path where there is no such file and it
+// ends in "#N" (from 1), which names a frame; *frame (may be NULL) is that frame from 0, else -1.
+size_t bv_image_path_length(const char *path, int *frame);
+
+// How many frames the image at path has.
+enum bv_status bv_image_count_frames(const char *path, int *n, struct bv_error *err);
+
+// Reads a file, or standard input for "-", by its content, never by its name; "FILE#N" is a frame
+// of it, unless options choose another. Truncated pixel data
 // is BV_ERR_FORMAT, formats and transfer syntaxes that cannot be read are BV_ERR_UNSUPPORTED and
 // named, sizes beyond the limits are BV_ERR_LIMIT before anything is decoded. options may be NULL.
 // The caller owns *image.

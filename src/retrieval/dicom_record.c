@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ enum {
     COMPLETION = 0x0040A491,
     VERIFICATION = 0x0040A493,
     PRELIMINARY = 0x0040A496,
+    FRAMES = 0x00280008,
     ROWS = 0x00280010,
     COLUMNS = 0x00280011,
 };
@@ -177,6 +179,8 @@ enum bv_status bv_record_from_dicom(struct bv_record *record, const uint8_t *byt
     r.patient = text_of(d, PATIENT_ID, arena);
     r.fixed = true;
     r.has_image = bv_dataset_number(d, ROWS, 0, &number);
+    if (bv_dataset_number(d, FRAMES, 0, &number) && number > 1 && number <= INT_MAX)
+        r.n_frames = (int)number;
     r.ours = is_ours(d);
     r.metadata = read_metadata(d);
     if (!r.has_image)

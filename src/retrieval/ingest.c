@@ -2,6 +2,7 @@
 #include "retrieval/ingest.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,12 +221,14 @@ static enum bv_status find_study(struct bv_ingest *ingest, const struct bv_recor
 }
 
 // Where an image can be read again, for a reranker.
-static enum bv_status note_path(json_t *metadata, const char *path, struct bv_error *err)
+static enum bv_status note_path(json_t *metadata, const char *path, int frame, struct bv_error *err)
 {
+    char named[PATH_MAX + 16];
     char *absolute = realpath(path, NULL);
     if (!absolute)
         return bv_fail(err, BV_ERR_ARG, "%s: %s", path, strerror(errno));
-    json_t *value = bv_json_path(absolute);
+    (void)snprintf(named, sizeof named, frame ? "%s#%d" : "%s", absolute, frame);
+    json_t *value = bv_json_path(named);
     free(absolute);
     return json_object_set_new(metadata, "path", value) == 0 ? BV_OK
                                                              : bv_fail_nomem(err, "metadata");
@@ -241,6 +244,7 @@ static enum bv_status copy_record(bool keep_paths, struct slot *slot, const stru
     copy->facts = r->facts;
     copy->fixed = r->fixed;
     copy->outcome = r->outcome;
+    copy->frame = r->frame;
     copy->metadata = r->metadata ? json_deep_copy(r->metadata) : json_object();
     copy->has_image = r->has_image;
     if (r->bytes && r->has_image) {
@@ -253,7 +257,10 @@ static enum bv_status copy_record(bool keep_paths, struct slot *slot, const stru
     if (!copy->name || (r->path && !copy->path) || !copy->metadata ||
         (r->bytes && r->has_image && !copy->bytes))
         return bv_fail_nomem(err, "an input");
-    return keep_paths && r->has_image && r->path ? note_path(copy->metadata, r->path, err) : BV_OK;
+    if (r->frame)
+        (void)json_object_set_new(copy->metadata, "frame", json_integer(r->frame));
+    return keep_paths && r->has_image && r->path ? note_path(copy->metadata, r->path, r->frame, err)
+                                                 : BV_OK;
 }
 
 // Decoding and encoding.
@@ -290,12 +297,14 @@ static enum bv_status decode(const struct bv_ingest *ingest, struct slot *slot)
     const struct bv_model *model = bv_session_model(ingest->session);
     struct bv_image *image = NULL;
     struct bv_record *r = &slot->record;
+    struct bv_decode_options how = BV_DECODE_DEFAULTS;
+    how.frame = r->frame - 1;
     if (!bv_model_has_image(model))
         return bv_fail(&slot->error, BV_ERR_ARG, "model %s has no image encoder", model->name);
     if (r->bytes)
-        BV_TRY(bv_image_decode(r->bytes, r->size, r->name, NULL, &image, &slot->error));
+        BV_TRY(bv_image_decode(r->bytes, r->size, r->name, &how, &image, &slot->error));
     else
-        BV_TRY(bv_image_load(r->path, NULL, &image, &slot->error));
+        BV_TRY(bv_image_load(r->path, &how, &image, &slot->error));
     slot->content = bv_ingest_content(image);
     enum bv_status status = BV_OK;
     if (!slot->known)
@@ -647,10 +656,39 @@ static enum bv_status put(struct bv_ingest *ingest, const struct bv_record *reco
     return status == BV_OK ? BV_OK : bv_fail(err, status, "%s", mine.text);
 }
 
+// Puts one frame of a record as an item of its own; the report comes with the first.
+static enum bv_status put_frame(struct bv_ingest *ingest, const struct bv_record *record, int frame,
+                                bool first, struct bv_error *err)
+{
+    struct bv_record one = *record;
+    char id[NAME_ROOM];
+    const char *base = record->id ? record->id : record->path;
+    int n = base ? snprintf(id, sizeof id, "%s#%d", base, frame) : 0;
+    one.frame = frame;
+    if (!first)
+        one.report = NULL;
+    if (n > 0 && n < NAME_ROOM)
+        one.id = id;
+    return put(ingest, &one, err);
+}
+
+static enum bv_status put_frames(struct bv_ingest *ingest, const struct bv_record *record,
+                                 struct bv_error *err)
+{
+    int wanted = record->frame ? record->frame : ingest->options.frame;
+    if (!record->has_image || !wanted || (!record->frame && record->n_frames < 2))
+        return put(ingest, record, err);
+    int first = wanted > 0 ? wanted : 1, last = wanted > 0 ? wanted : record->n_frames;
+    enum bv_status status = BV_OK;
+    for (int frame = first; frame <= last && status == BV_OK; frame++)
+        status = put_frame(ingest, record, frame, frame == first, err);
+    return status;
+}
+
 enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *record,
                              struct bv_error *err)
 {
-    enum bv_status status = put(ingest, record, err);
+    enum bv_status status = put_frames(ingest, record, err);
     if (status != BV_OK && status != BV_ERR_CANCELLED)
         reset(ingest);
     return status;
@@ -659,10 +697,15 @@ enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *r
 enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, bool *has,
                              struct bv_error *err)
 {
-    char name[NAME_ROOM] = "";
+    char name[NAME_ROOM] = "", frame[NAME_ROOM], framed[NAME_ROOM];
     bool found = false;
     if (name_of(ingest->key, identifier, name))
         BV_TRY(bv_store_has(ingest->store, name, &found, err));
+    if (!found && ingest->options.frame &&
+        snprintf(frame, sizeof frame, "%s#%d", identifier,
+                 ingest->options.frame > 0 ? ingest->options.frame : 1) < NAME_ROOM &&
+        name_of(ingest->key, frame, framed))
+        BV_TRY(bv_store_has(ingest->store, framed, &found, err));
     if (!found && *name)
         BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_ITEM, name, &found, err));
     ingest->counts.skipped += found;

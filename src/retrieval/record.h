@@ -42,6 +42,8 @@ struct bv_record {
     // Set when it fails, at the latest by bv_ingest_finish(); borrowed till then. NULL: nobody
     // asks.
     enum bv_status *outcome;
+    int n_frames;   // of the image where the header says so; 0: one
+    int frame;      // the one that is meant, from 1; 0: the only one
     bool has_image; // path or bytes hold pixels
     bool fixed;     // a DICOM object: its identifier never names other content
     bool ours;      // biovl made the object out of another: no index takes it

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "image/decode.h"
+#include "image/image.h"
 #include "retrieval/record.h"
 #include "table/csv.h"
 
@@ -61,6 +62,7 @@ static enum bv_status put_dicom(struct walk *w, const char *path, const struct b
         status = BV_OK;
     } else {
         r.path = path;
+        r.frame = given ? given->frame : 0;
         // A table knows better than the header, and adds to what it says.
         if (given && given->study)
             r.study = given->study;
@@ -253,6 +255,8 @@ static enum bv_status put_row(struct walk *w, const struct table *t, const struc
         int folder = *file == '/' ? 0 : (int)(file_name(t->path) - t->path);
         int n = snprintf(path, sizeof path, "%.*s%s", folder, t->path, file);
         if (n > 0 && (size_t)n < sizeof path) {
+            path[bv_image_path_length(path, &r.frame)] = 0; // "cine.dcm#2"
+            r.frame++;
             status = put_file(w, path, file, &r, err);
         } else {
             bv_ingest_fail(w->ingest, name, BV_ERR_LIMIT, "a path of more than 4095 bytes");

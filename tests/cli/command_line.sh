@@ -79,4 +79,36 @@ expect 0 "$biovl" preprocess both.dcm --frame 2 -o two.npy
 cmp -s two.npy wanted.npy || fail "--frame 2 gives other pixels"
 expect 2 "$biovl" preprocess both.dcm --frames all -o all.npy
 [ ! -e all.npy ] || fail "wrote one of two frames"
+
+# A path names a frame; an evaluation and an index take one, or each as an item of its own.
+printf 'path,Edema,Pneumonia\nfirst.dcm,1,0\nsecond.dcm,0,1\nboth.dcm#1,1,0\nboth.dcm#2,0,1\n' >t.csv
+expect 0 "$biovl" eval t.csv -l labels -o named --no-bootstrap -q
+values() { sed 's/^[^,]*,//' "$1/predictions.csv" | tail -n +2; }
+[ "$(values named | head -2)" = "$(values named | tail -2)" ] || fail "FILE#N has other scores"
+printf 'path,Edema,Pneumonia\nboth.dcm,1,0\nfirst.dcm,0,1\n' >t.csv
+expect 0 "$biovl" eval t.csv -l labels -o all --no-bootstrap -q --frames all
+grep -q 'both.dcm#2,' all/predictions.csv || fail "a row without its frame"
+[ "$(wc -l <all/predictions.csv)" -eq 4 ] || fail "not three rows of two frames and one"
+expect 0 "$biovl" eval merge all
+printf 'path,Edema,Pneumonia\nboth.dcm,0,1\nboth.dcm#1,1,0\n' >t.csv
+expect 0 "$biovl" eval t.csv -l labels -o second --no-bootstrap -q --frame 2
+expect 2 "$biovl" eval t.csv -l labels -o wrong -q --frame 0
+
+expect 0 "$biovl" index create cine.index --keep-identifiers
+expect 1 "$biovl" index add cine.index both.dcm
+says '2 frames, and none of them was chosen'
+expect 0 "$biovl" index add cine.index both.dcm --frames all --keep-paths
+prints '"images":2'
+expect 0 "$biovl" index add cine.index both.dcm --frame 2
+prints '"skipped":1'
+expect 0 "$biovl" search cine.index -i both.dcm --frame 2 -k 1 --csv
+prints '^1,2.25.1#2,(1|0\.9999)'
+expect 0 "$biovl" search cine.index -i 'both.dcm#1' -k 1 --csv
+prints '^1,2.25.1#1,(1|0\.9999)'
+for verb in match ask segment; do
+    expect 0 "$biovl" $verb --help
+    prints '--frame'
+done
+expect 2 "$biovl" segment both.dcm --text-features f.npz -o m.png --frames all
+says 'one frame'
 finish

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "image/image.h"
 #include "table/csv.h"
 
 struct condition {
@@ -24,6 +25,10 @@ struct bv_labelled {
     struct bv_group_ids seen;                // paths
     uint64_t n_rows;
     struct bv_labelled_row row;
+    int frame, n_frames;  // of the row's file, where each is a row
+    const char *row_path; // of that file, the record's
+    char *frame_path;     // row_path#frame
+    size_t frame_room;
     char message[256];
 };
 
@@ -203,6 +208,7 @@ void bv_labelled_close(struct bv_labelled **dataset)
     free(d->columns);
     free(d->truth);
     free(d->conditions);
+    free(d->frame_path);
     free(d);
     *dataset = NULL;
 }
@@ -333,15 +339,58 @@ static enum bv_status read_row(struct bv_labelled *d, const struct bv_csv_row *r
     return BV_OK;
 }
 
+// Names the next frame of the row's file.
+static void next_frame(struct bv_labelled *d)
+{
+    (void)snprintf(d->frame_path, d->frame_room, "%s#%d", d->row_path, ++d->frame);
+    d->row.path = d->frame_path;
+}
+
+// Makes rows of the frames of a row's file where there are several. A file that cannot be read
+// stays one row, which fails where its image is wanted.
+static enum bv_status begin_frames(struct bv_labelled *d, struct bv_error *err)
+{
+    struct bv_error ignored = {0};
+    char *file = NULL;
+    int n = 1;
+    d->frame = d->n_frames = 0;
+    if (d->options.frame >= 0 || d->row.reason)
+        return BV_OK;
+    BV_TRY(bv_labelled_resolve(d, d->row.path, &file, err));
+    bool several = bv_image_count_frames(file, &n, &ignored) == BV_OK && n > 1;
+    bool named = file[bv_image_path_length(file, NULL)] != 0;
+    free(file);
+    if (!several || named)
+        return BV_OK;
+    size_t room = strlen(d->row.path) + 16;
+    char *path = room > d->frame_room ? realloc(d->frame_path, room) : d->frame_path;
+    if (!path)
+        return bv_fail_nomem(err, "a path");
+    d->frame_path = path;
+    d->frame_room = room > d->frame_room ? room : d->frame_room;
+    d->row_path = d->row.path;
+    d->n_frames = n;
+    next_frame(d);
+    return BV_OK;
+}
+
 enum bv_status bv_labelled_next(struct bv_labelled *d, const struct bv_labelled_row **row,
                                 struct bv_error *err)
 {
     const struct bv_csv_row *record = NULL;
+    if (d->frame < d->n_frames) {
+        d->row.index = d->n_rows++;
+        next_frame(d);
+        *row = &d->row;
+        return BV_OK;
+    }
     do
         BV_TRY(bv_csv_next(d->csv, &record, err));
     while (record && !fulfils(d, record));
-    if (record)
+    if (record) {
         BV_TRY(read_row(d, record, err));
+        BV_TRY(begin_frames(d, err));
+    }
     *row = record ? &d->row : NULL;
     return BV_OK;
 }
@@ -423,6 +472,14 @@ bool bv_labelled_has_studies(const struct bv_labelled *d)
     return d->study >= 0;
 }
 
+static bool is_file(const char *path)
+{
+    char *file = strndup(path, bv_image_path_length(path, NULL));
+    bool is = file && access(file, F_OK) == 0;
+    free(file);
+    return is;
+}
+
 enum bv_status bv_labelled_resolve(const struct bv_labelled *d, const char *path, char **out,
                                    struct bv_error *err)
 {
@@ -430,7 +487,7 @@ enum bv_status bv_labelled_resolve(const struct bv_labelled *d, const char *path
     size_t n = folder ? strlen(folder) : slash ? (size_t)(slash - d->options.path) : 0;
     if (!folder)
         folder = d->options.path;
-    size_t room = n + strlen(path) + 2;
+    size_t room = n + strlen(path) + 16;
     char *joined = malloc(room);
     if (!joined)
         return bv_fail_nomem(err, "a path");
@@ -438,8 +495,11 @@ enum bv_status bv_labelled_resolve(const struct bv_labelled *d, const char *path
         (void)snprintf(joined, room, "%s", path);
     else
         (void)snprintf(joined, room, "%.*s/%s", (int)n, folder, path);
-    if (!d->options.root && access(joined, F_OK) != 0 && access(path, F_OK) == 0)
+    if (!d->options.root && !is_file(joined) && is_file(path))
         (void)snprintf(joined, room, "%s", path);
+    size_t length = strlen(joined);
+    if (d->options.frame > 0 && bv_image_path_length(joined, NULL) == length)
+        (void)snprintf(joined + length, room - length, "#%d", d->options.frame);
     *out = joined;
     return BV_OK;
 }

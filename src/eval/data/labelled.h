@@ -36,6 +36,7 @@ struct bv_labelled_options {
     enum bv_uncertain uncertain;
     bool blank_is_zero; // an empty label is a 0; otherwise it has no truth
     bool repeats;       // a path may come again
+    int frame;          // of every file: N from 1; 0: the only one; -1: each is a row, FILE#N
     const char *const *labels;
     size_t n_labels;
 };

@@ -57,15 +57,16 @@ enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options 
     BV_TRY(bv_setup_digest(o->path, digest, err));
     BV_TRY(check_names(o, err));
     json_t *made = json_pack(
-        "{s:i, s:{s:o, s:s, s:I, s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o}, s:o, s:s, s:s, s:O, "
+        "{s:i, s:{s:o, s:s, s:I, s:o*, s:s*, s:s*, s:s*, s:s*, s:s*, s:o*, s:o}, s:o, s:s, s:s, "
+        "s:O, "
         "s:I}",
         "journal", JOURNAL_VERSION, "data", "path", bv_json_path(o->path), "sha256", digest, "rows",
         (json_int_t)n_rows, "root", o->root ? bv_json_path(o->root) : NULL, "path_column",
         o->path_column, "patient_column", o->patient_column, "study_column", o->study_column,
-        "stratum_column", o->stratum_column, "list_column", o->list_column, "where",
-        strings(o->where, o->n_where), "labels", strings(o->labels, o->n_labels), "uncertain",
-        uncertain_names[o->uncertain], "blank", o->blank_is_zero ? "zero" : "ignore", "model",
-        model, "block", (json_int_t)block);
+        "stratum_column", o->stratum_column, "list_column", o->list_column, "frame",
+        o->frame ? json_integer(o->frame) : NULL, "where", strings(o->where, o->n_where), "labels",
+        strings(o->labels, o->n_labels), "uncertain", uncertain_names[o->uncertain], "blank",
+        o->blank_is_zero ? "zero" : "ignore", "model", model, "block", (json_int_t)block);
     if (!made)
         return bv_fail_nomem(err, "the setup");
     *setup = made;
@@ -108,6 +109,7 @@ enum bv_status bv_setup_dataset(const json_t *setup, const char *data_path, stru
         .study_column = bv_json_string(data, "study_column", NULL),
         .stratum_column = bv_json_string(data, "stratum_column", NULL),
         .list_column = bv_json_string(data, "list_column", NULL),
+        .frame = (int)bv_json_integer(data, "frame", 0),
         .blank_is_zero = strcmp(bv_json_string(setup, "blank", ""), "zero") == 0};
     BV_TRY(bv_uncertain_parse(bv_json_string(setup, "uncertain", ""), &made.uncertain, err));
     made.where = string_list(json_object_get(data, "where"), arena, &made.n_where);
