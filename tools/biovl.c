@@ -26,6 +26,7 @@ static const struct {
     {"verify", "re-check a model file's golden vectors", run_verify},
     {"index", "an index of images and reports: make, fill, check, merge", run_index},
     {"search", "what in an index is nearest to an image or a text", run_search},
+    {"serve", "a page and an interface over HTTP", run_serve},
     {"pacs", "what an archive holds; storing objects in it", run_pacs},
 };
 

@@ -119,5 +119,6 @@ int run_verify(int argc, char **argv);
 int run_index(int argc, char **argv);
 int run_search(int argc, char **argv);
 int run_pacs(int argc, char **argv);
+int run_serve(int argc, char **argv);
 
 #endif

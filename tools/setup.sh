@@ -17,6 +17,7 @@ build_packages=(
     libdcmtk-dev libpng-dev libjpeg62-turbo-dev libopenjp2-7-dev libcharls-dev zlib1g-dev
     libjansson-dev libutf8proc-dev libboost-dev
     libsqlite3-dev libfaiss-dev libopenblas-dev libcurl4-openssl-dev libssl-dev
+    libmicrohttpd-dev
     glslang-tools libvulkan-dev
 )
 test_packages=(

@@ -1,0 +1,101 @@
+// /v1/search: what in the index is nearest to an image, a text or an item.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "serve/answers.h"
+#include "serve/request.h"
+#include "serve/server.h"
+
+enum { MOST_HITS = 1000, MOST_CONDITIONS = 16 };
+
+static bool fill_conditions(const json_t *list, const char **where, size_t *n)
+{
+    *n = json_array_size(list);
+    for (size_t i = 0; i < *n && *n <= MOST_CONDITIONS; i++) {
+        where[i] = json_string_value(json_array_get(list, i));
+        if (!where[i])
+            return false;
+    }
+    return *n <= MOST_CONDITIONS;
+}
+
+static json_t *hits_json(const struct bv_hits *hits)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < bv_hits_count(hits); i++) {
+        char *text = NULL;
+        if (bv_hits_json(hits, i, &text) != BV_OK)
+            break;
+        (void)json_array_append_new(list, json_loads(text, 0, NULL));
+        bv_free(text);
+    }
+    return list;
+}
+
+void bv_work_search(struct bv_served *s, struct bv_item *item)
+{
+    const json_t *asked = item->call->document;
+    const char *where[MOST_CONDITIONS];
+    struct bv_index_query query = {.size = sizeof query,
+                                   .image = item->image,
+                                   .text = bv_json_string(asked, "text", NULL),
+                                   .id = bv_json_string(asked, "id", NULL),
+                                   .find = bv_json_string(asked, "find", NULL),
+                                   .match = bv_json_string(asked, "match", NULL),
+                                   .where = where,
+                                   .k = (size_t)bv_json_integer(asked, "k", 10),
+                                   .by_study = bv_json_boolean(asked, "by_study", false)};
+    struct bv_hits *hits = NULL;
+    if (!fill_conditions(json_object_get(asked, "where"), where, &query.n_where)) {
+        bv_item_fail(item, BV_ERR_ARG, "\"where\" is a list of at most 16 conditions");
+        return;
+    }
+    enum bv_status status = bv_index_check_fields(s->index, where, query.n_where);
+    if (status == BV_OK)
+        status = bv_index_search(s->index, s->engine, &query, &hits);
+    if (status != BV_OK) {
+        bv_item_fail(item, status, bv_last_error(s->context));
+        return;
+    }
+    item->value = json_pack("{s:o, s:{s:s, s:s}}", "hits", hits_json(hits), "model", "name",
+                            s->name, "sha256", s->facts.sha256);
+    bv_hits_free(&hits);
+    bv_item_done(item);
+}
+
+static struct bv_served *with_index(struct bv_server *server)
+{
+    for (size_t i = 0; i < server->options.n_models; i++)
+        if (server->models[i].index)
+            return &server->models[i];
+    return NULL;
+}
+
+bool bv_answer_search(struct bv_call *call)
+{
+    struct bv_parts parts;
+    struct bv_error err = {0};
+    if (bv_request_read(call, &parts, &err) != BV_OK)
+        return bv_refuse_error(call, &err);
+    int64_t k = bv_json_integer(call->document, "k", 10);
+    size_t images = bv_request_image_count(call, &parts);
+    size_t given = images + (bv_json_string(call->document, "text", NULL) != NULL) +
+                   (bv_json_string(call->document, "id", NULL) != NULL);
+    call->served = with_index(call->server);
+    if (!call->served)
+        bv_call_refuse(call, 404, "argument", "this service was started without --index");
+    else if (given != 1 || k < 1 || k > MOST_HITS)
+        bv_call_refuse(call, 400, "argument",
+                       "one of \"image\", \"text\" and \"id\", and \"k\" from 1 to %d", MOST_HITS);
+    else if (!bv_call_items(call, 1))
+        bv_call_refuse(call, 503, "out_of_memory", "no memory");
+    if (call->answer.status)
+        return true;
+    call->work = BV_WORK_SEARCH;
+    call->compose = bv_compose_one;
+    if (images)
+        return bv_hand_images(call, &parts);
+    bv_served_push(call->served, &call->items[0]);
+    return false;
+}

@@ -1,0 +1,243 @@
+"""What the service answers is what the commands print; the page opens once; it ends in good order."""
+import base64
+import json
+import os
+import struct
+import tempfile
+import threading
+import time
+import unittest
+
+from service import ROOT, SAMPLE, TOKEN, Service, command, multipart, sample_base64
+import sys
+
+LABELS = ["Cardiomegaly", "Pleural Effusion = pleural effusion | fluid", "No Finding"]
+
+
+def without(value, *keys):
+    return {k: v for k, v in value.items() if k not in keys}
+
+
+class Answers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.labels = os.path.join(cls.folder.name, "labels.txt")
+        with open(cls.labels, "w") as file:
+            file.write("\n".join(LABELS))
+        cls.index = os.path.join(cls.folder.name, "i.biovl")
+        report = os.path.join(cls.folder.name, "report.txt")
+        with open(report, "w") as file:
+            file.write("Small left pleural effusion.\n")
+        command("index", "create", cls.index)
+        command("index", "add", cls.index, SAMPLE, report)
+        cls.service = Service("--index", cls.index, "--root", os.path.join(ROOT, "assets"), "--log")
+        cls.service.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.service.__exit__(None, None, None)
+        cls.folder.cleanup()
+        for line in cls.service.log.splitlines():
+            assert json.loads(line)["event"] == "request", line
+        assert "cxr.dcm" not in cls.service.log and "sample" not in cls.service.log
+
+    def test_classify_is_what_the_command_prints(self):
+        printed = json.loads(command("classify", SAMPLE, "--labels", self.labels, "--json"))
+        with open(SAMPLE, "rb") as file:
+            sample = file.read()
+        body, headers = multipart(("image", "cxr.dcm", sample),
+                                  ("request", None, json.dumps({"labels": LABELS}).encode()))
+        answers = [
+            self.service.post("/v1/classify", {"image": {"base64": sample_base64()},
+                                               "labels": LABELS}),
+            self.service.post("/v1/classify", {"image": {"path": "sample/cxr.dcm"},
+                                               "labels": "\n".join(LABELS)}),
+            self.service.ask("POST", "/v1/classify", body, headers),
+        ]
+        for answer in answers:
+            self.assertEqual(answer.status, 200, answer.body)
+            self.assertEqual(without(answer.json(), "path"), without(printed, "path"))
+
+    def test_many_images(self):
+        images = [{"path": "sample/cxr.dcm"}, {"base64": "AAAA"}, {"path": "sample/none.dcm"}]
+        answer = self.service.post("/v1/classify", {"images": images, "labels": LABELS})
+        results = answer.json()["results"]
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(len(results[0]["scores"]), 3)
+        self.assertIn(results[1]["error"]["type"], ("format", "unsupported"))
+        self.assertEqual(results[2]["error"]["type"], "argument")
+
+    def test_events(self):
+        connection = self.service.connect()
+        images = [{"path": "sample/cxr.dcm"}] * 5 + [{"base64": ""}]
+        connection.request("POST", "/v1/classify", json.dumps({"images": images, "labels": LABELS}),
+                           {"Content-Type": "application/json", "Accept": "text/event-stream",
+                            "Authorization": "Bearer " + TOKEN})
+        response = connection.getresponse()
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.getheader("Content-Type"), "text/event-stream")
+        events = [dict(line.split(": ", 1) for line in event.split("\n"))
+                  for event in response.read().decode().strip().split("\n\n")]
+        connection.close()
+        self.assertEqual([e["event"] for e in events].count("result"), 6)
+        self.assertEqual(json.loads(events[-1]["data"]), {"total": 6})
+        progress = [json.loads(e["data"])["done"] for e in events if e["event"] == "progress"]
+        self.assertEqual(progress, [1, 2, 3, 4, 5, 6])
+        failed = [json.loads(e["data"]) for e in events if e["event"] == "result"
+                  and "error" in json.loads(e["data"])["result"]]
+        self.assertEqual([f["index"] for f in failed], [5])
+
+    def test_embeddings(self):
+        texts = ["pleural effusion", "a normal chest"]
+        printed = [json.loads(line) for line in
+                   command("embed", "--text", *texts).splitlines()]
+        answer = self.service.post("/v1/embeddings", {"input": [texts[0], {"text": texts[1]},
+                                                      {"image": {"path": "sample/cxr.dcm"}}]}).json()
+        self.assertEqual(answer["object"], "list")
+        self.assertGreater(answer["usage"]["prompt_tokens"], 4)
+        for row, given in zip(answer["data"], printed):
+            for a, b in zip(row["embedding"], given):
+                self.assertAlmostEqual(a, b, delta=1e-6)
+        image = json.loads(command("embed", "--image", SAMPLE))
+        coded = self.service.post("/v1/embeddings", {"input": [{"image": sample_base64()}],
+                                                     "encoding_format": "base64"}).json()
+        row = base64.b64decode(coded["data"][0]["embedding"])
+        for a, b in zip(struct.unpack(f"<{len(row) // 4}f", row), image):
+            self.assertAlmostEqual(a, b, delta=1e-6)
+        self.assertEqual(self.service.post("/v1/embeddings", {"input": []}).status, 400)
+        self.assertEqual(self.service.post("/v1/embeddings", {"input": [3]}).status, 400)
+
+    def test_search(self):
+        printed = [json.loads(line) for line in
+                   command("search", self.index, "--text", "effusion", "--find", "report",
+                           "--json").splitlines()]
+        answer = self.service.post("/v1/search", {"text": "effusion", "find": "report"})
+        self.assertEqual(answer.json()["hits"], printed)
+        answer = self.service.post("/v1/search", {"image": {"path": "sample/cxr.dcm"}, "k": 1})
+        self.assertGreater(answer.json()["hits"][0]["score"], 0.999)
+        again = self.service.post("/v1/search", {"id": answer.json()["hits"][0]["id"]})
+        self.assertEqual(again.status, 200, again.body)
+        for wrong in ({}, {"text": "a", "id": "b"}, {"text": "a", "k": 0},
+                      {"text": "a", "where": ["nofield=1"]}, {"text": "a", "where": [1]}):
+            self.assertEqual(self.service.post("/v1/search", wrong).status, 400, wrong)
+
+    def test_match(self):
+        texts = ["a small left pleural effusion", "a normal chest"]
+        printed = json.loads(command("match", SAMPLE, "--text", *texts, "--json"))
+        answer = self.service.post("/v1/match", {"image": {"path": "sample/cxr.dcm"},
+                                                 "texts": texts})
+        self.assertEqual(without(answer.json(), "path"), without(printed, "path"))
+        answer = self.service.post("/v1/ask", {"image": {"path": "sample/cxr.dcm"},
+                                               "question": "is there an effusion?"})
+        self.assertEqual((answer.status, answer.json()["error"]["type"]), (400, "model"))
+
+    def test_kserve(self):
+        self.assertTrue(self.service.get("/v2/health/live", bearer=None).json()["live"])
+        self.assertTrue(self.service.get("/v2/health/ready", bearer=None).json()["ready"])
+        name = self.service.get("/v1/models").json()["data"][0]["id"]
+        self.assertTrue(self.service.get(f"/v2/models/{name}/ready").json()["ready"])
+        self.assertEqual(self.service.get("/v2/models/other/ready").status, 404)
+        inputs = [{"name": "image", "datatype": "BYTES", "shape": [2],
+                   "data": [sample_base64()] * 2}]
+        answer = self.service.post(f"/v2/models/{name}/infer", {"inputs": inputs}).json()
+        output = answer["outputs"][0]
+        dimension = self.service.get(f"/v2/models/{name}").json()["outputs"][1]["shape"][1]
+        self.assertEqual((output["name"], output["shape"]), ("embeddings", [2, dimension]))
+        inputs.append({"name": "labels", "datatype": "BYTES", "shape": [3], "data": LABELS})
+        answer = self.service.post(f"/v2/models/{name}/infer", {"inputs": inputs, "id": "7"}).json()
+        output = answer["outputs"][0]
+        printed = json.loads(command("classify", SAMPLE, "--labels", self.labels, "--json"))
+        self.assertEqual((answer["id"], output["shape"]), ("7", [2, 3]))
+        self.assertEqual(output["data"], [s["score"] for s in printed["scores"]] * 2)
+
+    def test_files(self):
+        names = [f["name"] for f in self.service.get("/v1/files").json()["files"]]
+        self.assertEqual(names, sorted(names))
+        self.assertIn("sample", names)
+        self.assertEqual(self.service.get("/v1/files?path=sample").json()["files"][0]["name"],
+                         "cxr.dcm")
+
+    def test_requests_of_several_clients_go_together(self):
+        before = self.service.metric("biovl_batches_total")
+        request = {"images": [{"path": "sample/cxr.dcm"}] * 8, "labels": LABELS}
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(
+            self.service.post("/v1/classify", request))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        scores = {json.dumps(r["scores"]) for a in answers for r in a.json()["results"]}
+        self.assertEqual([a.status for a in answers], [200] * 4)
+        self.assertEqual(len(scores), 1)
+        self.assertLess(self.service.metric("biovl_batches_total") - before, 32)
+
+
+class Opening(unittest.TestCase):
+    def test_a_token_opens_once(self):
+        with Service(token=False) as service:
+            first = service.get("/?token=" + service.token, bearer=None)
+            cookie = first.headers["Set-Cookie"]
+            self.assertEqual((first.status, first.headers["Location"]), (303, "/"))
+            self.assertIn("; HttpOnly; SameSite=Strict", cookie)
+            self.assertEqual(service.get("/?token=" + service.token, bearer=None).status, 401)
+            headers = {"Cookie": cookie.split(";")[0]}
+            self.assertEqual(service.get("/v1/models", bearer=None, headers=headers).status, 200)
+            # A page's request carries its origin; one that changes something must.
+            path = "/v1/embeddings"
+            answer = service.post(path, {"input": "a"}, bearer=None, headers=headers)
+            self.assertEqual(answer.status, 403)
+            headers["Origin"] = f"http://127.0.0.1:{service.port}"
+            answer = service.post(path, {"input": "a"}, bearer=None, headers=headers)
+            self.assertEqual(answer.status, 200)
+            # Without a token file no bearer is right.
+            self.assertEqual(service.get("/v1/models").status, 401)
+
+    def test_page_and_policy(self):
+        with Service() as service:
+            page = service.get("/", bearer=None)
+            self.assertIn(b"not a medical device", page.body)
+            self.assertLess(len(page.body), 150000)
+            self.assertIn("default-src 'none'", page.headers["Content-Security-Policy"])
+            self.assertNotIn("unsafe", page.headers["Content-Security-Policy"])
+            self.assertFalse([k for k in page.headers if k.lower().startswith("access-control")])
+            session = service.ask("POST", "/v1/session")
+            self.assertIn("HttpOnly", session.headers["Set-Cookie"])
+
+    def test_options(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "token")
+            with open(path, "w") as file:
+                file.write(TOKEN)
+            os.chmod(path, 0o644)
+            self.assertIn("0600", command("serve", "--token-file", path, code=3))
+            self.assertIn("certificate", command("serve", "--bind", "0.0.0.0", code=2))
+            self.assertIn("together", command("serve", "--cert", path, code=2))
+            command("serve", "--bind", "nowhere", code=2)
+            command("serve", "--model", path, code=3)
+
+    def test_makes_a_token_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "token")
+            with Service("--token-file", path, token=False) as service:
+                self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+                with open(path) as file:
+                    token = file.read().strip()
+                self.assertEqual(service.get("/v1/models", bearer=token).status, 200)
+
+    def test_ends_in_good_order(self):
+        with Service() as service:
+            request = {"images": [{"base64": sample_base64()}] * 32, "labels": LABELS}
+            answers = []
+            thread = threading.Thread(target=lambda: answers.append(
+                service.post("/v1/classify", request)))
+            thread.start()
+            time.sleep(0.3)
+            service.end()
+            thread.join()
+            self.assertEqual(len(answers[0].json()["results"]), 32)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
