@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/base64.h"
+#include "base/encoding.h"
 #include "base/json.h"
 #include "serve/root.h"
 #include "serve/server.h"
