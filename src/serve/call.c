@@ -8,7 +8,7 @@
 
 #include "serve/server.h"
 
-struct bv_call *bv_call_make(struct bv_server *server)
+struct bv_call *bv_call_make(struct bv_service *server)
 {
     struct bv_call *call = calloc(1, sizeof *call);
     if (!call)
@@ -20,7 +20,7 @@ struct bv_call *bv_call_make(struct bv_server *server)
     return call;
 }
 
-static void free_item(struct bv_item *item)
+static void free_item(struct bv_task *item)
 {
     bv_image_close(&item->image);
     json_decref(item->value);
@@ -147,7 +147,7 @@ bool bv_call_items(struct bv_call *call, size_t n)
     return true;
 }
 
-static void tell_item(struct bv_item *item)
+static void tell_item(struct bv_task *item)
 {
     struct bv_call *call = item->call;
     json_t *value = item->status == BV_OK ? json_incref(item->value)
@@ -163,7 +163,7 @@ static void tell_item(struct bv_item *item)
     json_decref(event);
 }
 
-void bv_item_done(struct bv_item *item)
+void bv_item_done(struct bv_task *item)
 {
     struct bv_call *call = item->call;
     bv_image_close(&item->image);
@@ -181,7 +181,7 @@ void bv_item_done(struct bv_item *item)
     bv_call_finish(call);
 }
 
-void bv_item_fail(struct bv_item *item, enum bv_status status, const char *text)
+void bv_item_fail(struct bv_task *item, enum bv_status status, const char *text)
 {
     item->status = status;
     item->failure = strdup(text ? text : "");

@@ -21,7 +21,7 @@ struct bv_call;
 struct bv_peer;
 struct bv_route;
 struct bv_served;
-struct bv_server;
+struct bv_service;
 
 #define BV_NAME_SIZE 128 // of a model, an image, a kind in a path, and a terminator
 
@@ -37,8 +37,8 @@ enum bv_work {
 };
 
 // One image or text of a call. A model's thread fills the result.
-struct bv_item {
-    struct bv_item *next; // in a queue
+struct bv_task {
+    struct bv_task *next; // in a queue
     struct bv_call *call;
     size_t index;           // in the call
     struct bv_image *image; // NULL where there is none; released with the call
@@ -53,7 +53,7 @@ struct bv_item {
 };
 
 // What is sent.
-struct bv_answer {
+struct bv_reply {
     unsigned status; // of HTTP; 0: none yet
     const char *type;
     char *bytes; // malloc'd
@@ -64,7 +64,7 @@ struct bv_answer {
 };
 
 struct bv_call {
-    struct bv_server *server;
+    struct bv_service *server;
     struct MHD_Connection *connection;
     struct bv_peer *peer;
     const struct bv_route *route;
@@ -84,7 +84,7 @@ struct bv_call {
     struct bv_served *served;
     enum bv_work work;
     char *key; // of a classification: prompt set, a byte 1, labels; malloc'd
-    struct bv_item *items;
+    struct bv_task *items;
     size_t n_items;
     atomic_size_t n_left;
     void (*compose)(struct bv_call *call); // makes the answer when all items are done
@@ -100,10 +100,10 @@ struct bv_call {
     bool waiting; // the connection is suspended until more comes
     bool ended;
 
-    struct bv_answer answer;
+    struct bv_reply answer;
 };
 
-struct bv_call *bv_call_make(struct bv_server *server);
+struct bv_call *bv_call_make(struct bv_service *server);
 void bv_call_drop(struct bv_call *call); // one reference
 
 // Answers with JSON, which is taken; with an error object; with a failure of the library.
@@ -124,8 +124,8 @@ bool bv_call_items(struct bv_call *call, size_t n);
 
 // An item is done or failed (text is copied, may be NULL); the last one composes and finishes the
 // call.
-void bv_item_fail(struct bv_item *item, enum bv_status status, const char *text);
-void bv_item_done(struct bv_item *item);
+void bv_item_fail(struct bv_task *item, enum bv_status status, const char *text);
+void bv_item_done(struct bv_task *item);
 
 // Answers with a stream of events from now on; before any item is handed on.
 void bv_call_begin_stream(struct bv_call *call);

@@ -53,7 +53,7 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
 
 static void add_headers(struct MHD_Response *response, const struct bv_call *call)
 {
-    const struct bv_answer *a = &call->answer;
+    const struct bv_reply *a = &call->answer;
     char seconds[16];
     add_header(response, "Content-Type", a->type);
     add_header(response, "Content-Security-Policy", call->server->page.policy);
@@ -79,7 +79,7 @@ static void add_headers(struct MHD_Response *response, const struct bv_call *cal
 
 static struct MHD_Response *make_response(struct bv_call *call)
 {
-    struct bv_answer *a = &call->answer;
+    struct bv_reply *a = &call->answer;
     // The bytes live as long as the call, which ends after the response.
     if (!call->started)
         return MHD_create_response_from_buffer(a->bytes ? a->size : 0, a->bytes ? a->bytes : "",
@@ -158,7 +158,7 @@ static bool open_page(struct bv_call *call)
 // A place among those that wait, and room for the body, whose size may be unknown (-1).
 static unsigned admit(struct bv_call *call, const struct bv_asker *asker, const char **why)
 {
-    struct bv_server *server = call->server;
+    struct bv_service *server = call->server;
     size_t most = (size_t)server->options.body_mb << 20;
     *why = "the service is ending";
     if (atomic_load(&server->stopping) && !call->route->open)
@@ -180,7 +180,7 @@ static unsigned admit(struct bv_call *call, const struct bv_asker *asker, const 
 static void begin(struct bv_call *call, const char *url, const char *method)
 {
     struct MHD_Connection *c = call->connection;
-    struct bv_server *server = call->server;
+    struct bv_service *server = call->server;
     const char *why = "", *accept = header(c, "Accept");
     bool known = false;
     call->route = bv_route_find(method, url, call->name, &known);
@@ -243,7 +243,7 @@ static bool take_body(struct bv_call *call, const char *bytes, size_t n)
 // The request is complete: to the readers, while the connection sleeps.
 static enum MHD_Result work_on(struct bv_call *call)
 {
-    struct bv_server *server = call->server;
+    struct bv_service *server = call->server;
     if (call->route->reads && call->answer.status == 0) {
         bv_peer_phase(&server->peers, call->peer, BV_PHASE_WORK, 0, call);
         (void)atomic_fetch_add(&call->references, 1);
@@ -261,7 +261,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_size, void **state)
 {
-    struct bv_server *server = arg;
+    struct bv_service *server = arg;
     struct bv_call *call = *state;
     (void)version;
     if (!call) {
@@ -303,7 +303,7 @@ static void tell_request(const struct bv_call *call, double ms)
 static void on_completed(void *arg, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code)
 {
-    struct bv_server *server = arg;
+    struct bv_service *server = arg;
     struct bv_call *call = *state;
     (void)connection;
     (void)code;
@@ -325,7 +325,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **st
 static void on_connection(void *arg, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct bv_server *server = arg;
+    struct bv_service *server = arg;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (code == MHD_CONNECTION_NOTIFY_STARTED && info) {
@@ -365,7 +365,7 @@ static bool read_address(const char *text, int port, union address *address)
     return inet_pton(AF_INET6, text, &address->v6.sin6_addr) == 1;
 }
 
-enum bv_status bv_http_listen(struct bv_server *server, struct bv_error *err)
+enum bv_status bv_http_listen(struct bv_service *server, struct bv_error *err)
 {
     const struct bv_serve_options *o = &server->options;
     union address address;
@@ -389,7 +389,7 @@ enum bv_status bv_http_listen(struct bv_server *server, struct bv_error *err)
     return BV_OK;
 }
 
-enum bv_status bv_http_start(struct bv_server *server, struct bv_error *err)
+enum bv_status bv_http_start(struct bv_service *server, struct bv_error *err)
 {
     const struct bv_serve_options *o = &server->options;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
@@ -416,14 +416,14 @@ enum bv_status bv_http_start(struct bv_server *server, struct bv_error *err)
     return BV_OK;
 }
 
-void bv_http_quiesce(struct bv_server *server)
+void bv_http_quiesce(struct bv_service *server)
 {
     int fd = MHD_quiesce_daemon(server->daemon);
     if (fd >= 0)
         (void)close(fd);
 }
 
-void bv_http_stop(struct bv_server *server)
+void bv_http_stop(struct bv_service *server)
 {
     if (server->daemon)
         MHD_stop_daemon(server->daemon);

@@ -98,7 +98,7 @@ static double resident_bytes(void)
     return (double)resident * (double)sysconf(_SC_PAGESIZE);
 }
 
-static void print_all(FILE *out, struct bv_server *server)
+static void print_all(FILE *out, struct bv_service *server)
 {
     struct bv_served_metrics *m = &server->metrics;
     (void)fputs("# HELP biovl_requests_total Requests answered.\n"
@@ -130,7 +130,7 @@ static void print_all(FILE *out, struct bv_server *server)
                  resident_bytes());
 }
 
-char *bv_metrics_text(struct bv_server *server, size_t *size)
+char *bv_metrics_text(struct bv_service *server, size_t *size)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, size);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct bv_route;
-struct bv_server;
+struct bv_service;
 
 enum { BV_ROUTES_MOST = 48, BV_TIME_BUCKETS = 12 };
 
@@ -34,6 +34,6 @@ void bv_metrics_image(struct bv_served_metrics *metrics);
 int bv_metrics_retry(struct bv_served_metrics *metrics);
 
 // The text, malloc'd; NULL where memory is out.
-char *bv_metrics_text(struct bv_server *server, size_t *size);
+char *bv_metrics_text(struct bv_service *server, size_t *size);
 
 #endif

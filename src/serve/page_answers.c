@@ -16,7 +16,7 @@ static bool give_text(struct bv_call *call, const char *type, const char *text, 
     }
     memcpy(copy, text, size);
     copy[size] = 0;
-    call->answer = (struct bv_answer){.status = 200, .type = type, .bytes = copy, .size = size};
+    call->answer = (struct bv_reply){.status = 200, .type = type, .bytes = copy, .size = size};
     return true;
 }
 

@@ -33,7 +33,7 @@ static json_t *hits_json(const struct bv_hits *hits)
     return list;
 }
 
-void bv_work_search(struct bv_served *s, struct bv_item *item)
+void bv_work_search(struct bv_served *s, struct bv_task *item)
 {
     const json_t *asked = item->call->document;
     const char *where[MOST_CONDITIONS];
@@ -64,7 +64,7 @@ void bv_work_search(struct bv_served *s, struct bv_item *item)
     bv_item_done(item);
 }
 
-static struct bv_served *with_index(struct bv_server *server)
+static struct bv_served *with_index(struct bv_service *server)
 {
     for (size_t i = 0; i < server->options.n_models; i++)
         if (server->models[i].index)

@@ -15,14 +15,14 @@
 enum { BV_CLASSIFIERS = 16 };
 
 // The prompts of a set of labels, embedded.
-struct bv_prepared {
+struct bv_prompted {
     char *key;
     struct bv_zero_shot *zero_shot;
     uint64_t used;
 };
 
 struct bv_served {
-    struct bv_server *server;
+    struct bv_service *server;
     char name[BV_NAME_SIZE];
     struct bv_context *context; // of the thread, as are engine, index, classifiers
     struct bv_model *model;
@@ -30,12 +30,12 @@ struct bv_served {
     struct bv_index *index; // NULL, or what /v1/search asks
     struct bv_model_info facts;
     bool can_embed, can_match, can_ask;
-    struct bv_prepared prepared[BV_CLASSIFIERS];
+    struct bv_prompted prepared[BV_CLASSIFIERS];
     uint64_t n_uses;
 
     pthread_mutex_t lock;
     pthread_cond_t some, room;
-    struct bv_item *first, *last;
+    struct bv_task *first, *last;
     size_t n_waiting;
     bool stop;
     pthread_t thread;
@@ -44,20 +44,20 @@ struct bv_served {
 
 // Opens a model file, with the service's index where that was made with this model, and starts its
 // thread.
-enum bv_status bv_served_start(struct bv_served *served, struct bv_server *server, const char *path,
-                               struct bv_error *err);
+enum bv_status bv_served_start(struct bv_served *served, struct bv_service *server,
+                               const char *path, struct bv_error *err);
 void bv_served_stop(struct bv_served *served); // what waits fails; joins the thread
 
 // Hands an item to the model; waits while its queue is full. The item is done sometime.
-void bv_served_push(struct bv_served *served, struct bv_item *item);
+void bv_served_push(struct bv_served *served, struct bv_task *item);
 
 // What a model's thread does with items. Those in the plural take a batch of n, the others one.
 // Each item is done or failed afterwards.
-void bv_work_classify(struct bv_served *served, struct bv_item *const *items, size_t n);
-void bv_work_embed_images(struct bv_served *served, struct bv_item *const *items, size_t n);
-void bv_work_embed_texts(struct bv_served *served, struct bv_item *const *items, size_t n);
-void bv_work_search(struct bv_served *served, struct bv_item *item);
-void bv_work_match(struct bv_served *served, struct bv_item *item);
-void bv_work_ask(struct bv_served *served, struct bv_item *item);
+void bv_work_classify(struct bv_served *served, struct bv_task *const *items, size_t n);
+void bv_work_embed_images(struct bv_served *served, struct bv_task *const *items, size_t n);
+void bv_work_embed_texts(struct bv_served *served, struct bv_task *const *items, size_t n);
+void bv_work_search(struct bv_served *served, struct bv_task *item);
+void bv_work_match(struct bv_served *served, struct bv_task *item);
+void bv_work_ask(struct bv_served *served, struct bv_task *item);
 
 #endif

@@ -15,7 +15,7 @@
 // How long requests that are there may take once the service is told to end.
 enum { GRACE_MS = 20000 };
 
-struct bv_served *bv_server_model(struct bv_server *server, const char *name)
+struct bv_served *bv_server_model(struct bv_service *server, const char *name)
 {
     for (size_t i = 0; i < server->options.n_models; i++)
         if (!*name || strcmp(server->models[i].name, name) == 0)
@@ -59,7 +59,7 @@ static enum bv_status read_pem(const char *path, char **text, struct bv_error *e
     return path ? bv_read_all(path, 1 << 20, text, &size, err) : BV_OK;
 }
 
-static enum bv_status start_models(struct bv_server *server, struct bv_error *err)
+static enum bv_status start_models(struct bv_service *server, struct bv_error *err)
 {
     const struct bv_serve_options *o = &server->options;
     bool indexed = false;
@@ -85,7 +85,7 @@ static void tick(void *arg)
     (void)arg;
 }
 
-static enum bv_status start(struct bv_server *server, struct bv_error *err)
+static enum bv_status start(struct bv_service *server, struct bv_error *err)
 {
     const struct bv_serve_options *o = &server->options;
     BV_TRY(check_options(&server->options, err));
@@ -104,7 +104,7 @@ static enum bv_status start(struct bv_server *server, struct bv_error *err)
     return bv_http_start(server, err);
 }
 
-static void tell_opening(struct bv_server *server)
+static void tell_opening(struct bv_service *server)
 {
     const struct bv_serve_options *o = &server->options;
     char line[512];
@@ -121,14 +121,14 @@ static void wait_ms(long ms)
     (void)nanosleep(&time, NULL);
 }
 
-static bool is_idle(const struct bv_server *server)
+static bool is_idle(const struct bv_service *server)
 {
     int64_t most = (int64_t)server->options.idle_minutes * 60000;
     return most > 0 && bv_now_ms() - atomic_load(&server->last_asked) > most &&
            atomic_load(&server->n_waiting) == 0;
 }
 
-static void serve(struct bv_server *server)
+static void serve(struct bv_service *server)
 {
     const volatile sig_atomic_t *stop = server->options.stop;
     atomic_store(&server->last_asked, bv_now_ms());
@@ -144,7 +144,7 @@ static void serve(struct bv_server *server)
 
 // Readers end first, then models: what they still had is answered, so that no connection sleeps
 // when HTTP ends.
-static void stop(struct bv_server *server)
+static void stop(struct bv_service *server)
 {
     atomic_store(&server->stopping, true);
     atomic_store(&server->ending, true);
@@ -169,7 +169,7 @@ static void stop(struct bv_server *server)
 
 enum bv_status bv_serve(const struct bv_serve_options *options, struct bv_error *err)
 {
-    struct bv_server *server = calloc(1, sizeof *server);
+    struct bv_service *server = calloc(1, sizeof *server);
     if (!server)
         return bv_fail_nomem(err, "a service");
     server->options = *options;

@@ -14,7 +14,7 @@
 
 struct MHD_Daemon;
 
-struct bv_server {
+struct bv_service {
     struct bv_serve_options options; // with the defaults filled in
     struct MHD_Daemon *daemon;
     struct bv_guard guard;
@@ -35,6 +35,6 @@ struct bv_server {
 };
 
 // A model by its name; the first one for an empty name; NULL when there is none of that name.
-struct bv_served *bv_server_model(struct bv_server *server, const char *name);
+struct bv_served *bv_server_model(struct bv_service *server, const char *name);
 
 #endif
