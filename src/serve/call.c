@@ -20,7 +20,7 @@ struct bv_call *bv_call_make(struct bv_service *server)
     return call;
 }
 
-static void free_item(struct bv_task *item)
+static void free_item(struct bv_asked *item)
 {
     bv_image_close(&item->image);
     json_decref(item->value);
@@ -147,7 +147,7 @@ bool bv_call_items(struct bv_call *call, size_t n)
     return true;
 }
 
-static void tell_item(struct bv_task *item)
+static void tell_item(struct bv_asked *item)
 {
     struct bv_call *call = item->call;
     json_t *value = item->status == BV_OK ? json_incref(item->value)
@@ -163,7 +163,7 @@ static void tell_item(struct bv_task *item)
     json_decref(event);
 }
 
-void bv_item_done(struct bv_task *item)
+void bv_item_done(struct bv_asked *item)
 {
     struct bv_call *call = item->call;
     bv_image_close(&item->image);
@@ -181,7 +181,7 @@ void bv_item_done(struct bv_task *item)
     bv_call_finish(call);
 }
 
-void bv_item_fail(struct bv_task *item, enum bv_status status, const char *text)
+void bv_item_fail(struct bv_asked *item, enum bv_status status, const char *text)
 {
     item->status = status;
     item->failure = strdup(text ? text : "");

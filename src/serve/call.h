@@ -37,8 +37,8 @@ enum bv_work {
 };
 
 // One image or text of a call. A model's thread fills the result.
-struct bv_task {
-    struct bv_task *next; // in a queue
+struct bv_asked {
+    struct bv_asked *next; // in a queue
     struct bv_call *call;
     size_t index;           // in the call
     struct bv_image *image; // NULL where there is none; released with the call
@@ -84,7 +84,7 @@ struct bv_call {
     struct bv_served *served;
     enum bv_work work;
     char *key; // of a classification: prompt set, a byte 1, labels; malloc'd
-    struct bv_task *items;
+    struct bv_asked *items;
     size_t n_items;
     atomic_size_t n_left;
     void (*compose)(struct bv_call *call); // makes the answer when all items are done
@@ -124,8 +124,8 @@ bool bv_call_items(struct bv_call *call, size_t n);
 
 // An item is done or failed (text is copied, may be NULL); the last one composes and finishes the
 // call.
-void bv_item_fail(struct bv_task *item, enum bv_status status, const char *text);
-void bv_item_done(struct bv_task *item);
+void bv_item_fail(struct bv_asked *item, enum bv_status status, const char *text);
+void bv_item_done(struct bv_asked *item);
 
 // Answers with a stream of events from now on; before any item is handed on.
 void bv_call_begin_stream(struct bv_call *call);

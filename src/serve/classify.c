@@ -19,7 +19,7 @@ bool bv_hand_images(struct bv_call *call, const struct bv_parts *parts)
 {
     size_t n = call->n_items;
     for (size_t i = 0; i < n; i++) {
-        struct bv_task *item = &call->items[i];
+        struct bv_asked *item = &call->items[i];
         struct bv_error err = {0};
         enum bv_status status = BV_ERR_CANCELLED;
         if (!atomic_load(&call->cancelled))
@@ -35,7 +35,7 @@ bool bv_hand_images(struct bv_call *call, const struct bv_parts *parts)
 
 void bv_compose_one(struct bv_call *call)
 {
-    struct bv_task *item = &call->items[0];
+    struct bv_asked *item = &call->items[0];
     if (item->status == BV_OK)
         bv_call_json(call, 200, json_incref(item->value));
     else
@@ -46,7 +46,7 @@ static void compose_list(struct bv_call *call)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < call->n_items; i++) {
-        const struct bv_task *item = &call->items[i];
+        const struct bv_asked *item = &call->items[i];
         (void)json_array_append_new(list, item->status == BV_OK
                                               ? json_incref(item->value)
                                               : bv_failure_json(item->status, item->failure));

@@ -9,7 +9,7 @@
 #include "serve/request.h"
 #include "serve/server.h"
 
-static json_t *vector_json(const struct bv_task *item, bool base64)
+static json_t *vector_json(const struct bv_asked *item, bool base64)
 {
     size_t n_bytes = item->n_vector * sizeof *item->vector;
     if (!base64) {
@@ -33,7 +33,7 @@ static void compose(struct bv_call *call)
     size_t n_tokens = 0;
     json_t *list = json_array();
     for (size_t i = 0; i < call->n_items; i++) {
-        const struct bv_task *item = &call->items[i];
+        const struct bv_asked *item = &call->items[i];
         if (item->status != BV_OK) {
             json_decref(list);
             bv_call_fail(call, item->status, item->failure);
@@ -51,7 +51,7 @@ static void compose(struct bv_call *call)
                            (json_int_t)n_tokens, "total_tokens", (json_int_t)n_tokens));
 }
 
-static void count_tokens(struct bv_task *item)
+static void count_tokens(struct bv_asked *item)
 {
     int32_t *ids = NULL;
     int truncated = 0;
@@ -64,7 +64,7 @@ static void count_tokens(struct bv_task *item)
 static enum bv_status take_input(struct bv_call *call, const struct bv_parts *parts, size_t i,
                                  struct bv_error *err)
 {
-    struct bv_task *item = &call->items[i];
+    struct bv_asked *item = &call->items[i];
     const json_t *input = json_object_get(call->document, "input");
     const json_t *value = json_is_array(input) ? json_array_get(input, i) : input;
     const json_t *text = json_is_object(value) ? json_object_get(value, "text") : value;
@@ -86,7 +86,7 @@ static bool hand(struct bv_call *call, const struct bv_parts *parts)
 {
     size_t n = call->n_items;
     for (size_t i = 0; i < n; i++) {
-        struct bv_task *item = &call->items[i];
+        struct bv_asked *item = &call->items[i];
         struct bv_error err = {0};
         enum bv_status status = BV_ERR_CANCELLED;
         if (!atomic_load(&call->cancelled))

@@ -21,7 +21,7 @@ static json_t *describe(const struct bv_fused_image *fused)
     return value;
 }
 
-static void give(struct bv_served *s, struct bv_task *item, enum bv_status status, json_t *value)
+static void give(struct bv_served *s, struct bv_asked *item, enum bv_status status, json_t *value)
 {
     item->value = value;
     if (status == BV_OK && value) {
@@ -55,7 +55,7 @@ static enum bv_status match(const json_t *texts, struct bv_fused_image *fused, j
     return BV_OK;
 }
 
-void bv_work_match(struct bv_served *s, struct bv_task *item)
+void bv_work_match(struct bv_served *s, struct bv_asked *item)
 {
     struct bv_fused_image *fused = NULL;
     json_t *value = NULL;
@@ -121,7 +121,7 @@ static enum bv_status ask(const json_t *asked, struct bv_fused_image *fused, jso
     return status;
 }
 
-void bv_work_ask(struct bv_served *s, struct bv_task *item)
+void bv_work_ask(struct bv_served *s, struct bv_asked *item)
 {
     struct bv_fused_image *fused = NULL;
     json_t *value = NULL;

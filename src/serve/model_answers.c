@@ -110,7 +110,7 @@ static json_t *output(const char *name, const char *type, size_t rows, size_t co
 }
 
 // Appends what an item gives to the flat data of an output; returns how many numbers.
-static size_t append_row(const struct bv_task *item, json_t *data)
+static size_t append_row(const struct bv_asked *item, json_t *data)
 {
     const json_t *scores = json_object_get(item->value, "scores");
     for (size_t i = 0; i < json_array_size(scores); i++)
@@ -126,7 +126,7 @@ static void compose_infer(struct bv_call *call)
     size_t columns = 0;
     json_t *data = json_array();
     for (size_t i = 0; i < call->n_items; i++) {
-        const struct bv_task *item = &call->items[i];
+        const struct bv_asked *item = &call->items[i];
         if (item->status != BV_OK) {
             json_decref(data);
             bv_call_fail(call, item->status, item->failure);

@@ -33,7 +33,7 @@ static json_t *hits_json(const struct bv_hits *hits)
     return list;
 }
 
-void bv_work_search(struct bv_served *s, struct bv_task *item)
+void bv_work_search(struct bv_served *s, struct bv_asked *item)
 {
     const json_t *asked = item->call->document;
     const char *where[MOST_CONDITIONS];

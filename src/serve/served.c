@@ -9,7 +9,7 @@
 // How many items wait for a model before readers wait with the next.
 enum { ROOM = 64, MOST_TEXTS = 64, MOST_BATCH = 64 };
 
-static void work_on(struct bv_served *s, struct bv_task *const *items, size_t n)
+static void work_on(struct bv_served *s, struct bv_asked *const *items, size_t n)
 {
     switch (items[0]->call->work) {
     case BV_WORK_CLASSIFY:
@@ -35,7 +35,7 @@ static void work_on(struct bv_served *s, struct bv_task *const *items, size_t n)
 
 // Batches.
 
-static bool go_together(const struct bv_task *a, const struct bv_task *b)
+static bool go_together(const struct bv_asked *a, const struct bv_asked *b)
 {
     if (a->call->work != b->call->work || (a->image == NULL) != (b->image == NULL))
         return false;
@@ -45,12 +45,12 @@ static bool go_together(const struct bv_task *a, const struct bv_task *b)
 }
 
 // The first item that waits and those that go with it, taken from the queue.
-static size_t take(struct bv_served *s, struct bv_task **items)
+static size_t take(struct bv_served *s, struct bv_asked **items)
 {
     size_t n = 0, most = (size_t)s->server->options.batch;
-    struct bv_task *last = NULL;
-    for (struct bv_task **at = &s->first; *at;) {
-        struct bv_task *item = *at;
+    struct bv_asked *last = NULL;
+    for (struct bv_asked **at = &s->first; *at;) {
+        struct bv_asked *item = *at;
         if (n == 0 && !item->image)
             most = MOST_TEXTS;
         if (n < most && (n == 0 || go_together(items[0], item))) {
@@ -68,7 +68,7 @@ static size_t take(struct bv_served *s, struct bv_task **items)
 }
 
 // Takes out of a batch what nobody waits for any more.
-static size_t keep_wanted(struct bv_task **items, size_t n)
+static size_t keep_wanted(struct bv_asked **items, size_t n)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
@@ -83,7 +83,7 @@ static size_t keep_wanted(struct bv_task **items, size_t n)
 static void *run(void *arg)
 {
     struct bv_served *s = arg;
-    struct bv_task *items[MOST_BATCH];
+    struct bv_asked *items[MOST_BATCH];
     for (;;) {
         (void)pthread_mutex_lock(&s->lock);
         while (!s->first && !s->stop)
@@ -101,7 +101,7 @@ static void *run(void *arg)
     }
 }
 
-void bv_served_push(struct bv_served *s, struct bv_task *item)
+void bv_served_push(struct bv_served *s, struct bv_asked *item)
 {
     (void)pthread_mutex_lock(&s->lock);
     while (s->n_waiting >= ROOM && !s->stop)

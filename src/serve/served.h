@@ -35,7 +35,7 @@ struct bv_served {
 
     pthread_mutex_t lock;
     pthread_cond_t some, room;
-    struct bv_task *first, *last;
+    struct bv_asked *first, *last;
     size_t n_waiting;
     bool stop;
     pthread_t thread;
@@ -49,15 +49,15 @@ enum bv_status bv_served_start(struct bv_served *served, struct bv_service *serv
 void bv_served_stop(struct bv_served *served); // what waits fails; joins the thread
 
 // Hands an item to the model; waits while its queue is full. The item is done sometime.
-void bv_served_push(struct bv_served *served, struct bv_task *item);
+void bv_served_push(struct bv_served *served, struct bv_asked *item);
 
 // What a model's thread does with items. Those in the plural take a batch of n, the others one.
 // Each item is done or failed afterwards.
-void bv_work_classify(struct bv_served *served, struct bv_task *const *items, size_t n);
-void bv_work_embed_images(struct bv_served *served, struct bv_task *const *items, size_t n);
-void bv_work_embed_texts(struct bv_served *served, struct bv_task *const *items, size_t n);
-void bv_work_search(struct bv_served *served, struct bv_task *item);
-void bv_work_match(struct bv_served *served, struct bv_task *item);
-void bv_work_ask(struct bv_served *served, struct bv_task *item);
+void bv_work_classify(struct bv_served *served, struct bv_asked *const *items, size_t n);
+void bv_work_embed_images(struct bv_served *served, struct bv_asked *const *items, size_t n);
+void bv_work_embed_texts(struct bv_served *served, struct bv_asked *const *items, size_t n);
+void bv_work_search(struct bv_served *served, struct bv_asked *item);
+void bv_work_match(struct bv_served *served, struct bv_asked *item);
+void bv_work_ask(struct bv_served *served, struct bv_asked *item);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "serve/server.h"
 
-static void fail_all(struct bv_task *const *items, size_t n, enum bv_status status,
+static void fail_all(struct bv_asked *const *items, size_t n, enum bv_status status,
                      const char *text)
 {
     char copy[2048];
@@ -50,7 +50,7 @@ static enum bv_status prepare(struct bv_served *s, const struct bv_call *call,
     return BV_OK;
 }
 
-static void give_result(struct bv_served *s, struct bv_task *item, const struct bv_result *result)
+static void give_result(struct bv_served *s, struct bv_asked *item, const struct bv_result *result)
 {
     char *text = NULL;
     enum bv_status status = bv_result_json(result, &text);
@@ -68,7 +68,7 @@ static void give_result(struct bv_served *s, struct bv_task *item, const struct 
 }
 
 // An item that failed in a batch, again by itself: its sentence is the context's last error.
-static void classify_one(struct bv_served *s, struct bv_zero_shot *zero_shot, struct bv_task *item)
+static void classify_one(struct bv_served *s, struct bv_zero_shot *zero_shot, struct bv_asked *item)
 {
     struct bv_result *result = NULL;
     enum bv_status status = bv_zero_shot_classify(zero_shot, item->image, &result);
@@ -79,7 +79,7 @@ static void classify_one(struct bv_served *s, struct bv_zero_shot *zero_shot, st
     bv_result_free(&result);
 }
 
-void bv_work_classify(struct bv_served *s, struct bv_task *const *items, size_t n)
+void bv_work_classify(struct bv_served *s, struct bv_asked *const *items, size_t n)
 {
     const struct bv_image *images[BV_MAX_IMAGES];
     struct bv_result *results[BV_MAX_IMAGES] = {NULL};
@@ -105,7 +105,7 @@ void bv_work_classify(struct bv_served *s, struct bv_task *const *items, size_t 
 
 // Embeddings.
 
-static bool give_vector(struct bv_task *item, const float *row, size_t dim)
+static bool give_vector(struct bv_asked *item, const float *row, size_t dim)
 {
     item->vector = malloc(dim * sizeof *row);
     if (!item->vector)
@@ -115,8 +115,8 @@ static bool give_vector(struct bv_task *item, const float *row, size_t dim)
     return true;
 }
 
-static enum bv_status embed(struct bv_served *s, struct bv_task *const *items, size_t n, float *out,
-                            size_t capacity, enum bv_status *statuses)
+static enum bv_status embed(struct bv_served *s, struct bv_asked *const *items, size_t n,
+                            float *out, size_t capacity, enum bv_status *statuses)
 {
     const struct bv_image *images[BV_MAX_IMAGES];
     const char *texts[BV_MAX_IMAGES];
@@ -131,7 +131,7 @@ static enum bv_status embed(struct bv_served *s, struct bv_task *const *items, s
                                          NULL, statuses);
 }
 
-static void embed_items(struct bv_served *s, struct bv_task *const *items, size_t n, size_t dim)
+static void embed_items(struct bv_served *s, struct bv_asked *const *items, size_t n, size_t dim)
 {
     enum bv_status statuses[BV_MAX_IMAGES];
     float *rows = calloc(n * (dim ? dim : 1), sizeof *rows);
@@ -156,14 +156,14 @@ static void embed_items(struct bv_served *s, struct bv_task *const *items, size_
     free(rows);
 }
 
-void bv_work_embed_images(struct bv_served *s, struct bv_task *const *items, size_t n)
+void bv_work_embed_images(struct bv_served *s, struct bv_asked *const *items, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         bv_metrics_image(&s->server->metrics);
     embed_items(s, items, n, bv_engine_image_dim(s->engine));
 }
 
-void bv_work_embed_texts(struct bv_served *s, struct bv_task *const *items, size_t n)
+void bv_work_embed_texts(struct bv_served *s, struct bv_asked *const *items, size_t n)
 {
     embed_items(s, items, n, bv_engine_text_dim(s->engine));
 }
