@@ -17,6 +17,8 @@ int run_convert(int argc, char **argv)
          "vocabulary (or a folder with it) when not beside the source"},
         {"--set", OPTION_LIST, &overrides, "KEY=VALUE", "override card fields, text.heads=4"},
         {"--dtype", OPTION_STRING, &o.dtype, "TYPE", "f32, f16, bf16 (default: as in the source)"},
+        {"--weights", OPTION_STRING, &o.weights, "SET",
+         "of a checkpoint that holds both: plain (default) or ema, averages over training"},
         {"--threads", OPTION_INTEGER, &threads, "N", "processor threads (default: all)"},
         {"--json", OPTION_FLAG, &json_output, NULL, "the report as JSON on stdout"},
     };

@@ -122,9 +122,12 @@ struct bv_convert_options {
     const char *const *overrides; // n_overrides strings "text.heads=4"
     size_t n_overrides;
     const char *dtype; // "f32", "f16", "bf16"; NULL: as in the checkpoint
+    // Of a checkpoint that also holds averages over training: "plain" (NULL) or "ema".
+    const char *weights;
 };
 // *json receives {"system", "tensors", "ignored", "sha256"}, and "prefix" where one was taken off
-// the names of all tensors ("module."); may be NULL. BV_ERR_MODEL lists missing, unexpected or
+// the names of all tensors ("module."), "weights" ("plain", "ema") where the checkpoint holds
+// averages; may be NULL. BV_ERR_MODEL lists missing, unexpected or
 // misshapen tensors; BV_ERR_REFUSED names what a malicious pickle wanted.
 BV_API enum bv_status bv_convert(struct bv_context *context, const char *source, const char *path,
                                  const struct bv_convert_options *options, char **json);

@@ -139,19 +139,22 @@ enum bv_status bv_convert(struct bv_context *context, const char *source, const 
         .set = options.overrides,
         .n_set = options.n_overrides,
         .pool = context->pool,
+        .weights = options.weights,
     };
     struct bv_import_report report = {.n_tensors = 0};
     BV_TRY(parse_dtype(options.dtype, &o, err));
+    if (bv_is_pipeline_folder(source) && options.weights)
+        return bv_fail(err, BV_ERR_ARG, "%s: a pipeline's folder has one set of weights", source);
     if (bv_is_pipeline_folder(source))
         BV_TRY(convert_pipeline(source, path, &options, &o, &report, err));
     else
         BV_TRY(bv_import(source, path, &o, &report, err));
     if (!json)
         return BV_OK;
-    return bv_json_text(json_pack("{s:s, s:s*, s:I, s:I, s:s}", "system", report.system, "prefix",
-                                  *report.prefix ? report.prefix : NULL, "tensors",
-                                  (json_int_t)report.n_tensors, "ignored",
-                                  (json_int_t)report.n_ignored, "sha256", report.digest),
+    return bv_json_text(json_pack("{s:s, s:s*, s:s*, s:I, s:I, s:s}", "system", report.system,
+                                  "prefix", *report.prefix ? report.prefix : NULL, "weights",
+                                  report.weights, "tensors", (json_int_t)report.n_tensors,
+                                  "ignored", (json_int_t)report.n_ignored, "sha256", report.digest),
                         json, err);
 }
 

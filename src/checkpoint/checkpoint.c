@@ -38,7 +38,10 @@ struct bv_checkpoint {
     const struct part *first;
     struct entry *entries;
     size_t n_entries, entry_room, n_storages;
-    size_t unwrapped; // bytes taken off the begin of all names
+    struct entry *averaged; // averages of entries over training, by their own names
+    size_t n_averaged;
+    bool only_averaged; // the entries are such averages
+    size_t unwrapped;   // bytes taken off the begin of all names
     struct bv_name *names;
     const char **others;
     size_t n_others;
@@ -109,6 +112,20 @@ static void sort_names(struct bv_checkpoint *c)
     bv_names_sort(c->names, c->n_entries);
 }
 
+static enum bv_status add_averaged(struct bv_checkpoint *c, struct entry entry, const char *name,
+                                   struct bv_error *err)
+{
+    if (!c->averaged)
+        c->averaged = bv_arena_array(&c->arena, BV_MAX_TENSORS, sizeof *c->averaged);
+    if (!c->averaged)
+        return bv_fail_nomem(err, "the list of tensors");
+    if (c->n_averaged == BV_MAX_TENSORS)
+        return bv_fail(err, BV_ERR_LIMIT, "more than %d tensors", BV_MAX_TENSORS);
+    entry.tensor.name = name;
+    c->averaged[c->n_averaged++] = entry;
+    return BV_OK;
+}
+
 static enum bv_status add_entries(struct bv_checkpoint *c, const struct bv_source *source,
                                   const char *prefix, struct bv_error *err)
 {
@@ -122,6 +139,11 @@ static enum bv_status add_entries(struct bv_checkpoint *c, const struct bv_sourc
     for (size_t i = 0; i < state->n; i++)
         BV_TRY(add_entry(c, pickle_entry(&source->pickle, state->tensors[i].tensor, c->n_storages),
                          prefix, state->tensors[i].name, err));
+    for (size_t i = 0; i < state->n_averaged; i++)
+        BV_TRY(add_averaged(c,
+                            pickle_entry(&source->pickle, state->averaged[i].tensor, c->n_storages),
+                            state->averaged[i].name, err));
+    c->only_averaged |= state->is_averaged;
     c->n_storages += st->n_tensors + source->pickle.n_storages;
     sort_names(c);
     const char *twice = bv_names_duplicate(c->names, c->n_entries);
@@ -129,6 +151,87 @@ static enum bv_status add_entries(struct bv_checkpoint *c, const struct bv_sourc
         return bv_fail(err, BV_ERR_FORMAT, "two tensors of the name '%s'", twice);
     if (c->n_entries == before)
         return bv_fail(err, BV_ERR_FORMAT, "the file holds no tensors");
+    return BV_OK;
+}
+
+// ---- averages over training --------------------------------------------------------------------
+
+// Takes the averages out of a flat list of names where those that they are of are there, too.
+static enum bv_status split_averages(struct bv_checkpoint *c, struct bv_error *err)
+{
+    struct bv_averaged_names table = {0};
+    size_t n_plain = 0, n_found = 0, kept = 0;
+    for (size_t i = 0; i < c->n_entries; i++)
+        n_plain += !bv_averaged_set(c->entries[i].tensor.name);
+    if (n_plain == 0 || n_plain == c->n_entries)
+        return BV_OK;
+    struct bv_name *plain = bv_arena_array(&c->arena, n_plain, sizeof *plain);
+    if (!plain)
+        return bv_fail_nomem(err, "the list of tensors");
+    for (size_t i = 0, n = 0; i < c->n_entries; i++)
+        if (!bv_averaged_set(c->entries[i].tensor.name))
+            plain[n++] = (struct bv_name){c->entries[i].tensor.name, i};
+    BV_TRY(bv_averaged_table(&c->arena, plain, n_plain, &table, err));
+    for (size_t i = 0; i < c->n_entries; i++) {
+        const char *rest = bv_averaged_set(c->entries[i].tensor.name);
+        n_found += rest && bv_averaged_find(&table, rest);
+    }
+    if (n_found == 0)
+        return BV_OK;
+    for (size_t i = 0; i < c->n_entries; i++) {
+        struct entry entry = c->entries[i];
+        const char *rest = bv_averaged_set(entry.tensor.name);
+        bool counter = entry.tensor.n_dims == 0 && n_found > 0 &&
+                       (rest || strcmp(entry.tensor.name, "initted") == 0 ||
+                        strcmp(entry.tensor.name, "step") == 0);
+        if (counter)
+            continue;
+        if (rest)
+            BV_TRY(add_averaged(c, entry, rest, err));
+        else
+            c->entries[kept++] = entry;
+    }
+    c->n_entries = kept;
+    sort_names(c);
+    return BV_OK;
+}
+
+bool bv_checkpoint_has_averages(const struct bv_checkpoint *c)
+{
+    return c->n_averaged > 0;
+}
+
+bool bv_checkpoint_is_averaged(const struct bv_checkpoint *c)
+{
+    return c->only_averaged;
+}
+
+static bool same_shape(const struct bv_checkpoint_tensor *a, const struct bv_checkpoint_tensor *b)
+{
+    return a->n_dims == b->n_dims &&
+           memcmp(a->shape, b->shape, (size_t)a->n_dims * sizeof *a->shape) == 0;
+}
+
+enum bv_status bv_checkpoint_take_averages(struct bv_checkpoint *c, struct bv_error *err)
+{
+    struct bv_averaged_names table = {0};
+    if (c->n_averaged == 0)
+        return c->only_averaged ? BV_OK
+                                : bv_fail(err, BV_ERR_ARG, "the checkpoint holds no EMA weights");
+    BV_TRY(bv_averaged_table(&c->arena, c->names, c->n_entries, &table, err));
+    for (size_t i = 0; i < c->n_averaged; i++) {
+        struct entry average = c->averaged[i];
+        const struct bv_name *plain = bv_averaged_find(&table, average.tensor.name);
+        if (!plain && average.tensor.n_dims == 0)
+            continue; // a counter
+        if (!plain || !same_shape(&c->entries[plain->index].tensor, &average.tensor))
+            return bv_fail(err, BV_ERR_FORMAT, "the EMA weights' '%s' has no counterpart%s",
+                           average.tensor.name, plain ? " of its shape" : "");
+        average.tensor.name = c->entries[plain->index].tensor.name;
+        c->entries[plain->index] = average;
+    }
+    c->n_averaged = 0;
+    c->only_averaged = true;
     return BV_OK;
 }
 
@@ -451,6 +554,8 @@ enum bv_status bv_checkpoint_open(struct bv_checkpoint **checkpoint, const char 
         status = open_file(c, path, err);
         named = status == BV_ERR_IO;
     }
+    if (status == BV_OK)
+        status = split_averages(c, err);
     if (status != BV_OK) {
         bv_checkpoint_close(&c);
         if (!named)

@@ -48,6 +48,15 @@ enum bv_status bv_checkpoint_open(struct bv_checkpoint **checkpoint, const char 
 const char *bv_checkpoint_unwrap(struct bv_checkpoint *checkpoint);
 void bv_checkpoint_rewrap(struct bv_checkpoint *checkpoint);
 
+// Whether averages over training (EMA) lie beside the tensors: model_ema or state_dict_ema beside
+// model or state_dict, "model_ema." beside "model.". Or whether the tensors are such averages.
+bool bv_checkpoint_has_averages(const struct bv_checkpoint *checkpoint);
+bool bv_checkpoint_is_averaged(const struct bv_checkpoint *checkpoint);
+
+// Puts the averages in the place of the tensors that they are of, before anything is unwrapped.
+// BV_ERR_ARG where there are none, BV_ERR_FORMAT where one is of no tensor.
+enum bv_status bv_checkpoint_take_averages(struct bv_checkpoint *checkpoint, struct bv_error *err);
+
 // Adds the tensors of another file beside the first, as prefix followed by their names (BioViL's
 // folder holds a text model and an image model). file is a name from bv_checkpoint_other(), or of
 // any file beside the first.

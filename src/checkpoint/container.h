@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/memory.h"
+#include "base/status.h"
+
 // Little-endian numbers at any address of a file.
 
 static inline uint16_t bv_le16(const uint8_t *p)
@@ -55,5 +58,22 @@ void bv_names_sort(struct bv_name *names, size_t n);
 // In a sorted index: the entry with this text, or NULL; and a text that occurs twice, or NULL.
 const struct bv_name *bv_names_find(const struct bv_name *names, size_t n, const char *text);
 const char *bv_names_duplicate(const struct bv_name *names, size_t n);
+
+// averaged.c: which of a checkpoint's tensors are averages over training (EMA) of which others.
+
+// The rest of a name that says that it is of a set of averages ("model_ema."); else NULL.
+const char *bv_averaged_set(const char *name);
+
+struct bv_averaged_names {
+    const struct bv_name *items; // sorted; index is that of the plain tensor
+    size_t n;
+};
+
+// The names that the averages of the plain tensors may have. From the arena.
+enum bv_status bv_averaged_table(struct bv_arena *arena, const struct bv_name *plain, size_t n,
+                                 struct bv_averaged_names *table, struct bv_error *err);
+
+// The plain tensor of an average; NULL where there is none.
+const struct bv_name *bv_averaged_find(const struct bv_averaged_names *table, const char *name);
 
 #endif

@@ -21,6 +21,9 @@ struct bv_named_tensor {
 struct bv_state_dict {
     struct bv_named_tensor *tensors; // in the order of the object, arena-owned
     size_t n;
+    struct bv_named_tensor *averaged; // averages over training (EMA) that lie beside
+    size_t n_averaged;                // them: the names are relative to their own dictionary
+    bool is_averaged;                 // the tensors themselves are such averages
     // The path of keys to the object that the names are relative to: "" or "state_dict", say.
     const char *origin;
 };
@@ -28,9 +31,10 @@ struct bv_state_dict {
 // Finds the weights in an object: a dictionary of tensors; one under state_dict, model_state_dict,
 // model, net and the like (beside which optimizer states and so on are passed over); a pickled
 // nn.Module or TorchScript module (parameters, persistent buffers, modules); a list; one tensor
-// ("tensor"). Dictionaries within are named with dots. Memory is from *pickle. BV_ERR_FORMAT where
-// there is no tensor, or two have one name; BV_ERR_LIMIT beyond BV_MAX_TENSORS, names of 1024
-// bytes or objects nested more than 64 deep.
+// ("tensor"). What lies under state_dict_ema, model_ema and the like is taken as averages of these,
+// or as the weights where there are no others. Dictionaries within are named with dots. Memory is
+// from *pickle. BV_ERR_FORMAT where there is no tensor, or two have one name; BV_ERR_LIMIT beyond
+// BV_MAX_TENSORS, names of 1024 bytes or objects nested more than 64 deep.
 enum bv_status bv_state_dict_find(struct bv_pickle *pickle, const struct bv_pickle_value *root,
                                   struct bv_state_dict *found, struct bv_error *err);
 

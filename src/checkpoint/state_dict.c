@@ -192,13 +192,11 @@ static bool has_direct_tensor(const struct bv_pickle_value *dict)
     return false;
 }
 
-// The value under one of the usual keys, and the key.
-static const struct bv_pickle_value *
-usual_member(struct bv_pickle *pickle, const struct bv_pickle_value *dict, const char **key)
+static const struct bv_pickle_value *member_of(struct bv_pickle *pickle,
+                                               const struct bv_pickle_value *dict,
+                                               const char *const *keys, size_t n, const char **key)
 {
-    static const char *const keys[] = {"state_dict", "model_state_dict", "model_state", "model",
-                                       "net",        "network",          "weights",     "module"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct bv_pickle_value *value = bv_pickle_get(dict, keys[i]);
         if (value && value->kind != BV_PICKLE_TENSOR && holds_tensor(pickle, value)) {
             *key = keys[i];
@@ -206,6 +204,24 @@ usual_member(struct bv_pickle *pickle, const struct bv_pickle_value *dict, const
         }
     }
     return NULL;
+}
+
+// The value under one of the usual keys of averaged weights, and the key.
+static const struct bv_pickle_value *
+averaged_member(struct bv_pickle *pickle, const struct bv_pickle_value *dict, const char **key)
+{
+    static const char *const keys[] = {"state_dict_ema",       "ema_state_dict", "model_ema",
+                                       "model_ema_state_dict", "ema_model",      "ema"};
+    return member_of(pickle, dict, keys, sizeof keys / sizeof *keys, key);
+}
+
+// The value under one of the usual keys, and the key.
+static const struct bv_pickle_value *
+usual_member(struct bv_pickle *pickle, const struct bv_pickle_value *dict, const char **key)
+{
+    static const char *const keys[] = {"state_dict", "model_state_dict", "model_state", "model",
+                                       "net",        "network",          "weights",     "module"};
+    return member_of(pickle, dict, keys, sizeof keys / sizeof *keys, key);
 }
 
 // Visits several state dicts side by side ({'visual': …, 'text': …}) but for what is of training.
@@ -217,19 +233,26 @@ static enum bv_status visit_several(struct walk *w, const struct bv_pickle_value
     return BV_OK;
 }
 
+// *averaged: the averages beside the weights, if there are any.
 static enum bv_status visit_root(struct walk *w, const struct bv_pickle_value *root,
-                                 const char **origin)
+                                 const char **origin, const struct bv_pickle_value **averaged,
+                                 bool *is_averaged)
 {
-    const char *key = "";
+    const char *key = "", *other = "";
     *origin = "";
     for (int depth = 0; root->kind == BV_PICKLE_DICT && depth < 4; depth++) {
         const struct bv_pickle_value *inner = usual_member(w->pickle, root, &key);
-        if (!inner)
+        const struct bv_pickle_value *beside = averaged_member(w->pickle, root, &other);
+        if (!inner && (!beside || has_direct_tensor(root)))
             break;
+        if (inner && beside)
+            *averaged = beside;
+        *is_averaged |= !inner;
+        key = inner ? key : other;
         *origin = bv_arena_printf(&w->pickle->arena, "%s%s%s", *origin, **origin ? "." : "", key);
         if (!*origin)
             return bv_fail_nomem(w->err, "the list of tensors");
-        root = inner;
+        root = inner ? inner : beside;
     }
     if (root->kind == BV_PICKLE_TENSOR)
         return visit_member(w, "tensor", strlen("tensor"), root);
@@ -258,6 +281,18 @@ static enum bv_status check_names(struct walk *w)
     return w->n ? BV_OK : bv_fail(w->err, BV_ERR_FORMAT, "the file holds no tensors");
 }
 
+// The tensors found, in the pickle's arena.
+static enum bv_status keep(struct walk *w, struct bv_named_tensor **tensors, size_t *n)
+{
+    BV_TRY(check_names(w));
+    *tensors = bv_arena_array(&w->pickle->arena, w->n, sizeof **tensors);
+    if (!*tensors)
+        return bv_fail_nomem(w->err, "the list of tensors");
+    memcpy(*tensors, w->tensors, w->n * sizeof **tensors);
+    *n = w->n;
+    return BV_OK;
+}
+
 enum bv_status bv_state_dict_find(struct bv_pickle *pickle, const struct bv_pickle_value *root,
                                   struct bv_state_dict *found, struct bv_error *err)
 {
@@ -266,20 +301,22 @@ enum bv_status bv_state_dict_find(struct bv_pickle *pickle, const struct bv_pick
         return bv_fail_nomem(err, "the list of tensors");
     w->pickle = pickle;
     w->err = err;
-    const char *origin = "";
-    struct bv_named_tensor *tensors = NULL;
-    enum bv_status status = visit_root(w, root, &origin);
+    struct bv_state_dict made = {.origin = ""};
+    const struct bv_pickle_value *averaged = NULL, *within = NULL;
+    const char *ignored;
+    bool ignored_too = false;
+    enum bv_status status = visit_root(w, root, &made.origin, &averaged, &made.is_averaged);
     if (status == BV_OK)
-        status = check_names(w);
-    if (status == BV_OK) {
-        tensors = bv_arena_array(&pickle->arena, w->n, sizeof *tensors);
-        if (tensors) {
-            memcpy(tensors, w->tensors, w->n * sizeof *tensors);
-            *found = (struct bv_state_dict){tensors, w->n, origin};
-        } else {
-            status = bv_fail_nomem(err, "the list of tensors");
-        }
+        status = keep(w, &made.tensors, &made.n);
+    // Averages that cannot be read are as if they were not there.
+    if (status == BV_OK && averaged) {
+        w->n = 0;
+        w->err = NULL;
+        if (visit_root(w, averaged, &ignored, &within, &ignored_too) == BV_OK)
+            (void)keep(w, &made.averaged, &made.n_averaged);
     }
+    if (status == BV_OK)
+        *found = made;
     free(w->tensors);
     free(w);
     return status;

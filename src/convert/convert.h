@@ -20,6 +20,7 @@ struct bv_import_options {
     size_t n_set;
     enum bv_dtype dtype;  // BV_F32, BV_F16, BV_BF16: how float weights are stored
     bool keep_dtype;      // store each tensor in the checkpoint's own float type
+    const char *weights;  // "plain" or "ema" of a checkpoint that holds both; NULL: plain
     struct bv_pool *pool; // borrowed, may be NULL
 };
 
@@ -29,6 +30,7 @@ struct bv_import_report {
     char prefix[64]; // taken off all names of the checkpoint, "module." say; or ""
     size_t n_tensors, n_ignored;
     char digest[65];
+    const char *weights; // "plain" or "ema" where the checkpoint has averages; else NULL
 };
 
 // Converts the checkpoint at source (file or folder) into the model file at path: completely or not

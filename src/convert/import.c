@@ -25,9 +25,10 @@ struct import {
     char *vocabulary;
     size_t vocabulary_size;
     char digest[65];
-    char prefix[64];    // taken off all names
-    size_t golden_room; // bytes that the golden vectors will need in the header, about
-    bool broken_card;   // the tensors are those of the card, which contradicts itself
+    char prefix[64];     // taken off all names
+    const char *weights; // which of two sets was taken; NULL: there is one
+    size_t golden_room;  // bytes that the golden vectors will need in the header, about
+    bool broken_card;    // the tensors are those of the card, which contradicts itself
 };
 
 static void release(struct import *im)
@@ -607,12 +608,29 @@ static enum bv_status stage(struct import *im, struct bv_error *err)
     return bv_config_check(im->checkpoint, im->card, err);
 }
 
+static enum bv_status choose_weights(struct import *im, struct bv_error *err)
+{
+    const char *wanted = im->options->weights;
+    bool ema = wanted && strcmp(wanted, "ema") == 0;
+    if (wanted && !ema && strcmp(wanted, "plain") != 0)
+        return bv_fail(err, BV_ERR_ARG, "weights \"%s\": choose ema or plain", wanted);
+    if (wanted && !ema && bv_checkpoint_is_averaged(im->checkpoint))
+        return bv_fail(err, BV_ERR_ARG, "the checkpoint holds EMA weights only");
+    im->weights = bv_checkpoint_has_averages(im->checkpoint) ? "plain" : NULL;
+    if (ema)
+        BV_TRY(bv_checkpoint_take_averages(im->checkpoint, err));
+    if (bv_checkpoint_is_averaged(im->checkpoint))
+        im->weights = "ema";
+    return BV_OK;
+}
+
 static enum bv_status run(struct import *im, const char *source, const char *path,
                           struct bv_error *err)
 {
     if (im->options->system) // a wrong name shows before a large file is read
         BV_TRY(bv_card_load(&im->card, im->options->system, err));
     BV_TRY(bv_checkpoint_open(&im->checkpoint, source, err));
+    BV_TRY(choose_weights(im, err));
     BV_TRY(check_settings(im, err));
     BV_TRY(choose_card(im, err));
     BV_TRY(add_beside(im, err));
@@ -631,6 +649,7 @@ enum bv_status bv_import(const char *source, const char *path,
         (void)snprintf(report->system, sizeof report->system, "%s",
                        bv_json_string(im.card, "name", ""));
         memcpy(report->prefix, im.prefix, sizeof report->prefix);
+        report->weights = im.weights;
         report->n_tensors = im.staging.n;
         report->n_ignored = im.staging.n_ignored;
         memcpy(report->digest, im.digest, sizeof report->digest);

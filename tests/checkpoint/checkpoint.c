@@ -246,6 +246,75 @@ static void put_lightning(struct bytes *zip)
     bytes_free(&pickle);
 }
 
+// {"model": {"a": t}, "model_ema": {"module.a": t of another storage}}: the weights
+// are the plain ones unless the averages are asked for.
+static void test_averages_beside(void **state)
+{
+    static const size_t sizes[] = {4, 4, 1};
+    struct bytes pickle = {0}, zip = {0};
+    struct bv_checkpoint *c = NULL;
+    struct bv_error err = {0};
+    pickle_begin(&pickle);
+    put_text(&pickle, "}(");
+    pickle_text(&pickle, "model_ema");
+    put_text(&pickle, "}");
+    pickle_text(&pickle, "module.a");
+    pickle_tensor(&pickle, "1", 4);
+    put_text(&pickle, "s");
+    pickle_text(&pickle, "model");
+    put_text(&pickle, "}");
+    pickle_text(&pickle, "a");
+    pickle_tensor(&pickle, "0", 4);
+    put_text(&pickle, "su.");
+    put_torch_zip(&zip, &pickle, sizes, 2);
+    const char *path = temporary_file(state, "both.pt", zip.data, zip.n);
+    assert_ok(bv_checkpoint_open(&c, path, &err), err);
+    assert_int_equal(bv_checkpoint_count(c), 1);
+    assert_true(bv_checkpoint_has_averages(c));
+    assert_false(bv_checkpoint_is_averaged(c));
+    size_t plain = bv_checkpoint_find(c, "a")->storage;
+    assert_ok(bv_checkpoint_take_averages(c, &err), err);
+    assert_int_not_equal(bv_checkpoint_find(c, "a")->storage, plain);
+    assert_true(bv_checkpoint_is_averaged(c));
+    bv_checkpoint_close(&c);
+    bytes_free(&pickle);
+    bytes_free(&zip);
+}
+
+// Names of latent-diffusion's LitEma, which lack the dots, beside the model's own.
+static void test_averages_among(void **state)
+{
+    static const float one[2] = {1, 1}, two[2] = {2, 2}, other[3] = {3, 3, 3};
+    struct bv_safetensors_spec specs[] = {
+        {"model.net.0.weight", BV_F32, 1, {2}, one},
+        {"model_ema.net0weight", BV_F32, 1, {2}, two},
+        {"model_ema.decay", BV_F32, 0, {0}, one},
+        {"logit_scale", BV_F32, 0, {0}, one},
+    };
+    struct bv_checkpoint *c = NULL;
+    struct bv_error err = {0};
+    float values[2];
+    const char *path = temporary_path(state, "ldm.safetensors");
+    assert_ok(bv_safetensors_write(path, specs, 4, NULL, NULL, NULL, &err), err);
+    assert_ok(bv_checkpoint_open(&c, path, &err), err);
+    assert_int_equal(bv_checkpoint_count(c), 2);
+    assert_ok(bv_checkpoint_take_averages(c, &err), err);
+    assert_ok(bv_checkpoint_read(c, bv_checkpoint_find(c, "model.net.0.weight"), values, &err),
+              err);
+    assert_float_equal(values[0], 2, 0);
+    assert_non_null(bv_checkpoint_find(c, "logit_scale"));
+    bv_checkpoint_close(&c);
+
+    // An average of another shape is of something else.
+    specs[1].shape[0] = 3;
+    specs[1].data = other;
+    assert_ok(bv_safetensors_write(path, specs, 4, NULL, NULL, NULL, &err), err);
+    assert_ok(bv_checkpoint_open(&c, path, &err), err);
+    assert_int_equal(bv_checkpoint_take_averages(c, &err), BV_ERR_FORMAT);
+    assert_non_null(strstr(err.text, "net0weight"));
+    bv_checkpoint_close(&c);
+}
+
 static void test_lightning(void **state)
 {
     struct bytes zip = {0};
@@ -466,9 +535,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, temporary_folder, temporary_folder_remove)
     const struct CMUnitTest tests[] = {
-        TEST(test_torch_zip), TEST(test_cut_off),        TEST(test_legacy), TEST(test_torch_script),
-        TEST(test_lightning), TEST(test_folder),         TEST(test_shards), TEST(test_archive),
-        TEST(test_accidents), TEST(test_other_archives),
+        TEST(test_torch_zip),      TEST(test_cut_off),   TEST(test_legacy),
+        TEST(test_torch_script),   TEST(test_lightning), TEST(test_folder),
+        TEST(test_shards),         TEST(test_archive),   TEST(test_averages_beside),
+        TEST(test_averages_among), TEST(test_accidents), TEST(test_other_archives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
