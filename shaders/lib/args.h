@@ -73,6 +73,12 @@ struct bv_glu_args {
     uint n_groups, count, c; // c = channels of the result
 };
 
+struct bv_rope_args {
+    uint n_groups, count;
+    uint c, tokens, ld, offset; // ld = elements between tokens of x, c = of out
+    uint d, skip;               // channels of a head, tokens without a place
+};
+
 struct bv_pool2d_args {
     uint n_groups, count;
     uint h, w, c, out_h, out_w;

@@ -136,9 +136,12 @@ static void take_config(struct import *im)
                                                {"tokenize_chinese_chars", "chinese"}};
     static const char *const sentence[][2] = {{"max_seq_length", "max_length"}};
     json_t *own = json_object_get(im->card, "tokenizer");
-    json_t *tower = json_object_get(im->card, "text");
-    copy_members(im, "config.json", encoder, 4,
-                 tower ? tower : json_object_get(im->card, "fusion"));
+    json_t *tower = json_object_get(im->card, "text"), *encoders = tower;
+    if (!encoders)
+        encoders = json_object_get(im->card, "fusion");
+    if (!encoders)
+        encoders = json_object_get(im->card, "image");
+    copy_members(im, "config.json", encoder, 4, encoders);
     if (!bv_json_boolean(json_object_get(im->card, "recognise"), "generic", false))
         return; // a system's own tokenizer is known
     copy_members(im, "tokenizer_config.json", tokenizer, 3, own);

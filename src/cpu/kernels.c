@@ -16,6 +16,7 @@ struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node)
         [BV_OP_activation] = {.run = bv_cpu_activation},
         [BV_OP_add] = {.run = bv_cpu_add},
         [BV_OP_mul] = {.run = bv_cpu_mul},
+        [BV_OP_rope] = {.run = bv_cpu_rope},
         [BV_OP_scale] = {.run = bv_cpu_scale},
         [BV_OP_pool2d] = {.run = bv_cpu_pool2d},
         [BV_OP_reduce] = {.run = bv_cpu_reduce},

@@ -42,7 +42,7 @@ bv_kernel bv_cpu_linear, bv_cpu_conv2d, bv_cpu_depthwise, bv_cpu_matmul, bv_cpu_
     bv_cpu_layer_norm, bv_cpu_batch_norm, bv_cpu_softmax, bv_cpu_l2_normalize, bv_cpu_activation,
     bv_cpu_add, bv_cpu_mul, bv_cpu_scale, bv_cpu_pool2d, bv_cpu_reduce, bv_cpu_permute,
     bv_cpu_expand, bv_cpu_patch_merge, bv_cpu_concat, bv_cpu_slice, bv_cpu_gather, bv_cpu_embed,
-    bv_cpu_group_norm, bv_cpu_glu;
+    bv_cpu_group_norm, bv_cpu_glu, bv_cpu_rope;
 size_t bv_cpu_linear_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
 size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
 size_t bv_cpu_depthwise_scratch(const struct bv_node *node, enum bv_cpu_format format,

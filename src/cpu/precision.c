@@ -24,6 +24,7 @@ static bool can_write(const struct bv_node *n)
     case BV_OP_layer_norm:
     case BV_OP_group_norm:
     case BV_OP_glu:
+    case BV_OP_rope:
     case BV_OP_activation:
         return true;
     default:
@@ -48,6 +49,7 @@ static bool can_read(const struct bv_node *n, int input, enum bv_cpu_format form
     case BV_OP_scale:
     case BV_OP_group_norm:
     case BV_OP_glu:
+    case BV_OP_rope:
         return input == 0;
     default:
         return false;

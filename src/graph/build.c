@@ -182,6 +182,13 @@ struct bv_tensor *bv_glu(struct bv_graph *g, struct bv_tensor *x, enum bv_activa
     return append1(g, BV_OP_glu, &p, x);
 }
 
+struct bv_tensor *bv_rope(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *table,
+                          const struct bv_rope_params *params)
+{
+    union bv_params p = {.rope = *params};
+    return append2(g, BV_OP_rope, &p, x, table);
+}
+
 struct bv_tensor *bv_scale(struct bv_graph *g, struct bv_tensor *x, float factor, float offset)
 {
     union bv_params p = {.scale = {factor, offset}};

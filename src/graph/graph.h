@@ -107,6 +107,8 @@ struct bv_tensor *bv_add(struct bv_graph *g, struct bv_tensor *a, struct bv_tens
 struct bv_tensor *bv_mul(struct bv_graph *g, struct bv_tensor *a, struct bv_tensor *b);
 struct bv_tensor *bv_glu(struct bv_graph *g, struct bv_tensor *x, enum bv_activation act,
                          bool gate_last);
+struct bv_tensor *bv_rope(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *table,
+                          const struct bv_rope_params *params);
 struct bv_tensor *bv_scale(struct bv_graph *g, struct bv_tensor *x, float factor, float offset);
 struct bv_tensor *bv_max_pool(struct bv_graph *g, struct bv_tensor *x, int kernel, int stride,
                               int pad);

@@ -19,6 +19,7 @@ BV_OP(activation, 1)   // x
 BV_OP(add, 2)          // a, b
 BV_OP(mul, 2)          // a, b
 BV_OP(glu, 1)          // x
+BV_OP(rope, 2)         // x, table
 BV_OP(scale, 1)        // x
 BV_OP(pool2d, 1)       // x
 BV_OP(reduce, 2)       // x, [lengths]

@@ -115,6 +115,17 @@ struct bv_glu_params {
     bool gate_last;
 };
 
+// Rotary positions (Su et al. 2021) of neighbouring channels: x [B,T,*], of which channels offset …
+// of the last dimension are heads · D, to [B,T,heads·D]. Token skip + i of the sequence has row i
+// of table [T-skip,D], cosine and sine of each pair's angle:
+//   out[2j] = x[2j] · table[i,2j] - x[2j+1] · table[i,2j+1]
+//   out[2j+1] = x[2j+1] · table[i,2j] + x[2j] · table[i,2j+1]
+// The first skip tokens (a class token) are copied.
+struct bv_rope_params {
+    int heads, head_dim;
+    int64_t offset, skip;
+};
+
 // out = factor · x + offset.
 struct bv_scale_params {
     float factor, offset;

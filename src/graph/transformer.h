@@ -11,8 +11,9 @@ struct bv_transformer {
     float eps;
     enum bv_activation activation;
     bool causal;
-    bool twice;          // pre-LN: the activation also follows mlp.fc2 (LViT)
-    const char *problem; // with what the configuration says, static, or NULL
+    bool twice;             // pre-LN: the activation also follows mlp.fc2 (LViT)
+    struct bv_tensor *rope; // pre-LN: angles [T-1,D] of all tokens but the first, or NULL (op rope)
+    const char *problem;    // with what the configuration says, static, or NULL
 };
 
 // Checks the configuration, and that the heads divide the width; a failure of the graph otherwise.
@@ -20,7 +21,11 @@ bool bv_transformer_fits(struct bv_graph *g, const struct bv_transformer *t, int
 
 // x [B,T,C]:  x += attn.proj(attention(attn.qkv(norm1(x))));
 //             x += mlp.fc2(act(mlp.fc1(norm2(x))))
-// with weights whose names start with prefix; attn.qkv stacks query, key and value.
+// with weights whose names start with prefix; attn.qkv stacks query, key and value, which may stand
+// apart as attn.query, attn.key and attn.value (biases of which may go with a stacked weight).
+// Where the weights are there: the branches times
+// ls1.gamma and ls2.gamma [C] (LayerScale), and mlp.w3(silu(a) · b) in place of fc1 and fc2, where
+// mlp.w12 stacks a and b or mlp.w1 and mlp.w2 make them (SwiGLU), a norm mlp.ffn_ln before w3.
 struct bv_tensor *bv_transformer_block(struct bv_graph *g, const struct bv_transformer *t,
                                        struct bv_tensor *x, const char *prefix);
 

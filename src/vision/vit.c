@@ -1,63 +1,64 @@
-// Vision Transformer (Dosovitskiy et al. 2021), as timm and as OpenAI's CLIP write it.
+// Vision Transformer (Dosovitskiy et al. 2021), as timm, OpenAI's CLIP and DINOv2 write it.
 //
 //   patch_embed.proj: P×P convolution with stride P (CLIP: without bias), rows of the grid in order
 //   tokens = [cls_token; patches] + pos_embed;  CLIP: norm_pre
 //   blocks.i:  x += attn.proj(attention(attn.qkv(norm1(x))));  x += mlp.fc2(act(mlp.fc1(norm2(x))))
+//     attention, gated layers and LayerScale as graph/transformer.h reads them off the weights
 //   norm (CLIP: ln_post)
+// register_tokens (DINOv2 with registers): R tokens between class token and patches, put there
+// after the positions are added.
 //
 // Configuration: "heads" (width / 64), "activation" ("gelu"; CLIP "quick_gelu"), "eps" (timm 1e-6,
-// CLIP 1e-5), "skip_blocks" (0: how many of the last blocks are left out).
-// Features: "tokens" [N,1+P,C] after the last norm, "cls" [N,C] and "patches" [N,P,C] of it;
-// "block.i" before it.
-#include <math.h>
-
+// CLIP 1e-5), "skip_blocks" (0: how many of the last blocks are left out), "antialias_positions"
+// (false: how the table is resampled to other sizes, vision/positions.h), "rope" (an object: rotary
+// positions of the patches with "theta" 10000 and "grid" 14, as EVA-02 has them), "final_norm"
+// (true; false: the features are those of the last block).
+// Features: "tokens" [N,1+R+P,C] after the last norm, "cls" [N,C], "registers" [N,R,C] and
+// "patches" [N,P,C] of it; "grid" [N,h,w,C] are the patches in their places; "block.i" before the
+// norm.
 #include "graph/transformer.h"
+#include "vision/positions.h"
 #include "vision/vision.h"
 
-// The position table for a grid of h×w patches. A square table of another size is resampled as the
-// authors' code does when it loads a checkpoint (bicubic, the class token's row kept).
-static struct bv_tensor *positions(struct bv_graph *g, int64_t h, int64_t w, const char *prefix)
+// The tokens that precede the patches after the class token; NULL: none.
+static struct bv_tensor *register_tokens(struct bv_graph *g, const char *prefix)
 {
-    struct bv_tensor *table = bv_weight(g, "%spos_embed", prefix);
-    if (!table || bv_rows(table) == 1 + h * w)
-        return table;
-    int64_t C = bv_last_dim(table), side = (int64_t)lround(sqrt((double)(bv_rows(table) - 1)));
-    if (bv_rows(table) != 1 + side * side)
-        return bv_graph_fail(g, BV_ERR_MODEL, "a position table of %lld rows is no square grid",
-                             (long long)bv_rows(table));
-    table = bv_reshape(g, table, 3, (int64_t[]){1, -1, C});
-    struct bv_tensor *x = bv_slice(g, table, 1, 1, side * side);
-    x = bv_reshape(g, x, 4, (int64_t[]){1, side, side, C});
-    x = bv_interpolate(g, x, (int)h, (int)w, BV_INTERPOLATE_BICUBIC, false);
-    x = bv_reshape(g, x, 3, (int64_t[]){1, h * w, C});
-    return bv_concat(g, 2, (struct bv_tensor *[]){bv_slice(g, table, 1, 0, 1), x}, 1);
+    return bv_weight_optional(g, "%sregister_tokens", prefix);
 }
 
-static struct bv_tensor *embed_patches(struct bv_graph *g, float eps, struct bv_tensor *pixels,
-                                       const char *prefix)
+// rows [1,R,C] for every image of x [N,T,C].
+static struct bv_tensor *repeat(struct bv_graph *g, struct bv_tensor *rows, struct bv_tensor *x)
 {
-    struct bv_tensor *w = bv_weight(g, "%spatch_embed.proj.weight", prefix);
-    int64_t N = bv_dim(pixels, 0), C = bv_dim(w, 0);
-    struct bv_tensor *x = bv_conv2d(g, pixels, (int)bv_dim(w, 1), 0, "%spatch_embed.proj", prefix);
-    struct bv_tensor *grid = x;
-    x = bv_reshape(g, x, 3, (int64_t[]){N, -1, C});
-    struct bv_tensor *cls = bv_weight(g, "%scls_token", prefix);
-    cls = bv_expand(g, bv_reshape(g, cls, 3, (int64_t[]){1, 1, C}), (int64_t[]){N, 1, C});
+    int64_t N = bv_dim(x, 0), C = bv_dim(x, 2), R = rows && C ? bv_elements(rows) / C : 0;
+    return bv_expand(g, bv_reshape(g, rows, 3, (int64_t[]){1, R, C}), (int64_t[]){N, R, C});
+}
+
+// x is the grid of patches [N,h,w,C].
+static struct bv_tensor *embed_patches(struct bv_graph *g, const json_t *config, float eps,
+                                       struct bv_tensor *grid, const char *prefix)
+{
+    bool antialias = bv_json_boolean(config, "antialias_positions", false);
+    int64_t N = bv_dim(grid, 0), C = bv_dim(grid, 3);
+    struct bv_tensor *x = bv_reshape(g, grid, 3, (int64_t[]){N, -1, C});
+    struct bv_tensor *cls = repeat(g, bv_weight(g, "%scls_token", prefix), x);
     x = bv_concat(g, 2, (struct bv_tensor *[]){cls, x}, 1);
-    x = bv_add(g, x, positions(g, bv_dim(grid, 1), bv_dim(grid, 2), prefix));
+    struct bv_tensor *table = bv_weight(g, "%spos_embed", prefix);
+    x = bv_add(g, x, bv_vision_positions(g, table, 1, bv_dim(grid, 1), bv_dim(grid, 2), antialias));
+    struct bv_tensor *registers = register_tokens(g, prefix);
+    if (registers) {
+        struct bv_tensor *parts[] = {bv_slice(g, x, 1, 0, 1), repeat(g, registers, x),
+                                     bv_slice(g, x, 1, 1, bv_dim(x, 1) - 1)};
+        x = bv_concat(g, 3, parts, 1);
+    }
     if (bv_weight_optional(g, "%snorm_pre.weight", prefix))
         x = bv_layer_norm(g, x, eps, "%snorm_pre", prefix);
     return x;
 }
 
-void bv_vision_vit(struct bv_graph *g, const json_t *config, const char *prefix,
-                   struct bv_tensor *pixels, struct bv_features *features)
+static struct bv_tensor *blocks(struct bv_graph *g, const json_t *config, const char *prefix,
+                                const struct bv_transformer *c, struct bv_tensor *x,
+                                struct bv_features *features)
 {
-    int64_t C = bv_dim(bv_weight(g, "%spatch_embed.proj.weight", prefix), 0);
-    struct bv_transformer c = bv_transformer_config(config, C, 1e-6);
-    if (!bv_transformer_fits(g, &c, C))
-        return;
-    struct bv_tensor *x = embed_patches(g, c.eps, pixels, prefix);
     int n_blocks = 0;
     while (bv_weight_optional(g, "%sblocks.%d.norm1.weight", prefix, n_blocks))
         n_blocks++;
@@ -66,13 +67,47 @@ void bv_vision_vit(struct bv_graph *g, const json_t *config, const char *prefix,
     n_blocks -= (int)bv_json_integer(config, "skip_blocks", 0);
     for (int i = 0; i < n_blocks; i++) {
         const char *p = bv_arena_printf(&g->arena, "%sblocks.%d.", prefix, i);
-        x = p ? bv_transformer_block(g, &c, x, p) : NULL;
+        x = p ? bv_transformer_block(g, c, x, p) : NULL;
         bv_features_add(g, features, x, "block.%d", i);
     }
-    x = bv_layer_norm(g, x, c.eps, "%snorm", prefix);
-    int64_t N = bv_dim(x, 0), T = bv_dim(x, 1);
+    return x;
+}
+
+// The parts of x [N,1+R+P,C], the tokens after the last norm.
+static void add_parts(struct bv_graph *g, struct bv_tensor *x, int64_t R, struct bv_tensor *grid,
+                      struct bv_features *features)
+{
+    int64_t N = bv_dim(x, 0), T = bv_dim(x, 1), C = bv_dim(x, 2);
     bv_features_add(g, features, x, "tokens");
     struct bv_tensor *cls = T > 1 ? bv_slice(g, x, 1, 0, 1) : NULL;
     bv_features_add(g, features, bv_reshape(g, cls, 2, (int64_t[]){N, C}), "cls");
-    bv_features_add(g, features, T > 1 ? bv_slice(g, x, 1, 1, T - 1) : NULL, "patches");
+    if (R > 0)
+        bv_features_add(g, features, bv_slice(g, x, 1, 1, R), "registers");
+    struct bv_tensor *patches = T > 1 + R ? bv_slice(g, x, 1, 1 + R, T - 1 - R) : NULL;
+    bv_features_add(g, features, patches, "patches");
+    int64_t dim[] = {N, bv_dim(grid, 1), bv_dim(grid, 2), C};
+    bv_features_add(g, features, bv_reshape(g, patches, 4, dim), "grid");
+}
+
+void bv_vision_vit(struct bv_graph *g, const json_t *config, const char *prefix,
+                   struct bv_tensor *pixels, struct bv_features *features)
+{
+    struct bv_tensor *w = bv_weight(g, "%spatch_embed.proj.weight", prefix);
+    int64_t C = bv_dim(w, 0);
+    struct bv_transformer c = bv_transformer_config(config, C, 1e-6);
+    if (!bv_transformer_fits(g, &c, C))
+        return;
+    struct bv_tensor *registers = register_tokens(g, prefix);
+    struct bv_tensor *grid =
+        bv_conv2d(g, pixels, (int)bv_dim(w, 1), 0, "%spatch_embed.proj", prefix);
+    struct bv_tensor *x = embed_patches(g, config, c.eps, grid, prefix);
+    const json_t *rope = json_object_get(config, "rope");
+    if (rope)
+        c.rope =
+            bv_vision_rope(g, bv_dim(grid, 1), bv_dim(grid, 2), C / c.heads,
+                           bv_json_number(rope, "theta", 10000), bv_json_number(rope, "grid", 14));
+    x = blocks(g, config, prefix, &c, x, features);
+    if (bv_json_boolean(config, "final_norm", true))
+        x = bv_layer_norm(g, x, c.eps, "%snorm", prefix);
+    add_parts(g, x, registers && C ? bv_elements(registers) / C : 0, grid, features);
 }

@@ -15,6 +15,7 @@ BV_PUSH_FITS(pointwise);
 BV_PUSH_FITS(batch_norm);
 BV_PUSH_FITS(group_norm);
 BV_PUSH_FITS(glu);
+BV_PUSH_FITS(rope);
 BV_PUSH_FITS(pool2d);
 BV_PUSH_FITS(reduce);
 BV_PUSH_FITS(gather);
@@ -49,6 +50,7 @@ static uint64_t elements(const struct bv_tensor *t)
 COUNT_IS_SECOND(pointwise);
 COUNT_IS_SECOND(batch_norm);
 COUNT_IS_SECOND(glu);
+COUNT_IS_SECOND(rope);
 COUNT_IS_SECOND(pool2d);
 COUNT_IS_SECOND(reduce);
 COUNT_IS_SECOND(gather);
@@ -293,6 +295,30 @@ static enum bv_status encode_glu(struct bv_vk_recorder *r, const struct bv_node 
     BV_TRY(bv_vk_operand(r, node->in[0], false, 2 * c, &job.operand[0], err));
     BV_TRY(bv_vk_operand(r, node->out, false, c, &job.operand[1], err));
     struct bv_glu_args args = {.c = (uint32_t)c};
+    return emit_elements(r, &job, &args, sizeof args, err);
+}
+
+static enum bv_status encode_rope(struct bv_vk_recorder *r, const struct bv_node *node,
+                                  struct bv_error *err)
+{
+    const struct bv_rope_params *p = &node->params.rope;
+    const struct bv_tensor *x = node->in[0];
+    uint64_t batch = (uint64_t)x->dim[0];
+    struct bv_vk_job job = {.node = node,
+                            .kernel = KERNEL("rope", pointwise_threads),
+                            .n_operands = 3,
+                            .output = 2,
+                            .units = batch,
+                            .flops = 3.0 * (double)elements(node->out)};
+    BV_TRY(bv_vk_operand(r, x, false, elements(x) / batch, &job.operand[0], err));
+    BV_TRY(bv_vk_operand(r, node->in[1], false, 0, &job.operand[1], err));
+    BV_TRY(bv_vk_operand(r, node->out, false, elements(node->out) / batch, &job.operand[2], err));
+    struct bv_rope_args args = {.c = (uint32_t)bv_last_dim(node->out),
+                                .tokens = (uint32_t)x->dim[1],
+                                .ld = (uint32_t)x->dim[2],
+                                .offset = (uint32_t)p->offset,
+                                .d = (uint32_t)p->head_dim,
+                                .skip = (uint32_t)p->skip};
     return emit_elements(r, &job, &args, sizeof args, err);
 }
 

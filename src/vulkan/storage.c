@@ -24,6 +24,7 @@ static bool stored_half(const struct bv_graph *graph, const struct bv_node *node
     case BV_OP_batch_norm:
     case BV_OP_group_norm:
     case BV_OP_glu:
+    case BV_OP_rope:
     case BV_OP_activation:
     case BV_OP_pool2d:
         return true;
