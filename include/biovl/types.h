@@ -65,6 +65,7 @@ enum bv_score_rule {
     BV_SCORE_GLOBAL_LOCAL,       // mean of cosine and word-region similarity (GLoRIA)
     BV_SCORE_MUTUAL_INFORMATION, // what a critic network gives (MultiInfo)
     BV_SCORE_OPERATING_POINT, // sigmoid of a trained head, 0.5 at its threshold (torchxrayvision)
+    BV_SCORE_HEAD_SIGMOID,    // sigmoid of a trained head (Ark+)
 };
 
 // Where an engine computes.

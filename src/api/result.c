@@ -94,6 +94,7 @@ static const char *positive_name(const struct bv_result *r)
 {
     enum bv_score_rule rule = bv_result_rule(r);
     return rule == BV_SCORE_OPERATING_POINT      ? "logit"
+           : rule == BV_SCORE_HEAD_SIGMOID       ? "logit"
            : rule == BV_SCORE_MUTUAL_INFORMATION ? "critic"
            : rule == BV_SCORE_GLOBAL_LOCAL       ? "similarity"
                                                  : "positive_cosine";

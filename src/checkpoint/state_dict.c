@@ -192,6 +192,18 @@ static bool has_direct_tensor(const struct bv_pickle_value *dict)
     return false;
 }
 
+// Whether encoders are saved beside the rest of a model, under keys of their own (KAD).
+static bool has_encoders(struct bv_pickle *pickle, const struct bv_pickle_value *dict)
+{
+    static const char *const keys[] = {"image_encoder", "text_encoder", "visual_encoder"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct bv_pickle_value *value = bv_pickle_get(dict, keys[i]);
+        if (value && value->kind != BV_PICKLE_TENSOR && holds_tensor(pickle, value))
+            return true;
+    }
+    return false;
+}
+
 static const struct bv_pickle_value *member_of(struct bv_pickle *pickle,
                                                const struct bv_pickle_value *dict,
                                                const char *const *keys, size_t n, const char **key)
@@ -215,12 +227,14 @@ averaged_member(struct bv_pickle *pickle, const struct bv_pickle_value *dict, co
     return member_of(pickle, dict, keys, sizeof keys / sizeof *keys, key);
 }
 
-// The value under one of the usual keys, and the key.
+// The value under one of the usual keys, and the key. Of a student and its teacher (a mean of the
+// student's steps) the teacher is the one that authors evaluate.
 static const struct bv_pickle_value *
 usual_member(struct bv_pickle *pickle, const struct bv_pickle_value *dict, const char **key)
 {
-    static const char *const keys[] = {"state_dict", "model_state_dict", "model_state", "model",
-                                       "net",        "network",          "weights",     "module"};
+    static const char *const keys[] = {"teacher",     "state_dict", "model_state_dict",
+                                       "model_state", "model",      "net",
+                                       "network",     "weights",    "module"};
     return member_of(pickle, dict, keys, sizeof keys / sizeof *keys, key);
 }
 
@@ -240,7 +254,8 @@ static enum bv_status visit_root(struct walk *w, const struct bv_pickle_value *r
 {
     const char *key = "", *other = "";
     *origin = "";
-    for (int depth = 0; root->kind == BV_PICKLE_DICT && depth < 4; depth++) {
+    for (int depth = 0; root->kind == BV_PICKLE_DICT && depth < 4 && !has_encoders(w->pickle, root);
+         depth++) {
         const struct bv_pickle_value *inner = usual_member(w->pickle, root, &key);
         const struct bv_pickle_value *beside = averaged_member(w->pickle, root, &other);
         if (!inner && (!beside || has_direct_tensor(root)))

@@ -106,7 +106,7 @@ static enum bv_status check_scoring(const struct towers *t, int64_t image, int64
     const json_t *spec = scoring_of(t->model);
     const char *rule = bv_json_string(spec, "rule", "cosine");
     const char *padded = bv_json_string(spec, "padded_output", NULL);
-    if (strcmp(rule, "operating_point") == 0)
+    if (strcmp(rule, "operating_point") == 0 || strcmp(rule, "head_sigmoid") == 0)
         return check_head(t, err);
     if (!t->image || !t->text || (image == 0 && text == 0))
         return BV_OK; // encoders of one kind, or of a fusion encoder: nothing is compared

@@ -26,6 +26,8 @@
 //   ["flatten"]                                 [N,h,w,C] to [N,C·h·w], channels first
 //   ["interpolate", size, align_corners]        bilinear, to size×size
 //   ["tokens"]                                  [N,h,w,C] to [N,h·w,C]
+//   ["first"] ["eos"]                           the first token; the last one of a text
+//   ["heads", NAME]                             linear layers NAME.0, NAME.1 … side by side
 //   ["l2"] ["scale", factor]
 
 // Builds one output from an encoder's features; text (NULL for images) tells how long sequences

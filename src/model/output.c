@@ -71,6 +71,26 @@ static struct bv_tensor *max_inner(struct bv_graph *g, struct bv_tensor *x,
     return bv_reduce(g, x, text->inner, BV_REDUCE_MAX);
 }
 
+// One row of each sequence of x [B,T,C]: the first, or (eos) the one of the end marker.
+static struct bv_tensor *pick(struct bv_graph *g, struct bv_tensor *x, struct bv_tensor *index)
+{
+    if (x && x->rank != 3)
+        return bv_graph_fail(g, BV_ERR_MODEL, "only one row of a sequence can be picked");
+    struct bv_tensor *y = index ? bv_gather_rows(g, x, index) : bv_slice(g, x, 1, 0, 1);
+    return bv_reshape(g, y, 2, (int64_t[]){bv_dim(x, 0), bv_dim(x, 2)});
+}
+
+// Layers NAME.0, NAME.1 … of the same input, one after another.
+static struct bv_tensor *heads(struct bv_graph *g, struct bv_tensor *x, const char *name)
+{
+    struct bv_tensor *all = bv_linear(g, x, "%s.0", name);
+    for (int i = 1; all && bv_weight_optional(g, "%s.%d.weight", name, i); i++) {
+        struct bv_tensor *parts[] = {all, bv_linear(g, x, "%s.%d", name, i)};
+        all = bv_concat(g, 2, parts, all->rank - 1);
+    }
+    return all;
+}
+
 static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_tensor *x,
                               const struct bv_text_inputs *text)
 {
@@ -94,6 +114,10 @@ static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_ten
         return bv_l2_normalize(g, x, 1e-12f);
     if (strcmp(op, "flatten") == 0)
         return flatten(g, x);
+    if (strcmp(op, "first") == 0)
+        return pick(g, x, NULL);
+    if (strcmp(op, "eos") == 0 && text)
+        return pick(g, x, text->last);
     if (strcmp(op, "mean_pool") == 0 || strcmp(op, "max_pool") == 0) {
         int size = (int)json_integer_value(json_array_get(s, 1));
         return op[1] == 'a' ? bv_max_pool(g, x, size, size, 0) : bv_mean_pool(g, x, size, size);
@@ -111,6 +135,8 @@ static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_ten
         return activation_step(g, op, x);
     if (strcmp(op, "linear") == 0)
         return linear_step(g, x, name);
+    if (strcmp(op, "heads") == 0)
+        return heads(g, x, name);
     if (strcmp(op, "batch_norm") == 0)
         return bv_batch_norm(g, x, number ? (float)json_number_value(number) : 1e-5f, "%s", name);
     if (strcmp(op, "layer_norm") == 0)

@@ -159,6 +159,37 @@ static void combine(struct bv_classifier *c)
     }
 }
 
+// The place of a label among a head's names: the one of that name, or the only one whose name ends
+// in ": " and it (several heads: "NIH: Edema"). BV_ERR_ARG where there is none, or more than one.
+static enum bv_status find_head_label(const json_t *names, const char *name, const char *model,
+                                      size_t *found, struct bv_error *err)
+{
+    size_t n = json_array_size(names), several = 0;
+    for (size_t k = 0; k < n; k++)
+        if (strcasecmp(json_string_value(json_array_get(names, k)), name) == 0) {
+            *found = k;
+            return BV_OK;
+        }
+    for (size_t k = 0; k < n; k++) {
+        const char *colon = strstr(json_string_value(json_array_get(names, k)), ": ");
+        if (!colon || strcasecmp(colon + 2, name) != 0)
+            continue;
+        if (several++ > 0)
+            return bv_fail(err, BV_ERR_ARG,
+                           "model \"%s\" has label \"%.60s\" in several heads, \"%.60s\" and "
+                           "\"%.60s\" among them: name one",
+                           model, name, json_string_value(json_array_get(names, *found)),
+                           json_string_value(json_array_get(names, k)));
+        *found = k;
+    }
+    if (several == 0)
+        return bv_fail(err, BV_ERR_ARG,
+                       "model \"%s\" was not trained for label \"%.60s\" (biovl info lists its "
+                       "labels)",
+                       model, name);
+    return BV_OK;
+}
+
 // The head's labels that the caller asked for, by name.
 static enum bv_status fill_head(struct bv_classifier *c, struct bv_session *session,
                                 struct bv_error *err)
@@ -175,15 +206,8 @@ static enum bv_status fill_head(struct bv_classifier *c, struct bv_session *sess
     if (!c->head_row || !c->thresholds)
         return bv_fail_nomem(err, "labels");
     for (size_t i = 0; i < c->labels->n; i++) {
-        const char *name = c->labels->items[i].name;
         size_t k = 0;
-        while (k < c->D && strcasecmp(json_string_value(json_array_get(names, k)), name) != 0)
-            k++;
-        if (k == c->D)
-            return bv_fail(err, BV_ERR_ARG,
-                           "model \"%s\" was not trained for label \"%.60s\" (biovl info lists "
-                           "its labels)",
-                           model->name, name);
+        BV_TRY(find_head_label(names, c->labels->items[i].name, model->name, &k, err));
         const json_t *threshold = json_array_get(thresholds, k);
         c->head_row[i] = k;
         c->thresholds[i] = json_is_number(threshold) ? json_number_value(threshold) : NAN;
@@ -228,7 +252,7 @@ static enum bv_status fill(struct bv_classifier *c, struct bv_session *session,
     float scale = 1;
     BV_TRY(bv_model_logit_scale(model, &scale, err));
     BV_TRY(bv_scoring_parse(&c->scoring, model->card, scale, err));
-    if (c->scoring.rule == BV_SCORE_OPERATING_POINT)
+    if (c->scoring.rule == BV_SCORE_OPERATING_POINT || c->scoring.rule == BV_SCORE_HEAD_SIGMOID)
         return fill_head(c, session, err);
     c->D = (size_t)model->text_dim;
     if (model->text_dim == 0 || model->image_dim == 0)
@@ -420,7 +444,9 @@ static void score_head(const struct bv_classifier *c, const float *logits, doubl
 {
     for (size_t l = 0; l < c->labels->n; l++) {
         double logit = logits[c->head_row[l]];
-        scores[l] = bv_operating_point(logit, c->thresholds[l]);
+        scores[l] = c->scoring.rule == BV_SCORE_HEAD_SIGMOID
+                        ? 1 / (1 + exp(-logit))
+                        : bv_operating_point(logit, c->thresholds[l]);
         if (positive)
             positive[l] = logit;
         if (negative)

@@ -11,6 +11,7 @@ static const char *const rule_names[] = {
     [BV_SCORE_GLOBAL_LOCAL] = "global_local",
     [BV_SCORE_MUTUAL_INFORMATION] = "mutual_information",
     [BV_SCORE_OPERATING_POINT] = "operating_point",
+    [BV_SCORE_HEAD_SIGMOID] = "head_sigmoid",
 };
 
 static const char *const combine_names[] = {

@@ -12,7 +12,7 @@
 // rules.c: from embeddings to one named quantity per label. Small pure functions.
 
 // The name of a rule goes with a score into every output.
-#define BV_SCORE_RULES 7
+#define BV_SCORE_RULES 8
 
 // How several prompts of a label become one.
 enum bv_prompt_combine {

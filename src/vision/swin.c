@@ -2,16 +2,16 @@
 //
 //   patch_embed.proj 4×4 /4, patch_embed.norm
 //   layers.s.blocks.i:  x += attn.proj(windows(attn.{query,key,value}(norm1(x))));
+//     timm: attn.qkv stacks the three
 //                       x += mlp.fc2(gelu(mlp.fc1(norm2(x))))
-//     odd blocks shift their 7×7 windows by 3; a grid that fits one window is not shifted
-//     attn.relative_position_bias_table [(2w-1)²,heads]
+//     odd blocks shift their w×w windows by w/2 (7×7: by 3); a grid that fits one window is not
+//     shifted attn.relative_position_bias_table [(2w-1)²,heads]
 //   layers.s.downsample (all but the last): 2×2 neighbours to 4C, norm, reduction to 2C
 //   norm
 //
-// Configuration: "window" (7), "heads" (per stage: [3,6,12,24], or the bias tables' widths),
-// "eps" (1e-5).
-// Features: "layer1" … "layerS" (the stages, before downsampling) and "map" (after norm)
-// [N,h,w,C], "tokens" [N,h·w,C].
+// Configuration: "window" (that of the first stage's table), "heads" (per stage: [3,6,12,24], or
+// the bias tables' widths), "eps" (1e-5). Features: "layer1" … "layerS" (the stages, before
+// downsampling) and "map" (after norm) [N,h,w,C], "tokens" [N,h·w,C].
 #include <math.h>
 #include <stdio.h>
 
@@ -79,6 +79,13 @@ static struct bv_tensor *window_attention(struct bv_graph *g, const struct stage
         .grid_w = s->width,
     };
     a.scale = 1 / sqrtf((float)a.head_dim);
+    if (bv_weight_optional(g, "%sattn.qkv.weight", p)) { // stacked
+        a.k_offset = bv_dim(x, 2);
+        a.v_offset = 2 * a.k_offset;
+        x = bv_linear(g, x, "%sattn.qkv", p);
+        x = bv_attention(g, x, x, x, bias, NULL, &a);
+        return bv_linear(g, x, "%sattn.proj", p);
+    }
     struct bv_tensor *q = bv_linear(g, x, "%sattn.query", p);
     struct bv_tensor *k = bv_linear(g, x, "%sattn.key", p);
     struct bv_tensor *v = bv_linear(g, x, "%sattn.value", p);
@@ -122,10 +129,19 @@ static struct bv_tensor *stage(struct bv_graph *g, struct bv_tensor *x, int wind
     return bv_reshape(g, x, 4, (int64_t[]){N, H, W, C});
 }
 
+// What the first stage's table of relative positions, (2w - 1)² rows, was made for.
+static int own_window(struct bv_graph *g, const char *prefix)
+{
+    const struct bv_tensor *table =
+        bv_weight_optional(g, "%slayers.0.blocks.0.attn.relative_position_bias_table", prefix);
+    int64_t side = table ? (int64_t)lround(sqrt((double)table->dim[0])) : 0;
+    return table && side > 0 && side % 2 == 1 && side < 1000 ? (int)(side + 1) / 2 : 7;
+}
+
 void bv_vision_swin(struct bv_graph *g, const json_t *config, const char *prefix,
                     struct bv_tensor *pixels, struct bv_features *features)
 {
-    int window = (int)bv_json_integer(config, "window", 7);
+    int window = (int)bv_json_integer(config, "window", own_window(g, prefix));
     float eps = (float)bv_json_number(config, "eps", 1e-5);
     struct bv_tensor *w = bv_weight(g, "%spatch_embed.proj.weight", prefix);
     struct bv_tensor *x = bv_conv2d(g, pixels, (int)bv_dim(w, 1), 0, "%spatch_embed.proj", prefix);

@@ -651,6 +651,28 @@ static void check_densenet(struct bench *b)
     check_scores(b, images, n, bench_member(b, "pathologies"), "op_norm_probs", NULL);
 }
 
+// ---- CXR-CLIP ----
+
+// scale 1 in the card: pairs are softmaxed raw.
+static void check_cxr_clip(struct bench *b)
+{
+    struct bv_error err = {0};
+    const char *images[32];
+    int n = bench_images(b, "pixel_values", images);
+    const json_t *sentences = bench_member(b, "sentences");
+    bench_check_pixels(b, "pixel_values");
+    bench_check_images(b, images, n, "pooled", "image_features", false);
+    bench_check_images(b, images, n, "global", "image_proj", false);
+    bench_check_images(b, images, n, "global", "image_embeddings", true);
+    bench_check_texts(b, sentences, "pooled", "input_ids", "text_features", false);
+    bench_check_texts(b, sentences, "global", NULL, "text_proj", false);
+    bench_check_texts(b, sentences, "global", NULL, "text_embeddings", true);
+    check_similarities(b, images, n, sentences, 1, "similarities");
+    check_scores(b, images, n, bench_member(b, "labels"), "zeroshot_binary", NULL);
+    assert_ok(bv_card_set(b->model->card, "scoring.rule", "cosine", &err), err);
+    check_scores(b, images, n, bench_member(b, "class_prompts"), "zeroshot_gloria_mean", NULL);
+}
+
 // ---- The table ----
 
 static const struct conformance_case cases[] = {
@@ -665,6 +687,8 @@ static const struct conformance_case cases[] = {
     {"convirt", "convirt/golden_small", open_medclip, check_convirt},
     {"biomedclip", "biomedclip/golden_small", open_biomedclip, check_biomedclip},
     {"multiinfo", "multiinfo/golden_small_mutual_info", open_multiinfo, check_multiinfo},
+    {"cxr-clip.resnet", "cxr-clip/golden_small_resnet", open_medclip, check_cxr_clip},
+    {"cxr-clip.swin", "cxr-clip/golden_small_swin", open_medclip, check_cxr_clip},
     {"densenet121", "densenet121/golden_small", open_densenet, check_densenet},
 };
 
