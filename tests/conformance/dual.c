@@ -669,6 +669,8 @@ static void check_cxr_clip(struct bench *b)
     bench_check_texts(b, sentences, "global", NULL, "text_embeddings", true);
     check_similarities(b, images, n, sentences, 1, "similarities");
     check_scores(b, images, n, bench_member(b, "labels"), "zeroshot_binary", NULL);
+    if (strcmp(b->device, "cpu") != 0)
+        return; // 489 prompts, of nothing that the sentences are not
     assert_ok(bv_card_set(b->model->card, "scoring.rule", "cosine", &err), err);
     check_scores(b, images, n, bench_member(b, "class_prompts"), "zeroshot_gloria_mean", NULL);
 }
