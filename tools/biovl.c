@@ -10,6 +10,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"classify", "zero-shot scores of images for a list of labels", run_classify},
+    {"explain", "where in an image an encoder looks for a text", run_explain},
     {"match", "how well texts match an image (fusion encoders)", run_match},
     {"ask", "answers to a question about an image", run_ask},
     {"segment", "a mask of what a text describes", run_segment},

@@ -42,6 +42,7 @@ struct bv_context {
 struct bv_engine {
     struct bv_context *context;
     struct bv_session *session;
+    float *neutral; // embeddings of bv_neutral_texts, of unit length, once they were wanted
 };
 
 struct bv_zero_shot {

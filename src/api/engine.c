@@ -35,6 +35,7 @@ void bv_engine_close(struct bv_engine **engine)
     if (!*engine)
         return;
     bv_session_close(&(*engine)->session);
+    free((*engine)->neutral);
     free(*engine);
     *engine = NULL;
 }

@@ -125,7 +125,20 @@ static enum bv_status map_eigencam(const struct bv_probe_run *run, float *maps,
     return BV_OK;
 }
 
-const struct bv_map_method bv_method_gradcam = {"gradcam", false, prepare_cam, map_gradcam};
-const struct bv_map_method bv_method_hirescam = {"hirescam", false, prepare_cam, map_hirescam};
-const struct bv_map_method bv_method_layercam = {"layercam", false, prepare_cam, map_layercam};
-const struct bv_map_method bv_method_eigencam = {"eigencam", true, find_layer, map_eigencam};
+const struct bv_map_method bv_method_gradcam = {.name = "gradcam",
+                                                .unit = "gradient times activation",
+                                                .prepare = prepare_cam,
+                                                .map = map_gradcam};
+const struct bv_map_method bv_method_hirescam = {.name = "hirescam",
+                                                 .unit = "gradient times activation",
+                                                 .prepare = prepare_cam,
+                                                 .map = map_hirescam};
+const struct bv_map_method bv_method_layercam = {.name = "layercam",
+                                                 .unit = "gradient times activation",
+                                                 .prepare = prepare_cam,
+                                                 .map = map_layercam};
+const struct bv_map_method bv_method_eigencam = {.name = "eigencam",
+                                                 .unit = "activation",
+                                                 .class_agnostic = true,
+                                                 .prepare = find_layer,
+                                                 .map = map_eigencam};

@@ -73,5 +73,7 @@ static enum bv_status map_gradeclip(const struct bv_probe_run *run, float *maps,
     return status;
 }
 
-const struct bv_map_method bv_method_gradeclip = {"gradeclip", false, prepare_gradeclip,
-                                                  map_gradeclip};
+const struct bv_map_method bv_method_gradeclip = {.name = "gradeclip",
+                                                  .unit = "gradient times value",
+                                                  .prepare = prepare_gradeclip,
+                                                  .map = map_gradeclip};

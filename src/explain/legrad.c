@@ -102,4 +102,5 @@ static enum bv_status map_legrad(const struct bv_probe_run *run, float *maps, st
     return BV_OK;
 }
 
-const struct bv_map_method bv_method_legrad = {"legrad", false, prepare_legrad, map_legrad};
+const struct bv_map_method bv_method_legrad = {
+    .name = "legrad", .unit = "gradient", .prepare = prepare_legrad, .map = map_legrad};

@@ -12,7 +12,7 @@
 static const struct bv_map_method *const methods[] = {
     &bv_method_similarity, &bv_method_gradcam, &bv_method_hirescam,  &bv_method_layercam,
     &bv_method_eigencam,   &bv_method_legrad,  &bv_method_gradeclip, &bv_method_surgery,
-    &bv_method_maskclip,   &bv_method_rollout,
+    &bv_method_maskclip,   &bv_method_rollout, &bv_method_occlusion, &bv_method_rise,
 };
 
 #define N_METHODS (sizeof methods / sizeof *methods)
@@ -244,6 +244,7 @@ enum bv_status bv_probe_gradient(const struct bv_probe_run *run, struct bv_tenso
 void bv_maps_free(struct bv_maps *maps)
 {
     free(maps->values);
+    free(maps->errors);
     free(maps->scores);
     *maps = (struct bv_maps){0};
 }
@@ -299,25 +300,35 @@ static enum bv_status run_probe(struct bv_session *session, struct bv_probe *p,
     return status;
 }
 
-enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_map_method *method,
-                             int layers, const struct bv_pixels *pixels, const struct bv_goal *goal,
-                             struct bv_maps *maps, struct bv_error *err)
+static enum bv_status look_inside(struct bv_session *session,
+                                  const struct bv_probe_request *request, struct bv_maps *maps,
+                                  struct bv_error *err)
 {
     struct bv_probe *p = calloc(1, sizeof *p);
-    struct bv_maps made = {0};
+    const struct bv_pixels *pixels = request->pixels;
     const int64_t size[4] = {1, pixels->height, pixels->width, pixels->channels};
     if (!p)
         return bv_fail_nomem(err, "a method");
-    enum bv_status status =
-        make_probe(p, bv_session_model(session), method, layers, goal->output, size, err);
+    enum bv_status status = make_probe(p, bv_session_model(session), request->method,
+                                       request->layers, request->goal->output, size, err);
     if (status == BV_OK)
-        status = run_probe(session, p, pixels, goal, &made, err);
+        status = run_probe(session, p, pixels, request->goal, maps, err);
+    bv_graph_destroy(&p->graph);
+    free(p);
+    return status;
+}
+
+enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_probe_request *request,
+                             struct bv_maps *maps, struct bv_error *err)
+{
+    struct bv_maps made = {0};
+    enum bv_status status = request->method->sweep
+                                ? request->method->sweep(session, request, &made, err)
+                                : look_inside(session, request, &made, err);
     if (status == BV_OK)
         *maps = made;
     else
         bv_maps_free(&made);
-    bv_graph_destroy(&p->graph);
-    free(p);
     return status;
 }
 
@@ -326,6 +337,8 @@ enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_map_
 {
     if (!bv_model_has_image(model))
         return bv_fail(err, BV_ERR_UNSUPPORTED, "model \"%s\" has no image encoder", model->name);
+    if (method->sweep)
+        return BV_OK;
     struct bv_probe *p = calloc(1, sizeof *p);
     if (!p)
         return bv_fail_nomem(err, "a method");

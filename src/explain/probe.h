@@ -20,6 +20,26 @@ struct bv_goal {
 #define BV_PROBE_TAPS 160
 
 struct bv_probe;
+struct bv_map_method;
+
+struct bv_probe_request {
+    const struct bv_map_method *method;
+    int layers;    // how many of the last layers a method looks at; 0: its default, -1: all
+    int masks;     // rise: how many; 0: until the standard error is small enough
+    uint64_t seed; // rise
+    const struct bv_pixels *pixels; // [height][width][channels] F32, as the recipe makes them
+    const struct bv_goal *goal;
+};
+
+// The maps of n texts over the grid of one input, [n,h,w], and the scores [n].
+struct bv_maps {
+    int64_t h, w;
+    float *values;
+    float *errors; // [n,h,w] standard errors of rise; NULL elsewhere
+    double *scores;
+    int masks; // of rise: how many there were
+};
+void bv_maps_free(struct bv_maps *maps); // accepts a zeroed one
 
 // One run as a method sees it.
 struct bv_probe_run {
@@ -32,11 +52,15 @@ struct bv_probe_run {
 struct bv_map_method {
     const char *name;
     bool class_agnostic; // one map, whatever the text
+    const char *unit;    // of its values, as results name it
     // Adds what it computes to the graph, keeps tensors in parts, and says which values it reads.
     // BV_ERR_UNSUPPORTED where the encoder has not what it takes.
     enum bv_status (*prepare)(struct bv_probe *probe, struct bv_error *err);
     // maps [n,h,w] from the values of one image.
     enum bv_status (*map)(const struct bv_probe_run *run, float *maps, struct bv_error *err);
+    // Instead of the two, of methods that need no inside: scores of many changed inputs.
+    enum bv_status (*sweep)(struct bv_session *session, const struct bv_probe_request *request,
+                            struct bv_maps *maps, struct bv_error *err);
 };
 
 struct bv_probe {
@@ -54,17 +78,7 @@ struct bv_probe {
     bool full; // more were wanted
 };
 
-// The maps of n texts over the grid of one input, [n,h,w], and the scores [n]. *maps and *scores
-// are the caller's to free.
-struct bv_maps {
-    int64_t h, w;
-    float *values;
-    double *scores;
-};
-void bv_maps_free(struct bv_maps *maps); // accepts a zeroed one
-
-enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_map_method *method,
-                             int layers, const struct bv_pixels *pixels, const struct bv_goal *goal,
+enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_probe_request *request,
                              struct bv_maps *maps, struct bv_error *err);
 
 // Whether an encoder has what a method takes; err says why not.
@@ -101,6 +115,6 @@ struct bv_tensor *bv_probe_embed(struct bv_probe *probe, struct bv_tensor *x);
 
 extern const struct bv_map_method bv_method_similarity, bv_method_gradcam, bv_method_hirescam,
     bv_method_layercam, bv_method_eigencam, bv_method_legrad, bv_method_gradeclip,
-    bv_method_surgery, bv_method_maskclip, bv_method_rollout;
+    bv_method_surgery, bv_method_maskclip, bv_method_rollout, bv_method_occlusion, bv_method_rise;
 
 #endif

@@ -104,4 +104,8 @@ static enum bv_status map_rollout(const struct bv_probe_run *run, float *maps, s
     return BV_OK;
 }
 
-const struct bv_map_method bv_method_rollout = {"rollout", true, prepare_rollout, map_rollout};
+const struct bv_map_method bv_method_rollout = {.name = "rollout",
+                                                .unit = "share of attention",
+                                                .class_agnostic = true,
+                                                .prepare = prepare_rollout,
+                                                .map = map_rollout};

@@ -39,5 +39,7 @@ static enum bv_status map_similarity(const struct bv_probe_run *run, float *maps
     return BV_OK;
 }
 
-const struct bv_map_method bv_method_similarity = {"similarity", false, prepare_similarity,
-                                                   map_similarity};
+const struct bv_map_method bv_method_similarity = {.name = "similarity",
+                                                   .unit = "score of the position",
+                                                   .prepare = prepare_similarity,
+                                                   .map = map_similarity};

@@ -139,5 +139,11 @@ static enum bv_status map_surgery(const struct bv_probe_run *run, float *maps, s
     return run->goal->common || run->goal->n < 2 ? BV_OK : subtract_shared(run, maps, err);
 }
 
-const struct bv_map_method bv_method_surgery = {"surgery", false, prepare_surgery, map_surgery};
-const struct bv_map_method bv_method_maskclip = {"maskclip", false, prepare_maskclip, map_cosines};
+const struct bv_map_method bv_method_surgery = {.name = "surgery",
+                                                .unit = "score of the position",
+                                                .prepare = prepare_surgery,
+                                                .map = map_surgery};
+const struct bv_map_method bv_method_maskclip = {.name = "maskclip",
+                                                 .unit = "score of the position",
+                                                 .prepare = prepare_maskclip,
+                                                 .map = map_cosines};

@@ -95,4 +95,9 @@ enum bv_status bv_preset_apply(const struct bv_image *image, enum bv_preset pres
 // cv2.equalizeHist of n values, in place.
 void bv_equalize(uint8_t *pixels, size_t n);
 
+// shown.c: the image as a viewer shows it, by its own window, U8 in three channels, its longer side
+// at most `longest`.
+enum bv_status bv_image_shown(const struct bv_image *image, int longest, struct bv_pixels *out,
+                              struct bv_error *err);
+
 #endif

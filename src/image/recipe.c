@@ -366,6 +366,20 @@ void bv_recipe_output_size(const struct bv_recipe *recipe, int *width, int *heig
     *height = fixed ? h.least : 0;
 }
 
+enum bv_status bv_recipe_frame(const struct bv_recipe *recipe, int width, int height,
+                               struct bv_frame *frame, struct bv_error *err)
+{
+    struct bv_frame f = {width, height, 1, 1, 0, 0};
+    for (int i = 0; i < recipe->n_steps; i++) {
+        bv_step_frame(&recipe->steps[i], &f);
+        if (f.width < 1 || f.height < 1)
+            return bv_fail(err, BV_ERR_REFUSED, "an image of %d × %d is too long and narrow", width,
+                           height);
+    }
+    *frame = f;
+    return BV_OK;
+}
+
 int bv_recipe_channels(const struct bv_recipe *recipe)
 {
     return recipe->channels;

@@ -73,6 +73,19 @@ bool bv_recipe_turns(const struct bv_recipe *recipe);            // as Exif says
 enum bv_status bv_recipe_run(const struct bv_recipe *recipe, const struct bv_image *image,
                              struct bv_pixels *pixels, struct bv_error *err);
 
+// Where an image lies in what the recipe makes of it, width × height: a position (x, y) of the
+// image, in pixels from its left upper corner, at (scale_x x + left, scale_y y + top). What lies
+// outside is cut off; what no position leads to is padding.
+struct bv_frame {
+    int width, height;
+    double scale_x, scale_y, left, top;
+};
+
+// For an image of width × height, as it is when it is not turned. BV_ERR_REFUSED where it is too
+// long and narrow.
+enum bv_status bv_recipe_frame(const struct bv_recipe *recipe, int width, int height,
+                               struct bv_frame *frame, struct bv_error *err);
+
 // The state after the step named tap, of whatever type it has. BV_ERR_ARG when no step has it.
 enum bv_status bv_recipe_run_to(const struct bv_recipe *recipe, const struct bv_image *image,
                                 const char *tap, struct bv_pixels *pixels, struct bv_error *err);

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "image/pixels.h"
+#include "image/recipe.h"
 #include "image/resize.h"
 
 enum bv_like {
@@ -61,6 +62,9 @@ enum bv_status bv_step_pad(struct bv_step_state *, const struct bv_step *, struc
 enum bv_status bv_step_center_crop(struct bv_step_state *, const struct bv_step *,
                                    struct bv_error *);
 enum bv_status bv_step_resize(struct bv_step_state *, const struct bv_step *, struct bv_error *);
+
+// Where a step moves what lay in a frame: those above move it, others do not.
+void bv_step_frame(const struct bv_step *, struct bv_frame *);
 
 // Steps that change values (steps_value.c).
 enum bv_status bv_step_gray(struct bv_step_state *, const struct bv_step *, struct bv_error *);

@@ -24,26 +24,30 @@ static enum bv_status place(struct bv_pixels *pixels, int width, int height, int
     return BV_OK;
 }
 
-enum bv_status bv_step_pad_square(struct bv_step_state *state, const struct bv_step *step,
-                                  struct bv_error *err)
+// A canvas that a step puts an image on, and where its corner is placed.
+struct canvas {
+    int width, height, left, top;
+};
+
+static struct canvas square_canvas(const struct bv_step *step, int width, int height)
 {
-    struct bv_pixels *p = &state->pixels;
-    int side = p->width > p->height ? p->width : p->height;
+    int side = width > height ? width : height;
     side = side < (int)step->min ? (int)step->min : side;
-    if (step->even)
-        return place(p, p->width + (side - p->width) / 2 * 2,
-                     p->height + (side - p->height) / 2 * 2, (side - p->width) / 2,
-                     (side - p->height) / 2, err);
-    return place(p, side, side, (side - p->width) / 2, (side - p->height) / 2, err);
+    struct canvas c = {side, side, (side - width) / 2, (side - height) / 2};
+    if (step->even) {
+        c.width = width + c.left * 2;
+        c.height = height + c.top * 2;
+    }
+    return c;
 }
 
-enum bv_status bv_step_pad(struct bv_step_state *state, const struct bv_step *step,
-                           struct bv_error *err)
+static struct canvas padded_canvas(const struct bv_step *step, int width, int height)
 {
-    struct bv_pixels *p = &state->pixels;
-    int width = step->size.width > p->width ? step->size.width : p->width;
-    int height = step->size.height > p->height ? step->size.height : p->height;
-    return place(p, width, height, (width - p->width) / 2, (height - p->height) / 2, err);
+    struct canvas c = {step->size.width > width ? step->size.width : width,
+                       step->size.height > height ? step->size.height : height, 0, 0};
+    c.left = (c.width - width) / 2;
+    c.top = (c.height - height) / 2;
+    return c;
 }
 
 // Where a side of n lands on a centred side of size. torchvision rounds an odd padding down and an
@@ -55,17 +59,38 @@ static int crop_offset(int n, int size, bool down)
     return n < size ? (size - n) / 2 : -(int)rint((n - size) / 2.0);
 }
 
+static struct canvas cropped_canvas(const struct bv_step *step, int width, int height)
+{
+    if (step->square) { // torchxrayvision: start = n // 2 - side // 2
+        int side = width < height ? width : height;
+        return (struct canvas){side, side, side / 2 - width / 2, side / 2 - height / 2};
+    }
+    return (struct canvas){step->size.width, step->size.height,
+                           crop_offset(width, step->size.width, step->floor),
+                           crop_offset(height, step->size.height, step->floor)};
+}
+
+static enum bv_status put(struct bv_step_state *state, struct canvas c, struct bv_error *err)
+{
+    return place(&state->pixels, c.width, c.height, c.left, c.top, err);
+}
+
+enum bv_status bv_step_pad_square(struct bv_step_state *state, const struct bv_step *step,
+                                  struct bv_error *err)
+{
+    return put(state, square_canvas(step, state->pixels.width, state->pixels.height), err);
+}
+
+enum bv_status bv_step_pad(struct bv_step_state *state, const struct bv_step *step,
+                           struct bv_error *err)
+{
+    return put(state, padded_canvas(step, state->pixels.width, state->pixels.height), err);
+}
+
 enum bv_status bv_step_center_crop(struct bv_step_state *state, const struct bv_step *step,
                                    struct bv_error *err)
 {
-    struct bv_pixels *p = &state->pixels;
-    if (step->square) { // torchxrayvision: start = n // 2 - side // 2
-        int side = p->width < p->height ? p->width : p->height;
-        return place(p, side, side, side / 2 - p->width / 2, side / 2 - p->height / 2, err);
-    }
-    int width = step->size.width, height = step->size.height;
-    return place(p, width, height, crop_offset(p->width, width, step->floor),
-                 crop_offset(p->height, height, step->floor), err);
+    return put(state, cropped_canvas(step, state->pixels.width, state->pixels.height), err);
 }
 
 static int scaled(int side, int to, int from, enum bv_rounding rounding)
@@ -77,14 +102,14 @@ static int scaled(int side, int to, int from, enum bv_rounding rounding)
     return (int)((double)side * ((double)to / (double)from));
 }
 
-static struct bv_size target_size(const struct bv_pixels *p, const struct bv_step *step)
+static struct bv_size target_size(int width, int height, const struct bv_step *step)
 {
     if (step->target == BV_TARGET_EXACT)
         return step->size;
-    bool wide = p->width > p->height;
-    int from = wide == (step->target == BV_TARGET_LONGER) ? p->width : p->height;
-    return (struct bv_size){scaled(p->width, step->size.width, from, step->rounding),
-                            scaled(p->height, step->size.width, from, step->rounding)};
+    bool wide = width > height;
+    int from = wide == (step->target == BV_TARGET_LONGER) ? width : height;
+    return (struct bv_size){scaled(width, step->size.width, from, step->rounding),
+                            scaled(height, step->size.width, from, step->rounding)};
 }
 
 static enum bv_status resize_float(const struct bv_pixels *in, struct bv_pixels *out,
@@ -113,7 +138,7 @@ enum bv_status bv_step_resize(struct bv_step_state *state, const struct bv_step 
         BV_TRY(bv_pixels_to_float(p, err));
     else if (!eight)
         return bv_fail(err, BV_ERR_ARG, "Pillow's resize wants an 8-bit image here");
-    struct bv_size from = {p->width, p->height}, to = target_size(p, step);
+    struct bv_size from = {p->width, p->height}, to = target_size(p->width, p->height, step);
     if (to.width < 1 || to.height < 1)
         return bv_fail(err, BV_ERR_REFUSED, "an image of %d × %d is too long and narrow", p->width,
                        p->height);
@@ -133,4 +158,32 @@ enum bv_status bv_step_resize(struct bv_step_state *state, const struct bv_step 
     bv_pixels_replace(p, &out);
     state->untouched = false;
     return BV_OK;
+}
+
+static void frame_put(struct bv_frame *f, struct canvas c)
+{
+    f->width = c.width;
+    f->height = c.height;
+    f->left += c.left;
+    f->top += c.top;
+}
+
+void bv_step_frame(const struct bv_step *step, struct bv_frame *f)
+{
+    if (step->run == bv_step_pad_square)
+        frame_put(f, square_canvas(step, f->width, f->height));
+    else if (step->run == bv_step_pad)
+        frame_put(f, padded_canvas(step, f->width, f->height));
+    else if (step->run == bv_step_center_crop)
+        frame_put(f, cropped_canvas(step, f->width, f->height));
+    if (step->run != bv_step_resize)
+        return;
+    const struct bv_size to = target_size(f->width, f->height, step);
+    const double x = (double)to.width / f->width, y = (double)to.height / f->height;
+    f->scale_x *= x;
+    f->left *= x;
+    f->scale_y *= y;
+    f->top *= y;
+    f->width = to.width;
+    f->height = to.height;
 }

@@ -373,6 +373,11 @@ const float *bv_classifier_embedding(const struct bv_classifier *c, size_t label
     return c->matrix + c->positive[label].first * c->D;
 }
 
+int64_t bv_classifier_head_row(const struct bv_classifier *c, size_t label)
+{
+    return c->head_row ? (int64_t)c->head_row[label] : -1;
+}
+
 size_t bv_classifier_truncated(const struct bv_classifier *c)
 {
     return c->n_truncated;

@@ -40,6 +40,8 @@ size_t bv_classifier_dim(const struct bv_classifier *classifier); // of embeddin
 // The embedding [dim] of a label's positive prompts, the first where they are not combined, of unit
 // length; NULL where a trained head takes the place of texts.
 const float *bv_classifier_embedding(const struct bv_classifier *classifier, size_t label);
+// Which number of bv_classifier_output() is that label's, of a trained head; -1 elsewhere.
+int64_t bv_classifier_head_row(const struct bv_classifier *classifier, size_t label);
 size_t bv_classifier_truncated(const struct bv_classifier *classifier); // prompts that were cut
 
 // The outputs of the image tower that scoring needs: the pooled one ("global", or a trained head's

@@ -224,12 +224,54 @@ static void test_indexed(void **state)
               &image, (float[]){255, 255, 255}, 3);
 }
 
+// A bright spot is where the frame says: a letterboxed, enlarged, cropped image.
+static void test_frame(void **state)
+{
+    (void)state;
+    struct bv_error err = {0};
+    struct bv_recipe *recipe = NULL;
+    struct bv_frame f = {0};
+    struct bv_pixels made = {0};
+    uint8_t pixels[40 * 60] = {0};
+    const int row = 25, column = 41;
+    struct bv_image image = {.kind = BV_FILE_PNG, .width = 60, .height = 40, .channels = 1};
+    image.pixels = pixels;
+    image.bits_stored = 8;
+    image.alpha_min = image.alpha_max = 255;
+    pixels[row * 60 + column] = 255;
+    json_t *json = json_loads("{\"intensity\": \"dicom-display\", \"channels\": 1, \"steps\": ["
+                              "{\"op\": \"gray\"}, {\"op\": \"pad_square\"},"
+                              "{\"op\": \"resize\", \"size\": 240},"
+                              "{\"op\": \"center_crop\", \"width\": 200, \"height\": 120}]}",
+                              0, NULL);
+    assert_non_null(json);
+    assert_ok(bv_recipe_parse(json, &recipe, &err), err);
+    assert_ok(bv_recipe_frame(recipe, 60, 40, &f, &err), err);
+    assert_ok(bv_recipe_run(recipe, &image, &made, &err), err);
+    assert_int_equal(made.width, f.width);
+    assert_int_equal(made.height, f.height);
+    assert_true(f.scale_x == 4 && f.scale_y == 4 && f.left == -20 && f.top == 40 - 60);
+    double sum = 0, x = 0, y = 0;
+    for (int k = 0; k < made.width * made.height; k++) {
+        const double v = ((const float *)made.data)[k];
+        sum += v;
+        x += v * (k % made.width + 0.5);
+        y += v * (k / made.width + 0.5);
+    }
+    assert_true(sum > 0);
+    assert_true(fabs(x / sum - ((column + 0.5) * f.scale_x + f.left)) < 0.5);
+    assert_true(fabs(y / sum - ((row + 0.5) * f.scale_y + f.top)) < 0.5);
+    bv_pixels_free(&made);
+    bv_recipe_free(&recipe);
+    json_decref(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused), cmocka_unit_test(test_all_recipes),
         cmocka_unit_test(test_steps),   cmocka_unit_test(test_taps),
-        cmocka_unit_test(test_indexed),
+        cmocka_unit_test(test_indexed), cmocka_unit_test(test_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

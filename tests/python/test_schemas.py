@@ -37,6 +37,9 @@ def test_schema(name):
 def test_outputs(tmp_path):
     for arguments, name, exact in (
             (["classify", SAMPLE, "-l", LABELS, "--json"], "classify", True),
+            (["explain", SAMPLE, "--text", "effusion", "cardiomegaly", "--json"], "explain", True),
+            (["explain", SAMPLE, "--text", "effusion", "--method", "rise", "--masks", "32", "--json"],
+             "explain", False),
             (["match", SAMPLE, "--text", "effusion", "--json"], "match", True),
             (["info", "--json"], "info-model", True),
             (["info", "--build", "--json"], "info-build", True),

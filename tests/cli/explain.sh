@@ -1,0 +1,42 @@
+#!/bin/bash
+# explain with the default model: lines, JSON, maps, pictures, refusals.
+. "$(dirname "$0")/lib.sh"
+sample=$root/assets/sample/cxr.dcm
+
+npy_shape() { head -c 128 "$1" | LC_ALL=C tr -d '\0' | LC_ALL=C sed -n "s/.*'shape': (\([^)]*\)).*/\1/p"; }
+is_png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ] || fail "$1 is no picture"; }
+
+expect 0 "$biovl" explain "$sample" --text cardiomegaly "pleural effusion" --boxes \
+    -o "$work/maps.npy" --overlay "$work/map.png"
+prints 'gradcam, 5 x 5 cells'
+prints 'pleural effusion +score .* prompt dependence'
+[ "$(npy_shape "$work/maps.npy")" = "2, 640, 576" ] || fail "shape $(npy_shape "$work/maps.npy")"
+is_png "$work/map-1.png"
+is_png "$work/map-2.png"
+
+# The same input, the same map.
+cp "$work/maps.npy" "$work/before.npy"
+expect 0 "$biovl" explain "$sample" --text cardiomegaly "pleural effusion" -o "$work/maps.npy"
+cmp -s "$work/maps.npy" "$work/before.npy" || fail "another map"
+
+printf 'Cardiomegaly\nEdema\n' >"$work/labels"
+for method in similarity hirescam eigencam occlusion; do
+    expect 0 "$biovl" explain "$sample" --labels "$work/labels" --method $method --json
+    prints "\"method\":\"$method\""
+done
+prints '"unit":"change of the score"'
+expect 0 "$biovl" explain "$sample" --text edema --method rise --masks 32 --seed 3 --errors "$work/errors.npy" --json
+prints '"masks":32,"seed":3'
+[ "$(npy_shape "$work/errors.npy")" = "1, 640, 576" ] || fail "shape of the errors"
+
+expect 0 "$biovl" explain --methods
+prints '"name":"rise"'
+expect 3 "$biovl" explain "$sample" --text edema --method legrad
+says 'it can have: similarity, gradcam'
+expect 2 "$biovl" explain "$sample" --text edema --method none
+expect 2 "$biovl" explain "$sample"
+expect 2 "$biovl" explain "$sample" "$sample" --text edema -o "$work/none.npy"
+[ ! -e "$work/none.npy" ] || fail "a map of two images"
+expect 3 "$biovl" explain "$work/none.dcm" --text edema
+expect 2 "$biovl" explain "$sample" --text edema -o "$sample"
+finish
