@@ -280,6 +280,11 @@ BV_API enum bv_status bv_zero_shot_join(struct bv_zero_shot *zero_shot,
 
 BV_API size_t bv_zero_shot_count(const struct bv_zero_shot *zero_shot); // labels
 BV_API const char *bv_zero_shot_label(const struct bv_zero_shot *zero_shot, size_t i);
+// The prompts of label i, negative ones with negative not 0; valid as long as the classifier.
+BV_API size_t bv_zero_shot_prompt_count(const struct bv_zero_shot *zero_shot, size_t i,
+                                        int negative);
+BV_API const char *bv_zero_shot_prompt(const struct bv_zero_shot *zero_shot, size_t i, int negative,
+                                       size_t k);
 BV_API size_t bv_zero_shot_truncated(const struct bv_zero_shot *zero_shot);    // prompts cut short
 BV_API const char *bv_zero_shot_warning(const struct bv_zero_shot *zero_shot); // or NULL
 

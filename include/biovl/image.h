@@ -88,6 +88,9 @@ BV_API enum bv_status bv_image_open_pixels(struct bv_context *context,
                                            const struct bv_image_options *options,
                                            struct bv_image **image);
 
+// A reference more to an image, which bv_image_close() takes back, from any thread; NULL for NULL.
+BV_API struct bv_image *bv_image_keep(const struct bv_image *image);
+
 // Accepts a pointer to NULL and sets it to NULL.
 BV_API void bv_image_close(struct bv_image **image);
 
@@ -113,6 +116,28 @@ struct bv_image_facts {
 
 // Fills facts, whose size is set. BV_ERR_ARG when it is not.
 BV_API enum bv_status bv_image_describe(const struct bv_image *image, struct bv_image_facts *facts);
+
+// The gray values of an image as a viewer windows them: after palette and modality transform,
+// before any window, on a scale of 16 bits: a value v means low + step · v.
+struct bv_gray_values {
+    size_t size; // sizeof (struct bv_gray_values)
+    double low, step;
+    int inverted; // larger is darker (MONOCHROME1, or a presentation LUT that inverts)
+    // What the file says to look at, on the scale of what values mean, or the range of its values:
+    // a window is black up to center - width / 2, white from center + width / 2 on.
+    double center, width;
+};
+
+// *values [height,width], row-major, is freed with bv_free(). Values that need more than 65536
+// steps are rounded to as many; colours are their BT.601 luma. facts, whose size is set, is filled.
+// BV_ERR_ARG when its size is not set, BV_ERR_NOMEM.
+BV_API enum bv_status bv_image_gray(struct bv_context *context, const struct bv_image *image,
+                                    uint16_t **values, struct bv_gray_values *facts);
+
+// The windows that a file names, in its order, as of bv_gray_values. A lookup table of gray values
+// (VOI LUT) counts as the window of its inputs, before the others.
+BV_API size_t bv_image_window_count(const struct bv_image *image);
+BV_API void bv_image_window(const struct bv_image *image, size_t i, double *center, double *width);
 
 // What decoding found worth a warning. Results have these and more: bv_result_warning_count().
 BV_API size_t bv_image_warning_count(const struct bv_image *image);

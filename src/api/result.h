@@ -8,11 +8,6 @@
 #include "image/image.h"
 #include "image/pixels.h"
 
-// image.c: the inside of public image handles.
-
-// A reference more to an image, which bv_image_close() takes back.
-struct bv_image *bv_image_keep(const struct bv_image *image);
-
 // result.c: the inside of a result.
 
 struct bv_result {

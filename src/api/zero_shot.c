@@ -100,6 +100,18 @@ const char *bv_zero_shot_label(const struct bv_zero_shot *z, size_t i)
     return z->labels.items[i].name;
 }
 
+size_t bv_zero_shot_prompt_count(const struct bv_zero_shot *z, size_t i, int negative)
+{
+    assert(z && i < z->labels.n);
+    return negative ? z->labels.items[i].n_negative : z->labels.items[i].n_positive;
+}
+
+const char *bv_zero_shot_prompt(const struct bv_zero_shot *z, size_t i, int negative, size_t k)
+{
+    assert(k < bv_zero_shot_prompt_count(z, i, negative));
+    return negative ? z->labels.items[i].negative[k] : z->labels.items[i].positive[k];
+}
+
 size_t bv_zero_shot_truncated(const struct bv_zero_shot *z)
 {
     assert(z);

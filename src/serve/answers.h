@@ -14,6 +14,12 @@ bool bv_answer_description(struct bv_call *call);
 bool bv_answer_metrics(struct bv_call *call);
 bool bv_answer_files(struct bv_call *call);
 
+// image_answers.c
+bool bv_answer_keep_images(struct bv_call *call);
+bool bv_answer_drop_image(struct bv_call *call);
+bool bv_answer_gray(struct bv_call *call);
+bool bv_answer_fed(struct bv_call *call);
+
 // model_answers.c
 bool bv_answer_models(struct bv_call *call);
 bool bv_answer_live(struct bv_call *call);

@@ -61,6 +61,7 @@ struct bv_reply {
     const char *location; // of a redirection
     char cookie[192];     // Set-Cookie; empty: none
     int retry_after;      // seconds; 0: not sent
+    char facts[256];      // JSON of what the bytes mean, in a header; empty: none
 };
 
 struct bv_call {

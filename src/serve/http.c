@@ -65,6 +65,8 @@ static void add_headers(struct MHD_Response *response, const struct bv_call *cal
     add_header(response, "Cache-Control", "no-store");
     if (a->location)
         add_header(response, "Location", a->location);
+    if (a->facts[0])
+        add_header(response, "Biovl-Facts", a->facts);
     if (a->cookie[0])
         add_header(response, "Set-Cookie", a->cookie);
     if (a->status == 401)

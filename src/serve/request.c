@@ -107,12 +107,20 @@ static enum bv_status open_part(const struct bv_parts *parts, size_t i,
     return open_bytes(part->bytes, part->size, options, part->name, image, err);
 }
 
+static enum bv_status find_kept(struct bv_call *call, const char *id, struct bv_image **image,
+                                struct bv_error *err)
+{
+    *image = bv_images_find(&call->server->images, id);
+    return *image ? BV_OK
+                  : bv_fail(err, BV_ERR_ARG, "no such image: perhaps it was not used for too long");
+}
+
 static enum bv_status open_image(struct bv_call *call, const struct bv_parts *parts,
                                  const json_t *spec, struct bv_image *prior,
                                  struct bv_image **image, struct bv_error *err)
 {
     const json_t *base64 = json_object_get(spec, "base64"), *path = json_object_get(spec, "path"),
-                 *part = json_object_get(spec, "part");
+                 *part = json_object_get(spec, "part"), *id = json_object_get(spec, "id");
     int64_t frame = bv_json_integer(spec, "frame", 0);
     struct bv_image_options options = {.size = sizeof options,
                                        .name = bv_json_string(spec, "name", NULL),
@@ -122,11 +130,14 @@ static enum bv_status open_image(struct bv_call *call, const struct bv_parts *pa
         return open_base64(spec, &options, image, err);
     if (json_is_string(base64))
         return open_base64(base64, &options, image, err);
+    if (json_is_string(id))
+        return find_kept(call, json_string_value(id), image, err);
     if (json_is_string(path))
         return open_path(call, json_string_value(path), &options, image, err);
     if (json_is_integer(part) && json_integer_value(part) >= 0)
         return open_part(parts, (size_t)json_integer_value(part), &options, image, err);
-    return bv_fail(err, BV_ERR_ARG, "an image is {\"base64\": …}, {\"path\": …} or a file part");
+    return bv_fail(err, BV_ERR_ARG,
+                   "an image is {\"base64\": …}, {\"path\": …}, {\"id\": …} or a file part");
 }
 
 enum bv_status bv_request_open(struct bv_call *call, const struct bv_parts *parts,

@@ -33,7 +33,8 @@ enum bv_status bv_parts_read(const char *body, size_t size, const char *type,
 enum bv_status bv_request_read(struct bv_call *call, struct bv_parts *parts, struct bv_error *err);
 
 // Opens the image that spec describes: {"base64": …} or its text alone, {"path": …} below the root,
-// {"part": i}, each with "name", "frame" and "prior" (an earlier image) beside it.
+// {"id": …} of a kept image, {"part": i}, each with "name", "frame" and "prior" (an earlier image)
+// beside it.
 enum bv_status bv_request_open(struct bv_call *call, const struct bv_parts *parts,
                                const json_t *spec, struct bv_image **image, struct bv_error *err);
 

@@ -82,7 +82,8 @@ static enum bv_status start_models(struct bv_service *server, struct bv_error *e
 
 static void tick(void *arg)
 {
-    (void)arg;
+    struct bv_service *server = arg;
+    bv_images_expire(&server->images, false);
 }
 
 static enum bv_status start(struct bv_service *server, struct bv_error *err)
@@ -155,6 +156,7 @@ static void stop(struct bv_service *server)
     bv_http_stop(server);
     bv_intake_free(&server->intake);
     bv_peers_stop(&server->peers);
+    bv_images_expire(&server->images, true);
     free(server->models);
     bv_page_close(&server->page);
     bv_guard_close(&server->guard);
@@ -165,6 +167,7 @@ static void stop(struct bv_service *server)
     (void)pthread_mutex_destroy(&server->metrics.lock);
     (void)pthread_mutex_destroy(&server->guard.lock);
     (void)pthread_mutex_destroy(&server->peers.lock);
+    (void)pthread_mutex_destroy(&server->images.lock);
 }
 
 enum bv_status bv_serve(const struct bv_serve_options *options, struct bv_error *err)
@@ -178,6 +181,7 @@ enum bv_status bv_serve(const struct bv_serve_options *options, struct bv_error 
     (void)pthread_mutex_init(&server->metrics.lock, NULL);
     (void)pthread_mutex_init(&server->guard.lock, NULL);
     (void)pthread_mutex_init(&server->peers.lock, NULL);
+    (void)pthread_mutex_init(&server->images.lock, NULL);
     enum bv_status status = start(server, err);
     if (status == BV_OK)
         serve(server);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "serve/guard.h"
+#include "serve/images.h"
 #include "serve/intake.h"
 #include "serve/metrics.h"
 #include "serve/page.h"
@@ -23,6 +24,7 @@ struct bv_service {
     struct bv_served *models; // options.n_models
     struct bv_served_metrics metrics;
     struct bv_page page;
+    struct bv_kept_images images;
     char *certificate, *key; // PEM texts
     int root;                // file descriptor, -1: none
     int listening;           // socket, -1: none, or the daemon's

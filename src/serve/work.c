@@ -50,7 +50,27 @@ static enum bv_status prepare(struct bv_served *s, const struct bv_call *call,
     return BV_OK;
 }
 
-static void give_result(struct bv_served *s, struct bv_asked *item, const struct bv_result *result)
+static json_t *prompts_json(const struct bv_zero_shot *z, size_t i, int negative)
+{
+    json_t *list = json_array();
+    for (size_t k = 0; k < bv_zero_shot_prompt_count(z, i, negative); k++)
+        (void)json_array_append_new(list, json_string(bv_zero_shot_prompt(z, i, negative, k)));
+    return list;
+}
+
+// Where it is asked for, what was compared with the image stands beside each score.
+static void add_prompts(const struct bv_zero_shot *z, json_t *value)
+{
+    const json_t *scores = json_object_get(value, "scores");
+    for (size_t i = 0; i < json_array_size(scores); i++) {
+        json_t *score = json_array_get(scores, i);
+        (void)json_object_set_new(score, "positive_prompts", prompts_json(z, i, 0));
+        (void)json_object_set_new(score, "negative_prompts", prompts_json(z, i, 1));
+    }
+}
+
+static void give_result(struct bv_served *s, const struct bv_zero_shot *zero_shot,
+                        struct bv_asked *item, const struct bv_result *result)
 {
     char *text = NULL;
     enum bv_status status = bv_result_json(result, &text);
@@ -61,6 +81,8 @@ static void give_result(struct bv_served *s, struct bv_asked *item, const struct
     item->value = json_loads(text, 0, NULL);
     bv_free(text);
     bv_metrics_image(&s->server->metrics);
+    if (json_is_true(json_object_get(item->call->document, "show_prompts")))
+        add_prompts(zero_shot, item->value);
     if (item->value)
         bv_item_done(item);
     else
@@ -73,7 +95,7 @@ static void classify_one(struct bv_served *s, struct bv_zero_shot *zero_shot, st
     struct bv_result *result = NULL;
     enum bv_status status = bv_zero_shot_classify(zero_shot, item->image, &result);
     if (status == BV_OK)
-        give_result(s, item, result);
+        give_result(s, zero_shot, item, result);
     else
         bv_item_fail(item, status, bv_last_error(s->context));
     bv_result_free(&result);
@@ -96,7 +118,7 @@ void bv_work_classify(struct bv_served *s, struct bv_asked *const *items, size_t
     }
     for (size_t i = 0; i < n; i++) {
         if (results[i])
-            give_result(s, items[i], results[i]);
+            give_result(s, zero_shot, items[i], results[i]);
         else
             classify_one(s, zero_shot, items[i]);
         bv_result_free(&results[i]);

@@ -217,6 +217,62 @@ static void test_absurd(void **state)
     assert_null(image);
 }
 
+// A pixel means low + step · value; a window that a file names is what its viewers show.
+static void test_gray(void **state)
+{
+    struct fixture *f = *state;
+    static const int16_t stored[6] = {-1000, -1, 0, 1, 500, 3000};
+    struct bv_pixel_buffer pixels = {.size = sizeof pixels,
+                                     .data = stored,
+                                     .width = 3,
+                                     .height = 2,
+                                     .channels = 1,
+                                     .type = BV_PIXEL_I16,
+                                     .values = BV_VALUES_STORED,
+                                     .photometric = BV_MONOCHROME1,
+                                     .window_center = 40,
+                                     .window_width = 400};
+    struct bv_image *image = NULL;
+    uint16_t *values = NULL;
+    struct bv_gray_values gray = {.size = sizeof gray};
+    assert_null(bv_image_keep(NULL));
+    must(f->context, bv_image_open_pixels(f->context, &pixels, NULL, &image));
+    must(f->context, bv_image_gray(f->context, image, &values, &gray));
+    for (size_t i = 0; i < 6; i++)
+        assert_true(gray.low + gray.step * values[i] == stored[i]);
+    struct bv_image *kept = bv_image_keep(image);
+    bv_image_close(&image);
+    image = kept;
+    assert_int_equal(gray.inverted, 1);
+    assert_true(gray.center == 39.5 && gray.width == 399);
+    assert_int_equal(bv_image_window_count(image), 1);
+    double center = 0, width = 0;
+    bv_image_window(image, 0, &center, &width);
+    assert_true(center == gray.center && width == gray.width);
+    bv_free(values);
+    bv_image_close(&image);
+
+    // Floats have as many steps as there are; without a window, all values are looked at.
+    static const float floats[4] = {-1, 0, 0.25F, 3};
+    pixels = (struct bv_pixel_buffer){.size = sizeof pixels,
+                                      .data = floats,
+                                      .width = 2,
+                                      .height = 2,
+                                      .channels = 1,
+                                      .type = BV_PIXEL_F32,
+                                      .values = BV_VALUES_STORED};
+    must(f->context, bv_image_open_pixels(f->context, &pixels, NULL, &image));
+    must(f->context, bv_image_gray(f->context, image, &values, &gray));
+    for (size_t i = 0; i < 4; i++)
+        assert_true(fabs(gray.low + gray.step * values[i] - (double)floats[i]) <= gray.step / 2);
+    assert_true(gray.center == 1 && gray.width == 4 && gray.inverted == 0);
+    assert_int_equal(bv_image_window_count(image), 0);
+    bv_free(values);
+    bv_image_close(&image);
+    gray.size = 0;
+    assert_int_equal(bv_image_gray(f->context, f->image, &values, &gray), BV_ERR_ARG);
+}
+
 static void test_prior(void **state)
 {
     struct fixture *f = *state;
@@ -244,7 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes),  cmocka_unit_test(test_displayed),
         cmocka_unit_test(test_stored), cmocka_unit_test(test_absurd),
-        cmocka_unit_test(test_prior),
+        cmocka_unit_test(test_prior),  cmocka_unit_test(test_gray),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

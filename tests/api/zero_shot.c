@@ -58,6 +58,21 @@ static void test_one(void **state)
     bv_zero_shot_close(&z);
 }
 
+static void test_prompts(void **state)
+{
+    struct fixture *f = *state;
+    const struct bv_zero_shot_options options = {
+        .size = sizeof options, .labels = "Edema = edema | fluid overload ! clear lungs\nMass\n"};
+    struct bv_zero_shot *z = NULL;
+    must(f->context, bv_zero_shot_open(f->engine, &options, &z));
+    assert_int_equal(bv_zero_shot_prompt_count(z, 0, 0), 2);
+    assert_string_equal(bv_zero_shot_prompt(z, 0, 0, 1), "fluid overload");
+    assert_int_equal(bv_zero_shot_prompt_count(z, 0, 1), 1);
+    assert_string_equal(bv_zero_shot_prompt(z, 0, 1, 0), "clear lungs");
+    assert_true(bv_zero_shot_prompt_count(z, 1, 0) > 0);
+    bv_zero_shot_close(&z);
+}
+
 static void test_batch(void **state)
 {
     struct fixture *f = *state;
@@ -155,9 +170,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one),
-        cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_ensemble),
+        cmocka_unit_test(test_one),     cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_prompts), cmocka_unit_test(test_ensemble),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);

@@ -122,6 +122,39 @@ class Answers(unittest.TestCase):
                       {"text": "a", "where": ["nofield=1"]}, {"text": "a", "where": [1]}):
             self.assertEqual(self.service.post("/v1/search", wrong).status, 400, wrong)
 
+    def test_kept_images(self):
+        """What the page looks at: the pixels as they are stored, and those that the model is fed."""
+        kept = self.service.post("/v1/images", {"images": [{"path": "sample/cxr.dcm"}] * 2}).json()
+        first, second = (image["id"] for image in kept["images"])
+        self.assertNotEqual(first, second)
+        self.assertEqual(kept["images"][0]["windows"][0]["width"] > 0, True)
+        gray = self.service.get(f"/v1/images/{first}/gray")
+        facts = json.loads(gray.headers["Biovl-Facts"])
+        self.assertEqual(len(gray.body), 2 * facts["width"] * facts["height"])
+        with open(SAMPLE, "rb") as file:  # the sample is stored as 16-bit values, at its end
+            stored = file.read()[-len(gray.body):]
+        values = [facts["low"] + facts["step"] * v for (v,) in struct.iter_unpack("<H", gray.body)]
+        self.assertEqual(values, [v for (v,) in struct.iter_unpack("<H", stored)])
+        fed = self.service.get(f"/v1/images/{first}/fed").json()
+        pixels = base64.b64decode(fed["base64"])
+        out = os.path.join(self.folder.name, "fed.npy")
+        command("preprocess", SAMPLE, "-o", out)
+        with open(out, "rb") as file:
+            self.assertEqual(file.read()[-len(pixels):], pixels)
+        scores = [self.service.post("/v1/classify", {"image": image, "labels": LABELS,
+                                                     "show_prompts": True}).json()["scores"]
+                  for image in ({"id": first}, {"path": "sample/cxr.dcm"})]
+        self.assertEqual(scores[0], scores[1])
+        self.assertEqual(scores[0][1]["positive_prompts"], ["pleural effusion", "fluid"])
+        self.assertEqual(self.service.ask("DELETE", f"/v1/images/{first}").status, 200)
+        self.assertEqual(self.service.ask("DELETE", f"/v1/images/{first}").status, 404)
+        self.assertEqual(self.service.get(f"/v1/images/{first}/gray").status, 404)
+        self.assertEqual(self.service.get(f"/v1/images/{second}/gray").status, 200)
+        # The oldest make room.
+        images = [{"path": "sample/cxr.dcm"}] * 16
+        self.assertEqual(len(self.service.post("/v1/images", {"images": images}).json()["images"]), 16)
+        self.assertEqual(self.service.get(f"/v1/images/{second}/gray").status, 404)
+
     def test_match(self):
         texts = ["a small left pleural effusion", "a normal chest"]
         printed = json.loads(command("match", SAMPLE, "--text", *texts, "--json"))
