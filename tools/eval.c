@@ -294,6 +294,16 @@ static int run_merge(int argc, char **argv)
     return code;
 }
 
+static int run_on(struct eval *e, const struct strings *data, const struct usage *usage)
+{
+    if (data->n != 1 || !(e->labels || e->protocol) || !e->options.folder) {
+        (void)fprintf(stderr, "usage: biovl eval %s\n", usage->synopsis);
+        return EXIT_USAGE;
+    }
+    e->options.data = data->items[0];
+    return check_options(e) ? run(e) : EXIT_USAGE;
+}
+
 static int run_data(int argc, char **argv)
 {
     struct eval e = {.options.size = sizeof e.options};
@@ -346,14 +356,8 @@ static int run_data(int argc, char **argv)
     struct strings positional = {0};
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &positional);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
-    if (parsed == PARSE_OK) {
-        if (positional.n != 1 || !(e.labels || e.protocol) || !o->folder)
-            (void)fprintf(stderr, "usage: biovl eval %s\n", usage.synopsis);
-        else if (check_options(&e)) {
-            o->data = positional.items[0];
-            code = run(&e);
-        }
-    }
+    if (parsed == PARSE_OK)
+        code = run_on(&e, &positional, &usage);
     free_strings(&e.where);
     free_strings(&positional);
     return code;

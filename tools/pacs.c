@@ -252,6 +252,21 @@ static bool open_events(const char *path)
     return true;
 }
 
+static int listen_until_told(struct listen *l, const char *index)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    int code = EXIT_INPUT;
+    if (read_secrets(&l->pacs) && open_events(l->events))
+        code = listen_into(l, index);
+    bv_index_close(&l->index);
+    bv_zero_shot_close(&l->zero_shot);
+    close_model(&l->opened);
+    free(l->labels_text);
+    return code;
+}
+
 static int run_listen(int argc, char **argv)
 {
     struct listen l = {.pacs.values.size = sizeof l.pacs.values,
@@ -304,16 +319,8 @@ static int run_listen(int argc, char **argv)
         (void)fprintf(stderr, "usage: biovl pacs listen %s; --labels and --send-to go together\n",
                       usage.synopsis);
     } else if (parsed == PARSE_OK) {
-        struct sigaction action = {.sa_handler = on_signal};
-        (void)sigaction(SIGINT, &action, NULL);
-        (void)sigaction(SIGTERM, &action, NULL);
-        code = read_secrets(&l.pacs) && open_events(l.events) ? listen_into(&l, rest.items[0])
-                                                              : EXIT_INPUT;
+        code = listen_until_told(&l, rest.items[0]);
     }
-    bv_index_close(&l.index);
-    bv_zero_shot_close(&l.zero_shot);
-    close_model(&l.opened);
-    free(l.labels_text);
     free_secrets(&l.pacs);
     free_strings(&rest);
     return code;

@@ -29,8 +29,9 @@ enum bv_status bv_result_report(const struct bv_result *r, const uint8_t *source
         findings[i].label = labels->items[i].name;
         findings[i].score = r->scores[i];
     }
+    const struct bv_source_object object = {source, source_size, name};
     enum bv_status status =
-        bv_findings_report(source, source_size, name, findings, labels->n, &from, bytes, size, err);
+        bv_findings_report(&object, findings, labels->n, &from, bytes, size, err);
     free(findings);
     return status;
 }
@@ -41,10 +42,11 @@ enum bv_status bv_result_capture(const struct bv_result *result, const uint8_t *
 {
     struct bv_pixels rgb = {0};
     BV_TRY(bv_result_draw(result, &rgb, err));
-    enum bv_status status = bv_findings_capture(
-        source, source_size, name, rgb.data, (unsigned)rgb.width, (unsigned)rgb.height,
-        "Scores of a research model, with a heat map where it has one", BIOVL_VERSION, bytes, size,
-        err);
+    const struct bv_source_object object = {source, source_size, name};
+    const struct bv_derived_picture picture = {
+        rgb.data, (unsigned)rgb.width, (unsigned)rgb.height,
+        "Scores of a research model, with a heat map where it has one", BIOVL_VERSION};
+    enum bv_status status = bv_findings_capture(&object, &picture, bytes, size, err);
     bv_pixels_free(&rgb);
     return status;
 }
@@ -106,10 +108,11 @@ enum bv_status bv_pacs_capture(struct bv_context *context, const char *source, c
     }
     if (status == BV_OK)
         status = bv_mapping_open(&file, source, max_source, err);
+    const struct bv_source_object object = {file.data, file.size, source};
+    const struct bv_derived_picture derived = {rgb, (unsigned)shown.width, (unsigned)shown.height,
+                                               description, BIOVL_VERSION};
     if (status == BV_OK)
-        status = bv_findings_capture(file.data, file.size, source, rgb, (unsigned)shown.width,
-                                     (unsigned)shown.height, description, BIOVL_VERSION, &bytes,
-                                     &size, err);
+        status = bv_findings_capture(&object, &derived, &bytes, &size, err);
     if (status == BV_OK)
         status = bv_write_file(path, bytes, size, err);
     free(bytes);

@@ -178,14 +178,14 @@ static enum bv_status output_shape(struct bv_engine *engine, const struct bv_ima
 {
     const struct bv_model *m = bv_session_model(engine->session);
     int height = m->image_height, width = m->image_width;
-    struct bv_pixels pixels = {0};
+    struct bv_encoder_input input = {.pixels = {0}};
     if (!bv_model_has_image(m))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", m->name);
     if (m->size_varies) {
-        BV_TRY(bv_recipe_run(m->recipe, image, &pixels, err));
-        height = pixels.height;
-        width = pixels.width;
-        bv_pixels_free(&pixels);
+        BV_TRY(bv_encoder_input_make(m, image, NULL, &input, err));
+        height = input.pixels.height;
+        width = input.pixels.width;
+        bv_encoder_input_free(&input);
     }
     return bv_model_image_shape(m, output, height, width, shape, err);
 }
@@ -224,13 +224,11 @@ enum bv_status bv_preprocess(struct bv_context *context, const struct bv_model *
 {
     assert(model && image && pixels && shape);
     struct bv_error *err = bv_begin(context);
-    struct bv_pixels result = {0};
-    if (!bv_model_has_image(model))
-        return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no image encoder", model->name);
-    BV_TRY(bv_recipe_run(model->recipe, image, &result, err));
-    *pixels = result.data;
-    shape[0] = result.height;
-    shape[1] = result.width;
-    shape[2] = result.channels;
+    struct bv_encoder_input input = {.pixels = {0}};
+    BV_TRY(bv_encoder_input_make(model, image, NULL, &input, err));
+    *pixels = input.pixels.data;
+    shape[0] = input.pixels.height;
+    shape[1] = input.pixels.width;
+    shape[2] = input.pixels.channels;
     return BV_OK;
 }

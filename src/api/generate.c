@@ -233,9 +233,9 @@ enum bv_status bv_generated_write_dicom(struct bv_generator *generator,
     uint8_t *bytes = NULL;
     size_t size = 0;
     BV_TRY(begin_write(generator, theirs, &options, &json, err));
-    enum bv_status status =
-        bv_synthetic_capture(rgb, (unsigned)options.width, (unsigned)options.height, json,
-                             bv_version(), &bytes, &size, err);
+    const struct bv_derived_picture picture = {rgb, (unsigned)options.width,
+                                               (unsigned)options.height, json, bv_version()};
+    enum bv_status status = bv_synthetic_capture(&picture, &bytes, &size, err);
     free(json);
     return status == BV_OK ? write_whole(path, bytes, size, err) : status;
 }

@@ -8,17 +8,16 @@
 #include "api/context.h"
 
 struct inputs {
-    struct bv_pixels *images;
-    struct bv_tokens *texts;
-    size_t n_images, n_texts;
+    struct bv_encoder_input *images;
+    size_t n_images;
 };
 
 static enum bv_status read_image(const struct bv_model *model, const char *path,
-                                 struct bv_pixels *pixels, struct bv_error *err)
+                                 struct bv_encoder_input *input, struct bv_error *err)
 {
     struct bv_image *image = NULL;
     BV_TRY(bv_image_load(path, NULL, &image, err));
-    enum bv_status status = bv_recipe_run(model->recipe, image, pixels, err);
+    enum bv_status status = bv_encoder_input_make(model, image, NULL, input, err);
     bv_image_free(&image);
     return status;
 }
@@ -35,27 +34,18 @@ static enum bv_status read_inputs(const struct bv_model *model, const struct bv_
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no %s encoder", model->name,
                        bv_model_has_image(model) ? "text" : "image");
     in->images = calloc(o->n_images + 1, sizeof *in->images);
-    in->texts = calloc(o->n_texts + 1, sizeof *in->texts);
-    if (!in->images || !in->texts)
+    if (!in->images)
         return bv_fail_nomem(err, "calibration inputs");
     for (; in->n_images < o->n_images; in->n_images++)
         BV_TRY(read_image(model, o->images[in->n_images], &in->images[in->n_images], err));
-    for (; in->n_texts < o->n_texts; in->n_texts++) {
-        const char *text = o->texts[in->n_texts];
-        BV_TRY(bv_tokenizer_encode(model->tokenizer, text, strlen(text), &in->texts[in->n_texts],
-                                   err));
-    }
     return BV_OK;
 }
 
 static void free_inputs(struct inputs *in)
 {
     for (size_t i = 0; i < in->n_images; i++)
-        bv_pixels_free(&in->images[i]);
-    for (size_t i = 0; i < in->n_texts; i++)
-        bv_tokens_free(&in->texts[i]);
+        bv_encoder_input_free(&in->images[i]);
     free(in->images);
-    free(in->texts);
 }
 
 enum bv_status bv_quantize(struct bv_context *context, const char *source, const char *path,
@@ -73,7 +63,8 @@ enum bv_status bv_quantize(struct bv_context *context, const char *source, const
         return bv_fail(err, BV_ERR_ARG, "no images and no texts to calibrate with");
     BV_TRY(bv_model_load(&model, source, err));
     enum bv_status status = read_inputs(model, &options, &in, err);
-    const struct bv_quantize_inputs calibration = {in.images, in.n_images, in.texts, in.n_texts};
+    const struct bv_quantize_inputs calibration = {in.images, in.n_images, options.texts,
+                                                   options.n_texts};
     if (status == BV_OK)
         status =
             bv_quantize_choose(model, &calibration, options.cosine > 0 ? options.cosine : 0.997,

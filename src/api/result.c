@@ -29,7 +29,7 @@ size_t bv_result_count(const struct bv_result *r)
 const char *bv_result_label(const struct bv_result *r, size_t i)
 {
     assert(r);
-    return bv_zero_shot_label(r->zero_shot, i);
+    return r->zero_shot->labels.items[i].name;
 }
 
 double bv_result_score(const struct bv_result *r, size_t i)

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "base/thread.h"
 #include "image/recipe.h"
+#include "model/encode.h"
 #include "model/session.h"
 
 // import.c: from what authors publish to a model file.
@@ -67,9 +68,9 @@ enum bv_status bv_golden_compare(struct bv_session *session, const json_t *golde
 
 // Inputs like those that the model will see; borrowed. Either kind may be absent.
 struct bv_quantize_inputs {
-    const struct bv_pixels *images;
+    const struct bv_encoder_input *images;
     size_t n_images;
-    const struct bv_tokens *texts;
+    const char *const *texts; // UTF-8
     size_t n_texts;
 };
 

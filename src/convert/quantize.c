@@ -66,7 +66,7 @@ static enum bv_status find_layers(struct choice *c, struct bv_error *err)
     struct bv_graph *g = NULL;
     enum bv_status status = BV_OK;
     if (bv_model_has_image(m)) {
-        const struct bv_pixels *p = c->inputs->n_images > 0 ? c->inputs->images : NULL;
+        const struct bv_pixels *p = c->inputs->n_images > 0 ? &c->inputs->images->pixels : NULL;
         status = bv_model_image_graph(m, 1, p ? p->height : m->image_height,
                                       p ? p->width : m->image_width, bv_recipe_channels(m->recipe),
                                       &g, err);
@@ -86,10 +86,9 @@ static enum bv_status run_images(const struct choice *c, struct bv_session *s, s
                                  struct bv_error *err)
 {
     for (size_t i = 0; i < n && i < c->inputs->n_images; i++) {
-        const struct bv_pixels *p = &c->inputs->images[i];
+        const struct bv_encoder_input *input = &c->inputs->images[i];
         struct bv_wanted wanted = {"global", out + i * c->image_dim, c->image_dim};
-        BV_TRY(bv_session_encode_pixels(s, p->data, 1, p->height, p->width, p->channels, &wanted, 1,
-                                        err));
+        BV_TRY(bv_encode_inputs(s, &input, 1, &wanted, 1, err));
     }
     return BV_OK;
 }
@@ -98,9 +97,8 @@ static enum bv_status run_texts(const struct choice *c, struct bv_session *s, si
                                 struct bv_error *err)
 {
     for (size_t i = 0; i < n && i < c->inputs->n_texts; i++) {
-        const struct bv_tokens *text = &c->inputs->texts[i];
         struct bv_wanted wanted = {"global", out + i * c->text_dim, c->text_dim};
-        BV_TRY(bv_session_encode_tokens(s, &text, 1, &wanted, err));
+        BV_TRY(bv_encode_texts(s, c->inputs->texts + i, 1, &wanted, NULL, NULL, err));
     }
     return BV_OK;
 }

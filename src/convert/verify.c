@@ -55,7 +55,8 @@ static enum bv_status run_image(struct bv_session *s, const char *output, float 
     } else {
         bv_golden_pixels(pixels, H, W, C);
         struct bv_wanted wanted = {output, result, (size_t)shape.dim[0]};
-        status = bv_session_encode_pixels(s, pixels, 1, H, W, C, &wanted, 1, err);
+        const struct bv_pixel_batch batch = {pixels, NULL, 1, H, W, C};
+        status = bv_session_encode_pixels(s, &batch, &wanted, 1, err);
     }
     free(pixels);
     if (status != BV_OK) {

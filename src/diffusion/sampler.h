@@ -77,9 +77,6 @@ void bv_scheduler_scale(const struct bv_scheduler *s, int i, const float *latent
 // Call i's prediction takes latents one step on, in place. Calls go from `first` upwards.
 void bv_scheduler_step(struct bv_scheduler *s, int i, const float *prediction, float *latents);
 
-// Products of alphas over the training timesteps, for tests.
-const float *bv_scheduler_alphas(const struct bv_scheduler *s, int *n);
-
 // sampler.c: from a prompt to a picture.
 
 // A model at work on one device: its programs, kept for the size of the last picture. Belongs to

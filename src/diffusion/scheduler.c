@@ -284,12 +284,6 @@ float bv_scheduler_timestep(const struct bv_scheduler *s, int i)
     return s->timestep[i];
 }
 
-const float *bv_scheduler_alphas(const struct bv_scheduler *s, int *n)
-{
-    *n = s->n_train;
-    return s->alpha;
-}
-
 void bv_scheduler_begin(struct bv_scheduler *s, int first, const float *x, const float *noise,
                         float *latents)
 {

@@ -64,17 +64,20 @@ static enum bv_status run_batch(struct bv_session *s, const struct bv_encoder_in
                                 struct bv_error *err)
 {
     const struct bv_pixels *p = &inputs[0]->pixels;
-    const int64_t N = (int64_t)n, H = p->height, W = p->width, C = p->channels;
     size_t each = bv_pixels_samples(p);
-    bool pairs = inputs[0]->prior.data != NULL;
+    bool with_prior = inputs[0]->prior.data != NULL;
     float *block = NULL;
     if (n > 1)
-        BV_TRY(bv_session_scratch(s, (pairs ? 2 : 1) * n * each, &block, err));
-    const float *pixels = gather(inputs, n, false, block);
-    if (!pairs)
-        return bv_session_encode_pixels(s, pixels, N, H, W, C, wanted, n_wanted, err);
-    const float *prior = gather(inputs, n, true, block ? block + n * each : NULL);
-    return bv_session_encode_prior(s, pixels, prior, N, H, W, C, wanted, n_wanted, err);
+        BV_TRY(bv_session_scratch(s, (with_prior ? 2 : 1) * n * each, &block, err));
+    const struct bv_pixel_batch batch = {
+        .pixels = gather(inputs, n, false, block),
+        .prior = with_prior ? gather(inputs, n, true, block ? block + n * each : NULL) : NULL,
+        .N = (int64_t)n,
+        .H = p->height,
+        .W = p->width,
+        .C = p->channels,
+    };
+    return bv_session_encode_pixels(s, &batch, wanted, n_wanted, err);
 }
 
 static enum bv_status check_count(int n_wanted, struct bv_error *err)
@@ -206,22 +209,42 @@ enum bv_status bv_encode_images(struct bv_session *s, const struct bv_image *con
 
 // ---- Texts ----
 
-// Tokenizes n texts; list receives those that succeed, and place where they stand among all.
+// Texts as tokens: of all, and a list of those that succeeded with their places among all.
+struct tokenized {
+    struct bv_tokens *tokens; // [n]
+    const struct bv_tokens **list;
+    size_t *place;
+    size_t n, n_listed;
+};
+
+static void free_tokenized(struct tokenized *t)
+{
+    for (size_t i = 0; t->tokens && i < t->n; i++)
+        bv_tokens_free(&t->tokens[i]);
+    free(t->tokens);
+    free(t->list);
+    free(t->place);
+}
+
 static enum bv_status tokenize(const struct bv_model *m, const char *const *texts, size_t n,
-                               struct bv_tokens *tokens, const struct bv_tokens **list,
-                               size_t *place, size_t *n_listed, unsigned char *truncated,
+                               struct tokenized *t, unsigned char *truncated,
                                struct bv_error *errors, struct bv_error *err)
 {
-    *n_listed = 0;
+    t->n = n;
+    t->tokens = calloc(n + 1, sizeof *t->tokens);
+    t->list = calloc(n + 1, sizeof *t->list);
+    t->place = calloc(n + 1, sizeof *t->place);
+    if (!t->tokens || !t->list || !t->place)
+        return bv_fail_nomem(err, "texts");
     for (size_t i = 0; i < n; i++) {
         struct bv_error *own = errors ? &errors[i] : err;
         enum bv_status status =
-            bv_tokenizer_encode(m->tokenizer, texts[i], strlen(texts[i]), &tokens[i], own);
+            bv_tokenizer_encode(m->tokenizer, texts[i], strlen(texts[i]), &t->tokens[i], own);
         if (truncated)
-            truncated[i] = tokens[i].truncated;
+            truncated[i] = t->tokens[i].truncated;
         if (status == BV_OK) {
-            place[*n_listed] = i;
-            list[(*n_listed)++] = &tokens[i];
+            t->place[t->n_listed] = i;
+            t->list[t->n_listed++] = &t->tokens[i];
         } else if (!errors) {
             return n > 1 ? bv_fail_prefix(err, "text %zu", i + 1) : status;
         }
@@ -248,26 +271,18 @@ enum bv_status bv_encode_texts(struct bv_session *s, const char *const *texts, s
     const struct bv_model *m = bv_session_model(s);
     if (!bv_model_has_text(m))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no text encoder", m->name);
-    struct bv_tokens *tokens = calloc(n + 1, sizeof *tokens);
-    const struct bv_tokens **list = calloc(n + 1, sizeof *list);
-    size_t *place = calloc(n + 1, sizeof *place), n_listed = 0;
-    enum bv_status status = tokens && list && place ? BV_OK : bv_fail_nomem(err, "texts");
+    struct tokenized t = {.n = 0};
     if (errors)
         memset(errors, 0, n * sizeof *errors);
-    if (status == BV_OK)
-        status = tokenize(m, texts, n, tokens, list, place, &n_listed, truncated, errors, err);
+    enum bv_status status = tokenize(m, texts, n, &t, truncated, errors, err);
     if (status == BV_OK && n > 0) {
         size_t each = wanted->n_floats / n;
         struct bv_wanted part = {wanted->output, wanted->out,
-                                 n_listed < n ? n_listed * each : wanted->n_floats};
-        status = bv_session_encode_tokens(s, list, n_listed, &part, err);
-        if (status == BV_OK && n_listed < n)
-            spread_rows(wanted->out, each, place, n_listed, n);
+                                 t.n_listed < n ? t.n_listed * each : wanted->n_floats};
+        status = bv_session_encode_tokens(s, t.list, t.n_listed, &part, err);
+        if (status == BV_OK && t.n_listed < n)
+            spread_rows(wanted->out, each, t.place, t.n_listed, n);
     }
-    for (size_t i = 0; tokens && i < n; i++)
-        bv_tokens_free(&tokens[i]);
-    free(tokens);
-    free(list);
-    free(place);
+    free_tokenized(&t);
     return status;
 }

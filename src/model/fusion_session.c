@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/encode.h"
 #include "model/session_run.h"
 
 #define BOX_WEIGHT "fusion.regions.box.weight"
@@ -58,7 +59,8 @@ static enum bv_status run_image_tower(struct bv_session *s, const float *pixels,
     if (!image->tokens)
         return bv_fail_nomem(err, "image tokens");
     struct bv_wanted wanted = {output, image->tokens, (size_t)(image->n * image->width)};
-    return bv_session_encode_pixels(s, pixels, 1, H, W, C, &wanted, 1, err);
+    const struct bv_pixel_batch batch = {pixels, NULL, 1, H, W, C};
+    return bv_session_encode_pixels(s, &batch, &wanted, 1, err);
 }
 
 static enum bv_status check_reads_pixels(const struct bv_model *m, struct bv_error *err)
@@ -104,16 +106,16 @@ enum bv_status bv_fusion_image_make(struct bv_session *s, const struct bv_image 
                                     struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
-    struct bv_pixels seen = {0};
+    struct bv_encoder_input input = {.pixels = {0}};
+    const struct bv_pixels *seen = &input.pixels;
     BV_TRY(check_reads_pixels(m, err));
-    enum bv_status status = bv_recipe_run(m->recipe, decoded, &seen, err);
-    if (status == BV_OK)
-        status =
-            bv_fusion_image_encode(s, seen.data, seen.height, seen.width, seen.channels, out, err);
+    BV_TRY(bv_encoder_input_make(m, decoded, NULL, &input, err));
+    enum bv_status status =
+        bv_fusion_image_encode(s, seen->data, seen->height, seen->width, seen->channels, out, err);
     if (status == BV_OK && pixels)
-        *pixels = seen;
+        *pixels = *seen;
     else
-        bv_pixels_free(&seen);
+        bv_encoder_input_free(&input);
     return status;
 }
 
@@ -366,21 +368,22 @@ static int64_t tokens_before(const struct bv_model *m, const struct bv_fusion_im
 }
 
 static enum bv_status fuse_batch(struct bv_session *s, const struct bv_fusion_image *image,
-                                 const struct bv_tokens *const *texts,
-                                 const struct bv_by_length *order, size_t B, const char *output,
-                                 size_t D, float *out, struct bv_error *err)
+                                 const struct bv_text_list *list, size_t first, size_t B,
+                                 struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
+    const struct bv_by_length *order = list->order + first;
+    const size_t D = (size_t)list->D;
     struct words w = {0};
     BV_TRY(words_create(&w, (int64_t)B, length_in(m, order[B - 1].n_tokens), err));
     for (size_t i = 0; i < B; i++)
-        words_put(&w, m, (int64_t)i, texts[order[i].index], tokens_before(m, image));
+        words_put(&w, m, (int64_t)i, list->texts[order[i].index], tokens_before(m, image));
     float *rows = malloc(B * D * sizeof *rows);
-    struct bv_wanted wanted = {output, rows, B * D};
+    struct bv_wanted wanted = {list->output, rows, B * D};
     enum bv_status status =
         rows ? run(s, image, &w, NULL, &wanted, err) : bv_fail_nomem(err, "a batch of texts");
     for (size_t i = 0; status == BV_OK && i < B; i++)
-        memcpy(out + order[i].index * D, rows + i * D, D * sizeof *out);
+        memcpy(list->out + order[i].index * D, rows + i * D, D * sizeof *rows);
     free(rows);
     free(w.ids);
     return status;
@@ -411,9 +414,10 @@ enum bv_status bv_session_fuse(struct bv_session *s, const struct bv_fusion_imag
     BV_TRY(bv_check_wanted(wanted, (int64_t)(n * D), m, err));
     BV_TRY(bv_order_by_length(texts, n, &order, err));
     enum bv_status status = BV_OK;
+    const struct bv_text_list list = {texts, order, wanted->output, (int64_t)D, wanted->out};
     for (size_t first = 0, B; status == BV_OK && first < n; first += B) {
         B = batch_size(m, order + first, n - first);
-        status = fuse_batch(s, image, texts, order + first, B, wanted->output, D, wanted->out, err);
+        status = fuse_batch(s, image, &list, first, B, err);
     }
     free(order);
     return status;

@@ -30,24 +30,26 @@ const struct bv_backend *bv_session_backend(const struct bv_session *session); /
 // Why the work moved to the CPU under device "auto"; NULL when it did not.
 const char *bv_session_fallback(const struct bv_session *session);
 
-// Runs the image tower over N pixel arrays of one size, [N,H,W,C] f32 as the recipe makes them.
-// Each wanted output (by name) receives [N, its shape]; raw, not normalised. BV_ERR_MODEL where
-// that is not n_floats: nothing is computed then.
+// Where an output goes. BV_ERR_MODEL where the output is not n_floats: nothing is computed then.
 struct bv_wanted {
     const char *output; // "global", "local", …
     float *out;
     size_t n_floats; // at out
 };
-enum bv_status bv_session_encode_pixels(struct bv_session *session, const float *pixels, int64_t N,
-                                        int64_t H, int64_t W, int64_t C,
+
+// Pixel arrays of one size, [N,H,W,C] f32 as the recipe makes them.
+struct bv_pixel_batch {
+    const float *pixels;
+    const float *prior; // of an earlier image for each, or NULL
+    int64_t N, H, W, C;
+};
+
+// Runs the image tower. Each wanted output (by name) receives [N, its shape]; raw, not normalised.
+// BV_ERR_ARG for prior images where the model takes none. Images come through model/encode.h.
+enum bv_status bv_session_encode_pixels(struct bv_session *session,
+                                        const struct bv_pixel_batch *batch,
                                         const struct bv_wanted *wanted, int n_wanted,
                                         struct bv_error *err);
-
-// The same with a prior image for each, of the same size; BV_ERR_ARG where the model takes none.
-enum bv_status bv_session_encode_prior(struct bv_session *session, const float *pixels,
-                                       const float *prior, int64_t N, int64_t H, int64_t W,
-                                       int64_t C, const struct bv_wanted *wanted, int n_wanted,
-                                       struct bv_error *err);
 
 // Runs the text tower over n token sequences of any lengths; wanted, a pooled output, receives
 // [n,D], raw, in the order given. A text's result does not depend on its

@@ -38,6 +38,15 @@ struct bv_by_length {
 enum bv_status bv_order_by_length(const struct bv_tokens *const *texts, size_t n,
                                   struct bv_by_length **order, struct bv_error *err);
 
+// Texts in that order, and where an output of D numbers each goes.
+struct bv_text_list {
+    const struct bv_tokens *const *texts;
+    const struct bv_by_length *order;
+    const char *output;
+    int64_t D;
+    float *out;
+};
+
 // The length to which a batch is padded whose longest text has n tokens.
 int64_t bv_padded_length(const struct bv_model *model, size_t n);
 

@@ -32,24 +32,14 @@ static enum bv_status build_prior(const struct bv_model *m, const int64_t *size,
 
 static const struct bv_tower image_tower = {build_image, true}, prior_tower = {build_prior, true};
 
-enum bv_status bv_session_encode_pixels(struct bv_session *s, const float *pixels, int64_t N,
-                                        int64_t H, int64_t W, int64_t C,
+enum bv_status bv_session_encode_pixels(struct bv_session *s, const struct bv_pixel_batch *b,
                                         const struct bv_wanted *wanted, int n_wanted,
                                         struct bv_error *err)
 {
-    const struct bv_input inputs[] = {{"pixels", pixels}};
-    const struct bv_tower_key key = {&image_tower, {N, H, W, C}};
-    return bv_session_run(s, &key, inputs, 1, wanted, n_wanted, err);
-}
-
-enum bv_status bv_session_encode_prior(struct bv_session *s, const float *pixels,
-                                       const float *prior, int64_t N, int64_t H, int64_t W,
-                                       int64_t C, const struct bv_wanted *wanted, int n_wanted,
-                                       struct bv_error *err)
-{
-    const struct bv_input inputs[] = {{"pixels", pixels}, {"prior", prior}};
-    const struct bv_tower_key key = {&prior_tower, {N, H, W, C}};
-    return bv_session_run(s, &key, inputs, 2, wanted, n_wanted, err);
+    const struct bv_input inputs[] = {{"pixels", b->pixels}, {"prior", b->prior}};
+    const struct bv_tower_key key = {b->prior ? &prior_tower : &image_tower,
+                                     {b->N, b->H, b->W, b->C}};
+    return bv_session_run(s, &key, inputs, b->prior ? 2 : 1, wanted, n_wanted, err);
 }
 
 // ---- Texts: sizes are B, T ----
@@ -124,11 +114,12 @@ int64_t bv_padded_length(const struct bv_model *model, size_t n)
     return model->max_tokens > 0 && T > model->max_tokens ? model->max_tokens : T;
 }
 
-// One batch of B texts padded to T tokens; results go to their places in out.
-static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens *const *texts,
-                                   const struct bv_by_length *order, int64_t B, int64_t T,
-                                   const char *output, int64_t D, float *out, struct bv_error *err)
+// One batch, B texts from `first` on, padded to T tokens; results go to their places in out.
+static enum bv_status encode_batch(struct bv_session *s, const struct bv_text_list *list,
+                                   size_t first, int64_t B, int64_t T, struct bv_error *err)
 {
+    const struct bv_by_length *order = list->order + first;
+    const int64_t D = list->D;
     struct text_batch b = {.B = B, .T = T};
     b.ids = calloc((size_t)(B * b.T), sizeof *b.ids);
     float *rows = calloc((size_t)(B * D), sizeof *rows);
@@ -136,12 +127,12 @@ static enum bv_status encode_batch(struct bv_session *s, const struct bv_tokens 
     if (!b.ids || !rows)
         status = bv_fail_nomem(err, "a batch of texts");
     for (int64_t i = 0; status == BV_OK && i < B; i++)
-        put_text(&b, i, texts[order[i].index]);
-    struct bv_wanted wanted = {output, rows, (size_t)(B * D)};
+        put_text(&b, i, list->texts[order[i].index]);
+    struct bv_wanted wanted = {list->output, rows, (size_t)(B * D)};
     if (status == BV_OK)
         status = run_text(s, &b, &wanted, 1, err);
     for (int64_t i = 0; status == BV_OK && i < B; i++)
-        memcpy(out + order[i].index * (size_t)D, rows + i * D, (size_t)D * sizeof *out);
+        memcpy(list->out + order[i].index * (size_t)D, rows + i * D, (size_t)D * sizeof *rows);
     free(rows);
     free(b.ids);
     return status;
@@ -171,13 +162,13 @@ static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *c
     struct bv_by_length *order = NULL;
     BV_TRY(bv_order_by_length(texts, n, &order, err));
     enum bv_status status = BV_OK;
+    const struct bv_text_list list = {texts, order, wanted->output, D, wanted->out};
     if (n > BV_BATCH_TEXTS)
         bv_session_expect_runs(s, &text_tower);
     for (size_t first = 0; status == BV_OK && first < n; first += BV_BATCH_TEXTS) {
         size_t B = n - first < BV_BATCH_TEXTS ? n - first : BV_BATCH_TEXTS;
         int64_t length = T > 0 ? T : bv_padded_length(m, order[first + B - 1].n_tokens);
-        status = encode_batch(s, texts, order + first, (int64_t)B, length, wanted->output, D,
-                              wanted->out, err);
+        status = encode_batch(s, &list, first, (int64_t)B, length, err);
     }
     free(order);
     return status;

@@ -13,6 +13,21 @@
 // Both objects take patient and study from the source object: they belong beside it in the archive,
 // and hold the same identifiers.
 
+// The object that others are derived from; name stands for it in messages.
+struct bv_source_object {
+    const uint8_t *bytes;
+    size_t size;
+    const char *name;
+};
+
+// A picture that becomes an object, RGB [height][width][3].
+struct bv_derived_picture {
+    const uint8_t *rgb;
+    unsigned width, height;
+    const char *description; // what it shows
+    const char *version;     // of this software
+};
+
 struct bv_finding {
     const char *label; // "Pleural effusion"
     double score;
@@ -33,26 +48,24 @@ struct bv_findings_source {
 // that names the quantity: it is no probability of disease, and no standard code says so.
 // The object's UID is a function of source and content. The caller frees *bytes. BV_ERR_ARG when
 // the source names no study or no instance.
-enum bv_status bv_findings_report(const uint8_t *source, size_t source_size, const char *name,
+enum bv_status bv_findings_report(const struct bv_source_object *source,
                                   const struct bv_finding *findings, size_t n,
                                   const struct bv_findings_source *from, uint8_t **bytes,
                                   size_t *size, struct bv_error *err);
 
-// A Secondary Capture of a picture (RGB [height][width][3]) that was derived from the source, such
-// as a radiograph with a heat map over it. description says what it shows. The caller frees *bytes.
-enum bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const char *name,
-                                   const uint8_t *rgb, unsigned width, unsigned height,
-                                   const char *description, const char *version, uint8_t **bytes,
+// A Secondary Capture of a picture that was derived from the source, such as a radiograph with a
+// heat map over it. The caller frees *bytes.
+enum bv_status bv_findings_capture(const struct bv_source_object *source,
+                                   const struct bv_derived_picture *picture, uint8_t **bytes,
                                    size_t *size, struct bv_error *err);
 
 // synthetic.cc: pictures that a model made, as DICOM objects that say so.
 
-// A Secondary Capture of RGB [height][width][3] in a study of its own: Image Type
-// DERIVED\SECONDARY, patient "SYNTHETIC", the word in the descriptions of study and series, and
-// what the picture was made of (JSON, UTF-8) in Image Comments, cut to what that holds. UIDs are
-// functions of the content. The caller frees *bytes.
-enum bv_status bv_synthetic_capture(const uint8_t *rgb, unsigned width, unsigned height,
-                                    const char *description, const char *version, uint8_t **bytes,
+// A Secondary Capture in a study of its own: Image Type DERIVED\SECONDARY, patient "SYNTHETIC", the
+// word in the descriptions of study and series, and the description (JSON, UTF-8: what the picture
+// was made of) in Image Comments, cut to what that holds. UIDs are functions of the content. The
+// caller frees *bytes.
+enum bv_status bv_synthetic_capture(const struct bv_derived_picture *picture, uint8_t **bytes,
                                     size_t *size, struct bv_error *err);
 
 #endif

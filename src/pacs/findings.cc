@@ -217,16 +217,17 @@ void copy_study(DcmDataset *from, DcmDataset *to)
 
 } // namespace
 
-bv_status bv_findings_report(const uint8_t *source, size_t source_size, const char *name,
-                             const bv_finding *findings, size_t n, const bv_findings_source *from,
-                             uint8_t **bytes, size_t *size, bv_error *err)
+bv_status bv_findings_report(const bv_source_object *source, const bv_finding *findings, size_t n,
+                             const bv_findings_source *from, uint8_t **bytes, size_t *size,
+                             bv_error *err)
 {
-    return guarded(name, err, [&]() -> bv_status {
+    return guarded(source->name, err, [&]() -> bv_status {
         origin origin = {};
-        open_origin(source, source_size, &origin);
+        open_origin(source->bytes, source->size, &origin);
         DcmDataset *dataset = origin.dataset();
         if (!names_itself(dataset))
-            return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to report on", name);
+            return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to report on",
+                           source->name);
         std::vector<std::string> identity = {"report",     text_of(dataset, DCM_SOPInstanceUID),
                                              from->kind,   from->model,
                                              from->digest, from->prompts};
@@ -252,7 +253,7 @@ bv_status bv_findings_report(const uint8_t *source, size_t source_size, const ch
         for (size_t i = 0; i < n; i++)
             texts += findings[i].label;
         if (!choose_character_set(&origin, texts, &character_set))
-            return fail_characters(name, err);
+            return fail_characters(source->name, err);
         DSRDocument document(DSRTypes::DT_Comprehensive3DSR);
         check(document.setTreeFromRootTemplate(report, OFTrue));
         check(document.changeDocumentType(DSRTypes::DT_Comprehensive3DSR));
@@ -279,32 +280,32 @@ bv_status bv_findings_report(const uint8_t *source, size_t source_size, const ch
     });
 }
 
-bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const char *name,
-                              const uint8_t *rgb, unsigned width, unsigned height,
-                              const char *description, const char *version, uint8_t **bytes,
-                              size_t *size, bv_error *err)
+bv_status bv_findings_capture(const bv_source_object *source, const bv_derived_picture *picture,
+                              uint8_t **bytes, size_t *size, bv_error *err)
 {
+    const unsigned width = picture->width, height = picture->height;
     if (width == 0 || height == 0 || width > 65535 || height > 65535)
         return bv_fail(err, BV_ERR_LIMIT, "a picture of %u × %u", width, height);
-    return guarded(name, err, [&]() -> bv_status {
+    return guarded(source->name, err, [&]() -> bv_status {
         DcmFileFormat out;
         origin origin = {};
-        open_origin(source, source_size, &origin);
+        open_origin(source->bytes, source->size, &origin);
         DcmDataset *from = origin.dataset(), *to = out.getDataset();
         std::string character_set;
-        if (!choose_character_set(&origin, description, &character_set))
-            return fail_characters(name, err);
+        if (!choose_character_set(&origin, picture->description, &character_set))
+            return fail_characters(source->name, err);
         if (!names_itself(from))
-            return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to add to", name);
+            return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to add to",
+                           source->name);
         const size_t n = static_cast<size_t>(width) * height * 3;
         char hex[65];
-        bv_sha256_hex(rgb, n, hex);
+        bv_sha256_hex(picture->rgb, n, hex);
         const std::string instance = text_of(from, DCM_SOPInstanceUID);
         copy_study(from, to);
         if (!character_set.empty())
             put(to, DCM_SpecificCharacterSet, character_set);
         put(to, DCM_SOPClassUID, UID_SecondaryCaptureImageStorage);
-        put(to, DCM_SOPInstanceUID, make_uid({"capture", instance, hex, description}));
+        put(to, DCM_SOPInstanceUID, make_uid({"capture", instance, hex, picture->description}));
         put(to, DCM_SeriesInstanceUID,
             make_uid({"capture series", text_of(from, DCM_StudyInstanceUID)}));
         put(to, DCM_Modality, "OT");
@@ -314,9 +315,9 @@ bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const c
         put(to, DCM_SeriesDescription, "biovl overlay (research)");
         put(to, DCM_Manufacturer, own_class);
         put(to, DCM_ManufacturerModelName, own_class);
-        put(to, DCM_SoftwareVersions, version);
+        put(to, DCM_SoftwareVersions, picture->version);
         put(to, DCM_ImageType, "DERIVED\\SECONDARY");
-        put(to, DCM_DerivationDescription, description);
+        put(to, DCM_DerivationDescription, picture->description);
         put(to, DCM_BurnedInAnnotation, "YES");
         check(to->insertEmptyElement(DCM_PatientOrientation));
         check(to->insertEmptyElement(DCM_Laterality));
@@ -326,7 +327,7 @@ bv_status bv_findings_capture(const uint8_t *source, size_t source_size, const c
         check(reference->putAndInsertString(DCM_ReferencedSOPClassUID,
                                             text_of(from, DCM_SOPClassUID).c_str()));
         check(reference->putAndInsertString(DCM_ReferencedSOPInstanceUID, instance.c_str()));
-        put_rgb(to, rgb, width, height);
+        put_rgb(to, picture->rgb, width, height);
         return bv_dataset_to_bytes(&out, EXS_LittleEndianExplicit, bytes, size, err);
     });
 }

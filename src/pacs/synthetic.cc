@@ -27,17 +27,18 @@ std::string cut(const std::string &text, size_t most)
 
 } // namespace
 
-bv_status bv_synthetic_capture(const uint8_t *rgb, unsigned width, unsigned height,
-                               const char *description, const char *version, uint8_t **bytes,
-                               size_t *size, bv_error *err)
+bv_status bv_synthetic_capture(const bv_derived_picture *picture, uint8_t **bytes, size_t *size,
+                               bv_error *err)
 {
+    const unsigned width = picture->width, height = picture->height;
+    const char *description = picture->description;
     if (width == 0 || height == 0 || width > 65535 || height > 65535)
         return bv_fail(err, BV_ERR_LIMIT, "a picture of %u × %u", width, height);
     return guarded("a synthetic picture", err, [&]() -> bv_status {
         DcmFileFormat out;
         DcmDataset *to = out.getDataset();
         char hex[65];
-        bv_sha256_hex(rgb, static_cast<size_t>(width) * height * 3, hex);
+        bv_sha256_hex(picture->rgb, static_cast<size_t>(width) * height * 3, hex);
         put(to, DCM_SpecificCharacterSet, "ISO_IR 192");
         put(to, DCM_ImageType, "DERIVED\\SECONDARY");
         put(to, DCM_SOPClassUID, UID_SecondaryCaptureImageStorage);
@@ -55,7 +56,7 @@ bv_status bv_synthetic_capture(const uint8_t *rgb, unsigned width, unsigned heig
         put(to, DCM_ImageComments, cut(description, long_text));
         put(to, DCM_Manufacturer, "biovl");
         put(to, DCM_ManufacturerModelName, "biovl");
-        put(to, DCM_SoftwareVersions, version);
+        put(to, DCM_SoftwareVersions, picture->version);
         put(to, DCM_BurnedInAnnotation, "NO");
         put(to, DCM_SeriesNumber, "1");
         put(to, DCM_InstanceNumber, "1");
@@ -71,7 +72,7 @@ bv_status bv_synthetic_capture(const uint8_t *rgb, unsigned width, unsigned heig
                                    DCM_PatientOrientation};
         for (const DcmTagKey &tag : empty)
             check(to->insertEmptyElement(tag));
-        put_rgb(to, rgb, width, height);
+        put_rgb(to, picture->rgb, width, height);
         return bv_dataset_to_bytes(&out, EXS_LittleEndianExplicit, bytes, size, err);
     });
 }

@@ -170,8 +170,3 @@ enum bv_status bv_tls_fail(SSL *ssl, struct bv_error *err)
                        X509_verify_cert_error_string(verified));
     return bv_fail(err, BV_ERR_REFUSED, "TLS: %s", reason ? reason : "the peer speaks none");
 }
-
-bool bv_tls_peer_is_known(SSL *ssl)
-{
-    return SSL_get0_peer_certificate(ssl) && SSL_get_verify_result(ssl) == X509_V_OK;
-}

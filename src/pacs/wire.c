@@ -306,8 +306,3 @@ void bv_wire_close(struct bv_wire **wire)
     free(*wire);
     *wire = NULL;
 }
-
-bool bv_wire_is_authenticated(const struct bv_wire *w)
-{
-    return w->ssl && bv_tls_peer_is_known(w->ssl);
-}

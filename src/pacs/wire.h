@@ -35,8 +35,6 @@ SSL *bv_tls_new(struct bv_tls *tls, int fd, const char *host);
 // Why a handshake failed: BV_ERR_REFUSED.
 enum bv_status bv_tls_fail(SSL *ssl, struct bv_error *err);
 
-bool bv_tls_peer_is_known(SSL *ssl);
-
 // wire.c: a TCP connection, with or without TLS, whose every wait has an end. Used inside src/pacs.
 
 struct bv_wire;
@@ -68,8 +66,5 @@ enum bv_status bv_wire_wait(struct bv_wire *wire, int64_t deadline, bool *readab
 
 enum bv_status bv_wire_write(struct bv_wire *wire, const void *bytes, size_t n, int64_t deadline,
                              struct bv_error *err);
-
-// The subject of the peer's certificate has been checked against the authorities.
-bool bv_wire_is_authenticated(const struct bv_wire *wire);
 
 #endif

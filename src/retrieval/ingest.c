@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "image/gray.h"
 #include "image/png_writer.h"
+#include "model/encode.h"
 #include "retrieval/record.h"
 #include "retrieval/scrub.h"
 #include "retrieval/store.h"
@@ -24,7 +25,7 @@ enum {
     NAME_ROOM = 1025,     // an id as it is stored
 };
 
-// An input on its way: names are final, pixels come from decode().
+// An input on its way: names are final, the encoder input comes from decode().
 struct slot {
     struct bv_record record; // strings in the arena, bytes and metadata owned
     struct bv_arena arena;
@@ -32,7 +33,7 @@ struct slot {
     bool wants_image, wants_report;
     bool known;       // the index has an image of this id, whose pixels are compared:
     uint32_t content; // their checksum
-    struct bv_pixels pixels;
+    struct bv_encoder_input input;
     uint8_t *thumbnail;
     size_t thumbnail_bytes;
     char warnings[256];
@@ -91,7 +92,7 @@ static void clear_slot(struct slot *slot)
     free((void *)slot->record.bytes);
     json_decref(slot->record.metadata);
     json_decref(slot->report_metadata);
-    bv_pixels_free(&slot->pixels);
+    bv_encoder_input_free(&slot->input);
     free(slot->thumbnail);
     bv_arena_free(&slot->arena);
     memset(slot, 0, sizeof *slot);
@@ -299,8 +300,6 @@ static enum bv_status decode(const struct bv_ingest *ingest, struct slot *slot)
     struct bv_record *r = &slot->record;
     struct bv_decode_options how = BV_DECODE_DEFAULTS;
     how.frame = r->frame - 1;
-    if (!bv_model_has_image(model))
-        return bv_fail(&slot->error, BV_ERR_ARG, "model %s has no image encoder", model->name);
     if (r->bytes)
         BV_TRY(bv_image_decode(r->bytes, r->size, r->name, &how, &image, &slot->error));
     else
@@ -308,7 +307,7 @@ static enum bv_status decode(const struct bv_ingest *ingest, struct slot *slot)
     slot->content = bv_ingest_content(image);
     enum bv_status status = BV_OK;
     if (!slot->known)
-        status = bv_recipe_run(model->recipe, image, &slot->pixels, &slot->error);
+        status = bv_encoder_input_make(model, image, NULL, &slot->input, &slot->error);
     int thumbnail = slot->known ? 0 : bv_store_info(ingest->store)->thumbnail;
     if (status == BV_OK && thumbnail > 0)
         status = bv_thumbnail_encode(image, thumbnail, &slot->thumbnail, &slot->thumbnail_bytes,
@@ -325,31 +324,6 @@ static void decode_slot(void *arg, size_t i)
     struct slot *slot = &ingest->slots[i];
     if (slot->wants_image)
         slot->error.status = decode(ingest, slot);
-}
-
-// Slots [first, first + n) have pixels of one size; their embeddings go to consecutive rows.
-static enum bv_status encode_run(struct bv_ingest *ingest, const size_t *members, size_t n,
-                                 float *out, struct bv_error *err)
-{
-    const struct bv_pixels *p = &ingest->slots[members[0]].pixels;
-    size_t each = (size_t)p->height * (size_t)p->width * (size_t)p->channels;
-    float *pixels = malloc(n * each * sizeof *pixels);
-    if (!pixels)
-        return bv_fail_nomem(err, "pixels");
-    for (size_t i = 0; i < n; i++)
-        memcpy(pixels + i * each, ingest->slots[members[i]].pixels.data, each * sizeof *pixels);
-    struct bv_wanted wanted = {"global", out, n * ingest->dimension};
-    enum bv_status status = bv_session_encode_pixels(ingest->session, pixels, (int64_t)n, p->height,
-                                                     p->width, p->channels, &wanted, 1, err);
-    free(pixels);
-    if (status == BV_OK)
-        bv_normalize_rows(out, n, ingest->dimension);
-    return status;
-}
-
-static bool same_size(const struct bv_pixels *a, const struct bv_pixels *b)
-{
-    return a->width == b->width && a->height == b->height && a->channels == b->channels;
 }
 
 // An image that the index has: other pixels, or another study, under its id are refused.
@@ -405,26 +379,24 @@ static enum bv_status add_image(struct bv_ingest *ingest, struct slot *slot, con
     return status == BV_OK && has ? check_known(ingest, slot, err) : status;
 }
 
-// Encodes the images that were decoded, sizes together, and adds them in the order they came.
+// Encodes the images that were decoded and adds them in the order they came.
 static enum bv_status encode_images(struct bv_ingest *ingest, struct bv_error *err)
 {
-    for (size_t first = 0; first < ingest->n_slots;) {
-        size_t members[WAITING], n = 0, next = first;
-        for (; next < ingest->n_slots; next++) {
-            struct slot *slot = &ingest->slots[next];
-            if (!slot->wants_image || slot->known || slot->error.status != BV_OK)
-                continue;
-            if (n > 0 && !same_size(&ingest->slots[members[0]].pixels, &slot->pixels))
-                break;
-            members[n++] = next;
-        }
-        if (n > 0)
-            BV_TRY(encode_run(ingest, members, n, ingest->embeddings, err));
-        for (size_t i = 0; i < n; i++)
-            BV_TRY(add_image(ingest, &ingest->slots[members[i]],
-                             ingest->embeddings + i * ingest->dimension, err));
-        first = next;
+    const struct bv_encoder_input *inputs[WAITING];
+    struct slot *members[WAITING];
+    size_t n = 0;
+    for (size_t i = 0; i < ingest->n_slots; i++) {
+        struct slot *slot = &ingest->slots[i];
+        if (!slot->wants_image || slot->known || slot->error.status != BV_OK)
+            continue;
+        members[n] = slot;
+        inputs[n++] = &slot->input;
     }
+    const struct bv_wanted wanted = {"global", ingest->embeddings, n * ingest->dimension};
+    BV_TRY(bv_encode_inputs(ingest->session, inputs, n, &wanted, 1, err));
+    bv_normalize_rows(ingest->embeddings, n, ingest->dimension);
+    for (size_t i = 0; i < n; i++)
+        BV_TRY(add_image(ingest, members[i], ingest->embeddings + i * ingest->dimension, err));
     return BV_OK;
 }
 

@@ -50,11 +50,6 @@ static const char schema[] =
     "CREATE VIRTUAL TABLE report_text USING fts5(text, content='report',"
     "  content_rowid='number');";
 
-const char *bv_kind_name(enum bv_kind kind)
-{
-    return kind == BV_KIND_IMAGE ? "image" : "report";
-}
-
 // Opening and creating.
 
 static enum bv_status write_info(struct bv_store *s, const struct bv_store_info *info,

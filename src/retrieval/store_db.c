@@ -103,6 +103,11 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
     [BV_SQL_BEARS_DROP] = "DELETE FROM bears WHERE study = ?",
 };
 
+const char *bv_kind_name(enum bv_kind kind)
+{
+    return kind == BV_KIND_IMAGE ? "image" : "report";
+}
+
 enum bv_status bv_store_fail(sqlite3 *db, const char *path, int code, struct bv_error *err)
 {
     switch (code & 0xff) {

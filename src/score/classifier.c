@@ -497,15 +497,3 @@ enum bv_status bv_classifier_score_image(const struct bv_classifier *c, const fl
     free(neg);
     return status;
 }
-
-enum bv_status bv_classifier_score(const struct bv_classifier *c, const float *images, size_t n,
-                                   double *scores, double *positive, double *negative,
-                                   struct bv_error *err)
-{
-    size_t L = c->labels->n, D = bv_classifier_dim(c);
-    for (size_t i = 0; i < n; i++)
-        BV_TRY(bv_classifier_score_image(c, images + i * D, NULL, 0, scores + i * L,
-                                         positive ? positive + i * L : NULL,
-                                         negative ? negative + i * L : NULL, err));
-    return BV_OK;
-}

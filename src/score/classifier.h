@@ -49,18 +49,12 @@ size_t bv_classifier_truncated(const struct bv_classifier *classifier); // promp
 const char *bv_classifier_output(const struct bv_classifier *classifier);
 const char *bv_classifier_region_output(const struct bv_classifier *classifier);
 
-// Scores one image from its pooled output [D] and, where the rule wants them, its regions [R,D].
-// scores, positive and negative receive [labels] as below.
+// Scores one image from its pooled output [D] (raw or normalised) and, where the rule wants them,
+// its regions [R,D]. scores, positive and negative receive [labels]: the rule's quantity, and the
+// similarities it was made of; the latter two may be NULL. negative is 0 without negative prompts.
 enum bv_status bv_classifier_score_image(const struct bv_classifier *classifier, const float *image,
                                          const float *regions, size_t R, double *scores,
                                          double *positive, double *negative, struct bv_error *err);
-
-// Scores n image embeddings [n,D] (raw or normalised). scores, positive and negative receive
-// [n, labels]: the rule's quantity, and the similarities it was made of; the latter two may be
-// NULL. negative is 0 without negative prompts. BV_ERR_ARG when the rule wants regions.
-enum bv_status bv_classifier_score(const struct bv_classifier *classifier, const float *images,
-                                   size_t n, double *scores, double *positive, double *negative,
-                                   struct bv_error *err);
 
 // classify.c: images through a classifier, or through an ensemble of them, to scores.
 

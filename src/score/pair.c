@@ -103,13 +103,12 @@ enum bv_status bv_pair_count(struct bv_session *s, const struct bv_fusion_image 
     return width_of(s, image, output, n, err);
 }
 
-// The logits [n,width] of texts.
+// The logits of texts, of each as many as wanted has room for.
 static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *image,
-                          const char *const *texts, size_t n, const char *output, float *logits,
-                          size_t width, unsigned char *truncated, struct bv_error *err)
+                          const char *const *texts, size_t n, const struct bv_wanted *wanted,
+                          unsigned char *truncated, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
-    const struct bv_wanted wanted = {output, logits, n * width};
     struct bv_tokens *tokens = calloc(n + 1, sizeof *tokens);
     const struct bv_tokens **list = calloc(n + 1, sizeof *list);
     enum bv_status status = tokens && list ? BV_OK : bv_fail_nomem(err, "texts");
@@ -122,7 +121,7 @@ static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *im
         list[i] = &tokens[i];
     }
     if (status == BV_OK)
-        status = bv_session_fuse(s, image, list, n, &wanted, err);
+        status = bv_session_fuse(s, image, list, n, wanted, err);
     for (size_t i = 0; tokens && i < n; i++)
         bv_tokens_free(&tokens[i]);
     free(tokens);
@@ -145,9 +144,10 @@ enum bv_status bv_pair_match(struct bv_session *s, const struct bv_fusion_image 
     if (width > sizeof p / sizeof *p || index >= width)
         return bv_fail(err, BV_ERR_MODEL, "a matching head of %zu classes", width);
     float *logits = malloc((n + 1) * width * sizeof *logits);
+    const struct bv_wanted wanted = {output, logits, n * width};
     if (!logits)
         return bv_fail_nomem(err, "scores");
-    enum bv_status status = run(s, image, texts, n, output, logits, width, truncated, err);
+    enum bv_status status = run(s, image, texts, n, &wanted, truncated, err);
     for (size_t i = 0; status == BV_OK && i < n; i++) {
         activate(head, logits + i * width, width, p);
         scores[i] = p[index];
@@ -167,9 +167,10 @@ enum bv_status bv_pair_scores(struct bv_session *s, const struct bv_fusion_image
     BV_TRY(require(m, head, &output, err));
     BV_TRY(width_of(s, image, output, &n, err));
     float *logits = malloc(n * sizeof *logits);
+    const struct bv_wanted wanted = {output, logits, n};
     if (!logits)
         return bv_fail_nomem(err, "scores");
-    enum bv_status status = run(s, image, &text, 1, output, logits, n, &cut, err);
+    enum bv_status status = run(s, image, &text, 1, &wanted, &cut, err);
     if (status == BV_OK)
         activate(head_of(m, head), logits, n, scores);
     if (truncated)

@@ -569,22 +569,6 @@ enum bv_status bv_tokenizer_encode_pair(const struct bv_tokenizer *tokenizer, co
                   err);
 }
 
-enum bv_status bv_tokenizer_encode_bare(const struct bv_tokenizer *tokenizer, const char *text,
-                                        size_t n_bytes, struct bv_tokens *tokens,
-                                        struct bv_error *err)
-{
-    struct bv_tokens out = {0};
-    enum bv_status status = encode_text(tokenizer, &out, text, n_bytes, err);
-    if (status != BV_OK) {
-        bv_tokens_free(&out);
-        return status;
-    }
-    out.n_untruncated = out.n;
-    bv_tokens_free(tokens);
-    *tokens = out;
-    return BV_OK;
-}
-
 int32_t bv_tokenizer_special(const struct bv_tokenizer *tokenizer, enum bv_special_token which)
 {
     return tokenizer->special[which];

@@ -69,12 +69,6 @@ enum bv_status bv_tokenizer_encode_pair(const struct bv_tokenizer *tokenizer, co
                                         size_t n_a, const char *b, size_t n_b,
                                         struct bv_tokens *tokens, struct bv_error *err);
 
-// Encodes without special tokens at the ends and without a maximum, for models that build their
-// sequences themselves.
-enum bv_status bv_tokenizer_encode_bare(const struct bv_tokenizer *tokenizer, const char *text,
-                                        size_t n_bytes, struct bv_tokens *tokens,
-                                        struct bv_error *err);
-
 enum bv_special_token {
     BV_TOKEN_CLS, // also <s> and <|startoftext|>
     BV_TOKEN_SEP, // also </s> and <|endoftext|>, CLIP's pooled token

@@ -74,9 +74,33 @@ static void set_limits(struct bv_vk *vk, const struct bv_vk_quirks *quirks)
     vk->few_registers = quirks->few_registers;
 }
 
-static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)
+// Opens the physical device with one queue and a chain of features.
+static enum bv_status open_device(struct bv_vk *vk, const void *features,
+                                  const char *const *extensions, uint32_t n, struct bv_error *err)
 {
     const struct bv_vk_api *api = &vk->instance.api;
+    float priority = 1;
+    VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                     .queueFamilyIndex = vk->queue_family,
+                                     .queueCount = 1,
+                                     .pQueuePriorities = &priority};
+    VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                               .pNext = features,
+                               .queueCreateInfoCount = 1,
+                               .pQueueCreateInfos = &queue,
+                               .enabledExtensionCount = n,
+                               .ppEnabledExtensionNames = extensions};
+    BV_VK_TRY(vk, api->CreateDevice(vk->physical, &info, NULL, &vk->device), "opening it", err);
+    BV_TRY(bv_vk_load_device(&vk->instance.api, vk->device, err));
+    if (vk->instance.wrap)
+        vk->instance.wrap(&vk->instance.api, vk->instance.wrap_arg);
+    api->GetDeviceQueue(vk->device, vk->queue_family, 0, &vk->queue);
+    return BV_OK;
+}
+
+// With the features and extensions that its path of matrix products and the survey need.
+static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)
+{
     bool matrix = vk->path == BV_VK_PATH_KHR || vk->path == BV_VK_PATH_NV;
     const char *extensions[5];
     uint32_t n = 0;
@@ -121,23 +145,7 @@ static enum bv_status create_device(struct bv_vk *vk, struct bv_error *err)
         v12.pNext = &executables;
         extensions[n++] = VK_KHR_PIPELINE_EXECUTABLE_PROPERTIES_EXTENSION_NAME;
     }
-    float priority = 1;
-    VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                     .queueFamilyIndex = vk->queue_family,
-                                     .queueCount = 1,
-                                     .pQueuePriorities = &priority};
-    VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                               .pNext = &v11,
-                               .queueCreateInfoCount = 1,
-                               .pQueueCreateInfos = &queue,
-                               .enabledExtensionCount = n,
-                               .ppEnabledExtensionNames = extensions};
-    BV_VK_TRY(vk, api->CreateDevice(vk->physical, &info, NULL, &vk->device), "opening it", err);
-    BV_TRY(bv_vk_load_device(&vk->instance.api, vk->device, err));
-    if (vk->instance.wrap)
-        vk->instance.wrap(&vk->instance.api, vk->instance.wrap_arg);
-    api->GetDeviceQueue(vk->device, vk->queue_family, 0, &vk->queue);
-    return BV_OK;
+    return open_device(vk, &v11, extensions, n, err);
 }
 
 // One layout for all shaders: six storage buffers and 128 bytes of push constants.

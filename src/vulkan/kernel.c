@@ -157,6 +157,23 @@ static bool attention_in_fours(const struct bv_attention_params *p, const struct
     return aligned;
 }
 
+// The most queries and keys of a block whose tiles fit into shared memory.
+static enum bv_status fit_attention(const struct bv_vk *vk, uint32_t d, uint32_t lanes,
+                                    uint32_t *q_rows, uint32_t *keys, struct bv_error *err)
+{
+    while (attention_bytes(d, *q_rows, *keys, lanes) > vk->shared_bytes && *q_rows > 4) {
+        if (*keys >= *q_rows)
+            *keys /= 2;
+        else
+            *q_rows /= 2;
+    }
+    if (attention_bytes(d, *q_rows, *keys, lanes) > vk->shared_bytes)
+        return bv_fail(err, BV_ERR_LIMIT,
+                       "%s has too little shared memory for heads of %u channels", vk->info.name,
+                       d);
+    return BV_OK;
+}
+
 static enum bv_status encode_attention(struct bv_vk_recorder *r, const struct bv_node *node,
                                        struct bv_error *err)
 {
@@ -166,16 +183,7 @@ static enum bv_status encode_attention(struct bv_vk_recorder *r, const struct bv
     const uint32_t threads = 128, d = (uint32_t)p->head_dim;
     uint32_t q_rows = 16, keys = 32;
     const uint32_t lanes = threads / q_rows; // that share the softmax of a query
-    while (attention_bytes(d, q_rows, keys, lanes) > r->vk->shared_bytes && q_rows > 4) {
-        if (keys >= q_rows)
-            keys /= 2;
-        else
-            q_rows /= 2;
-    }
-    if (attention_bytes(d, q_rows, keys, lanes) > r->vk->shared_bytes)
-        return bv_fail(err, BV_ERR_LIMIT,
-                       "%s has too little shared memory for heads of %u channels", r->vk->info.name,
-                       d);
+    BV_TRY(fit_attention(r->vk, d, lanes, &q_rows, &keys, err));
     uint64_t batch = (uint64_t)q->dim[0], windows = 1;
     uint64_t tq = (uint64_t)q->dim[1], tk = (uint64_t)k->dim[1];
     if (p->window) {

@@ -165,6 +165,22 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+// What a device lacks that this backend needs; NULL: nothing.
+static const char *missing_of(const struct bv_vk_device_info *info,
+                              const VkPhysicalDeviceLimits *limits, bool has_compute)
+{
+    return info->api_version < VK_API_VERSION_1_2         ? "Vulkan 1.2"
+           : !has_compute                                 ? "a compute queue"
+           : info->shared_bytes < 16384                   ? "16 KiB of shared memory"
+           : info->max_invocations < 128                  ? "workgroups of 128"
+           : info->push_constant_bytes < BV_VK_PUSH_BYTES ? "128 push bytes"
+           : limits->maxPerStageDescriptorStorageBuffers < BV_VK_BINDINGS
+               ? "six storage buffers in a shader"
+           : limits->minStorageBufferOffsetAlignment > BV_VK_OFFSET_ALIGNMENT
+               ? "an offset alignment of 256 or less"
+               : NULL;
+}
+
 static void describe(const struct bv_vk_api *api, VkPhysicalDevice device, int index,
                      struct bv_vk_device_info *info)
 {
@@ -214,16 +230,7 @@ static void describe(const struct bv_vk_api *api, VkPhysicalDevice device, int i
     read_features(api, device, info);
     bool has_compute = false;
     read_queues(api, device, info, &has_compute);
-    const char *missing = info->api_version < VK_API_VERSION_1_2         ? "Vulkan 1.2"
-                          : !has_compute                                 ? "a compute queue"
-                          : info->shared_bytes < 16384                   ? "16 KiB of shared memory"
-                          : info->max_invocations < 128                  ? "workgroups of 128"
-                          : info->push_constant_bytes < BV_VK_PUSH_BYTES ? "128 push bytes"
-                          : limits->maxPerStageDescriptorStorageBuffers < BV_VK_BINDINGS
-                              ? "six storage buffers in a shader"
-                          : limits->minStorageBufferOffsetAlignment > BV_VK_OFFSET_ALIGNMENT
-                              ? "an offset alignment of 256 or less"
-                              : NULL;
+    const char *missing = missing_of(info, limits, has_compute);
     info->usable = !missing;
     if (missing)
         (void)snprintf(info->why_not, sizeof info->why_not, "needs %s", missing);

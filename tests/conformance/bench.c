@@ -217,9 +217,9 @@ float *bench_image_of(struct bench *b, const struct bv_pixels *pixels, const cha
     float *out = malloc(shape_size(shape) * sizeof *out);
     assert_non_null(out);
     struct bv_wanted wanted = {output, out, shape_size(shape)};
-    assert_ok(bv_session_encode_pixels(b->session, pixels->data, 1, pixels->height, pixels->width,
-                                       pixels->channels, &wanted, 1, &err),
-              err);
+    const struct bv_pixel_batch batch = {pixels->data,   NULL,          1,
+                                         pixels->height, pixels->width, pixels->channels};
+    assert_ok(bv_session_encode_pixels(b->session, &batch, &wanted, 1, &err), err);
     return out;
 }
 

@@ -373,9 +373,9 @@ static void check_biovil_t(struct bench *b)
     assert_non_null(a);
     assert_non_null(c);
     struct bv_wanted wanted[] = {{"global", a, raw->n}, {"pooled", c, pooled->n}};
-    assert_ok(bv_session_encode_prior(b->session, current.data, prior.data, 1, current.height,
-                                      current.width, current.channels, wanted, 2, &err),
-              err);
+    const struct bv_pixel_batch batch = {current.data,   prior.data,    1,
+                                         current.height, current.width, current.channels};
+    assert_ok(bv_session_encode_pixels(b->session, &batch, wanted, 2, &err), err);
     bench_compare(b, EMBEDDING, raw->name, a, npy_f32(raw), raw->n);
     bench_compare(b, EMBEDDING, pooled->name, c, npy_f32(pooled), pooled->n);
     free(a);

@@ -25,13 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     // ASCII labels where the first byte is even: others are refused for some character sets.
     if (!size)
         return 0;
-    if (bv_findings_report(data + 1, size - 1, "object", findings, 1 + (data[0] & 1), &from, &bytes,
-                           &n, &err) == BV_OK)
+    const struct bv_source_object object = {data + 1, size - 1, "object"};
+    const struct bv_derived_picture picture = {rgb, 2, 2, "map", "1"};
+    if (bv_findings_report(&object, findings, 1 + (data[0] & 1), &from, &bytes, &n, &err) == BV_OK)
         expect_sound(bytes, n);
     free(bytes);
     bytes = NULL;
-    if (bv_findings_capture(data + 1, size - 1, "object", rgb, 2, 2, "map", "1", &bytes, &n,
-                            &err) == BV_OK)
+    if (bv_findings_capture(&object, &picture, &bytes, &n, &err) == BV_OK)
         expect_sound(bytes, n);
     free(bytes);
     return 0;

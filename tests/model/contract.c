@@ -146,11 +146,12 @@ static void test_wanted(void **state)
     struct bv_tokens tokens = {0};
     assert_ok(bv_tokenizer_encode(model->tokenizer, "no effusions", 12, &tokens, &err), err);
     const struct bv_tokens *texts[] = {&tokens, &tokens};
+    const struct bv_pixel_batch batch = {pixels, NULL, 1, 64, 64, 3};
     const size_t sizes[] = {0, D - 1, D + 1, D};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct bv_wanted wanted = {"global", out, sizes[i]};
         out[0] = NAN;
-        assert_int_equal(bv_session_encode_pixels(session, pixels, 1, 64, 64, 3, &wanted, 1, &err),
+        assert_int_equal(bv_session_encode_pixels(session, &batch, &wanted, 1, &err),
                          sizes[i] == D ? BV_OK : BV_ERR_MODEL);
         assert_int_equal(isnan(out[0]) != 0, sizes[i] != D);
     }

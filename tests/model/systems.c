@@ -91,9 +91,8 @@ static void check_image(struct bv_session *session, const struct system_case *c,
     }
     assert_non_null(pixels);
     fixed_values("pixels", 0, 1.5f, (int64_t)SIDE * SIDE * 3, pixels);
-    assert_ok(
-        bv_session_encode_pixels(session, pixels, 1, SIDE, SIDE, 3, wanted, second.n ? 2 : 1, &err),
-        err);
+    const struct bv_pixel_batch batch = {pixels, NULL, 1, SIDE, SIDE, 3};
+    assert_ok(bv_session_encode_pixels(session, &batch, wanted, second.n ? 2 : 1, &err), err);
     compare(c->name, "image", global, c->image);
     compare(c->name, "second output", local, second);
     free(pixels);
@@ -127,7 +126,8 @@ static void check_score(struct bv_session *session, const struct bv_model *model
                               json_object_get(model->card, "prompts"), &err),
               err);
     assert_ok(bv_classifier_create(&classifier, session, &labels, &err), err);
-    assert_ok(bv_classifier_score(classifier, global, 1, &score, NULL, NULL, &err), err);
+    assert_ok(bv_classifier_score_image(classifier, global, NULL, 0, &score, NULL, NULL, &err),
+              err);
     float ours = (float)score;
     compare(c->name, "score", &ours, c->score);
     bv_classifier_destroy(&classifier);

@@ -36,9 +36,8 @@ static void test_report(void **state)
     struct bv_error err = {0};
     uint8_t *bytes = NULL;
     size_t size = 0;
-    assert_ok(bv_findings_report(source.data, source.size, "source", &finding, 1, &from, &bytes,
-                                 &size, &err),
-              err);
+    const struct bv_source_object object = {source.data, source.size, "source"};
+    assert_ok(bv_findings_report(&object, &finding, 1, &from, &bytes, &size, &err), err);
     assert_true(holds(bytes, size, "0.555721"));
     assert_false(holds(bytes, size, "0,555721"));
     free(bytes);

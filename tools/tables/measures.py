@@ -13,7 +13,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MARKERS = ("<!-- measures -->\n", "<!-- end of measures -->\n")
 # clang-format puts a function's opening and closing brace into column 0, so that these suffice.
-FUNCTION = re.compile(r"^([A-Za-z_][^;{}#=]*?\b(\w+)\((.*?)\))\n\{\n(.*?)^\}",
+FUNCTION = re.compile(r"^([A-Za-z_][^;{}#=]*?\b(\w+)\(([^;{}]*?)\))\n\{\n(.*?)^\}",
                       re.M | re.S)
 STRUCT = re.compile(r"^struct (\w+) \{\n(.*?)^\}", re.M | re.S)
 

@@ -200,9 +200,9 @@ static enum bv_status take_image(struct run *run, const struct region *region, s
             status = bv_fail_nomem(err, "patch embeddings");
     }
     struct bv_wanted wanted = {run->output, run->patches, run->h * run->w * run->D};
+    const struct bv_encoder_input *input = prepared.input.parts;
     if (status == BV_OK)
-        status = bv_session_encode_pixels(run->session, p->data, 1, p->height, p->width,
-                                          p->channels, &wanted, 1, err);
+        status = bv_encode_inputs(run->session, &input, 1, &wanted, 1, err);
     run->crop = p->height;
     run->image = prepared;
     bv_classifier_input_free(&run->image.input);
