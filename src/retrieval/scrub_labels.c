@@ -130,7 +130,7 @@ static bool is_section(const char *p, size_t n)
 }
 
 // What comes before what identifies somebody, within a line.
-static const char *const labels[] = {
+static const char *const identifying_labels[] = {
     "patient name",
     "patient's name",
     "patient id",
@@ -201,9 +201,9 @@ static const char *const labels[] = {
 size_t bv_match_label(const char *p, size_t n)
 {
     size_t at = 0;
-    for (size_t i = 0; i < COUNT(labels); i++) {
-        if (starts_with(p, n, labels[i]) && strlen(labels[i]) > at)
-            at = strlen(labels[i]);
+    for (size_t i = 0; i < COUNT(identifying_labels); i++) {
+        if (starts_with(p, n, identifying_labels[i]) && strlen(identifying_labels[i]) > at)
+            at = strlen(identifying_labels[i]);
     }
     if (at == 0)
         return 0;
