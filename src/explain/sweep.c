@@ -34,8 +34,9 @@ enum bv_status bv_sweep_scores(struct bv_session *session, const struct bv_pixel
         const struct bv_wanted wanted = {goal->output, outputs, count * goal->D};
         b.first = first + done;
         bv_pool_for(bv_session_pool(session), count, change_one, &b);
-        status = bv_session_encode_pixels(session, b.block, (int64_t)count, pixels->height,
-                                          pixels->width, pixels->channels, &wanted, 1, err);
+        const struct bv_pixel_batch batch = {b.block,        NULL,          (int64_t)count,
+                                             pixels->height, pixels->width, pixels->channels};
+        status = bv_session_encode_pixels(session, &batch, &wanted, 1, err);
         for (size_t i = 0; status == BV_OK && i < count; i++)
             for (size_t t = 0; t < goal->n; t++)
                 scores[(done + i) * goal->n + t] = bv_goal_score(goal, t, outputs + i * goal->D);
@@ -60,9 +61,10 @@ static enum bv_status begin_maps(struct bv_session *session, const struct bv_pro
     if (!maps->values || !maps->scores || !output || (errors && !maps->errors))
         status = bv_fail_nomem(err, "heat maps");
     const struct bv_wanted wanted = {r->goal->output, output, r->goal->D};
+    const struct bv_pixel_batch batch = {
+        r->pixels->data, NULL, 1, r->pixels->height, r->pixels->width, r->pixels->channels};
     if (status == BV_OK)
-        status = bv_session_encode_pixels(session, r->pixels->data, 1, r->pixels->height,
-                                          r->pixels->width, r->pixels->channels, &wanted, 1, err);
+        status = bv_session_encode_pixels(session, &batch, &wanted, 1, err);
     for (size_t t = 0; status == BV_OK && t < n; t++)
         maps->scores[t] = bv_goal_score(r->goal, t, output);
     free(output);
