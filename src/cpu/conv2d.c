@@ -10,6 +10,10 @@
 // too short. There a tap is a whole row of the window, kw·C neighbouring floats of a copy of the
 // image that includes its padding; in bf16 the row's last word is filled up with a zero.
 //
+// A result of no more channels than the image may take the image's place: large images are the
+// memory of a generator. Lines are computed in bands whose windows are copied first, and a result's
+// line lies before the first line of the image that is still to be read.
+//
 // bf16 and int8 convert an image to words first, one image at a time so that it stays in the cache;
 // int8 takes one scale for the image, or one for each pixel where a result reads one pixel only.
 #include <string.h>
@@ -18,6 +22,8 @@
 #include "cpu/kernels.h"
 
 static const int64_t few_channels = 16;
+
+enum { band = 32 }; // lines of results of a convolution in place that are computed at a time
 
 struct conv {
     struct bv_cpu_windows at;
@@ -129,19 +135,41 @@ enum bv_status bv_cpu_conv2d_prepare(const struct bv_node *node,
                               bv_cpu_conv2d_format(node, how->format), how, prepared, err);
 }
 
-// Zeros for one tap, then: the copied image and the panels of a weight that the graph computes, or
-// the image in words (of two channels where an int8 weight is kept) with a scale for each of its
-// pixels and, at last, of the results.
+// Windows that move by one over an image read as it is, to results of its size.
+bool bv_cpu_conv2d_in_place(const struct bv_node *n, enum bv_cpu_format format)
+{
+    const struct bv_conv2d_params *p = &n->params.conv2d;
+    const struct bv_tensor *x = n->in[0], *w = n->in[1], *out = n->out;
+    bool as_it_is = x->dtype == BV_BF16 || bv_cpu_conv2d_format(n, format) == BV_CPU_F32;
+    return as_it_is && !by_rows(n) && !bv_cpu_is_depthwise(n) && !bv_cpu_conv2d_too_many_taps(n) &&
+           p->groups == 1 && p->stride_h == 1 && p->stride_w == 1 && p->dilation_h == 1 &&
+           w->dim[1] == 2 * p->pad_h + 1 && out->dim[1] == x->dim[1] && out->dim[2] == x->dim[2] &&
+           out->dim[3] <= x->dim[3] && x->dtype == out->dtype;
+}
+
+// A band's windows: its lines, and as many around them as the padding.
+static size_t band_size(const struct bv_node *n, enum bv_cpu_format format)
+{
+    const struct bv_tensor *x = n->in[0];
+    if (!bv_cpu_conv2d_in_place(n, format))
+        return 0;
+    return (size_t)((band + 2 * n->params.conv2d.pad_h) * x->dim[2] * x->dim[3]);
+}
+
+// Zeros for one tap, then: the windows of a band, the copied image and the panels of a weight that
+// the graph computes, or the image in words (of two channels where an int8 weight is kept) with a
+// scale for each of its pixels and, at last, of the results.
 size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads)
 {
     const struct bv_tensor *x = node->in[0];
     format = bv_cpu_conv2d_format(node, format);
     if (x->dtype == BV_BF16)
-        return (size_t)x->dim[3];
+        return (size_t)x->dim[3] + band_size(node, format);
     if (format != BV_CPU_F32 && !by_rows(node))
         return (size_t)(x->dim[3] + bv_rows(x) + bv_elements(x) / 2 + bv_rows(node->out));
     size_t panels = node->in[1]->role == BV_ROLE_WEIGHT ? 0 : panels_size(node);
-    return (size_t)x->dim[3] + copy_size(node, format, n_threads) + panels;
+    return (size_t)x->dim[3] + band_size(node, format) + copy_size(node, format, n_threads) +
+           panels;
 }
 
 struct copying {
@@ -232,8 +260,14 @@ static struct conv describe(const struct bv_kernel_args *a, enum bv_cpu_format f
     const struct bv_node *n = a->node;
     const struct bv_tensor *X = n->in[0], *W = n->in[1];
     return (struct conv){
-        .at = {n, a->in[0], a->scratch, X->dim[1], X->dim[2], X->dim[3], W->dim[1],
-               by_rows(n) ? 1 : W->dim[2]},
+        .at = {.node = n,
+               .image = a->in[0],
+               .zeros = a->scratch,
+               .height = X->dim[1],
+               .width = X->dim[2],
+               .channels = X->dim[3],
+               .taps_h = W->dim[1],
+               .taps_w = by_rows(n) ? 1 : W->dim[2]},
         .line = line_words(n, format),
         .step = n->params.conv2d.stride_w * X->dim[3] / bv_cpu_channels_per_word(format),
     };
@@ -276,6 +310,33 @@ static void multiply_groups(const struct bv_kernel_args *a, struct conv *s,
     s->at.image = image;
 }
 
+// In the image's place. `lines` holds a band's windows; lines that the next band shares with this
+// one are kept, as results have taken their place.
+static void multiply_bands(const struct bv_kernel_args *a, struct conv *s,
+                           struct bv_cpu_gemm *product, const float *panels, size_t group_size,
+                           float *lines)
+{
+    const struct bv_tensor *X = a->node->in[0];
+    const char *x = a->in[0];
+    int64_t height = X->dim[1], pad = a->node->params.conv2d.pad_h;
+    size_t line = (size_t)(X->dim[2] * X->dim[3]) * bv_dtype_size(X->dtype);
+    s->at.image = lines;
+    for (int64_t i = 0; i < X->dim[0] * height; i += product->rows / X->dim[2]) {
+        int64_t y = i % height, end = height - y < band ? height : y + band;
+        int64_t last = end + pad < height ? end + pad : height, from = y == 0 ? 0 : y + pad;
+        char *to = (char *)lines + (size_t)pad * line; // where line y stands
+        if (y > 0)
+            memmove(lines, (char *)lines + (size_t)band * line, 2 * (size_t)pad * line);
+        if (last > from)
+            memcpy(to + (size_t)(from - y) * line, x + (size_t)(i - y + from) * line,
+                   (size_t)(last - from) * line);
+        s->at.first_result = y;
+        s->at.first_line = y - pad;
+        product->rows = (end - y) * X->dim[2];
+        multiply_groups(a, s, product, panels, group_size, i * X->dim[2]);
+    }
+}
+
 void bv_cpu_conv2d(const struct bv_kernel_args *a)
 {
     const struct bv_node *n = a->node;
@@ -291,7 +352,7 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
     }
     // As a byte, 0 stands at 128.
     memset(a->scratch, format == BV_CPU_INT8 ? 128 : 0, (size_t)s.at.channels * sizeof(float));
-    float *scratch = a->scratch + s.at.channels;
+    float *scratch = a->scratch + s.at.channels + band_size(n, format);
     if (copied(n, format)) {
         copy_image(a, format, scratch);
         s.at.image = scratch;
@@ -314,6 +375,11 @@ void bv_cpu_conv2d(const struct bv_kernel_args *a)
     const float *panels = panels_of(a, scratch, &group_size);
     if (n->in[0]->dtype == BV_BF16)
         s.at.channels /= 2; // words already
+    if (a->out == a->in[0]) {
+        float *lines = a->scratch + n->in[0]->dim[3];
+        multiply_bands(a, &s, &product, panels, group_size, lines);
+        return;
+    }
     if (format == BV_CPU_F32 || rows || n->in[0]->dtype == BV_BF16) {
         multiply_groups(a, &s, &product, panels, group_size, 0);
         return;

@@ -69,8 +69,14 @@ static void results(const void *arg, int64_t first, int64_t last)
     const struct bv_node *n = a->node;
     const struct bv_tensor *X = n->in[0], *W = n->in[1], *out = n->out;
     int64_t C = X->dim[3], words = X->dtype == BV_BF16 ? C / 2 : C;
-    const struct bv_cpu_windows windows = {n,         a->in[0], a->scratch, X->dim[1],
-                                           X->dim[2], words,    W->dim[1],  W->dim[2]};
+    const struct bv_cpu_windows windows = {.node = n,
+                                           .image = a->in[0],
+                                           .zeros = a->scratch,
+                                           .height = X->dim[1],
+                                           .width = X->dim[2],
+                                           .channels = words,
+                                           .taps_h = W->dim[1],
+                                           .taps_w = W->dim[2]};
     const float *rows[most_taps * BV_CPU_DEPTHWISE_ROWS];
     struct bv_cpu_depthwise_tile tile = {
         .rows = rows,

@@ -44,6 +44,13 @@ size_t bv_cpu_group_norm_scratch(const struct bv_node *node, enum bv_cpu_format 
     return (size_t)(n.N * (n.blocks * 2 + 3) * n.C);
 }
 
+// Both passes read a position before it is written.
+bool bv_cpu_group_norm_in_place(const struct bv_node *node, enum bv_cpu_format format)
+{
+    (void)format;
+    return node->in[0]->dtype == node->out->dtype;
+}
+
 static const void *at(const struct norm *n, const struct bv_kernel_args *a, int64_t element)
 {
     return (const char *)a->in[0] + element * (n->in_bf16 ? 2 : 4);

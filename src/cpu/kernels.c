@@ -3,13 +3,15 @@
 struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node)
 {
     static const struct bv_cpu_kernel fast[BV_OP_COUNT] = {
-        [BV_OP_linear] = {bv_cpu_linear, bv_cpu_linear_scratch, bv_cpu_linear_prepare},
-        [BV_OP_conv2d] = {bv_cpu_conv2d, bv_cpu_conv2d_scratch, bv_cpu_conv2d_prepare},
-        [BV_OP_matmul] = {bv_cpu_matmul, bv_cpu_matmul_scratch, NULL},
-        [BV_OP_attention] = {bv_cpu_attention, bv_cpu_attention_scratch, NULL},
+        [BV_OP_linear] = {bv_cpu_linear, bv_cpu_linear_scratch, bv_cpu_linear_prepare, NULL},
+        [BV_OP_conv2d] = {bv_cpu_conv2d, bv_cpu_conv2d_scratch, bv_cpu_conv2d_prepare,
+                          bv_cpu_conv2d_in_place},
+        [BV_OP_matmul] = {bv_cpu_matmul, bv_cpu_matmul_scratch, NULL, NULL},
+        [BV_OP_attention] = {bv_cpu_attention, bv_cpu_attention_scratch, NULL, NULL},
         [BV_OP_layer_norm] = {.run = bv_cpu_layer_norm},
-        [BV_OP_batch_norm] = {bv_cpu_batch_norm, NULL, bv_cpu_batch_norm_prepare},
-        [BV_OP_group_norm] = {bv_cpu_group_norm, bv_cpu_group_norm_scratch, NULL},
+        [BV_OP_batch_norm] = {bv_cpu_batch_norm, NULL, bv_cpu_batch_norm_prepare, NULL},
+        [BV_OP_group_norm] = {bv_cpu_group_norm, bv_cpu_group_norm_scratch, NULL,
+                              bv_cpu_group_norm_in_place},
         [BV_OP_glu] = {.run = bv_cpu_glu},
         [BV_OP_softmax] = {.run = bv_cpu_softmax},
         [BV_OP_l2_normalize] = {.run = bv_cpu_l2_normalize},
@@ -27,9 +29,10 @@ struct bv_cpu_kernel bv_cpu_kernel_for(const struct bv_node *node)
         [BV_OP_slice] = {.run = bv_cpu_slice},
         [BV_OP_gather] = {.run = bv_cpu_gather},
         [BV_OP_embed] = {.run = bv_cpu_embed},
+        [BV_OP_interpolate] = {.run = bv_cpu_interpolate},
     };
     static const struct bv_cpu_kernel depthwise = {bv_cpu_depthwise, bv_cpu_depthwise_scratch,
-                                                   bv_cpu_depthwise_prepare};
+                                                   bv_cpu_depthwise_prepare, NULL};
     struct bv_cpu_kernel kernel = bv_cpu_is_depthwise(node) ? depthwise : fast[node->op];
     if (!kernel.run)
         kernel.run = bv_reference(node->op);

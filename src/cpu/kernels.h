@@ -14,6 +14,8 @@ struct bv_cpu_kernel {
     // What to make of the weights beforehand (args->prepared); NULL: nothing.
     enum bv_status (*prepare)(const struct bv_node *node, const struct bv_cpu_pack_context *how,
                               const void **prepared, struct bv_error *err);
+    // Whether the result may take the place of in[0]; NULL: never.
+    bool (*in_place)(const struct bv_node *node, enum bv_cpu_format format);
 };
 
 // The fast kernel of a node, or the reference.
@@ -42,7 +44,7 @@ bv_kernel bv_cpu_linear, bv_cpu_conv2d, bv_cpu_depthwise, bv_cpu_matmul, bv_cpu_
     bv_cpu_layer_norm, bv_cpu_batch_norm, bv_cpu_softmax, bv_cpu_l2_normalize, bv_cpu_activation,
     bv_cpu_add, bv_cpu_mul, bv_cpu_scale, bv_cpu_pool2d, bv_cpu_reduce, bv_cpu_permute,
     bv_cpu_expand, bv_cpu_patch_merge, bv_cpu_concat, bv_cpu_slice, bv_cpu_gather, bv_cpu_embed,
-    bv_cpu_group_norm, bv_cpu_glu, bv_cpu_rope;
+    bv_cpu_group_norm, bv_cpu_glu, bv_cpu_rope, bv_cpu_interpolate;
 size_t bv_cpu_linear_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
 size_t bv_cpu_conv2d_scratch(const struct bv_node *node, enum bv_cpu_format format, int n_threads);
 size_t bv_cpu_depthwise_scratch(const struct bv_node *node, enum bv_cpu_format format,
@@ -52,6 +54,9 @@ size_t bv_cpu_attention_scratch(const struct bv_node *node, enum bv_cpu_format f
                                 int n_threads);
 size_t bv_cpu_group_norm_scratch(const struct bv_node *node, enum bv_cpu_format format,
                                  int n_threads);
+
+bool bv_cpu_conv2d_in_place(const struct bv_node *node, enum bv_cpu_format format);
+bool bv_cpu_group_norm_in_place(const struct bv_node *node, enum bv_cpu_format format);
 enum bv_status bv_cpu_linear_prepare(const struct bv_node *node,
                                      const struct bv_cpu_pack_context *how, const void **prepared,
                                      struct bv_error *err);
@@ -73,6 +78,9 @@ struct bv_cpu_windows {
     const float *image, *zeros;      // zeros: a pixel outside the image
     int64_t height, width, channels; // channels: words from one pixel to the next
     int64_t taps_h, taps_w;
+    // Where a part of an image is at hand: the line of results that is the first, and the line of
+    // the image that `image` begins with.
+    int64_t first_result, first_line;
 };
 
 // Tap t of result first + k at to[t·n + k], 0 ≤ k < n: a pixel of the image, or zeros. source is a

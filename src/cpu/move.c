@@ -1,6 +1,5 @@
-// permute, expand, patch_merge, concat, slice, gather, embed: elements moved in the longest runs
-// there are.
-// there are.
+// permute, expand, patch_merge, concat, slice, gather, embed, nearest interpolation: elements moved
+// in the longest runs there are. there are.
 #include <string.h>
 
 #include "base/thread.h"
@@ -171,4 +170,33 @@ static void look_up_rows(const void *arg, int64_t first, int64_t last)
 void bv_cpu_embed(const struct bv_kernel_args *a)
 {
     bv_pool_for_ranges(a->pool, bv_rows(a->node->out), bv_last_dim(a->node->out), look_up_rows, a);
+}
+
+// Lines of the output, counted through all images.
+static void nearest(const void *arg, int64_t first, int64_t last)
+{
+    const struct bv_kernel_args *a = arg;
+    const struct bv_tensor *x = a->node->in[0], *out = a->node->out;
+    const struct bv_interpolate_params *p = &a->node->params.interpolate;
+    size_t pixel = (size_t)out->dim[3] * bv_dtype_size(out->dtype);
+    for (int64_t i = first; i < last; i++) {
+        int64_t image = i / out->dim[1], y = i % out->dim[1];
+        int64_t row = image * x->dim[1] + bv_interpolate_nearest(p, y, x->dim[1], out->dim[1]);
+        const char *from = (const char *)a->in[0] + (size_t)(row * x->dim[2]) * pixel;
+        char *to = (char *)a->out + (size_t)(i * out->dim[2]) * pixel;
+        for (int64_t k = 0; k < out->dim[2]; k++, to += pixel) {
+            int64_t column = bv_interpolate_nearest(p, k, x->dim[2], out->dim[2]);
+            memcpy(to, from + (size_t)column * pixel, pixel);
+        }
+    }
+}
+
+void bv_cpu_interpolate(const struct bv_kernel_args *a)
+{
+    const struct bv_tensor *out = a->node->out;
+    if (a->node->params.interpolate.mode != BV_INTERPOLATE_NEAREST) {
+        bv_reference_interpolate(a);
+        return;
+    }
+    bv_pool_for_ranges(a->pool, out->dim[0] * out->dim[1], out->dim[2] * out->dim[3], nearest, a);
 }

@@ -31,6 +31,7 @@ struct cpu_program {
 };
 
 static const size_t alignment = 64;
+static const int64_t least_in_place = 16 << 20; // bytes
 
 // How often a weight must be used for one item before reading it again for the next costs nothing.
 // ViT-B/32 (50) is slower by items, BERT-base with 128 tokens faster.
@@ -136,10 +137,22 @@ static enum bv_status make_slot(const struct bv_cpu *cpu, const struct cpu_progr
     return BV_OK;
 }
 
+// Only for images that are large beside a processor's caches: in small ones a place of its own
+// costs nothing.
+static bool in_place(const void *backend, const struct bv_node *node)
+{
+    const struct bv_cpu *cpu = backend;
+    const struct bv_tensor *out = node->out;
+    struct bv_cpu_kernel kernel = kernel_for(cpu, node);
+    return bv_elements(out) * (int64_t)bv_dtype_size(out->dtype) >= least_in_place &&
+           kernel.in_place && kernel.in_place(node, cpu->format);
+}
+
 static enum bv_status make_slots(struct bv_cpu *cpu, struct cpu_program *p, int n,
                                  struct bv_pool *pool, struct bv_error *err)
 {
-    BV_TRY(bv_plan_make(&p->base.plan, p->base.graph, alignment, err));
+    const struct bv_plan_rules rules = {alignment, in_place, cpu};
+    BV_TRY(bv_plan_make(&p->base.plan, p->base.graph, &rules, err));
     p->slots = calloc((size_t)n, sizeof *p->slots);
     if (!p->slots)
         return bv_fail_nomem(err, "a program");

@@ -26,7 +26,7 @@ void bv_cpu_point_pixels(const void *source, int64_t first, int64_t n, const flo
     const struct bv_cpu_windows *s = source;
     const struct bv_tensor *out = s->node->out;
     const struct bv_conv2d_params *p = &s->node->params.conv2d;
-    int64_t x = first % out->dim[2], y = first / out->dim[2] % out->dim[1];
+    int64_t x = first % out->dim[2], y = s->first_result + first / out->dim[2] % out->dim[1];
     const float *image =
         s->image + first / (out->dim[1] * out->dim[2]) * s->height * s->width * s->channels;
     for (int64_t k = 0, run; k < n; k += run, x = 0) { // a line of results at a time
@@ -34,8 +34,9 @@ void bv_cpu_point_pixels(const void *source, int64_t first, int64_t n, const flo
         const float **at = to + k;
         for (int64_t i = 0; i < s->taps_h; i++) {
             int64_t row = y * p->stride_h - p->pad_h + i * p->dilation_h;
-            const float *line =
-                row >= 0 && row < s->height ? image + row * s->width * s->channels : NULL;
+            const float *line = row >= 0 && row < s->height
+                                    ? image + (row - s->first_line) * s->width * s->channels
+                                    : NULL;
             for (int64_t j = 0; j < s->taps_w; j++, at += n)
                 point_tap(s, line, x * p->stride_w - p->pad_w + j * p->dilation_w, run, at);
         }

@@ -16,10 +16,18 @@ struct bv_plan {
     int n_nodes;
 };
 
-// Numbers the graph's nodes in execution order and plans with the given alignment (a power of
-// two). Bytes per element are those of each tensor's dtype. BV_ERR_LIMIT when sizes overflow.
-enum bv_status bv_plan_make(struct bv_plan *plan, struct bv_graph *g, size_t alignment,
-                            struct bv_error *err);
+// What a backend asks of its plans.
+struct bv_plan_rules {
+    size_t alignment; // a power of two
+    // Whether a node may write its result over in[0], whose last reader it is; NULL: none may.
+    bool (*in_place)(const void *backend, const struct bv_node *node);
+    const void *backend;
+};
+
+// Numbers the graph's nodes in execution order and plans. Bytes per element are those of each
+// tensor's dtype. BV_ERR_LIMIT when sizes overflow.
+enum bv_status bv_plan_make(struct bv_plan *plan, struct bv_graph *g,
+                            const struct bv_plan_rules *rules, struct bv_error *err);
 void bv_plan_free(struct bv_plan *plan);
 
 struct bv_backend;

@@ -87,6 +87,36 @@ static enum bv_status collect(struct bv_graph *g, size_t alignment, struct lifet
     return BV_OK;
 }
 
+// Whether a node is the last to read in[0], which is an intermediate, and reads it once.
+static bool frees_first(const struct bv_node *node, const struct lifetime *lives,
+                        const int *slot_of)
+{
+    const struct bv_tensor *x = node->in[0] ? bv_storage_of(node->in[0]) : NULL;
+    if (!x || x->role != BV_ROLE_INTERMEDIATE || lives[slot_of[x->id]].last != node->index)
+        return false;
+    for (int i = 1; i < BV_MAX_INPUTS; i++)
+        if (node->in[i] && bv_storage_of(node->in[i]) == x)
+            return false;
+    return true;
+}
+
+// Results that are written over what is read for the last time: both live in one slot.
+static void take_places(struct bv_graph *g, const struct bv_plan_rules *rules,
+                        struct lifetime *lives, int *slot_of)
+{
+    for (struct bv_node *node = g->first; node; node = node->next) {
+        if (!rules->in_place || !frees_first(node, lives, slot_of) ||
+            !rules->in_place(rules->backend, node))
+            continue;
+        int place = slot_of[bv_storage_of(node->in[0])->id], own = slot_of[node->out->id];
+        lives[place].last = lives[own].last;
+        if (lives[place].bytes < lives[own].bytes)
+            lives[place].bytes = lives[own].bytes;
+        lives[own] = (struct lifetime){lives[own].tensor, g->n_nodes + 1, -1, 0, 0}; // never
+        slot_of[node->out->id] = place;
+    }
+}
+
 static void number_nodes(struct bv_graph *g)
 {
     for (int i = 0; i < g->n_tensors; i++)
@@ -98,8 +128,8 @@ static void number_nodes(struct bv_graph *g)
     g->n_nodes = index;
 }
 
-enum bv_status bv_plan_make(struct bv_plan *plan, struct bv_graph *g, size_t alignment,
-                            struct bv_error *err)
+enum bv_status bv_plan_make(struct bv_plan *plan, struct bv_graph *g,
+                            const struct bv_plan_rules *rules, struct bv_error *err)
 {
     number_nodes(g);
     size_t n_tensors = (size_t)g->n_tensors;
@@ -112,19 +142,24 @@ enum bv_status bv_plan_make(struct bv_plan *plan, struct bv_graph *g, size_t ali
     if (!lives || !neighbours || !slot_of || !offset)
         status = bv_fail_nomem(err, "a memory plan");
     if (status == BV_OK)
-        status = collect(g, alignment, lives, slot_of, &n, err);
+        status = collect(g, rules->alignment, lives, slot_of, &n, err);
     if (status != BV_OK) {
         free(offset);
         offset = NULL;
     } else {
+        take_places(g, rules, lives, slot_of);
+        for (size_t i = 0; i < n_tensors; i++) // the tensor whose place it is
+            slot_of[i] = slot_of[i] >= 0 ? lives[slot_of[i]].tensor : -1;
         qsort(lives, (size_t)n, sizeof *lives, by_size);
         plan->arena_bytes = place(lives, n, neighbours);
         for (size_t i = 0; i < n_tensors; i++)
             offset[i] = BV_NO_OFFSET;
         for (int i = 0; i < n; i++)
             offset[lives[i].tensor] = lives[i].offset;
-        for (size_t i = 0; i < n_tensors; i++)
-            offset[i] = offset[bv_storage_of(g->tensors[i])->id];
+        for (size_t i = 0; i < n_tensors; i++) {
+            int place = slot_of[bv_storage_of(g->tensors[i])->id];
+            offset[i] = place >= 0 ? offset[place] : BV_NO_OFFSET;
+        }
         plan->offset = offset;
         plan->n_nodes = g->n_nodes;
     }

@@ -39,17 +39,24 @@ static void cubic(double t, double weight[4])
     }
 }
 
+int64_t bv_interpolate_nearest(const struct bv_interpolate_params *p, int64_t i, int64_t in,
+                               int64_t out)
+{
+    int64_t base = (int64_t)floorf(source(p, i, in, out));
+    return base < in ? base : in - 1;
+}
+
 // Up to four taps and their weights along one axis; returns their number.
 static int taps(const struct bv_interpolate_params *p, int64_t i, int64_t in, int64_t out,
                 int64_t at[4], double weight[4])
 {
-    float where = source(p, i, in, out);
-    int64_t base = (int64_t)floorf(where);
     if (p->mode == BV_INTERPOLATE_NEAREST) {
-        at[0] = base < in ? base : in - 1;
+        at[0] = bv_interpolate_nearest(p, i, in, out);
         weight[0] = 1;
         return 1;
     }
+    float where = source(p, i, in, out);
+    int64_t base = (int64_t)floorf(where);
     double t = where - (float)base;
     if (p->mode == BV_INTERPOLATE_BILINEAR) {
         at[0] = base;

@@ -43,4 +43,8 @@ enum bv_status bv_expect_vector(const struct bv_tensor *t, int64_t n, const char
                                 struct bv_error *err);
 enum bv_status bv_expect_floats(const struct bv_node *node, int n_inputs, struct bv_error *err);
 
+// Where output position i of a side of `out` reads a side of `in` positions, by nearest neighbour.
+int64_t bv_interpolate_nearest(const struct bv_interpolate_params *p, int64_t i, int64_t in,
+                               int64_t out);
+
 #endif

@@ -321,7 +321,8 @@ static enum bv_status build(struct bv_vk_program *p, struct bv_error *err)
     struct bv_graph *g = p->base.graph;
     if (p->vk->precision == BV_VK_F16)
         bv_vk_choose_storage(g, p->vk->path != BV_VK_PATH_SCALAR);
-    BV_TRY(bv_plan_make(&p->base.plan, g, BV_VK_OFFSET_ALIGNMENT, err));
+    BV_TRY(bv_plan_make(&p->base.plan, g,
+                        &(struct bv_plan_rules){.alignment = BV_VK_OFFSET_ALIGNMENT}, err));
     if (p->vk->survey)
         return encode(p, err);
     BV_TRY(make_buffers(p, err));
