@@ -57,6 +57,13 @@ void bv_fusion_build(struct bv_graph *g, const json_t *config, const char *prefi
 // The longest text that the encoder's own position table allows; 0 when it has none.
 int64_t bv_fusion_max_tokens(struct bv_weights *weights, const char *prefix);
 
+// query_decoder.c: queries [B,Q,D] that look among the rows of memory [B,P,D]: decoded, [B,Q,D].
+// map (may be NULL) receives where they looked, [B,Q,P], the mean over heads. What config tells
+// stands at the head of the file.
+struct bv_tensor *bv_fusion_query_decoder(struct bv_graph *g, const json_t *config,
+                                          const char *prefix, struct bv_tensor *queries,
+                                          struct bv_tensor *memory, struct bv_tensor **map);
+
 typedef void bv_fusion_definition(struct bv_graph *g, const json_t *config, const char *prefix,
                                   const struct bv_fusion_inputs *in, struct bv_features *features);
 

@@ -23,21 +23,25 @@ int run_convert(int argc, char **argv)
         {"--json", OPTION_FLAG, &json_output, NULL, "the report as JSON on stdout"},
     };
     const struct usage usage = {
-        "convert", "SRC -o OUT.safetensors [options]",
+        "convert", "SRC [PART …] -o OUT.safetensors [options]",
         "Reads a checkpoint (safetensors, PyTorch zip or legacy file, zip, Hugging Face folder) "
         "and\n"
         "writes one model file with card, vocabulary and golden vectors. Nothing in the source is\n"
-        "executed.",
+        "executed. A system of several files takes the others after the first (MedKLIP: the folder "
+        "of\n"
+        "its text encoder and the disease book).",
         options, sizeof options / sizeof *options};
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &sources);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
-    if (parsed == PARSE_OK && (sources.n != 1 || !output)) {
+    if (parsed == PARSE_OK && (sources.n < 1 || !output)) {
         (void)fprintf(stderr, "usage: biovl convert %s\n", usage.synopsis);
     } else if (parsed == PARSE_OK) {
         struct bv_context *context = NULL;
         char *json = NULL;
         o.overrides = overrides.items;
         o.n_overrides = overrides.n;
+        o.parts = (const char *const *)sources.items + 1;
+        o.n_parts = sources.n - 1;
         enum bv_status status = bv_context_open(&context, threads);
         if (status == BV_OK)
             status = bv_convert(context, sources.items[0], output, &o, &json);

@@ -124,6 +124,10 @@ struct bv_convert_options {
     const char *dtype; // "f32", "f16", "bf16"; NULL: as in the checkpoint
     // Of a checkpoint that also holds averages over training: "plain" (NULL) or "ema".
     const char *weights;
+    // Files and folders that complete a system of several (MedKLIP's text encoder and disease
+    // book).
+    const char *const *parts;
+    size_t n_parts;
 };
 // *json receives {"system", "tensors", "ignored", "sha256"}, and "prefix" where one was taken off
 // the names of all tensors ("module."), "weights" ("plain", "ema") where the checkpoint holds

@@ -66,6 +66,7 @@ enum bv_score_rule {
     BV_SCORE_MUTUAL_INFORMATION, // what a critic network gives (MultiInfo)
     BV_SCORE_OPERATING_POINT, // sigmoid of a trained head, 0.5 at its threshold (torchxrayvision)
     BV_SCORE_HEAD_SIGMOID,    // sigmoid of a trained head (Ark+)
+    BV_SCORE_QUERY_DECODER,   // of a decoder whose queries are the labels (KAD, MedKLIP, CARZero)
 };
 
 // Where an engine computes.

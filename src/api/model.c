@@ -140,11 +140,15 @@ enum bv_status bv_convert(struct bv_context *context, const char *source, const 
         .n_set = options.n_overrides,
         .pool = context->pool,
         .weights = options.weights,
+        .parts = options.parts,
+        .n_parts = options.n_parts,
     };
     struct bv_import_report report = {.n_tensors = 0};
     BV_TRY(parse_dtype(options.dtype, &o, err));
     if (bv_is_pipeline_folder(source) && options.weights)
         return bv_fail(err, BV_ERR_ARG, "%s: a pipeline's folder has one set of weights", source);
+    if (bv_is_pipeline_folder(source) && options.n_parts > 0)
+        return bv_fail(err, BV_ERR_ARG, "%s: a pipeline's folder is complete", source);
     if (bv_is_pipeline_folder(source))
         BV_TRY(convert_pipeline(source, path, &options, &o, &report, err));
     else

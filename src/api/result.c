@@ -95,6 +95,7 @@ static const char *positive_name(const struct bv_result *r)
     enum bv_score_rule rule = bv_result_rule(r);
     return rule == BV_SCORE_OPERATING_POINT      ? "logit"
            : rule == BV_SCORE_HEAD_SIGMOID       ? "logit"
+           : rule == BV_SCORE_QUERY_DECODER      ? "logit"
            : rule == BV_SCORE_MUTUAL_INFORMATION ? "critic"
            : rule == BV_SCORE_GLOBAL_LOCAL       ? "similarity"
                                                  : "positive_cosine";
@@ -164,6 +165,8 @@ enum bv_status bv_result_json(const struct bv_result *r, char **json)
                   "version", BIOVL_VERSION, "intended_use", "research", "scores", scores_json(r));
     if (value && bv_classifier_member_count(z->classifier) > 1)
         (void)json_object_set_new(value, "ensemble", bv_members_json(z->classifier));
+    if (value && bv_classifier_asks_together(z->classifier))
+        (void)json_object_set_new(value, "labels_together", json_true());
     if (value && bv_engine_fallback(engine))
         (void)json_object_set_new(value, "fallback", json_string(bv_engine_fallback(engine)));
     return bv_json_text(value, json, bv_begin(engine->context));

@@ -46,6 +46,8 @@ struct bv_checkpoint {
     const char **others;
     size_t n_others;
     json_t *metadata;
+    struct bv_checkpoint *joined;                // others whose tensors are among these
+    struct bv_checkpoint *next;                  // of those
     const struct bv_zip_member *inflated_member; // the deflated member read last
     uint8_t *inflated;
 };
@@ -572,12 +574,41 @@ enum bv_status bv_checkpoint_add(struct bv_checkpoint *checkpoint, const char *f
     return add_file(checkpoint, file, prefix, err);
 }
 
+// The entries of other, which the checkpoint then owns, under a prefix.
+static enum bv_status join(struct bv_checkpoint *c, struct bv_checkpoint *other, const char *prefix,
+                           struct bv_error *err)
+{
+    other->next = c->joined;
+    c->joined = other;
+    BV_TRY(reserve(c, other->n_entries, err));
+    for (size_t i = 0; i < other->n_entries; i++) {
+        struct entry entry = other->entries[i];
+        entry.tensor.storage += c->n_storages;
+        BV_TRY(add_entry(c, entry, prefix, other->entries[i].tensor.name, err));
+    }
+    c->n_storages += other->n_storages;
+    sort_names(c);
+    const char *twice = bv_names_duplicate(c->names, c->n_entries);
+    return twice ? bv_fail(err, BV_ERR_FORMAT, "two tensors of the name '%s'", twice) : BV_OK;
+}
+
+enum bv_status bv_checkpoint_join(struct bv_checkpoint *checkpoint, const char *path,
+                                  const char *prefix, struct bv_error *err)
+{
+    struct bv_checkpoint *other = NULL;
+    BV_TRY(bv_checkpoint_open(&other, path, err));
+    return join(checkpoint, other, prefix, err);
+}
+
 bool bv_checkpoint_uses(const struct bv_checkpoint *checkpoint, const char *path)
 {
     if (bv_mapping_is(&checkpoint->outer.mapping, path))
         return true;
     for (const struct part *part = checkpoint->parts; part; part = part->next)
         if (bv_mapping_is(&part->file.mapping, path))
+            return true;
+    for (const struct bv_checkpoint *other = checkpoint->joined; other; other = other->next)
+        if (bv_checkpoint_uses(other, path))
             return true;
     return false;
 }
@@ -593,6 +624,11 @@ void bv_checkpoint_close(struct bv_checkpoint **checkpoint)
         bv_place_file_close(&part->file);
         free(part);
         part = next;
+    }
+    while (c->joined) {
+        struct bv_checkpoint *other = c->joined;
+        c->joined = other->next;
+        bv_checkpoint_close(&other);
     }
     bv_place_close(&c->place);
     bv_source_close(&c->archive);

@@ -63,6 +63,11 @@ enum bv_status bv_checkpoint_take_averages(struct bv_checkpoint *checkpoint, str
 enum bv_status bv_checkpoint_add(struct bv_checkpoint *checkpoint, const char *file,
                                  const char *prefix, struct bv_error *err);
 
+// The same for a file or folder anywhere (MedKLIP's text encoder), with the rules of
+// bv_checkpoint_open(). Not before the names are unwrapped.
+enum bv_status bv_checkpoint_join(struct bv_checkpoint *checkpoint, const char *path,
+                                  const char *prefix, struct bv_error *err);
+
 // Whether path names one of the files that the tensors come from.
 bool bv_checkpoint_uses(const struct bv_checkpoint *checkpoint, const char *path);
 

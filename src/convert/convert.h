@@ -8,6 +8,7 @@
 #include "base/dtype.h"
 #include "base/status.h"
 #include "base/thread.h"
+#include "checkpoint/checkpoint.h"
 #include "image/recipe.h"
 #include "model/encode.h"
 #include "model/session.h"
@@ -19,9 +20,11 @@ struct bv_import_options {
     const char *vocabulary; // file or folder; NULL: look beside the checkpoint
     const char *const *set; // n_set overrides of card fields, "text.heads=4"
     size_t n_set;
-    enum bv_dtype dtype;  // BV_F32, BV_F16, BV_BF16: how float weights are stored
-    bool keep_dtype;      // store each tensor in the checkpoint's own float type
-    const char *weights;  // "plain" or "ema" of a checkpoint that holds both; NULL: plain
+    enum bv_dtype dtype;      // BV_F32, BV_F16, BV_BF16: how float weights are stored
+    bool keep_dtype;          // store each tensor in the checkpoint's own float type
+    const char *weights;      // "plain" or "ema" of a checkpoint that holds both; NULL: plain
+    const char *const *parts; // n_parts files or folders that complete the source (card["parts"])
+    size_t n_parts;
     struct bv_pool *pool; // borrowed, may be NULL
 };
 
@@ -40,6 +43,13 @@ struct bv_import_report {
 enum bv_status bv_import(const char *source, const char *path,
                          const struct bv_import_options *options, struct bv_import_report *report,
                          struct bv_error *err);
+
+// parts.c: the files of a system that is made of several. Adds their tensors to the checkpoint, and
+// the labels and texts of a book to the card. *vocabulary, where it is NULL, becomes a folder of
+// theirs (borrowed). BV_ERR_MODEL says what is missing; BV_ERR_ARG names a file that is no part.
+enum bv_status bv_parts_add(struct bv_checkpoint *checkpoint, json_t *card,
+                            const char *const *paths, size_t n, const char **vocabulary,
+                            struct bv_error *err);
 
 // verify.c: vectors that travel in a model file and must come out again.
 //

@@ -22,6 +22,7 @@ struct import {
     json_t *card;
     struct bv_rules *rules;
     struct bv_staging staging;
+    const char *vocabulary_place; // where to look first; NULL: beside the checkpoint
     char *vocabulary;
     size_t vocabulary_size;
     char digest[65];
@@ -275,7 +276,7 @@ static enum bv_status take_tokenizer(struct import *im, struct bv_weights *shape
     if (!json_object_get(im->card, "tokenizer"))
         return BV_OK;
     limit_length(im, shapes);
-    BV_TRY(bv_vocabulary_load(tokenizer, im->card, im->checkpoint, im->options->vocabulary, err));
+    BV_TRY(bv_vocabulary_load(tokenizer, im->card, im->checkpoint, im->vocabulary_place, err));
     json_t *description = NULL;
     BV_TRY(bv_tokenizer_describe(*tokenizer, &description, err));
     (void)json_object_set_new(im->card, "tokenizer", description);
@@ -308,7 +309,7 @@ static bool scoring_reads(const json_t *card, const char *name)
 }
 
 // Weights that the definitions never ask for are unexpected: they mean another architecture.
-static enum bv_status check_unread(const struct import *im, struct bv_graph *const graphs[4],
+static enum bv_status check_unread(const struct import *im, struct bv_graph *const graphs[5],
                                    struct bv_error *err)
 {
     char list[1500];
@@ -320,7 +321,7 @@ static enum bv_status check_unread(const struct import *im, struct bv_graph *con
         const char *name = im->staging.specs[i].name;
         bool read = strcmp(name, scale_name) == 0 || scoring_reads(im->card, name) ||
                     bv_patterns_match(json_object_get(im->card, "optional"), name);
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < 5; k++)
             read = read || graph_reads(graphs[k], name) || graph_reads_rows(graphs[k], name);
         if (read)
             continue;
@@ -356,6 +357,20 @@ static enum bv_status check_fusion(const struct bv_model *model, const struct bv
     return bv_model_fusion_graph(model, &shape, graph, err);
 }
 
+// Builds the query decoder over two texts and the rows that the image tower makes.
+static enum bv_status check_decoder(const struct bv_model *model, const struct bv_graph *image,
+                                    struct bv_graph **graph, struct bv_error *err)
+{
+    const char *output = bv_json_string(bv_model_decoder_card(model), "image", "tokens");
+    int i = image ? bv_graph_find_output(image, output) : -1;
+    if (i < 0 || image->outputs[i]->rank != 3)
+        return bv_fail(err, BV_ERR_MODEL, "the image encoder has no output \"%s\" of rows", output);
+    const struct bv_decoder_shape shape = {2, bv_model_decoder_rows(model),
+                                           image->outputs[i]->dim[1], image->outputs[i]->dim[2],
+                                           false};
+    return bv_model_decoder_graph(model, &shape, graph, err);
+}
+
 // What the pooled outputs of a graph take as text, for a few inputs.
 static size_t golden_room(const struct bv_graph *g)
 {
@@ -373,7 +388,7 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
     struct bv_weights *shapes = NULL;
     struct bv_tokenizer *tokenizer = NULL;
     struct bv_model *model = NULL;
-    struct bv_graph *graphs[4] = {NULL}; // image, image with a prior one, text, fusion
+    struct bv_graph *graphs[5] = {NULL}; // image, image with a prior one, text, fusion, decoder
     BV_TRY(bv_staging_shapes(&im->staging, &shapes, err));
     enum bv_status status = take_tokenizer(im, shapes, &tokenizer, err);
     if (status == BV_OK && tokenizer)
@@ -395,12 +410,14 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
         status = bv_model_text_graph(model, 1, 2, &graphs[2], err);
     if (status == BV_OK && bv_model_has_fusion(model))
         status = check_fusion(model, graphs[0], &graphs[3], err);
+    if (status == BV_OK && bv_model_decoder_card(model))
+        status = check_decoder(model, graphs[0], &graphs[4], err);
     if (status == BV_OK)
         im->broken_card = (status = bv_model_check(model, err)) != BV_OK;
     if (status == BV_OK)
         status = check_unread(im, graphs, err);
     im->golden_room = 8192;
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 5; k++) {
         im->golden_room += golden_room(graphs[k]);
         bv_graph_destroy(&graphs[k]);
     }
@@ -410,8 +427,8 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
 
 static void strip_card(json_t *card)
 {
-    static const char *const import_only[] = {"tensors",    "ignore", "recognise",
-                                              "vocabulary", "half",   "beside"};
+    static const char *const import_only[] = {"tensors", "ignore", "recognise", "vocabulary",
+                                              "half",    "beside", "parts"};
     for (size_t i = 0; i < sizeof import_only / sizeof *import_only; i++)
         (void)json_object_del(card, import_only[i]);
 }
@@ -637,6 +654,9 @@ static enum bv_status run(struct import *im, const char *source, const char *pat
     BV_TRY(check_settings(im, err));
     BV_TRY(choose_card(im, err));
     BV_TRY(add_beside(im, err));
+    im->vocabulary_place = im->options->vocabulary;
+    BV_TRY(bv_parts_add(im->checkpoint, im->card, im->options->parts, im->options->n_parts,
+                        &im->vocabulary_place, err));
     BV_TRY(name_system(im, stage(im, err), err));
     strip_card(im->card);
     return write_model(im, path, err);

@@ -1,4 +1,4 @@
-#include "model/model.h"
+#include "model/graphs.h"
 
 #include <string.h>
 
@@ -90,6 +90,36 @@ static enum bv_status check_head(const struct towers *t, struct bv_error *err)
     return BV_OK;
 }
 
+// The decoder reads rows as wide as the text's embedding, and gives one logit or two.
+static enum bv_status check_decoder(const struct towers *t, int64_t D, struct bv_error *err)
+{
+    const json_t *card = bv_model_decoder_card(t->model);
+    const char *image = bv_json_string(card, "image", "tokens");
+    const char *words = bv_json_string(card, "words", NULL);
+    const struct bv_tensor *rows = NULL, *pieces = NULL, *logits = NULL;
+    struct bv_graph *graph = NULL;
+    if (!card || D == 0)
+        return bv_fail(err, BV_ERR_MODEL,
+                       "card: the rule query_decoder needs \"decoder\" and a text encoder with "
+                       "output \"global\"");
+    BV_TRY(find(t->image, "image", image, "decoder.image", &rows, err));
+    BV_TRY(check_rows(rows, "image", image, 3, 3, D, err));
+    if (words) {
+        BV_TRY(find(t->text, "text", words, "decoder.words", &pieces, err));
+        BV_TRY(check_rows(pieces, "text", words, 3, 3, D, err));
+    }
+    const struct bv_decoder_shape shape = {2, bv_model_decoder_rows(t->model), 3, D, false};
+    enum bv_status status = bv_model_decoder_graph(t->model, &shape, &graph, err);
+    if (status == BV_OK) {
+        logits = graph->outputs[0];
+        if (logits->rank != 2 || logits->dim[1] > 2)
+            status = bv_fail(err, BV_ERR_MODEL, "card: decoder.head gives %lld logits, not 1 or 2",
+                             (long long)logits->dim[logits->rank - 1]);
+    }
+    bv_graph_destroy(&graph);
+    return status;
+}
+
 static enum bv_status check_heat_map(const struct towers *t, int64_t D, struct bv_error *err)
 {
     const char *output = bv_json_string(json_object_get(t->model->card, "heatmap"), "output", NULL);
@@ -108,6 +138,8 @@ static enum bv_status check_scoring(const struct towers *t, int64_t image, int64
     const char *padded = bv_json_string(spec, "padded_output", NULL);
     if (strcmp(rule, "operating_point") == 0 || strcmp(rule, "head_sigmoid") == 0)
         return check_head(t, err);
+    if (strcmp(rule, "query_decoder") == 0)
+        return check_decoder(t, text, err);
     if (!t->image || !t->text || (image == 0 && text == 0))
         return BV_OK; // encoders of one kind, or of a fusion encoder: nothing is compared
     if (image == 0 || text == 0)

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "fusion/fusion.h"
 #include "graph/graph.h"
-#include "model/model.h"
+#include "model/session.h"
 #include "text/encoder.h"
 
 // output.c: what a system makes of its encoder's features, as data of its card.
@@ -68,5 +68,40 @@ struct bv_fusion_shape bv_fusion_example_shape(const struct bv_model *model);
 enum bv_status bv_model_fusion_graph(const struct bv_model *model,
                                      const struct bv_fusion_shape *shape, struct bv_graph **graph,
                                      struct bv_error *err);
+
+// decoder.c: labels as queries of a decoder over an image's rows (KAD, MedKLIP, CARZero).
+
+#define BV_MAX_DECODER_TEXTS 4096
+#define BV_MAX_DECODER_SLOTS 512
+
+// The part of the card about it: what fusion/query_decoder.c reads, "image" (the image output with
+// the rows), "head" (steps from a decoded query to logits), and, where the image looks among the
+// words of each text too and both results are averaged, "words" (the text output with a row for
+// each token) and "slots" (rows for words, zeros where a text has fewer). NULL where the model has
+// none.
+const json_t *bv_model_decoder_card(const struct bv_model *model);
+// Rows of a text: 1, its embedding, and "slots".
+int64_t bv_model_decoder_rows(const struct bv_model *model);
+
+// The sizes that a decoder's graph is built for.
+struct bv_decoder_shape {
+    int64_t texts, rows; // of one text, its embedding first
+    int64_t image_rows, width;
+    bool map; // whether there is the output "attention"
+};
+
+// Inputs "texts" [texts,rows,width] and "image" [1,image_rows,width]; outputs "logits" [texts,n]
+// and "attention" [texts,image_rows], where each text looked. The caller owns *graph, also when it
+// holds a failure.
+enum bv_status bv_model_decoder_graph(const struct bv_model *model,
+                                      const struct bv_decoder_shape *shape, struct bv_graph **graph,
+                                      struct bv_error *err);
+
+// Runs it: texts [texts,rows,width] and image [image_rows,width], raw outputs of the towers.
+// BV_ERR_ARG where the model has no query decoder.
+enum bv_status bv_session_decode(struct bv_session *session, const struct bv_decoder_shape *shape,
+                                 const float *texts, const float *image,
+                                 const struct bv_wanted *wanted, int n_wanted,
+                                 struct bv_error *err);
 
 #endif

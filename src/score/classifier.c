@@ -3,7 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "model/graphs.h"
 
 #include "score/rules.h"
 
@@ -30,6 +31,8 @@ struct bv_classifier {
     struct bv_critic critic;
     size_t image_dim; // of the images where it is not D
 
+    struct bv_decoder_labels decoder;
+
     size_t *head_row;   // [labels], the head's output for each
     double *thresholds; // [labels]
     char head_output[32];
@@ -43,6 +46,7 @@ void bv_classifier_destroy(struct bv_classifier **out)
     for (size_t i = 0; c->words && i < c->n_rows; i++)
         bv_words_free(&c->words[i]);
     free(c->words);
+    bv_decoder_close(&c->decoder);
     free(c->head_row);
     free(c->thresholds);
     free(c->matrix);
@@ -159,37 +163,6 @@ static void combine(struct bv_classifier *c)
     }
 }
 
-// The place of a label among a head's names: the one of that name, or the only one whose name ends
-// in ": " and it (several heads: "NIH: Edema"). BV_ERR_ARG where there is none, or more than one.
-static enum bv_status find_head_label(const json_t *names, const char *name, const char *model,
-                                      size_t *found, struct bv_error *err)
-{
-    size_t n = json_array_size(names), several = 0;
-    for (size_t k = 0; k < n; k++)
-        if (strcasecmp(json_string_value(json_array_get(names, k)), name) == 0) {
-            *found = k;
-            return BV_OK;
-        }
-    for (size_t k = 0; k < n; k++) {
-        const char *colon = strstr(json_string_value(json_array_get(names, k)), ": ");
-        if (!colon || strcasecmp(colon + 2, name) != 0)
-            continue;
-        if (several++ > 0)
-            return bv_fail(err, BV_ERR_ARG,
-                           "model \"%s\" has label \"%.60s\" in several heads, \"%.60s\" and "
-                           "\"%.60s\" among them: name one",
-                           model, name, json_string_value(json_array_get(names, *found)),
-                           json_string_value(json_array_get(names, k)));
-        *found = k;
-    }
-    if (several == 0)
-        return bv_fail(err, BV_ERR_ARG,
-                       "model \"%s\" was not trained for label \"%.60s\" (biovl info lists its "
-                       "labels)",
-                       model, name);
-    return BV_OK;
-}
-
 // The head's labels that the caller asked for, by name.
 static enum bv_status fill_head(struct bv_classifier *c, struct bv_session *session,
                                 struct bv_error *err)
@@ -207,7 +180,7 @@ static enum bv_status fill_head(struct bv_classifier *c, struct bv_session *sess
         return bv_fail_nomem(err, "labels");
     for (size_t i = 0; i < c->labels->n; i++) {
         size_t k = 0;
-        BV_TRY(find_head_label(names, c->labels->items[i].name, model->name, &k, err));
+        BV_TRY(bv_find_head_label(names, c->labels->items[i].name, model->name, &k, err));
         const json_t *threshold = json_array_get(thresholds, k);
         c->head_row[i] = k;
         c->thresholds[i] = json_is_number(threshold) ? json_number_value(threshold) : NAN;
@@ -245,6 +218,16 @@ static enum bv_status fill_rule(struct bv_classifier *c, struct bv_session *sess
     return bv_critic_open(&c->critic, model, c->image_dim, c->D, err);
 }
 
+static enum bv_status fill_decoder(struct bv_classifier *c, struct bv_session *session,
+                                   struct bv_error *err)
+{
+    const json_t *card = bv_model_decoder_card(bv_session_model(session));
+    (void)snprintf(c->region_output, sizeof c->region_output, "%s",
+                   bv_json_string(card, "image", "tokens"));
+    c->image_dim = c->D;
+    return bv_decoder_open(&c->decoder, session, c->labels, &c->n_truncated, err);
+}
+
 static enum bv_status fill(struct bv_classifier *c, struct bv_session *session,
                            struct bv_error *err)
 {
@@ -255,6 +238,8 @@ static enum bv_status fill(struct bv_classifier *c, struct bv_session *session,
     if (c->scoring.rule == BV_SCORE_OPERATING_POINT || c->scoring.rule == BV_SCORE_HEAD_SIGMOID)
         return fill_head(c, session, err);
     c->D = (size_t)model->text_dim;
+    if (c->scoring.rule == BV_SCORE_QUERY_DECODER)
+        return fill_decoder(c, session, err);
     if (model->text_dim == 0 || model->image_dim == 0)
         return bv_fail(err, BV_ERR_MODEL, "model \"%s\" does not embed images and texts",
                        model->name);
@@ -388,6 +373,11 @@ const char *bv_classifier_output(const struct bv_classifier *c)
     return c->head_row ? c->head_output : "global";
 }
 
+bool bv_classifier_asks_together(const struct bv_classifier *c)
+{
+    return c->decoder.together;
+}
+
 const char *bv_classifier_region_output(const struct bv_classifier *c)
 {
     return c->region_output[0] ? c->region_output : NULL;
@@ -471,6 +461,11 @@ enum bv_status bv_classifier_score_image(const struct bv_classifier *c, const fl
     if (c->region_output[0] && !regions)
         return bv_fail(err, BV_ERR_ARG, "%s scores need the image's regions",
                        bv_score_rule_name(c->scoring.rule));
+    if (c->decoder.texts) {
+        if (negative)
+            memset(negative, 0, L * sizeof *negative);
+        return bv_decoder_score(&c->decoder, c->session, regions, R, L, scores, positive, err);
+    }
     struct image at = {image, regions, malloc(D * sizeof *at.unit), R};
     double *pos = calloc(L, sizeof *pos), *neg = calloc(L, sizeof *neg);
     enum bv_status status = BV_OK;

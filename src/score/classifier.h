@@ -47,6 +47,9 @@ size_t bv_classifier_truncated(const struct bv_classifier *classifier); // promp
 // The outputs of the image tower that scoring needs: the pooled one ("global", or a trained head's
 // logits), and that of the regions, NULL where the rule has none.
 const char *bv_classifier_output(const struct bv_classifier *classifier);
+// Whether a label's score depends on which others are asked with it.
+bool bv_classifier_asks_together(const struct bv_classifier *classifier);
+
 const char *bv_classifier_region_output(const struct bv_classifier *classifier);
 
 // Scores one image from its pooled output [D] (raw or normalised) and, where the rule wants them,

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const rule_names[] = {
     [BV_SCORE_COSINE] = "cosine",
@@ -12,6 +13,7 @@ static const char *const rule_names[] = {
     [BV_SCORE_MUTUAL_INFORMATION] = "mutual_information",
     [BV_SCORE_OPERATING_POINT] = "operating_point",
     [BV_SCORE_HEAD_SIGMOID] = "head_sigmoid",
+    [BV_SCORE_QUERY_DECODER] = "query_decoder",
 };
 
 static const char *const combine_names[] = {
@@ -93,6 +95,35 @@ double bv_combine_similarities(enum bv_prompt_combine combine, const double *sim
         largest = fmax(largest, similarities[i]);
     }
     return combine == BV_COMBINE_MAX_SCORE ? largest : total / (double)n;
+}
+
+enum bv_status bv_find_head_label(const json_t *names, const char *name, const char *model,
+                                  size_t *found, struct bv_error *err)
+{
+    size_t n = json_array_size(names), several = 0;
+    for (size_t k = 0; k < n; k++)
+        if (strcasecmp(json_string_value(json_array_get(names, k)), name) == 0) {
+            *found = k;
+            return BV_OK;
+        }
+    for (size_t k = 0; k < n; k++) {
+        const char *colon = strstr(json_string_value(json_array_get(names, k)), ": ");
+        if (!colon || strcasecmp(colon + 2, name) != 0)
+            continue;
+        if (several++ > 0)
+            return bv_fail(err, BV_ERR_ARG,
+                           "model \"%s\" has label \"%.60s\" in several heads, \"%.60s\" and "
+                           "\"%.60s\" among them: name one",
+                           model, name, json_string_value(json_array_get(names, *found)),
+                           json_string_value(json_array_get(names, k)));
+        *found = k;
+    }
+    if (several == 0)
+        return bv_fail(err, BV_ERR_ARG,
+                       "model \"%s\" was not trained for label \"%.60s\" (biovl info lists its "
+                       "labels)",
+                       model, name);
+    return BV_OK;
 }
 
 double bv_operating_point(double logit, double threshold)

@@ -6,13 +6,14 @@
 
 #include "base/json.h"
 #include "biovl/types.h"
-#include "model/model.h"
+#include "model/session.h"
+#include "score/prompts.h"
 #include "text/tokens.h"
 
 // rules.c: from embeddings to one named quantity per label. Small pure functions.
 
 // The name of a rule goes with a score into every output.
-#define BV_SCORE_RULES 8
+#define BV_SCORE_RULES 9
 
 // How several prompts of a label become one.
 enum bv_prompt_combine {
@@ -44,6 +45,12 @@ size_t bv_combine_embeddings(enum bv_prompt_combine combine, float *rows, size_t
 // The similarities of a label's n remaining rows as one.
 double bv_combine_similarities(enum bv_prompt_combine combine, const double *similarities,
                                size_t n);
+
+// The place of a label among a head's names: the one of that name (case ignored), or the only one
+// whose name ends in ": " and it (several heads: "NIH: Edema"). BV_ERR_ARG where there is none, or
+// more than one; model is named in messages.
+enum bv_status bv_find_head_label(const json_t *names, const char *name, const char *model,
+                                  size_t *found, struct bv_error *err);
 
 // torchxrayvision's scale: probability 0 … threshold … 1 to 0 … 0.5 … 1, piecewise linear; without
 // a threshold (NaN) 0.5.
@@ -130,5 +137,31 @@ enum bv_status bv_critic_open(struct bv_critic *critic, const struct bv_model *m
 enum bv_status bv_critic_score(const struct bv_critic *critic, const float *image, size_t n_image,
                                const float *text, size_t n_text, double *score,
                                struct bv_error *err);
+
+// decoder.c: labels asked of an image through the model's query decoder.
+
+// The texts of all queries, embedded, and which of them each label is.
+struct bv_decoder_labels {
+    float *texts; // [n,rows,D], owned
+    size_t n, rows, D;
+    size_t classes; // logits of a query
+    size_t *row;    // [labels], owned
+    bool together;  // queries see each other: a label's score depends on which others are asked
+};
+
+// Embeds the queries: the labels' prompts, one for each, or, where card["scoring"]["labels"] names
+// a set, all of that with its texts in the prompts' classes; labels are then some of the set. *d is
+// zeroed; free with bv_decoder_close(), also in failure. *truncated grows by the texts that were
+// cut.
+enum bv_status bv_decoder_open(struct bv_decoder_labels *d, struct bv_session *session,
+                               const struct bv_labels *labels, size_t *truncated,
+                               struct bv_error *err);
+void bv_decoder_close(struct bv_decoder_labels *d); // accepts a zeroed one
+
+// Scores an image from its rows [image_rows,D]: the probability of the second of two logits, or the
+// only logit as it is. logits (may be NULL) receives what the scores are made of.
+enum bv_status bv_decoder_score(const struct bv_decoder_labels *d, struct bv_session *session,
+                                const float *image, size_t image_rows, size_t n_labels,
+                                double *scores, double *logits, struct bv_error *err);
 
 #endif

@@ -106,20 +106,17 @@ static void make_path(struct bench *b)
     (void)close(file);
 }
 
-bool bench_model(struct bench *b, const char *checkpoint, const char *vocab, const char *system,
-                 const char *const *set, size_t n_set)
+static bool open_model(struct bench *b, const char *checkpoint, const char *vocab,
+                       struct bv_import_options options)
 {
     struct bv_error err = {0};
     char *source = strdup(path_in(b->root, "%s", checkpoint));
     char *vocabulary = vocab ? strdup(path_in(b->root, "%s", vocab)) : NULL;
     assert_ok(bv_pool_create(&b->pool, 0, &err), err);
-    struct bv_import_options options = {.system = system,
-                                        .vocabulary = vocabulary,
-                                        .set = set,
-                                        .n_set = n_set,
-                                        .dtype = BV_F32,
-                                        .keep_dtype = true,
-                                        .pool = b->pool};
+    options.vocabulary = vocabulary;
+    options.dtype = BV_F32;
+    options.keep_dtype = true;
+    options.pool = b->pool;
     make_path(b);
     assert_ok(bv_import(source, b->model_path, &options, NULL, &err), err);
     free(source);
@@ -133,6 +130,21 @@ bool bench_model(struct bench *b, const char *checkpoint, const char *vocab, con
     }
     assert_ok(status, err);
     return true;
+}
+
+bool bench_model(struct bench *b, const char *checkpoint, const char *vocab, const char *system,
+                 const char *const *set, size_t n_set)
+{
+    return open_model(b, checkpoint, vocab,
+                      (struct bv_import_options){.system = system, .set = set, .n_set = n_set});
+}
+
+bool bench_model_of_parts(struct bench *b, const char *checkpoint, const char *const *parts,
+                          size_t n_parts, const char *vocab, const char *const *set, size_t n_set)
+{
+    return open_model(
+        b, checkpoint, vocab,
+        (struct bv_import_options){.set = set, .n_set = n_set, .parts = parts, .n_parts = n_parts});
 }
 
 const json_t *bench_member(const struct bench *b, const char *path)

@@ -42,6 +42,10 @@ void bench_close(struct bench *b);
 bool bench_model(struct bench *b, const char *checkpoint, const char *vocab, const char *system,
                  const char *const *set, size_t n_set);
 
+// The same of a checkpoint and the parts (paths) that complete it.
+bool bench_model_of_parts(struct bench *b, const char *checkpoint, const char *const *parts,
+                          size_t n_parts, const char *vocab, const char *const *set, size_t n_set);
+
 // Members of meta, by dotted path; fail the test when absent, save with _or.
 const char *bench_string(const struct bench *b, const char *path);
 int bench_integer(const struct bench *b, const char *path);

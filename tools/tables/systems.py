@@ -41,6 +41,19 @@ such outputs exist: `model.systems` compares small checkpoints with references t
 computed in PyTorch (`tests/model/systems.py`). They show that the cards do what is written here, not
 that the authors' numbers follow.
 
+- `rad-dino`, `dinov2-registers`: reduced checkpoints of the Hugging Face layout and of Meta's own,
+  at three sizes; other sizes resample the positions as transformers does, also under Meta's names,
+  whose code shifts its grid by a tenth of a patch.
+- `eva-x`: reduced base and small checkpoints. The names within the published tiny and small files
+  were not seen. Fine-tuned files (with a head) have no card.
+- `ark`: the teacher's weights are taken. Labels of its six heads carry the data set ("NIH: Edema"); a
+  bare name is taken where one head alone has it.
+- `kad-512`, `kad-224`, `medklip`, `carzero`: labels are the queries of a decoder. In KAD and MedKLIP
+  they see each other, so that a score depends on which labels are asked together: results say
+  `labels_together`. KAD asks the labels given; MedKLIP always asks its whole disease book, which
+  `biovl convert` takes with the text encoder after the first file:
+  `biovl convert checkpoint_final.pth Bio_ClinicalBERT "observation explanation.json" -o medklip.safetensors`.
+  CARZero scores each label alone, in logits.
 - `lovt`, `mueller2022`: names and arithmetic are those of the public code. The mean and deviation of
   its pixels are statistics of the training data, which neither code nor checkpoint carries; 0.471
   and 0.302 in the card are unverified; a card with other ones is given with `--system ./card.json`.

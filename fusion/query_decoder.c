@@ -1,0 +1,127 @@
+// Query decoder: texts look for themselves among the patches of an image (KAD, MedKLIP, CARZero:
+// torch's decoder layers, pre-LN, without positions).
+//
+//   layers.i:  q += self_attn(norm1(q));  q += cross_attn(norm2(q), memory);
+//              q += linear2(relu(linear1(norm3(q))))
+//   norm, then the steps of "head"
+// self_attn.qkv and cross_attn.qkv stack query, key and value; self_attn.proj, cross_attn.proj.
+//
+// Configuration: "heads" (4), "eps" (1e-5), "norm_inputs" (false: queries and memory go through
+// `norm` first), "self_attention" (true; false: a query does not see the others, though the layers
+// may have the weights), "map" ("last": the attention of the last layer, or "mean" of all).
+#include <math.h>
+#include <string.h>
+
+#include "fusion/blocks.h"
+
+struct decoder {
+    const char *prefix;
+    int heads;
+    float eps;
+    bool alone;    // queries do not see each other
+    bool mean_map; // the map is the mean of all layers' attentions
+};
+
+// Which rows of a stacked projection of x: parts first … first + n - 1 of three.
+static struct bv_tensor *part(struct bv_graph *g, struct bv_tensor *x, const char *name,
+                              int64_t first, int64_t n)
+{
+    int64_t C = bv_dim(x, 2);
+    x = bv_linear(g, x, "%s.qkv", name);
+    return bv_slice(g, x, 2, first * C, n * C);
+}
+
+// Σ over heads of softmax(q kᵀ / √d) / heads: [B,Q,P], what torch returns as attention weights.
+static struct bv_tensor *mean_attention(struct bv_graph *g, struct bv_tensor *q,
+                                        struct bv_tensor *kv, int heads)
+{
+    int64_t D = bv_dim(q, 2) / heads;
+    struct bv_tensor *sum = NULL;
+    for (int h = 0; h < heads; h++) {
+        struct bv_tensor *one =
+            bv_matmul(g, bv_slice(g, q, 2, h * D, D), bv_slice(g, kv, 2, h * D, D), true, 1);
+        one = bv_softmax(g, one, 1 / sqrtf((float)D));
+        sum = sum ? bv_add(g, sum, one) : one;
+    }
+    return bv_scale(g, sum, 1.0f / (float)heads, 0);
+}
+
+static struct bv_tensor *attend(struct bv_graph *g, const struct decoder *d, struct bv_tensor *x,
+                                struct bv_tensor *memory, const char *name, struct bv_tensor **map)
+{
+    int64_t C = bv_dim(x, 2);
+    struct bv_attention_params a = {.heads = d->heads, .head_dim = (int)(C / d->heads)};
+    a.scale = 1 / sqrtf((float)a.head_dim);
+    a.v_offset = C;
+    struct bv_tensor *q = part(g, x, name, 0, 1), *kv = part(g, memory, name, 1, 2);
+    if (map)
+        *map = mean_attention(g, q, kv, d->heads);
+    x = bv_attention(g, q, kv, kv, NULL, NULL, &a);
+    return bv_linear(g, x, "%s.proj", name);
+}
+
+static struct bv_tensor *layer(struct bv_graph *g, const struct decoder *d, struct bv_tensor *q,
+                               struct bv_tensor *memory, const char *p, struct bv_tensor **map)
+{
+    const char *self = bv_arena_printf(&g->arena, "%sself_attn", p);
+    const char *cross = bv_arena_printf(&g->arena, "%scross_attn", p);
+    struct bv_tensor *x = NULL;
+    if (!self || !cross)
+        return NULL;
+    if (!d->alone) {
+        x = bv_layer_norm(g, q, d->eps, "%snorm1", p);
+        q = bv_add(g, attend(g, d, x, x, self, NULL), q);
+    }
+    x = bv_layer_norm(g, q, d->eps, "%snorm2", p);
+    q = bv_add(g, attend(g, d, x, memory, cross, map), q);
+    x = bv_layer_norm(g, q, d->eps, "%snorm3", p);
+    x = bv_activate(g, bv_linear(g, x, "%slinear1", p), BV_ACT_RELU);
+    return bv_add(g, bv_linear(g, x, "%slinear2", p), q);
+}
+
+static struct bv_tensor *normalize(struct bv_graph *g, const struct decoder *d, struct bv_tensor *x)
+{
+    return bv_layer_norm(g, x, d->eps, "%snorm", d->prefix);
+}
+
+static bool read(struct bv_graph *g, const json_t *config, const char *prefix, int64_t width,
+                 struct decoder *d)
+{
+    *d = (struct decoder){
+        .prefix = prefix,
+        .heads = (int)bv_json_integer(config, "heads", 4),
+        .eps = (float)bv_json_number(config, "eps", 1e-5),
+        .alone = !bv_json_boolean(config, "self_attention", true),
+        .mean_map = strcmp(bv_json_string(config, "map", "last"), "mean") == 0,
+    };
+    const struct bv_transformer checked = {.heads = d->heads};
+    return bv_transformer_fits(g, &checked, width);
+}
+
+struct bv_tensor *bv_fusion_query_decoder(struct bv_graph *g, const json_t *config,
+                                          const char *prefix, struct bv_tensor *queries,
+                                          struct bv_tensor *memory, struct bv_tensor **map)
+{
+    struct decoder d;
+    struct bv_tensor *sum = NULL;
+    int n = 0;
+    if (!queries || !memory || !read(g, config, prefix, bv_dim(queries, 2), &d))
+        return NULL;
+    if (bv_json_boolean(config, "norm_inputs", false)) {
+        queries = normalize(g, &d, queries);
+        memory = normalize(g, &d, memory);
+    }
+    for (;; n++) {
+        struct bv_tensor *one = NULL;
+        const char *p = bv_arena_printf(&g->arena, "%slayers.%d.", prefix, n);
+        if (!p || (n > 0 && !bv_weight_optional(g, "%snorm2.weight", p)))
+            break;
+        queries = layer(g, &d, queries, memory, p, map ? &one : NULL);
+        if (!queries)
+            break;
+        sum = sum && d.mean_map ? bv_add(g, sum, one) : one;
+    }
+    if (map)
+        *map = d.mean_map && n > 0 ? bv_scale(g, sum, 1.0f / (float)n, 0) : sum;
+    return normalize(g, &d, queries);
+}
