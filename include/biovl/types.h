@@ -67,6 +67,7 @@ enum bv_score_rule {
     BV_SCORE_OPERATING_POINT, // sigmoid of a trained head, 0.5 at its threshold (torchxrayvision)
     BV_SCORE_HEAD_SIGMOID,    // sigmoid of a trained head (Ark+)
     BV_SCORE_QUERY_DECODER,   // of a decoder whose queries are the labels (KAD, MedKLIP, CARZero)
+    BV_SCORE_SIGMOID,         // sigmoid of the logit with a bias, each label by itself (SigLIP)
 };
 
 // Where an engine computes.

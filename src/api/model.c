@@ -126,6 +126,15 @@ static enum bv_status convert_pipeline(const char *source, const char *path,
     return BV_OK;
 }
 
+// The lines of a report's notes, or NULL where there are none.
+static json_t *notes_json(const char *text)
+{
+    json_t *list = *text ? json_array() : NULL;
+    for (const char *end; *text && (end = strchr(text, '\n')); text = end + 1)
+        (void)json_array_append_new(list, json_stringn(text, (size_t)(end - text)));
+    return list;
+}
+
 enum bv_status bv_convert(struct bv_context *context, const char *source, const char *path,
                           const struct bv_convert_options *theirs, char **json)
 {
@@ -155,10 +164,11 @@ enum bv_status bv_convert(struct bv_context *context, const char *source, const 
         BV_TRY(bv_import(source, path, &o, &report, err));
     if (!json)
         return BV_OK;
-    return bv_json_text(json_pack("{s:s, s:s*, s:s*, s:I, s:I, s:s}", "system", report.system,
+    return bv_json_text(json_pack("{s:s, s:s*, s:s*, s:I, s:I, s:s, s:o*}", "system", report.system,
                                   "prefix", *report.prefix ? report.prefix : NULL, "weights",
                                   report.weights, "tensors", (json_int_t)report.n_tensors,
-                                  "ignored", (json_int_t)report.n_ignored, "sha256", report.digest),
+                                  "ignored", (json_int_t)report.n_ignored, "sha256", report.digest,
+                                  "notes", notes_json(report.notes)),
                         json, err);
 }
 

@@ -34,6 +34,7 @@ struct bv_import_report {
     char prefix[64]; // taken off all names of the checkpoint, "module." say; or ""
     size_t n_tensors, n_ignored;
     char digest[65];
+    char notes[2048];    // what was assumed: sentences, each with a line break
     const char *weights; // "plain" or "ema" where the checkpoint has averages; else NULL
 };
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "checkpoint/checkpoint.h"
 #include "convert/import_steps.h"
+#include "convert/settings.h"
 #include "model/card.h"
 #include "model/graphs.h"
 #include "model/model.h"
@@ -20,6 +21,7 @@ struct import {
     const struct bv_import_options *options;
     struct bv_checkpoint *checkpoint;
     json_t *card;
+    json_t *notes; // sentences for the user
     struct bv_rules *rules;
     struct bv_staging staging;
     const char *vocabulary_place; // where to look first; NULL: beside the checkpoint
@@ -38,6 +40,7 @@ static void release(struct import *im)
     bv_rules_destroy(&im->rules);
     bv_staging_free(&im->staging);
     json_decref(im->card);
+    json_decref(im->notes);
     free(im->vocabulary);
 }
 
@@ -68,25 +71,11 @@ static enum bv_status check_settings(const struct import *im, struct bv_error *e
     return BV_OK;
 }
 
-// A JSON file beside the checkpoint, or NULL.
-static json_t *read_beside(const struct import *im, const char *name)
-{
-    char *text = NULL;
-    size_t size = 0;
-    json_t *value = NULL;
-    if (bv_checkpoint_has_file(im->checkpoint, name) &&
-        bv_checkpoint_read_file(im->checkpoint, name, max_config_bytes, &text, &size, NULL) ==
-            BV_OK)
-        (void)bv_json_parse(&value, text, size, name, NULL);
-    free(text);
-    return value;
-}
-
 // Copies members of a file beside the checkpoint under other names into an object of the card.
 static void copy_members(const struct import *im, const char *file, const char *const names[][2],
                          size_t n, json_t *to)
 {
-    json_t *from = to ? read_beside(im, file) : NULL;
+    json_t *from = to ? bv_settings_read(im->checkpoint, file) : NULL;
     for (size_t i = 0; i < n; i++) {
         json_t *value = json_object_get(from, names[i][0]);
         if (value && !json_is_null(value))
@@ -98,7 +87,7 @@ static void copy_members(const struct import *im, const char *file, const char *
 // ALBERT's tokenizer tells it the other way round.
 static void take_accents(const struct import *im, json_t *tokenizer)
 {
-    json_t *config = read_beside(im, "tokenizer_config.json");
+    json_t *config = bv_settings_read(im->checkpoint, "tokenizer_config.json");
     const json_t *keep = json_object_get(config, "keep_accents");
     if (tokenizer && json_is_boolean(keep))
         (void)json_object_set_new(tokenizer, "strip_accents", json_boolean(!json_is_true(keep)));
@@ -115,7 +104,7 @@ static void take_pooling(const struct import *im, json_t *text)
                                            {"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len"},
                                            {"pooling_mode_weightedmean_tokens", "weightedmean"},
                                            {"pooling_mode_lasttoken", "lasttoken"}};
-    json_t *config = read_beside(im, "1_Pooling/config.json");
+    json_t *config = bv_settings_read(im->checkpoint, "1_Pooling/config.json");
     const char *pooling = bv_json_string(config, "pooling_mode", NULL);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         if (bv_json_boolean(config, modes[i][0], false))
@@ -142,7 +131,8 @@ static void take_config(struct import *im)
         encoders = json_object_get(im->card, "fusion");
     if (!encoders)
         encoders = json_object_get(im->card, "image");
-    copy_members(im, "config.json", encoder, 4, encoders);
+    if (!json_object_get(im->card, "settings"))
+        copy_members(im, "config.json", encoder, 4, encoders);
     if (!bv_json_boolean(json_object_get(im->card, "recognise"), "generic", false))
         return; // a system's own tokenizer is known
     copy_members(im, "tokenizer_config.json", tokenizer, 3, own);
@@ -227,6 +217,12 @@ static enum bv_status choose_card(struct import *im, struct bv_error *err)
     const struct bv_import_options *o = im->options;
     BV_TRY(find_card(im, err));
     take_config(im);
+    if (bv_json_boolean(json_object_get(im->card, "recognise"), "family", false))
+        bv_note(im->notes,
+                "no system is known by these tensors alone: the folder is read by its configuration, "
+                "as %s",
+                bv_json_string(im->card, "title", "?"));
+    bv_settings_towers(im->card, im->checkpoint, im->notes);
     for (size_t i = 0; i < o->n_set; i++) {
         const char *equals = strchr(o->set[i], '=');
         char path[256];
@@ -235,6 +231,7 @@ static enum bv_status choose_card(struct import *im, struct bv_error *err)
         (void)snprintf(path, sizeof path, "%.*s", (int)(equals - o->set[i]), o->set[i]);
         BV_TRY(bv_card_set(im->card, path, equals + 1, err));
     }
+    BV_TRY(bv_settings_recipe(im->card, im->checkpoint, im->notes, err));
     BV_TRY(bv_card_resolve(im->card, err));
     return set_pooling(im, err);
 }
@@ -315,11 +312,14 @@ static enum bv_status check_unread(const struct import *im, struct bv_graph *con
     char list[1500];
     size_t used = 0;
     int n = 0;
-    const json_t *scale = json_object_get(im->card, "logit_scale");
-    const char *scale_name = bv_json_string(scale, "tensor", "logit_scale");
+    const json_t *scale = json_object_get(im->card, "logit_scale"),
+                 *bias = json_object_get(im->card, "logit_bias");
+    const char *scale_name = bv_json_string(scale, "tensor", "logit_scale"),
+               *bias_name = bv_json_string(bias, "tensor", "");
     for (size_t i = 0; i < im->staging.n; i++) {
         const char *name = im->staging.specs[i].name;
-        bool read = strcmp(name, scale_name) == 0 || scoring_reads(im->card, name) ||
+        bool read = strcmp(name, scale_name) == 0 || strcmp(name, bias_name) == 0 ||
+                    scoring_reads(im->card, name) ||
                     bv_patterns_match(json_object_get(im->card, "optional"), name);
         for (int k = 0; k < 5; k++)
             read = read || graph_reads(graphs[k], name) || graph_reads_rows(graphs[k], name);
@@ -428,7 +428,8 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
 static void strip_card(json_t *card)
 {
     static const char *const import_only[] = {"tensors", "ignore", "recognise", "vocabulary",
-                                              "half",    "beside", "parts"};
+                                              "half",    "beside", "parts",
+                                              "settings"};
     for (size_t i = 0; i < sizeof import_only / sizeof *import_only; i++)
         (void)json_object_del(card, import_only[i]);
 }
@@ -662,11 +663,24 @@ static enum bv_status run(struct import *im, const char *source, const char *pat
     return write_model(im, path, err);
 }
 
+static void write_notes(const json_t *notes, struct bv_import_report *report)
+{
+    size_t used = 0, i;
+    const json_t *note;
+    report->notes[0] = 0;
+    json_array_foreach(notes, i, note)
+    {
+        const char *text = json_string_value(note);
+        if (text && strlen(text) + 2 <= sizeof report->notes - used)
+            used += (size_t)snprintf(report->notes + used, sizeof report->notes - used, "%s\n", text);
+    }
+}
+
 enum bv_status bv_import(const char *source, const char *path,
                          const struct bv_import_options *options, struct bv_import_report *report,
                          struct bv_error *err)
 {
-    struct import im = {.options = options};
+    struct import im = {.options = options, .notes = json_array()};
     enum bv_status status = run(&im, source, path, err);
     if (status == BV_OK && report) {
         (void)snprintf(report->system, sizeof report->system, "%s",
@@ -676,6 +690,7 @@ enum bv_status bv_import(const char *source, const char *path,
         report->n_tensors = im.staging.n;
         report->n_ignored = im.staging.n_ignored;
         memcpy(report->digest, im.digest, sizeof report->digest);
+        write_notes(im.notes, report);
     } else if (status != BV_OK && err && strncmp(err->text, source, strlen(source)) != 0) {
         (void)bv_fail_prefix(err, "%s", source);
     }

@@ -158,8 +158,10 @@ enum bv_status bv_recognise(const struct bv_checkpoint *c, json_t **out, struct 
                    json_array_size(json_object_get(spec, "beside")) +
                    json_object_size(json_object_get(spec, "shapes")) +
                    100 * json_object_size(json_object_get(spec, "config"));
-        if (!bv_json_boolean(spec, "generic", false))
-            n += 1000; // a system before the bare architecture that it is built of
+        if (bv_json_boolean(spec, "family", false))
+            n += 500; // a system before the layout of a library's folders
+        else if (!bv_json_boolean(spec, "generic", false))
+            n += 1000; // and both before the bare architecture that they are built of
         if (n > best_patterns && bv_recognise_fits(c, card)) {
             json_decref(best);
             best = json_incref(card);

@@ -31,6 +31,12 @@ enum bv_status bv_resize_pillow(const uint8_t *in, struct bv_size from, int chan
                                 struct bv_size to, enum bv_resample_filter filter,
                                 struct bv_error *err);
 
+// Pillow 13's, which halves the work on tall images: a height that shrinks by more than twice what
+// the width does (or while that grows) is resampled first. Else the same.
+enum bv_status bv_resize_pillow13(const uint8_t *in, struct bv_size from, int channels,
+                                  uint8_t *out, struct bv_size to, enum bv_resample_filter filter,
+                                  struct bv_error *err);
+
 struct bv_torch_resize {
     enum bv_resample_filter filter; // BILINEAR or BICUBIC
     bool antialias;                 // bicubic then has a = -0.5, else a = -0.75
@@ -49,6 +55,11 @@ enum bv_status bv_resize_opencv(const uint8_t *in, struct bv_size from, int chan
 // cv2.resize 4.6 of CV_32F: AREA, BILINEAR.
 enum bv_status bv_resize_opencv_f32(const float *in, struct bv_size from, int channels, float *out,
                                     struct bv_size to, enum bv_resample_filter filter,
+                                    struct bv_error *err);
+
+// tf.image.resize 2.21 of bytes without antialiasing, its floats cut to bytes: BILINEAR.
+enum bv_status bv_resize_tensorflow(const uint8_t *in, struct bv_size from, int channels,
+                                    uint8_t *out, struct bv_size to, enum bv_resample_filter filter,
                                     struct bv_error *err);
 
 // skimage.transform.resize 0.19 of a float32 plane: order 1, mode "constant", preserve_range,

@@ -165,68 +165,100 @@ static enum bv_status nearest(const uint8_t *in, struct bv_size from, int channe
     return BV_OK;
 }
 
-static enum bv_status two_passes(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
-                                 struct bv_size to, struct kernel kernel, struct bv_error *err)
+// One pass, with its weights; "in" has the size from.
+static enum bv_status go_across(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
+                                int width, struct kernel kernel, struct bv_error *err)
 {
-    struct taps across = {0}, down = {0};
-    uint8_t *between = NULL;
-    int32_t *sums = NULL;
-    enum bv_status status = BV_OK;
-    bool has_across = from.width != to.width, has_down = from.height != to.height;
-    size_t row_n = (size_t)to.width * (size_t)channels;
-    if (has_across) {
-        status = taps_make(&across, kernel, from.width, to.width, err);
-        if (status != BV_OK)
-            goto fail;
-        uint8_t *target = out;
-        if (has_down) {
-            target = between = malloc((size_t)from.height * row_n);
-            if (!between) {
-                status = bv_fail_nomem(err, "resize");
-                goto fail;
-            }
-        }
-        pass_across(in, from.width, target, to.width, from.height, channels, &across);
-        in = target;
-    }
-    if (has_down) {
-        status = taps_make(&down, kernel, from.height, to.height, err);
-        if (status != BV_OK)
-            goto fail;
-        sums = malloc(row_n * sizeof *sums);
-        if (!sums) {
-            status = bv_fail_nomem(err, "resize");
-            goto fail;
-        }
-        pass_down(in, out, to.height, row_n, &down, sums);
-    }
-    if (!has_across && !has_down)
-        memcpy(out, in, (size_t)to.height * row_n);
-fail:
-    taps_free(&across);
-    taps_free(&down);
-    free(between);
+    struct taps taps = {0};
+    enum bv_status status = taps_make(&taps, kernel, from.width, width, err);
+    if (status == BV_OK)
+        pass_across(in, from.width, out, width, from.height, channels, &taps);
+    taps_free(&taps);
+    return status;
+}
+
+static enum bv_status go_down(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
+                              int height, struct kernel kernel, struct bv_error *err)
+{
+    struct taps taps = {0};
+    size_t row_n = (size_t)from.width * (size_t)channels;
+    int32_t *sums = malloc(row_n * sizeof *sums);
+    enum bv_status status = sums ? taps_make(&taps, kernel, from.height, height, err)
+                                 : bv_fail_nomem(err, "resize");
+    if (status == BV_OK)
+        pass_down(in, out, height, row_n, &taps, sums);
+    taps_free(&taps);
     free(sums);
     return status;
 }
 
-enum bv_status bv_resize_pillow(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
-                                struct bv_size to, enum bv_resample_filter filter,
+// Bytes between the passes make their order visible.
+static enum bv_status two_passes(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
+                                 struct bv_size to, struct kernel kernel, bool down_first,
+                                 struct bv_error *err)
+{
+    const struct bv_size middle = down_first ? (struct bv_size){from.width, to.height}
+                                             : (struct bv_size){to.width, from.height};
+    uint8_t *between = malloc((size_t)middle.width * (size_t)middle.height * (size_t)channels);
+    if (!between)
+        return bv_fail_nomem(err, "resize");
+    enum bv_status status =
+        down_first ? go_down(in, from, channels, between, to.height, kernel, err)
+                   : go_across(in, from, channels, between, to.width, kernel, err);
+    if (status == BV_OK)
+        status = down_first ? go_across(between, middle, channels, out, to.width, kernel, err)
+                            : go_down(between, middle, channels, out, to.height, kernel, err);
+    free(between);
+    return status;
+}
+
+static enum bv_status resize(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
+                             struct bv_size to, struct kernel kernel, bool down_first,
+                             struct bv_error *err)
+{
+    if (from.width != to.width && from.height != to.height)
+        return two_passes(in, from, channels, out, to, kernel, down_first, err);
+    if (from.width != to.width)
+        return go_across(in, from, channels, out, to.width, kernel, err);
+    if (from.height != to.height)
+        return go_down(in, from, channels, out, to.height, kernel, err);
+    memcpy(out, in, (size_t)to.width * (size_t)to.height * (size_t)channels);
+    return BV_OK;
+}
+
+static enum bv_status by_filter(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
+                                struct bv_size to, enum bv_resample_filter filter, bool down_first,
                                 struct bv_error *err)
 {
     switch (filter) {
     case BV_FILTER_NEAREST:
         return nearest(in, from, channels, out, to, err);
     case BV_FILTER_BOX:
-        return two_passes(in, from, channels, out, to, (struct kernel){box, 0.5}, err);
+        return resize(in, from, channels, out, to, (struct kernel){box, 0.5}, down_first, err);
     case BV_FILTER_BILINEAR:
-        return two_passes(in, from, channels, out, to, (struct kernel){triangle, 1.0}, err);
+        return resize(in, from, channels, out, to, (struct kernel){triangle, 1.0}, down_first, err);
     case BV_FILTER_BICUBIC:
-        return two_passes(in, from, channels, out, to, (struct kernel){bicubic, 2.0}, err);
+        return resize(in, from, channels, out, to, (struct kernel){bicubic, 2.0}, down_first, err);
     case BV_FILTER_LANCZOS:
-        return two_passes(in, from, channels, out, to, (struct kernel){lanczos3, 3.0}, err);
+        return resize(in, from, channels, out, to, (struct kernel){lanczos3, 3.0}, down_first, err);
     case BV_FILTER_AREA:
         break;
     }
     return bv_fail(err, BV_ERR_ARG, "Pillow has no area filter");
+}
+
+enum bv_status bv_resize_pillow(const uint8_t *in, struct bv_size from, int channels, uint8_t *out,
+                                struct bv_size to, enum bv_resample_filter filter,
+                                struct bv_error *err)
+{
+    return by_filter(in, from, channels, out, to, filter, false, err);
+}
+
+enum bv_status bv_resize_pillow13(const uint8_t *in, struct bv_size from, int channels,
+                                  uint8_t *out, struct bv_size to, enum bv_resample_filter filter,
+                                  struct bv_error *err)
+{
+    int64_t less_high = (int64_t)from.height - to.height, less_wide = (int64_t)from.width - to.width;
+    bool down_first = less_high > 0 && less_high > 2 * less_wide;
+    return by_filter(in, from, channels, out, to, filter, down_first, err);
 }

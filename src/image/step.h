@@ -15,6 +15,8 @@ enum bv_like {
     BV_LIKE_OPENCV_READ,
     BV_LIKE_SKIMAGE,
     BV_LIKE_MEAN,
+    BV_LIKE_TENSORFLOW,
+    BV_LIKE_PILLOW13,
 };
 
 // How a resize finds its target size.

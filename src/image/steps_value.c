@@ -113,14 +113,13 @@ enum bv_status bv_step_scale(struct bv_step_state *state, const struct bv_step *
 {
     BV_TRY(bv_pixels_to_float(&state->pixels, err));
     float *v = state->pixels.data, divide = (float)step->divide;
-    float multiply = (float)step->multiply, add = (float)step->add;
     size_t n = bv_pixels_samples(&state->pixels);
     if (step->divide != 1)
         for (size_t i = 0; i < n; i++)
             v[i] /= divide;
     if (step->multiply != 1 || step->add != 0)
         for (size_t i = 0; i < n; i++)
-            v[i] = v[i] * multiply + add;
+            v[i] = (float)(v[i] * step->multiply + step->add); // as numpy, in double
     return BV_OK;
 }
 

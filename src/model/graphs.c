@@ -151,23 +151,39 @@ enum bv_status bv_model_text_shape(const struct bv_model *model, const char *out
     return status;
 }
 
+// The number that a card's member is: itself, or the one in the tensor that it names.
+static enum bv_status read_scalar(const struct bv_model *model, const json_t *spec, const char *key,
+                                  float *value, struct bv_error *err)
+{
+    if (json_is_number(spec))
+        *value = (float)json_number_value(spec);
+    if (!json_is_object(spec))
+        return BV_OK;
+    const char *name = bv_json_string(spec, "tensor", key);
+    const struct bv_weight *w = bv_weights_find(model->weights, name);
+    if (!w)
+        return bv_fail(err, BV_ERR_MODEL, "the model has no tensor \"%s\"", name);
+    bv_dtype_to_f32(w->dtype, w->data, value, 1);
+    return BV_OK;
+}
+
 enum bv_status bv_model_logit_scale(const struct bv_model *model, float *scale,
                                     struct bv_error *err)
 {
     const json_t *spec = json_object_get(model->card, "logit_scale");
-    *scale = 1;
-    if (json_is_number(spec))
-        *scale = (float)json_number_value(spec);
-    if (!json_is_object(spec))
-        return BV_OK;
-    const char *name = bv_json_string(spec, "tensor", "logit_scale");
-    const struct bv_weight *w = bv_weights_find(model->weights, name);
-    if (!w)
-        return bv_fail(err, BV_ERR_MODEL, "the model has no tensor \"%s\"", name);
-    float value = 0;
-    bv_dtype_to_f32(w->dtype, w->data, &value, 1);
-    double most = bv_json_number(spec, "max", INFINITY);
-    value = value > (float)most ? (float)most : value;
-    *scale = bv_json_boolean(spec, "exp", true) ? expf(value) : value;
+    float value = 1;
+    BV_TRY(read_scalar(model, spec, "logit_scale", &value, err));
+    if (json_is_object(spec)) {
+        double most = bv_json_number(spec, "max", INFINITY);
+        value = value > (float)most ? (float)most : value;
+        value = bv_json_boolean(spec, "exp", true) ? expf(value) : value;
+    }
+    *scale = value;
     return BV_OK;
+}
+
+enum bv_status bv_model_logit_bias(const struct bv_model *model, float *bias, struct bv_error *err)
+{
+    *bias = 0;
+    return read_scalar(model, json_object_get(model->card, "logit_bias"), "logit_bias", bias, err);
 }

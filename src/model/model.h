@@ -108,6 +108,9 @@ enum bv_status bv_take_shape(const struct bv_model *model, struct bv_graph **gra
 enum bv_status bv_model_logit_scale(const struct bv_model *model, float *scale,
                                     struct bv_error *err);
 
+// What is added to logits: the card's logit_bias tensor, its constant, or 0.
+enum bv_status bv_model_logit_bias(const struct bv_model *model, float *bias, struct bv_error *err);
+
 // contract.c: what the parts of a model must agree on, so that nobody downstream has to ask.
 
 // Checks a model's card against its weights and its recipe: the card's image size is what the

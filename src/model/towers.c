@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "model/session_run.h"
 
 #define TOKEN_STEP 8 // sequences are padded to a multiple of this within a batch, never further
@@ -70,12 +71,24 @@ static enum bv_status run_text(struct bv_session *s, struct text_batch *b,
     return bv_session_run(s, &key, inputs, 4, wanted, n_wanted, err);
 }
 
-static void put_text(struct text_batch *b, int64_t row, const struct bv_tokens *text)
+// Whether the encoder reads every text at its greatest length, padding like other tokens: card
+// "text": {"pad": true}.
+static bool pads_texts(const struct bv_model *m)
 {
+    return m->max_tokens > 0 && bv_json_boolean(json_object_get(m->card, "text"), "pad", false);
+}
+
+static void put_text(struct text_batch *b, int64_t row, const struct bv_model *m,
+                     const struct bv_tokens *text)
+{
+    int64_t n = pads_texts(m) ? b->T : (int64_t)text->n;
+    int32_t pad = bv_tokenizer_special(m->tokenizer, BV_TOKEN_PAD);
     memcpy(b->ids + row * b->T, text->ids, text->n * sizeof *b->ids);
-    b->lengths[row] = (int32_t)text->n;
-    b->last[row] = (int32_t)text->n - 1;
-    b->inner[row] = text->n > 2 ? (int32_t)text->n - 2 : 1;
+    for (int64_t i = (int64_t)text->n; i < n; i++)
+        b->ids[row * b->T + i] = pad < 0 ? 0 : pad;
+    b->lengths[row] = (int32_t)n;
+    b->last[row] = (int32_t)n - 1;
+    b->inner[row] = n > 2 ? (int32_t)n - 2 : 1;
 }
 
 enum bv_status bv_check_length(const struct bv_model *model, const struct bv_tokens *text,
@@ -111,6 +124,8 @@ enum bv_status bv_order_by_length(const struct bv_tokens *const *texts, size_t n
 int64_t bv_padded_length(const struct bv_model *model, size_t n)
 {
     int64_t T = ((int64_t)n + TOKEN_STEP - 1) / TOKEN_STEP * TOKEN_STEP;
+    if (pads_texts(model))
+        return model->max_tokens;
     return model->max_tokens > 0 && T > model->max_tokens ? model->max_tokens : T;
 }
 
@@ -127,7 +142,7 @@ static enum bv_status encode_batch(struct bv_session *s, const struct bv_text_li
     if (!b.ids || !rows)
         status = bv_fail_nomem(err, "a batch of texts");
     for (int64_t i = 0; status == BV_OK && i < B; i++)
-        put_text(&b, i, list->texts[order[i].index]);
+        put_text(&b, i, bv_session_model(s), list->texts[order[i].index]);
     struct bv_wanted wanted = {list->output, rows, (size_t)(B * D)};
     if (status == BV_OK)
         status = run_text(s, &b, &wanted, 1, err);
@@ -167,7 +182,8 @@ static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *c
         bv_session_expect_runs(s, &text_tower);
     for (size_t first = 0; status == BV_OK && first < n; first += BV_BATCH_TEXTS) {
         size_t B = n - first < BV_BATCH_TEXTS ? n - first : BV_BATCH_TEXTS;
-        int64_t length = T > 0 ? T : bv_padded_length(m, order[first + B - 1].n_tokens);
+        bool own = T > 0 && !pads_texts(m);
+        int64_t length = own ? T : bv_padded_length(m, order[first + B - 1].n_tokens);
         status = encode_batch(s, &list, first, (int64_t)B, length, err);
     }
     free(order);
@@ -197,18 +213,44 @@ enum bv_status bv_session_encode_padded(struct bv_session *s, const struct bv_to
     return n == 0 ? BV_OK : encode_all(s, texts, n, T, wanted, err);
 }
 
+// One text padded to T tokens; of an output with a row for each token those of the text's own.
+static enum bv_status encode_in_full(struct bv_session *s, struct text_batch *b, size_t n,
+                                     const struct bv_wanted *wanted, struct bv_error *err)
+{
+    struct bv_output_shape shape = {0};
+    BV_TRY(bv_model_text_shape(bv_session_model(s), wanted->output, b->T, &shape, err));
+    size_t all = bv_shape_elements(&shape);
+    if (shape.rank < 2 || (size_t)shape.dim[0] != (size_t)b->T)
+        return run_text(s, b, wanted, 1, err);
+    BV_TRY(bv_check_wanted(wanted, (int64_t)(all / (size_t)b->T * n), bv_session_model(s), err));
+    float *rows = malloc(all * sizeof *rows);
+    if (!rows)
+        return bv_fail_nomem(err, "a text");
+    const struct bv_wanted whole = {wanted->output, rows, all};
+    enum bv_status status = run_text(s, b, &whole, 1, err);
+    if (status == BV_OK)
+        memcpy(wanted->out, rows, wanted->n_floats * sizeof *rows);
+    free(rows);
+    return status;
+}
+
 enum bv_status bv_session_encode_sequence(struct bv_session *s, const struct bv_tokens *text,
                                           const struct bv_wanted *wanted, int n_wanted,
                                           struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
     BV_TRY(bv_check_length(m, text, err));
-    struct text_batch b = {.B = 1, .T = (int64_t)text->n};
-    b.ids = calloc(text->n, sizeof *b.ids);
+    struct text_batch b = {.B = 1, .T = pads_texts(m) ? m->max_tokens : (int64_t)text->n};
+    b.ids = calloc((size_t)b.T, sizeof *b.ids);
     if (!b.ids)
         return bv_fail_nomem(err, "a text");
-    put_text(&b, 0, text);
-    enum bv_status status = run_text(s, &b, wanted, n_wanted, err);
+    put_text(&b, 0, m, text);
+    enum bv_status status = BV_OK;
+    if (pads_texts(m))
+        for (int i = 0; status == BV_OK && i < n_wanted; i++)
+            status = encode_in_full(s, &b, text->n, &wanted[i], err);
+    else
+        status = run_text(s, &b, wanted, n_wanted, err);
     free(b.ids);
     return status;
 }

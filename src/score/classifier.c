@@ -232,9 +232,10 @@ static enum bv_status fill(struct bv_classifier *c, struct bv_session *session,
                            struct bv_error *err)
 {
     const struct bv_model *model = bv_session_model(session);
-    float scale = 1;
+    float scale = 1, bias = 0;
     BV_TRY(bv_model_logit_scale(model, &scale, err));
-    BV_TRY(bv_scoring_parse(&c->scoring, model->card, scale, err));
+    BV_TRY(bv_model_logit_bias(model, &bias, err));
+    BV_TRY(bv_scoring_parse(&c->scoring, model->card, scale, bias, err));
     if (c->scoring.rule == BV_SCORE_OPERATING_POINT || c->scoring.rule == BV_SCORE_HEAD_SIGMOID)
         return fill_head(c, session, err);
     c->D = (size_t)model->text_dim;

@@ -14,6 +14,7 @@ static const char *const rule_names[] = {
     [BV_SCORE_OPERATING_POINT] = "operating_point",
     [BV_SCORE_HEAD_SIGMOID] = "head_sigmoid",
     [BV_SCORE_QUERY_DECODER] = "query_decoder",
+    [BV_SCORE_SIGMOID] = "sigmoid",
 };
 
 static const char *const combine_names[] = {
@@ -37,7 +38,7 @@ static int find(const char *const *names, int n, const char *name)
 }
 
 enum bv_status bv_scoring_parse(struct bv_scoring *scoring, const json_t *card, float logit_scale,
-                                struct bv_error *err)
+                                float logit_bias, struct bv_error *err)
 {
     const json_t *spec = json_object_get(card, "scoring");
     const char *rule_name = bv_json_string(spec, "rule", "cosine");
@@ -52,6 +53,7 @@ enum bv_status bv_scoring_parse(struct bv_scoring *scoring, const json_t *card, 
     scoring->rule = (enum bv_score_rule)rule;
     scoring->combine = (enum bv_prompt_combine)combine;
     scoring->scale = 1;
+    scoring->bias = scoring->rule == BV_SCORE_SIGMOID ? logit_bias : 0;
     if (json_is_number(scale))
         scoring->scale = (float)json_number_value(scale);
     else if (json_is_string(scale) && strcmp(json_string_value(scale), "logit_scale") == 0)
@@ -164,7 +166,7 @@ void bv_score_labels(const struct bv_scoring *scoring, const double *positive,
                      const double *negative, size_t n, double *scores)
 {
     bool scaled = scoring->rule == BV_SCORE_LOGIT || scoring->rule == BV_SCORE_PAIR_SOFTMAX ||
-                  scoring->rule == BV_SCORE_SOFTMAX;
+                  scoring->rule == BV_SCORE_SOFTMAX || scoring->rule == BV_SCORE_SIGMOID;
     double scale = scaled ? scoring->scale : 1;
     for (size_t i = 0; i < n; i++)
         scores[i] = scale * positive[i];
@@ -173,4 +175,7 @@ void bv_score_labels(const struct bv_scoring *scoring, const double *positive,
             scores[i] = 1 / (1 + exp(scale * (negative[i] - positive[i])));
     else if (scoring->rule == BV_SCORE_SOFTMAX)
         softmax(scores, n);
+    else if (scoring->rule == BV_SCORE_SIGMOID)
+        for (size_t i = 0; i < n; i++)
+            scores[i] = 1 / (1 + exp(-(scores[i] + scoring->bias)));
 }

@@ -13,7 +13,7 @@
 // rules.c: from embeddings to one named quantity per label. Small pure functions.
 
 // The name of a rule goes with a score into every output.
-#define BV_SCORE_RULES 9
+#define BV_SCORE_RULES 10
 
 // How several prompts of a label become one.
 enum bv_prompt_combine {
@@ -27,12 +27,13 @@ struct bv_scoring {
     enum bv_score_rule rule;
     enum bv_prompt_combine combine;
     float scale; // of the similarities before the rule
+    float bias;  // added to them then (sigmoid)
 };
 
-// Reads card["scoring"]; logit_scale is the model's (bv_model_logit_scale). Unknown names are
-// BV_ERR_MODEL.
+// Reads card["scoring"]; logit_scale and logit_bias are the model's (bv_model_logit_scale).
+// Unknown names are BV_ERR_MODEL.
 enum bv_status bv_scoring_parse(struct bv_scoring *scoring, const json_t *card, float logit_scale,
-                                struct bv_error *err);
+                                float logit_bias, struct bv_error *err);
 
 // In place: rows of D floats to unit length (double accumulation); zero rows stay.
 void bv_normalize_rows(float *rows, size_t n, size_t D);

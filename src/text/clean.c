@@ -126,6 +126,38 @@ static enum bv_status clean_biovil(struct bv_runes *out, const struct bv_runes *
     return bv_runes_append(out, a->at, n, err);
 }
 
+static bool is_punctuation(uint32_t rune) // Python's string.punctuation
+{
+    return (rune > ' ' && rune < '0') || (rune > '9' && rune < 'A') ||
+           (rune > 'Z' && rune < 'a') || (rune > 'z' && rune < 0x7f);
+}
+
+// Appends without punctuation, runs of Python's white space as one space and none at the ends.
+static enum bv_status canonicalize(struct bv_runes *out, const uint32_t *text, size_t n,
+                                   struct bv_error *err)
+{
+    bool in_space = false, any = false;
+    for (size_t i = 0; i < n; i++) {
+        if (is_punctuation(text[i]))
+            continue;
+        bool space = bv_rune_is_python_space(text[i]);
+        if (!space && in_space && any)
+            BV_TRY(bv_runes_push(out, ' ', err));
+        if (!space)
+            BV_TRY(bv_runes_push(out, text[i], err));
+        any = any || !space;
+        in_space = space;
+    }
+    return BV_OK;
+}
+
+static enum bv_status clean_siglip(struct bv_runes *out, struct bv_runes *a, struct bv_runes *b,
+                                   struct bv_error *err)
+{
+    BV_TRY(bv_runes_lower(b, a->at, a->n, false, err)); // letter by letter: a final sigma is σ
+    return canonicalize(out, b->at, b->n, err);
+}
+
 static enum bv_status clean_by(struct bv_runes *out, enum bv_clean clean, struct bv_runes *a,
                                struct bv_runes *b, struct bv_error *err)
 {
@@ -136,6 +168,8 @@ static enum bv_status clean_by(struct bv_runes *out, enum bv_clean clean, struct
         return clean_gloria(out, a, b, err);
     case BV_CLEAN_BIOVIL:
         return clean_biovil(out, a, err);
+    case BV_CLEAN_SIGLIP:
+        return clean_siglip(out, a, b, err);
     default:
         return clean_web(out, clean, a, b, err);
     }

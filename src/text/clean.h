@@ -14,6 +14,7 @@ enum bv_clean {
     BV_CLEAN_BIOVIL,      // BioViL: without the "!", "?" and "." at the end
     BV_CLEAN_ALBERT,      // ALBERT: see bv_albert_clean(); done by the tokenizer, which knows how
     BV_CLEAN_ALBERT_HF,   // AlbertTokenizerFast: likewise
+    BV_CLEAN_SIGLIP,      // SiglipTokenizer: lower case, no ASCII punctuation, single spaces
 };
 
 // Appends the cleaned text[0..n) to out.

@@ -5,7 +5,11 @@
 //                      x += mlp.fc2(quick_gelu(mlp.fc1(norm2(x))))                  (pre-LN)
 //   ln_final; the text's feature is the token at its end marker (the last one)
 //
-// Configuration: "heads" (width / 64), "eps" (1e-5), "activation" ("quick_gelu"; "gelu").
+// SigLIP's (Zhai et al. 2023) is the same without the causal mask, over texts that are padded to
+// the whole table with tokens like others ("pad", see src/model/towers.c).
+//
+// Configuration: "heads" (width / 64), "eps" (1e-5), "activation" ("quick_gelu"; "gelu",
+// "gelu_tanh"), "causal" (true).
 // Features: "last" [B,T,C] after ln_final, "end" [B,C] at the last token of each sequence;
 // "block.i" before ln_final.
 
@@ -19,7 +23,7 @@ void bv_text_clip(struct bv_graph *g, const json_t *config, const char *prefix,
     struct bv_tensor *x = bv_embed(g, in->ids, "%stoken_embedding.weight", prefix);
     int64_t C = bv_dim(x, 2);
     struct bv_transformer c = bv_transformer_config(config, C, 1e-5);
-    c.causal = true;
+    c.causal = bv_json_boolean(config, "causal", true);
     if (!json_object_get(config, "activation"))
         c.activation = BV_ACT_QUICK_GELU;
     if (!bv_transformer_fits(g, &c, C))

@@ -25,6 +25,7 @@ struct bv_tokenizer {
     struct bv_bpe bpe;
     struct bv_unigram unigram;
     int32_t special[BV_TOKEN_N];
+    size_t n_lead; // pieces of the unknown token's name, which SigLIP's texts are cut behind
     json_t *description;
 };
 
@@ -95,7 +96,8 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
     static const char *const kinds[] = {"wordpiece",     "clip-bpe",   "roberta-bpe",
                                         "sentencepiece", "hf-unigram", NULL};
     static const char *const cleans[] = {"none",   "clip",   "clip-noftfy", "open-clip", "clip-hf",
-                                         "gloria", "biovil", "albert",      "albert-hf", NULL};
+                                         "gloria", "biovil", "albert",      "albert-hf",
+                                         "siglip", NULL};
     static const char *const modes[] = {"first", "inline", "words", "none", NULL};
     unsigned kind = 0, clean = 0, mode = 0;
     BV_TRY(choose(description, "kind", NULL, kinds, &kind, err));
@@ -105,6 +107,9 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
     if ((mode == INLINE && kind != CLIP_BPE) || (mode == WORDS && kind != WORDPIECE))
         return bv_fail(err, BV_ERR_ARG, "tokenizer: specials \"%s\" do not go with kind \"%s\"",
                        modes[mode], kinds[kind]);
+    if (clean == BV_CLEAN_SIGLIP && kind != SENTENCEPIECE)
+        return bv_fail(err, BV_ERR_ARG, "tokenizer: clean \"siglip\" does not go with kind \"%s\"",
+                       kinds[kind]);
     bool albert = clean == BV_CLEAN_ALBERT || clean == BV_CLEAN_ALBERT_HF;
     if (albert && kind != (clean == BV_CLEAN_ALBERT ? SENTENCEPIECE : HF_UNIGRAM))
         return bv_fail(err, BV_ERR_ARG, "tokenizer: clean \"%s\" does not go with kind \"%s\"",
@@ -196,6 +201,7 @@ static enum bv_status read_spiece(struct bv_tokenizer *t, const char *bytes, siz
             &t->unigram, t->kind == HF_UNIGRAM ? BV_UNIGRAM_TOKENIZERS : BV_UNIGRAM_SENTENCEPIECE,
             &t->vocab, &file, model, size, err);
     t->unigram.split_comma = t->clean == BV_CLEAN_ALBERT;
+    t->unigram.dummy_prefix = t->unigram.dummy_prefix && t->clean != BV_CLEAN_SIGLIP;
     free(tokens);
     bv_spiece_file_free(&file);
     free(unpacked);
@@ -224,6 +230,8 @@ static enum bv_status read_vocabulary(struct bv_tokenizer *t, struct bv_vocab_so
                         t->special[BV_TOKEN_UNK], err);
 }
 
+static enum bv_status count_lead(struct bv_tokenizer *t, struct bv_error *err);
+
 enum bv_status bv_tokenizer_create(struct bv_tokenizer **tokenizer, const json_t *description,
                                    const void *vocabulary, size_t n_vocabulary, const void *merges,
                                    size_t n_merges, struct bv_error *err)
@@ -243,6 +251,10 @@ enum bv_status bv_tokenizer_create(struct bv_tokenizer **tokenizer, const json_t
     }
     status = read_vocabulary(t, &source, description, vocabulary ? vocabulary : "", n_vocabulary,
                              merges, n_merges, err);
+    if (status != BV_OK)
+        goto fail;
+    if (t->clean == BV_CLEAN_SIGLIP)
+        status = count_lead(t, err);
     if (status != BV_OK)
         goto fail;
     bv_vocab_source_free(&source);
@@ -341,6 +353,44 @@ static enum bv_status encode_spiece(struct encoder *e, const uint32_t *text, siz
                              err);
 }
 
+static const uint32_t unknown_name[] = {'<', 'u', 'n', 'k', '>'}; // of SigLIP's vocabularies
+enum { N_UNKNOWN_NAME = sizeof unknown_name / sizeof *unknown_name };
+static const uint32_t space_symbol = 0x2581;
+
+// SiglipTokenizer cuts a text behind the name of the unknown token, as text, and drops that name's
+// pieces, so that nothing is lost at the front; a piece may reach across.
+static enum bv_status encode_siglip(struct encoder *e, const uint32_t *text, size_t n,
+                                    struct bv_error *err)
+{
+    struct bv_runes whole = {0};
+    struct bv_tokens pieces = {0}, *out = e->out;
+    enum bv_status status = bv_runes_append(&whole, unknown_name, N_UNKNOWN_NAME, err);
+    if (status == BV_OK)
+        status = bv_runes_append(&whole, text, n, err);
+    e->out = &pieces;
+    if (status == BV_OK)
+        status = encode_spiece(e, whole.at, whole.n, err);
+    e->out = out;
+    size_t first = pieces.n >= e->t->n_lead ? e->t->n_lead : 0;
+    for (size_t i = first; status == BV_OK && i < pieces.n; i++)
+        status = bv_tokens_push(out, pieces.ids[i], i > first && pieces.continues[i], err);
+    bv_tokens_free(&pieces);
+    bv_runes_free(&whole);
+    return status;
+}
+
+static enum bv_status count_lead(struct bv_tokenizer *t, struct bv_error *err)
+{
+    struct bv_tokens pieces = {0};
+    struct encoder e = {.t = t, .out = &pieces};
+    enum bv_status status = encode_spiece(&e, unknown_name, N_UNKNOWN_NAME, err);
+    t->n_lead = pieces.n;
+    bv_tokens_free(&pieces);
+    bv_unigram_scratch_free(&e.unigram);
+    free(e.word);
+    return status;
+}
+
 static enum bv_status encode_hf_unigram(struct encoder *e, const uint32_t *text, size_t n,
                                         struct bv_error *err)
 {
@@ -365,7 +415,7 @@ static enum bv_status encode_hf_unigram(struct encoder *e, const uint32_t *text,
 static bool cleans_stretches(const struct bv_tokenizer *t)
 {
     return t->clean == BV_CLEAN_CLIP_HF || t->clean == BV_CLEAN_ALBERT ||
-           t->clean == BV_CLEAN_ALBERT_HF;
+           t->clean == BV_CLEAN_ALBERT_HF || t->clean == BV_CLEAN_SIGLIP;
 }
 
 static enum bv_status clean_stretch(const struct bv_tokenizer *t, struct bv_runes *clean,
@@ -396,6 +446,8 @@ static enum bv_status encode_stretch(struct encoder *e, const uint32_t *text, si
         status = bv_wordpiece_encode(&t->wordpiece, &t->vocab, &t->specials, text, n, e->out, err);
     else if (status == BV_OK && t->kind == CLIP_BPE)
         status = encode_clip(e, text, n, err);
+    else if (status == BV_OK && t->clean == BV_CLEAN_SIGLIP)
+        status = encode_siglip(e, text, n, err);
     else if (status == BV_OK && t->kind == SENTENCEPIECE)
         status = encode_spiece(e, text, n, err);
     else if (status == BV_OK && t->kind == HF_UNIGRAM)
@@ -445,6 +497,11 @@ static enum bv_status prepare(const struct bv_tokenizer *t, struct bv_runes *tex
     bool prefix = t->add_prefix_space && raw.n && !bv_rune_is_python_space(raw.at[0]);
     if (status == BV_OK && prefix)
         status = bv_runes_push(text, ' ', err);
+    if (status == BV_OK && t->clean == BV_CLEAN_SIGLIP) { // a space of SentencePiece's in front
+        status = bv_runes_push(text, space_symbol, err);
+        for (size_t i = 0; i < raw.n; i++)
+            raw.at[i] = raw.at[i] == space_symbol ? ' ' : raw.at[i];
+    }
     enum bv_clean clean = cleans_stretches(t) ? BV_CLEAN_NONE : t->clean;
     if (status == BV_OK)
         status = bv_clean_text(text, clean, raw.at, raw.n, err);
@@ -517,7 +574,9 @@ static enum bv_status assemble(const struct bv_tokenizer *t, struct bv_tokens *o
     BV_TRY(bv_tokens_reserve(out, n_a + n_b + n_special, err));
     BV_TRY(push_special(out, cls, err));
     BV_TRY(append(out, a, n_a, err));
-    BV_TRY(push_special(out, sep, err));
+    bool ended = t->clean == BV_CLEAN_SIGLIP && n_a > 0 && a->ids[n_a - 1] == sep;
+    if (!ended) // SiglipTokenizer puts no second end marker after one in the text
+        BV_TRY(push_special(out, sep, err));
     size_t first_b = out->n;
     if (doubled)
         BV_TRY(push_special(out, sep, err));
@@ -529,8 +588,8 @@ static enum bv_status assemble(const struct bv_tokenizer *t, struct bv_tokens *o
         BV_TRY(push_special(out, t->special[BV_TOKEN_UNK], err));
     for (size_t i = first_b; types && i < out->n; i++)
         out->types[i] = 1;
-    out->n_untruncated = whole;
-    out->truncated = out->n < whole;
+    out->n_untruncated = ended && n_a == a->n ? whole - 1 : whole;
+    out->truncated = out->n < out->n_untruncated;
     return BV_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "graph/graph.h"
+#include "graph/transformer.h"
 
 // Builds the encoder config["arch"] over pixels [N,H,W,C] with the weights whose names start with
 // prefix, and adds its features. Failures stick to the graph.
@@ -21,6 +22,12 @@ bool bv_vision_takes_prior(const json_t *config);
 void bv_vision_build_prior(struct bv_graph *g, const json_t *config, const char *prefix,
                            struct bv_tensor *pixels, struct bv_tensor *prior,
                            struct bv_features *features);
+
+// Attention pooling of tokens [N,T,C] by a learned query (probe_pool.c): adds "pool" [N,C] and,
+// before its feed-forward layer, "pool_attention" [N,C].
+void bv_vision_probe_pool(struct bv_graph *g, const struct bv_transformer *c,
+                          struct bv_tensor *tokens, const char *prefix,
+                          struct bv_features *features);
 
 typedef void bv_vision_definition(struct bv_graph *g, const json_t *config, const char *prefix,
                                   struct bv_tensor *pixels, struct bv_features *features);

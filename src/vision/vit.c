@@ -8,14 +8,17 @@
 // register_tokens (DINOv2 with registers): R tokens between class token and patches, put there
 // after the positions are added.
 //
-// Configuration: "heads" (width / 64), "activation" ("gelu"; CLIP "quick_gelu"), "eps" (timm 1e-6,
-// CLIP 1e-5), "skip_blocks" (0: how many of the last blocks are left out), "antialias_positions"
+// Without a cls_token (SigLIP) the patches are all tokens. With weights "pool." they are pooled by
+// attention (vision/probe_pool.c).
+//
+// Configuration: "heads" (width / 64), "activation" ("gelu"; CLIP "quick_gelu", SigLIP
+// "gelu_tanh"), "eps" (timm 1e-6, CLIP 1e-5), "skip_blocks" (0: how many of the last blocks are left out), "antialias_positions"
 // (false: how the table is resampled to other sizes, vision/positions.h), "rope" (an object: rotary
 // positions of the patches with "theta" 10000 and "grid" 14, as EVA-02 has them), "final_norm"
 // (true; false: the features are those of the last block).
 // Features: "tokens" [N,1+R+P,C] after the last norm, "cls" [N,C], "registers" [N,R,C] and
 // "patches" [N,P,C] of it; "grid" [N,h,w,C] are the patches in their places; "block.i" before the
-// norm.
+// norm; "pool" and "pool_attention" [N,C] of the attention pooling.
 #include "graph/transformer.h"
 #include "vision/positions.h"
 #include "vision/vision.h"
@@ -40,12 +43,14 @@ static struct bv_tensor *embed_patches(struct bv_graph *g, const json_t *config,
     bool antialias = bv_json_boolean(config, "antialias_positions", false);
     int64_t N = bv_dim(grid, 0), C = bv_dim(grid, 3);
     struct bv_tensor *x = bv_reshape(g, grid, 3, (int64_t[]){N, -1, C});
-    struct bv_tensor *cls = repeat(g, bv_weight(g, "%scls_token", prefix), x);
-    x = bv_concat(g, 2, (struct bv_tensor *[]){cls, x}, 1);
+    struct bv_tensor *cls = bv_weight_optional(g, "%scls_token", prefix);
+    if (cls)
+        x = bv_concat(g, 2, (struct bv_tensor *[]){repeat(g, cls, x), x}, 1);
     struct bv_tensor *table = bv_weight(g, "%spos_embed", prefix);
-    x = bv_add(g, x, bv_vision_positions(g, table, 1, bv_dim(grid, 1), bv_dim(grid, 2), antialias));
+    x = bv_add(g, x, bv_vision_positions(g, table, cls != NULL, bv_dim(grid, 1), bv_dim(grid, 2),
+                                         antialias));
     struct bv_tensor *registers = register_tokens(g, prefix);
-    if (registers) {
+    if (registers && cls) {
         struct bv_tensor *parts[] = {bv_slice(g, x, 1, 0, 1), repeat(g, registers, x),
                                      bv_slice(g, x, 1, 1, bv_dim(x, 1) - 1)};
         x = bv_concat(g, 3, parts, 1);
@@ -73,17 +78,20 @@ static struct bv_tensor *blocks(struct bv_graph *g, const json_t *config, const 
     return x;
 }
 
-// The parts of x [N,1+R+P,C], the tokens after the last norm.
-static void add_parts(struct bv_graph *g, struct bv_tensor *x, int64_t R, struct bv_tensor *grid,
-                      struct bv_features *features)
+// The parts of x [N,K+R+P,C], the tokens after the last norm: K class tokens (0 or 1), registers,
+// patches.
+static void add_parts(struct bv_graph *g, struct bv_tensor *x, int64_t K, int64_t R,
+                      struct bv_tensor *grid, struct bv_features *features)
 {
-    int64_t N = bv_dim(x, 0), T = bv_dim(x, 1), C = bv_dim(x, 2);
+    int64_t N = bv_dim(x, 0), T = bv_dim(x, 1), C = bv_dim(x, 2), first = K + R;
+    struct bv_tensor *cls = K > 0 && T > 1 ? bv_slice(g, x, 1, 0, 1) : NULL, *patches = x;
     bv_features_add(g, features, x, "tokens");
-    struct bv_tensor *cls = T > 1 ? bv_slice(g, x, 1, 0, 1) : NULL;
-    bv_features_add(g, features, bv_reshape(g, cls, 2, (int64_t[]){N, C}), "cls");
+    if (K > 0)
+        bv_features_add(g, features, bv_reshape(g, cls, 2, (int64_t[]){N, C}), "cls");
     if (R > 0)
-        bv_features_add(g, features, bv_slice(g, x, 1, 1, R), "registers");
-    struct bv_tensor *patches = T > 1 + R ? bv_slice(g, x, 1, 1 + R, T - 1 - R) : NULL;
+        bv_features_add(g, features, bv_slice(g, x, 1, K, R), "registers");
+    if (first > 0)
+        patches = T > first ? bv_slice(g, x, 1, first, T - first) : NULL;
     bv_features_add(g, features, patches, "patches");
     int64_t dim[] = {N, bv_dim(grid, 1), bv_dim(grid, 2), C};
     bv_features_add(g, features, bv_reshape(g, patches, 4, dim), "grid");
@@ -109,5 +117,9 @@ void bv_vision_vit(struct bv_graph *g, const json_t *config, const char *prefix,
     x = blocks(g, config, prefix, &c, x, features);
     if (bv_json_boolean(config, "final_norm", true))
         x = bv_layer_norm(g, x, c.eps, "%snorm", prefix);
-    add_parts(g, x, registers && C ? bv_elements(registers) / C : 0, grid, features);
+    bool has_cls = bv_weight_optional(g, "%scls_token", prefix) != NULL;
+    int64_t R = has_cls && registers && C ? bv_elements(registers) / C : 0;
+    add_parts(g, x, has_cls, R, grid, features);
+    if (bv_weight_optional(g, "%spool.probe", prefix))
+        bv_vision_probe_pool(g, &c, x, prefix, features);
 }

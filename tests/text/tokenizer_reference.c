@@ -15,7 +15,13 @@
 
 static const char *folder;
 
-// How each id file was made: a description with vocabulary files, or a tokenizer.json.
+#define SIGLIP                                                                                     \
+    "{\"kind\":\"sentencepiece\",\"clean\":\"siglip\",\"cls\":null,\"sep\":\"</s>\",\"pad\":\"</s>\","       \
+    "\"mask\":null,\"added\":[{\"text\":\"</s>\",\"lstrip\":true,\"rstrip\":true},{\"text\":\"<unk>\","  \
+    "\"lstrip\":true,\"rstrip\":true}]"
+
+// How each id file was made: a description with vocabulary files, or a tokenizer.json. Those without
+// a folder are in tokenizers.
 static const struct variant {
     const char *ids;
     const char *description; // NULL: vocabulary is a tokenizer.json
@@ -59,6 +65,14 @@ static const struct variant {
     {"roberta.fast", NULL, "tokenizers/tokenizer_roberta.json", NULL, 0},
     {"roberta_small.fast", NULL, "tokenizers/tokenizer_roberta_small.json", NULL, 0},
     {"clip.fast", NULL, "tokenizers/tokenizer_clip.json", NULL, 0},
+    {"siglip/tokenizers/siglip.slow", SIGLIP "}", "siglip/small-medsiglip-448/spiece.model", NULL,
+     0},
+    {"siglip/tokenizers/siglip.slow.max64", SIGLIP ",\"max_length\":64}",
+     "siglip/small-medsiglip-448/spiece.model", NULL, 1},
+    {"siglip/tokenizers/siglip_small.slow", SIGLIP "}",
+     "siglip/small-siglip-base-patch16-256/spiece.model", NULL, 0},
+    {"siglip/tokenizers/siglip_small.slow.max64", SIGLIP ",\"max_length\":64}",
+     "siglip/small-siglip-base-patch16-256/spiece.model", NULL, 1},
 };
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
 
@@ -67,9 +81,9 @@ static struct bv_error err;
 static json_t *load(const char *name)
 {
     json_t *document = NULL;
-    assert_ok(bv_json_load(&document, path_in(folder, "tokenizers/%s.json", name),
-                           (size_t)256 << 20, &err),
-              err);
+    const char *path = strchr(name, '/') ? path_in(folder, "%s.json", name)
+                                         : path_in(folder, "tokenizers/%s.json", name);
+    assert_ok(bv_json_load(&document, path, (size_t)256 << 20, &err), err);
     return document;
 }
 
@@ -117,7 +131,9 @@ static bool same_ids(const struct bv_tokens *tokens, const json_t *ids, int32_t 
 // Compares all strings; prints each that differs and returns their number.
 static size_t count_differences(const struct variant *variant, const struct bv_tokenizer *tokenizer)
 {
-    json_t *strings = load("strings"), *reference = load(variant->ids);
+    bool siglip = strncmp(variant->ids, "siglip/", 7) == 0;
+    json_t *strings = load(siglip ? "siglip/tokenizers/strings" : "strings"),
+           *reference = load(variant->ids);
     const json_t *ids = json_object_get(reference, "ids");
     assert_int_equal(json_array_size(ids), json_array_size(strings));
     assert_true(json_array_size(ids) > 0);
