@@ -218,10 +218,11 @@ static enum bv_status choose_card(struct import *im, struct bv_error *err)
     BV_TRY(find_card(im, err));
     take_config(im);
     if (bv_json_boolean(json_object_get(im->card, "recognise"), "family", false))
-        bv_note(im->notes,
-                "no system is known by these tensors alone: the folder is read by its configuration, "
-                "as %s",
-                bv_json_string(im->card, "title", "?"));
+        bv_note(
+            im->notes,
+            "no system is known by these tensors alone: the folder is read by its configuration, "
+            "as %s",
+            bv_json_string(im->card, "title", "?"));
     bv_settings_towers(im->card, im->checkpoint, im->notes);
     for (size_t i = 0; i < o->n_set; i++) {
         const char *equals = strchr(o->set[i], '=');
@@ -428,8 +429,7 @@ static enum bv_status check_model(struct import *im, struct bv_error *err)
 static void strip_card(json_t *card)
 {
     static const char *const import_only[] = {"tensors", "ignore", "recognise", "vocabulary",
-                                              "half",    "beside", "parts",
-                                              "settings"};
+                                              "half",    "beside", "parts",     "settings"};
     for (size_t i = 0; i < sizeof import_only / sizeof *import_only; i++)
         (void)json_object_del(card, import_only[i]);
 }
@@ -672,7 +672,8 @@ static void write_notes(const json_t *notes, struct bv_import_report *report)
     {
         const char *text = json_string_value(note);
         if (text && strlen(text) + 2 <= sizeof report->notes - used)
-            used += (size_t)snprintf(report->notes + used, sizeof report->notes - used, "%s\n", text);
+            used +=
+                (size_t)snprintf(report->notes + used, sizeof report->notes - used, "%s\n", text);
     }
 }
 

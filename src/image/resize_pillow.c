@@ -183,8 +183,8 @@ static enum bv_status go_down(const uint8_t *in, struct bv_size from, int channe
     struct taps taps = {0};
     size_t row_n = (size_t)from.width * (size_t)channels;
     int32_t *sums = malloc(row_n * sizeof *sums);
-    enum bv_status status = sums ? taps_make(&taps, kernel, from.height, height, err)
-                                 : bv_fail_nomem(err, "resize");
+    enum bv_status status =
+        sums ? taps_make(&taps, kernel, from.height, height, err) : bv_fail_nomem(err, "resize");
     if (status == BV_OK)
         pass_down(in, out, height, row_n, &taps, sums);
     taps_free(&taps);
@@ -202,9 +202,9 @@ static enum bv_status two_passes(const uint8_t *in, struct bv_size from, int cha
     uint8_t *between = malloc((size_t)middle.width * (size_t)middle.height * (size_t)channels);
     if (!between)
         return bv_fail_nomem(err, "resize");
-    enum bv_status status =
-        down_first ? go_down(in, from, channels, between, to.height, kernel, err)
-                   : go_across(in, from, channels, between, to.width, kernel, err);
+    enum bv_status status = down_first
+                                ? go_down(in, from, channels, between, to.height, kernel, err)
+                                : go_across(in, from, channels, between, to.width, kernel, err);
     if (status == BV_OK)
         status = down_first ? go_across(between, middle, channels, out, to.width, kernel, err)
                             : go_down(between, middle, channels, out, to.height, kernel, err);
@@ -258,7 +258,8 @@ enum bv_status bv_resize_pillow13(const uint8_t *in, struct bv_size from, int ch
                                   uint8_t *out, struct bv_size to, enum bv_resample_filter filter,
                                   struct bv_error *err)
 {
-    int64_t less_high = (int64_t)from.height - to.height, less_wide = (int64_t)from.width - to.width;
+    int64_t less_high = (int64_t)from.height - to.height,
+            less_wide = (int64_t)from.width - to.width;
     bool down_first = less_high > 0 && less_high > 2 * less_wide;
     return by_filter(in, from, channels, out, to, filter, down_first, err);
 }

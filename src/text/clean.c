@@ -128,8 +128,8 @@ static enum bv_status clean_biovil(struct bv_runes *out, const struct bv_runes *
 
 static bool is_punctuation(uint32_t rune) // Python's string.punctuation
 {
-    return (rune > ' ' && rune < '0') || (rune > '9' && rune < 'A') ||
-           (rune > 'Z' && rune < 'a') || (rune > 'z' && rune < 0x7f);
+    return (rune > ' ' && rune < '0') || (rune > '9' && rune < 'A') || (rune > 'Z' && rune < 'a') ||
+           (rune > 'z' && rune < 0x7f);
 }
 
 // Appends without punctuation, runs of Python's white space as one space and none at the ends.

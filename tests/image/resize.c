@@ -7,7 +7,7 @@
 #include "image/resize.h"
 #include "support/check.h"
 
-enum library { PILLOW, OPENCV, OPENCV_FLOAT, TORCH, SKIMAGE };
+enum library { PILLOW, PILLOW_13, TENSORFLOW, OPENCV, OPENCV_FLOAT, TORCH, SKIMAGE };
 
 struct expected {
     const char *name;
@@ -28,7 +28,7 @@ static const uint8_t input[] = {12, 200, 33,  90, 141, 255, 0,  77,  60, 18,
 
 static bool is_float(enum library library)
 {
-    return library != PILLOW && library != OPENCV;
+    return library >= OPENCV_FLOAT;
 }
 
 static enum bv_status resize(const struct expected *e, const uint8_t *in, const float *wide,
@@ -37,6 +37,10 @@ static enum bv_status resize(const struct expected *e, const uint8_t *in, const 
     switch (e->library) {
     case PILLOW:
         return bv_resize_pillow(in, from, channels, out, e->size, e->filter, err);
+    case PILLOW_13:
+        return bv_resize_pillow13(in, from, channels, out, e->size, e->filter, err);
+    case TENSORFLOW:
+        return bv_resize_tensorflow(in, from, channels, out, e->size, e->filter, err);
     case OPENCV:
         return bv_resize_opencv(in, from, channels, out, e->size, e->filter, err);
     case OPENCV_FLOAT:

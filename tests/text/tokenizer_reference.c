@@ -16,12 +16,14 @@
 static const char *folder;
 
 #define SIGLIP                                                                                     \
-    "{\"kind\":\"sentencepiece\",\"clean\":\"siglip\",\"cls\":null,\"sep\":\"</s>\",\"pad\":\"</s>\","       \
-    "\"mask\":null,\"added\":[{\"text\":\"</s>\",\"lstrip\":true,\"rstrip\":true},{\"text\":\"<unk>\","  \
+    "{\"kind\":\"sentencepiece\",\"clean\":\"siglip\",\"cls\":null,\"sep\":\"</s>\",\"pad\":\"</"  \
+    "s>\","                                                                                        \
+    "\"mask\":null,\"added\":[{\"text\":\"</"                                                      \
+    "s>\",\"lstrip\":true,\"rstrip\":true},{\"text\":\"<unk>\","                                   \
     "\"lstrip\":true,\"rstrip\":true}]"
 
-// How each id file was made: a description with vocabulary files, or a tokenizer.json. Those without
-// a folder are in tokenizers.
+// How each id file was made: a description with vocabulary files, or a tokenizer.json. Those
+// without a folder are in tokenizers.
 static const struct variant {
     const char *ids;
     const char *description; // NULL: vocabulary is a tokenizer.json

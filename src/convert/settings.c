@@ -1,0 +1,130 @@
+#include "convert/settings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "convert/processor.h"
+
+static const size_t max_config_bytes = 1 << 20;
+
+void bv_note(json_t *notes, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    (void)json_array_append_new(notes, json_string(text));
+}
+
+json_t *bv_settings_read(const struct bv_checkpoint *c, const char *name)
+{
+    char *text = NULL;
+    size_t size = 0;
+    json_t *value = NULL;
+    if (bv_checkpoint_has_file(c, name) &&
+        bv_checkpoint_read_file(c, name, max_config_bytes, &text, &size, NULL) == BV_OK)
+        (void)bv_json_parse(&value, text, size, name, NULL);
+    free(text);
+    return value;
+}
+
+// Heads, eps and activation of one tower.
+static void take_tower(json_t *tower, const json_t *config, const char *member, json_t *notes)
+{
+    static const char *const names[][2] = {
+        {"num_attention_heads", "heads"}, {"layer_norm_eps", "eps"}, {"hidden_act", "activation"}};
+    const json_t *part = json_object_get(config, member);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        json_t *value = json_object_get(part, names[i][0]);
+        if (value && !json_is_null(value))
+            (void)json_object_set(tower, names[i][1], value);
+        else if (i == 2)
+            bv_note(notes,
+                    "config.json does not say %s.hidden_act: %s is taken, as its class has it",
+                    member, bv_json_string(tower, names[i][1], "gelu"));
+    }
+}
+
+void bv_settings_towers(json_t *card, const struct bv_checkpoint *c, json_t *notes)
+{
+    const json_t *towers = json_object_get(json_object_get(card, "settings"), "towers");
+    json_t *config = towers ? bv_settings_read(c, "config.json") : NULL;
+    const char *name;
+    const json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)towers, name, member)
+    {
+        json_t *tower = json_object_get(card, name);
+        if (config && tower && json_is_string(member))
+            take_tower(tower, config, json_string_value(member), notes);
+    }
+    json_decref(config);
+}
+
+static bool is_among(const json_t *names, const char *name)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(names, i, item)
+    {
+        if (json_is_string(item) && strcmp(json_string_value(item), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+// Without a file the class of the card's first processor, at the model's size.
+static enum bv_status default_recipe(json_t **recipe, const json_t *processors, int64_t size,
+                                     json_t *notes, struct bv_error *err)
+{
+    const char *name = json_string_value(json_array_get(processors, 0));
+    json_t *config = json_pack("{s:s}", "image_processor_type", name ? name : "");
+    if (size > 0) {
+        (void)json_object_set_new(config, "size", json_integer(size));
+        (void)json_object_set_new(config, "crop_size", json_integer(size));
+    }
+    bv_note(notes, "there is no preprocessor_config.json: images are prepared as %s does it",
+            name ? name : "");
+    enum bv_status status = bv_processor_recipe(recipe, config, err);
+    json_decref(config);
+    return status;
+}
+
+// The size of the model's images, which the class of a processor does not know.
+static int64_t image_size(const json_t *card, const struct bv_checkpoint *c)
+{
+    const json_t *towers = json_object_get(json_object_get(card, "settings"), "towers");
+    json_t *config = bv_settings_read(c, "config.json");
+    const json_t *vision = json_object_get(config, bv_json_string(towers, "image", ""));
+    int64_t size = bv_json_integer(vision, "image_size", 0);
+    json_decref(config);
+    return size;
+}
+
+enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *c, json_t *notes,
+                                  struct bv_error *err)
+{
+    const json_t *processors = json_object_get(json_object_get(card, "settings"), "processors");
+    char name[64];
+    if (!processors || json_object_get(card, "preprocess"))
+        return BV_OK;
+    json_t *recipe = NULL, *config = bv_settings_read(c, "preprocessor_config.json");
+    bv_processor_class(config, name);
+    enum bv_status status = BV_OK;
+    if (!config)
+        status = default_recipe(&recipe, processors, image_size(card, c), notes, err);
+    else if (!is_among(processors, name))
+        status = bv_fail(err, BV_ERR_MODEL,
+                         "preprocessor_config.json is that of another model: it names the image "
+                         "processor \"%s\", and system %s has %s",
+                         name, bv_json_string(card, "name", "?"),
+                         json_string_value(json_array_get(processors, 0)));
+    else
+        status = bv_processor_recipe(&recipe, config, err);
+    json_decref(config);
+    if (status == BV_OK && json_object_set_new(card, "preprocess", recipe) != 0)
+        status = bv_fail_nomem(err, "a system card");
+    return status;
+}

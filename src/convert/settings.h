@@ -1,0 +1,25 @@
+// settings.h: what the files beside the weights say of a model that its tensors do not.
+#ifndef BV_CONVERT_SETTINGS_H
+#define BV_CONVERT_SETTINGS_H
+
+#include "base/json.h"
+#include "checkpoint/checkpoint.h"
+
+// Heads, eps and activation of towers: card["settings"]["towers"], {"image": MEMBER, "text":
+// MEMBER}, names the members of config.json that tell them; what these leave out stays as the card
+// has it. notes receives sentences for the user about what was assumed.
+void bv_settings_towers(json_t *card, const struct bv_checkpoint *checkpoint, json_t *notes);
+
+// The recipe of a card without "preprocess": that of the folder's preprocessor_config.json, which
+// must be of one of the classes card["settings"]["processors"] (BV_ERR_MODEL); without the file, of
+// the first of these classes.
+enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *checkpoint,
+                                  json_t *notes, struct bv_error *err);
+
+// A JSON file beside the checkpoint, or NULL. The caller owns the reference.
+json_t *bv_settings_read(const struct bv_checkpoint *checkpoint, const char *name);
+
+// Adds a sentence to notes.
+void bv_note(json_t *notes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
