@@ -1,4 +1,4 @@
-#include "convert/processor.h"
+#include "convert/settings.h"
 
 #include <stdio.h>
 #include <string.h>

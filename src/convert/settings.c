@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "convert/processor.h"
-
 static const size_t max_config_bytes = 1 << 20;
 
 void bv_note(json_t *notes, const char *format, ...)

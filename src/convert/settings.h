@@ -1,4 +1,5 @@
-// settings.h: what the files beside the weights say of a model that its tensors do not.
+// settings.h: what the files beside the weights say of a model that its tensors do not: config.json
+// and preprocessor_config.json of Hugging Face's folders.
 #ifndef BV_CONVERT_SETTINGS_H
 #define BV_CONVERT_SETTINGS_H
 
@@ -21,5 +22,15 @@ json_t *bv_settings_read(const struct bv_checkpoint *checkpoint, const char *nam
 
 // Adds a sentence to notes.
 void bv_note(json_t *notes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// processor.c: preprocessor_config.json as a recipe (image/recipe.h).
+
+// Makes the recipe of an image processor's configuration; what it leaves out is as its class has
+// it. The caller owns the reference. BV_ERR_UNSUPPORTED names a processor, or a step of it, that
+// this library does not do; a field of the wrong kind is BV_ERR_FORMAT.
+enum bv_status bv_processor_recipe(json_t **recipe, const json_t *config, struct bv_error *err);
+
+// The class that a configuration names ("" where it names none), without "Fast".
+void bv_processor_class(const json_t *config, char name[64]);
 
 #endif
