@@ -12,11 +12,11 @@
 // attention (vision/probe_pool.c).
 //
 // Configuration: "heads" (width / 64), "activation" ("gelu"; CLIP "quick_gelu", SigLIP
-// "gelu_tanh"), "eps" (timm 1e-6, CLIP 1e-5), "skip_blocks" (0: how many of the last blocks are left out), "antialias_positions"
-// (false: how the table is resampled to other sizes, vision/positions.h), "rope" (an object: rotary
-// positions of the patches with "theta" 10000 and "grid" 14, as EVA-02 has them), "final_norm"
-// (true; false: the features are those of the last block).
-// Features: "tokens" [N,1+R+P,C] after the last norm, "cls" [N,C], "registers" [N,R,C] and
+// "gelu_tanh"), "eps" (timm 1e-6, CLIP 1e-5), "skip_blocks" (0: how many of the last blocks are
+// left out), "antialias_positions" (false: how the table is resampled to other sizes,
+// vision/positions.h), "rope" (an object: rotary positions of the patches with "theta" 10000 and
+// "grid" 14, as EVA-02 has them), "final_norm" (true; false: the features are those of the last
+// block). Features: "tokens" [N,1+R+P,C] after the last norm, "cls" [N,C], "registers" [N,R,C] and
 // "patches" [N,P,C] of it; "grid" [N,h,w,C] are the patches in their places; "block.i" before the
 // norm; "pool" and "pool_attention" [N,C] of the attention pooling.
 #include "graph/transformer.h"
@@ -47,8 +47,9 @@ static struct bv_tensor *embed_patches(struct bv_graph *g, const json_t *config,
     if (cls)
         x = bv_concat(g, 2, (struct bv_tensor *[]){repeat(g, cls, x), x}, 1);
     struct bv_tensor *table = bv_weight(g, "%spos_embed", prefix);
-    x = bv_add(g, x, bv_vision_positions(g, table, cls != NULL, bv_dim(grid, 1), bv_dim(grid, 2),
-                                         antialias));
+    x = bv_add(
+        g, x,
+        bv_vision_positions(g, table, cls != NULL, bv_dim(grid, 1), bv_dim(grid, 2), antialias));
     struct bv_tensor *registers = register_tokens(g, prefix);
     if (registers && cls) {
         struct bv_tensor *parts[] = {bv_slice(g, x, 1, 0, 1), repeat(g, registers, x),
