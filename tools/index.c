@@ -172,6 +172,8 @@ static int run_add(int argc, char **argv)
          "store where image files are, for search --rerank; paths may name patients"},
         {"--resume", OPTION_FLAG, &a.resume, NULL,
          "go on after an interruption; adding always does that"},
+        {"--retry-refused", OPTION_FLAG, &a.pacs.retry, NULL,
+         "fetch again what the index has refused of an archive; else it is passed over"},
         COLUMN_OPTIONS(&a.columns),
         PACS_OPTIONS(&a.pacs),
         PULL_OPTIONS(&a.pacs),

@@ -17,8 +17,49 @@ static char *read_secret(const char *path)
     return text;
 }
 
+// Lines of a kind and a name; blank lines and those that begin with # are left out.
+static bool read_names(struct pacs_options *o)
+{
+    size_t size;
+    struct strings lines = {0};
+    const struct {
+        const char *word;
+        struct strings *names;
+    } kinds[] = {
+        {"study ", &o->studies}, {"accession ", &o->accessions}, {"patient ", &o->patients}};
+    o->list_text = read_text(o->list, &size);
+    bool fine = o->list_text && split_lines(o->list_text, size, false, &lines);
+    for (size_t i = 0; fine && i < lines.n; i++) {
+        const char *line = lines.items[i] + strspn(lines.items[i], " \t");
+        size_t k = 0;
+        while (k < 3 && strncmp(line, kinds[k].word, strlen(kinds[k].word)) != 0)
+            k++;
+        const char *name = k < 3 ? line + strlen(kinds[k].word) : line;
+        name += strspn(name, " \t");
+        if (*line == 0 || *line == '#')
+            continue;
+        if (k == 3 || !*name)
+            (void)fprintf(stderr,
+                          "biovl: %s: entry %zu is not study UID, accession NUMBER or "
+                          "patient ID\n",
+                          o->list, i + 1);
+        fine = k < 3 && *name && add_string(kinds[k].names, name);
+    }
+    free_strings(&lines);
+    return fine;
+}
+
 bool read_secrets(struct pacs_options *o)
 {
+    if (o->list && !read_names(o))
+        return false;
+    o->values.studies = o->studies.items;
+    o->values.n_studies = o->studies.n;
+    o->values.accessions = o->accessions.items;
+    o->values.n_accessions = o->accessions.n;
+    o->values.patients = o->patients.items;
+    o->values.n_patients = o->patients.n;
+    o->values.retry = o->retry;
     if (o->auth_file && !(o->auth = read_secret(o->auth_file)))
         return false;
     if (o->token_file && !(o->token = read_secret(o->token_file)))
@@ -33,6 +74,10 @@ void free_secrets(struct pacs_options *o)
 {
     free(o->auth);
     free(o->token);
+    free(o->list_text);
+    free_strings(&o->studies);
+    free_strings(&o->accessions);
+    free_strings(&o->patients);
 }
 
 static int find(struct bv_context *context, const struct pacs_options *p,
@@ -141,7 +186,14 @@ static int run_action(const struct action *action, int argc, char **argv)
     struct pacs_options p = {.values.size = sizeof p.values};
     struct bv_context *context = NULL;
     struct strings rest = {0};
-    const struct option options[] = {PACS_OPTIONS(&p)};
+    bool identifiers = false;
+    const struct option options[] = {
+        {"--identifiers", OPTION_FLAG, &identifiers, NULL,
+         "of find: study, accession number and patient as they are, not as hashes"},
+        {"--key", OPTION_STRING, &p.values.key_file, "FILE",
+         "of find: an index's site key, whose hashes are shown (default: hashes of this run)"},
+        PACS_OPTIONS(&p),
+    };
     char command[32];
     (void)snprintf(command, sizeof command, "pacs %s", action->name);
     const struct usage usage = {command, action->synopsis, action->summary, options,
@@ -154,6 +206,7 @@ static int run_action(const struct action *action, int argc, char **argv)
         enum bv_status status = bv_context_open(&context, 1);
         code = status == BV_OK ? EXIT_INPUT : (int)exit_code_of(status);
         p.values.url = rest.items[0];
+        p.values.identifiers = identifiers;
         if (status == BV_OK && read_secrets(&p))
             code = action->run(context, &p, &rest);
     }

@@ -9,7 +9,10 @@ struct pacs_options {
     struct bv_pacs_options values;
     const char *auth_file, *token_file;
     char *auth, *token; // contents, owned
-    bool changes;
+    const char *list;   // a file of names
+    char *list_text;    // its contents, owned
+    struct strings studies, accessions, patients;
+    bool changes, retry;
 };
 
 // clang-format off
@@ -29,7 +32,10 @@ struct pacs_options {
     {"--since", OPTION_STRING, &(p)->values.from, "YYYYMMDD", "studies of this day or later"},     \
     {"--until", OPTION_STRING, &(p)->values.to, "YYYYMMDD", "studies of this day or earlier"},     \
     {"--modality", OPTION_STRING, &(p)->values.modality, "M", "studies with this modality"},       \
-    {"--study", OPTION_STRING, &(p)->values.study, "UID", "one study"}
+    {"--study", OPTION_LIST, &(p)->studies, "UID...", "these studies"},                            \
+    {"--accession", OPTION_LIST, &(p)->accessions, "NUMBER...", "the studies of these accession numbers"}, \
+    {"--patient", OPTION_LIST, &(p)->patients, "ID...", "the studies of these patients"},          \
+    {"--list", OPTION_STRING, &(p)->list, "FILE", "lines of study UID, accession NUMBER, patient ID"}
 
 // Of commands that fetch.
 #define PULL_OPTIONS(p)                                                                            \
@@ -38,7 +44,7 @@ struct pacs_options {
     {"--move", OPTION_INTEGER, &(p)->values.move_port, "PORT", "fetch by C-MOVE to this port, not by C-GET"}
 // clang-format on
 
-// Completes values: reads the files that hold secrets; false after printing why not.
+// Completes values: reads the files that hold secrets and names; false after printing why not.
 bool read_secrets(struct pacs_options *options);
 void free_secrets(struct pacs_options *options);
 

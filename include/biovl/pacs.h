@@ -32,6 +32,16 @@ struct bv_pacs_options {
     const char *proxy; // of HTTP, never used for this machine; NULL: none, whatever the environment
                        // says
     int frame;         // into an index, of multi-frame objects: as in bv_index_sources
+    int retry;         // into an index, not 0: what it refused in an earlier pull is fetched again
+    // Instead of all studies those of these names (n_studies UIDs, n_accessions accession numbers,
+    // n_patients patient identifiers); one that leads to no study fails as an object does. Not with
+    // changes and window_days.
+    const char *const *studies, *const *accessions, *const *patients;
+    size_t n_studies, n_accessions, n_patients;
+    // bv_pacs_find(): not 0: identifiers as they are; else as hashes, as an index with the site key
+    // of key_file names them (NULL: with a key of this call alone).
+    int identifiers;
+    const char *key_file;
 };
 
 // Whether a text is the address of an archive.
@@ -61,7 +71,9 @@ BV_API enum bv_status bv_pacs_pull(struct bv_context *context,
                                    const struct bv_pacs_options *options, const char *folder,
                                    const char *key_file, struct bv_pacs_counts *counts);
 
-// The studies in the window as JSON lines {"study": UID, "instances": n}.
+// The studies in the window, or of the names, as JSON lines {"study", "date", "description",
+// "modality", "series", "instances", "accession", "patient"}; what the archive does not say is left
+// out. Dates and descriptions are as the archive has them.
 BV_API enum bv_status bv_pacs_find(struct bv_context *context,
                                    const struct bv_pacs_options *options, char **lines);
 

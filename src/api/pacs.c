@@ -37,7 +37,18 @@ static struct bv_archive_options connection(const struct bv_pacs_options *o)
 
 static struct bv_archive_window window_of(const struct bv_pacs_options *o)
 {
-    return (struct bv_archive_window){o->from, o->to, o->modality, o->study};
+    return (struct bv_archive_window){
+        .from = o->from, .to = o->to, .modality = o->modality, .study = o->study};
+}
+
+static struct bv_study_names names_of(const struct bv_pacs_options *o)
+{
+    return (struct bv_study_names){.studies = o->studies,
+                                   .n_studies = o->n_studies,
+                                   .accessions = o->accessions,
+                                   .n_accessions = o->n_accessions,
+                                   .patients = o->patients,
+                                   .n_patients = o->n_patients};
 }
 
 static enum bv_status read_options(struct bv_pacs_options *o, const struct bv_pacs_options *theirs,
@@ -57,6 +68,8 @@ static struct bv_pull_options pull_options(const struct bv_pacs_options *o,
         .changes = o->changes != 0,
         .window_days = o->window_days,
         .frame = o->frame,
+        .retry = o->retry != 0,
+        .names = names_of(o),
         .observer = &context->observer,
     };
 }
@@ -77,6 +90,90 @@ static enum bv_status count_instance(void *arg, const struct bv_archive_instance
     return BV_OK;
 }
 
+struct finding {
+    const struct bv_pacs_options *options;
+    struct bv_archive *archive;
+    struct bv_sitekey key;
+    FILE *out;
+};
+
+static void set_text(json_t *line, const char *key, const char *value)
+{
+    if (*value)
+        (void)json_object_set_new(line, key, json_string(value));
+}
+
+// An identifier, or what an index calls it.
+static void set_name(const struct finding *f, json_t *line, const char *key, const char *prefix,
+                     const char *value)
+{
+    char text[256], hash[BV_SITEKEY_NAME];
+    if (!*value)
+        return;
+    (void)snprintf(text, sizeof text, "%s%s", prefix, value);
+    bv_sitekey_hash(&f->key, text, hash);
+    (void)json_object_set_new(line, key, json_string(f->options->identifiers ? value : hash));
+}
+
+static enum bv_status print_study(const struct finding *f, const struct bv_archive_study *study,
+                                  struct bv_error *err)
+{
+    size_t counted = 0;
+    json_t *line = json_object();
+    set_name(f, line, "study", "", study->uid);
+    set_text(line, "date", study->date);
+    set_text(line, "description", study->description);
+    set_text(line, "modality", study->modalities);
+    if (study->n_series >= 0)
+        (void)json_object_set_new(line, "series", json_integer(study->n_series));
+    enum bv_status status = BV_OK;
+    if (study->n_instances >= 0)
+        counted = (size_t)study->n_instances;
+    else
+        status = bv_archive_instances(f->archive, study->uid, count_instance, &counted, err);
+    (void)json_object_set_new(line, "instances", json_integer((json_int_t)counted));
+    set_name(f, line, "accession", "accession:", study->accession);
+    set_name(f, line, "patient", "patient:", study->patient);
+    char *text = json_dumps(line, JSON_COMPACT);
+    json_decref(line);
+    if (text && status == BV_OK)
+        (void)fprintf(f->out, "%s\n", text);
+    else if (status == BV_OK)
+        status = bv_fail_nomem(err, "a list");
+    free(text);
+    return status;
+}
+
+static enum bv_status find_window(void *arg, const struct bv_archive_window *window,
+                                  const char *name, struct bv_error *err)
+{
+    const struct finding *f = arg;
+    struct bv_archive_study *studies = NULL;
+    size_t n = 0;
+    (void)name;
+    BV_TRY(bv_archive_list_studies(f->archive, window, &studies, &n, err));
+    enum bv_status status = BV_OK;
+    for (size_t i = 0; i < n && status == BV_OK; i++)
+        status = print_study(f, &studies[i], err);
+    free(studies);
+    return status;
+}
+
+static enum bv_status find_all(struct finding *f, struct bv_error *err)
+{
+    const struct bv_pacs_options *o = f->options;
+    const struct bv_archive_window window = window_of(o);
+    const struct bv_study_names names = names_of(o);
+    if (o->key_file)
+        BV_TRY(bv_sitekey_load(&f->key, o->key_file, false, err));
+    else
+        BV_TRY(bv_sitekey_random(&f->key, err));
+    BV_TRY(open_archive(&f->archive, o, err));
+    if (o->n_studies + o->n_accessions + o->n_patients > 0)
+        return bv_each_named_window(&window, &names, find_window, f, err);
+    return find_window(f, &window, NULL, err);
+}
+
 enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_options *theirs,
                             char **lines)
 {
@@ -84,26 +181,13 @@ enum bv_status bv_pacs_find(struct bv_context *context, const struct bv_pacs_opt
     struct bv_error *err = bv_begin(context);
     struct bv_pacs_options options;
     BV_TRY(read_options(&options, theirs, err));
-    struct bv_archive *archive = NULL;
-    char(*uids)[BV_UID_SIZE] = NULL;
-    const struct bv_archive_window window = window_of(&options);
+    struct finding finding = {.options = &options};
     char *text = NULL;
-    size_t n_studies = 0, size = 0;
-    FILE *out = open_memstream(&text, &size);
-    enum bv_status status = out ? BV_OK : bv_fail_nomem(err, "a list");
-    if (status == BV_OK)
-        status = open_archive(&archive, &options, err);
-    if (status == BV_OK)
-        status = bv_archive_list_studies(archive, &window, &uids, &n_studies, err);
-    for (size_t i = 0; i < n_studies && status == BV_OK; i++) {
-        size_t n = 0;
-        status = bv_archive_instances(archive, uids[i], count_instance, &n, err);
-        if (status == BV_OK)
-            (void)fprintf(out, "{\"study\":\"%s\",\"instances\":%zu}\n", uids[i], n);
-    }
-    free(uids);
-    bv_archive_close(&archive);
-    if (out && fclose(out) != 0 && status == BV_OK)
+    size_t size = 0;
+    finding.out = open_memstream(&text, &size);
+    enum bv_status status = finding.out ? find_all(&finding, err) : bv_fail_nomem(err, "a list");
+    bv_archive_close(&finding.archive);
+    if (finding.out && fclose(finding.out) != 0 && status == BV_OK)
         status = bv_fail_nomem(err, "a list");
     if (status == BV_OK)
         *lines = text;

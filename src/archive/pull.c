@@ -53,7 +53,7 @@ static enum bv_status note_failure(struct run *r, const char *uid, const struct 
 {
     char hash[BV_SITEKEY_NAME], name[64], text[2200];
     bv_sitekey_hash(r->key, uid, hash);
-    (void)snprintf(name, sizeof name, "object %s", hash);
+    (void)snprintf(name, sizeof name, "%s %s", why->status == BV_ERR_ARG ? "name" : "object", hash);
     (void)snprintf(text, sizeof text, "%s: %s", name, why->text);
     r->sink->fail(r->self, name, why->status, text);
     r->lost = why->status == BV_ERR_IO ? r->lost + 1 : 0;
@@ -109,37 +109,39 @@ static enum bv_status pull_instance(void *arg, const struct bv_archive_instance 
 
 // Studies.
 
-struct uid_list {
-    char (*uids)[BV_UID_SIZE];
+struct study_list {
+    struct bv_archive_study *items;
     size_t n, room;
 };
 
-static enum bv_status keep_study(void *arg, const char *study, struct bv_error *err)
+static enum bv_status keep_study(void *arg, const struct bv_archive_study *study,
+                                 struct bv_error *err)
 {
-    struct uid_list *list = arg;
+    struct study_list *list = arg;
     if (list->n == list->room) {
         size_t room = list->room ? list->room * 2 : 256;
-        void *uids = realloc(list->uids, room * sizeof *list->uids);
-        if (!uids)
+        void *items = realloc(list->items, room * sizeof *list->items);
+        if (!items)
             return bv_fail_nomem(err, "a list of studies");
-        list->uids = uids;
+        list->items = items;
         list->room = room;
     }
-    memcpy(list->uids[list->n++], study, strlen(study) + 1);
+    list->items[list->n++] = *study;
     return BV_OK;
 }
 
 enum bv_status bv_archive_list_studies(struct bv_archive *archive,
                                        const struct bv_archive_window *window,
-                                       char (**uids)[BV_UID_SIZE], size_t *n, struct bv_error *err)
+                                       struct bv_archive_study **studies, size_t *n,
+                                       struct bv_error *err)
 {
-    struct uid_list list = {0};
+    struct study_list list = {0};
     enum bv_status status = bv_archive_studies(archive, window, keep_study, &list, err);
     if (status != BV_OK) {
-        free(list.uids);
+        free(list.items);
         return status;
     }
-    *uids = list.uids;
+    *studies = list.items;
     *n = list.n;
     return BV_OK;
 }
@@ -156,23 +158,75 @@ static enum bv_status pull_study(struct run *r, const char *study, struct bv_err
     return note_failure(r, study, &why, err);
 }
 
-static enum bv_status pull_window(struct run *r, const char *from, const char *to,
-                                  struct bv_error *err)
+// *n_studies: how many the archive has there.
+static enum bv_status pull_studies(struct run *r, const struct bv_archive_window *window,
+                                   size_t *n_studies, struct bv_error *err)
 {
-    const struct bv_archive_window *whole = &r->options->window;
-    const struct bv_archive_window window = {from, to, whole->modality, whole->study};
-    char(*uids)[BV_UID_SIZE] = NULL;
+    struct bv_archive_study *studies = NULL;
     size_t n = 0;
     // The whole list first: an archive that grows meanwhile would shift its pages.
-    BV_TRY(bv_archive_list_studies(r->archive, &window, &uids, &n, err));
+    BV_TRY(bv_archive_list_studies(r->archive, window, &studies, &n, err));
     enum bv_status status = BV_OK;
     for (size_t i = 0; i < n && status == BV_OK; i++) {
         status = bv_observe_progress(r->options->observer, r->n_done, 0, err);
         if (status == BV_OK)
-            status = pull_study(r, uids[i], err);
+            status = pull_study(r, studies[i].uid, err);
         r->n_done++;
     }
-    free(uids);
+    free(studies);
+    *n_studies = n;
+    return status;
+}
+
+static enum bv_status pull_window(struct run *r, const char *from, const char *to,
+                                  struct bv_error *err)
+{
+    struct bv_archive_window window = r->options->window;
+    size_t n;
+    window.from = from;
+    window.to = to;
+    return pull_studies(r, &window, &n, err);
+}
+
+// The studies of one name of a list.
+static enum bv_status pull_named(void *arg, const struct bv_archive_window *window,
+                                 const char *name, struct bv_error *err)
+{
+    struct run *r = arg;
+    struct bv_error why = {0};
+    size_t n = 0;
+    enum bv_status status = pull_studies(r, window, &n, &why);
+    if (status == BV_OK && n > 0)
+        return BV_OK;
+    if (status == BV_OK) {
+        (void)bv_fail(&why, BV_ERR_ARG, "the archive has no such study");
+        return note_failure(r, name, &why, err);
+    }
+    // A name that cannot be asked for fails alone.
+    return status == BV_ERR_ARG ? note_failure(r, name, &why, err)
+                                : bv_fail(err, status, "%s", why.text);
+}
+
+enum bv_status bv_each_named_window(const struct bv_archive_window *whole,
+                                    const struct bv_study_names *names, bv_window_visit *visit,
+                                    void *arg, struct bv_error *err)
+{
+    enum bv_status status = BV_OK;
+    for (size_t i = 0; i < names->n_studies && status == BV_OK; i++) {
+        struct bv_archive_window window = *whole;
+        window.study = names->studies[i];
+        status = visit(arg, &window, names->studies[i], err);
+    }
+    for (size_t i = 0; i < names->n_accessions && status == BV_OK; i++) {
+        struct bv_archive_window window = *whole;
+        window.accession = names->accessions[i];
+        status = visit(arg, &window, names->accessions[i], err);
+    }
+    for (size_t i = 0; i < names->n_patients && status == BV_OK; i++) {
+        struct bv_archive_window window = *whole;
+        window.patient = names->patients[i];
+        status = visit(arg, &window, names->patients[i], err);
+    }
     return status;
 }
 
@@ -183,6 +237,11 @@ static void name_note(const struct run *r, const char *what, char key[96])
     char text[2048], hash[BV_SITEKEY_NAME];
     (void)snprintf(text, sizeof text, "%s|%s|%s", r->options->url, w->modality ? w->modality : "",
                    w->study ? w->study : "");
+    if (w->accession || w->patient) {
+        size_t n = strlen(text);
+        (void)snprintf(text + n, sizeof text - n, "|%s|%s", w->accession ? w->accession : "",
+                       w->patient ? w->patient : "");
+    }
     bv_sitekey_hash(r->key, text, hash);
     (void)snprintf(key, 96, "pull.%s.%s", what, hash);
 }
@@ -280,7 +339,14 @@ enum bv_status bv_pull_run(const struct bv_pull_sink *sink, void *self,
     *retries = 0;
     if (status != BV_OK)
         return status;
-    if (options->changes)
+    const struct bv_study_names *names = &options->names;
+    bool listed = names->n_studies + names->n_accessions + names->n_patients > 0;
+    if (listed && (options->changes || options->window_days > 0))
+        status =
+            bv_fail(err, BV_ERR_ARG, "names of studies go without changes and windows of days");
+    else if (listed)
+        status = bv_each_named_window(&options->window, names, pull_named, &r, err);
+    else if (options->changes)
         status = pull_changes(&r, err);
     else if (options->window_days > 0)
         status = pull_windows(&r, err);

@@ -8,10 +8,27 @@
 #include "pacs/archive.h"
 #include "retrieval/ingest.h"
 
+// Names that lead to studies.
+struct bv_study_names {
+    const char *const *studies, *const *accessions, *const *patients;
+    size_t n_studies, n_accessions, n_patients;
+};
+
+// Calls visit with the window of each name, and the name, until it fails.
+typedef enum bv_status bv_window_visit(void *arg, const struct bv_archive_window *window,
+                                       const char *name, struct bv_error *err);
+enum bv_status bv_each_named_window(const struct bv_archive_window *whole,
+                                    const struct bv_study_names *names, bv_window_visit *visit,
+                                    void *arg, struct bv_error *err);
+
 struct bv_pull_options {
     const char *url;
     struct bv_archive_options archive;
     struct bv_archive_window window;
+    // Instead of all studies of the window those of these names, one after the other; one that
+    // leads to no study is a failed object. Not with changes or window_days.
+    struct bv_study_names names;
+    bool retry;      // what an earlier pull fetched and the index refused is fetched again
     bool changes;    // what the archive's change feed lists since the last pull; no window
     int window_days; // so many days at a time, going on where the last pull was; 0: all at once
     int frame;       // of multi-frame objects, as in bv_ingest_options
@@ -72,10 +89,11 @@ enum bv_status bv_ingest_object(struct bv_ingest *ingest, const uint8_t *bytes, 
 // deflated one is taken at its word. BV_ERR_FORMAT says why not.
 enum bv_status bv_object_check(const uint8_t *bytes, size_t size, struct bv_error *err);
 
-// The UIDs of the studies in a window; free(*uids).
+// The studies in a window; free(*studies).
 enum bv_status bv_archive_list_studies(struct bv_archive *archive,
                                        const struct bv_archive_window *window,
-                                       char (**uids)[BV_UID_SIZE], size_t *n, struct bv_error *err);
+                                       struct bv_archive_study **studies, size_t *n,
+                                       struct bv_error *err);
 
 // day.c: days as DICOM writes them, YYYYMMDD, and as numbers that can be counted.
 

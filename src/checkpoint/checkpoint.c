@@ -505,8 +505,9 @@ static enum bv_status open_file(struct bv_checkpoint *c, const char *path, struc
 
 // Each with its dot; what DataParallel, torch.compile(), Lightning modules and wrappers of papers'
 // code call the model within.
-static const char *const wrappers[] = {"module.",  "_orig_mod.", "model.",         "net.",
-                                       "network.", "ema_model.", "online_network."};
+static const char *const wrappers[] = {
+    "module.",  "_orig_mod.", "model.",          "net.",
+    "network.", "ema_model.", "online_network.", "online_model."};
 
 static bool all_begin_with(const struct bv_checkpoint *c, const char *word)
 {

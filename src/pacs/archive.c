@@ -112,25 +112,61 @@ static bool is_date(const char *text)
     return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1];
 }
 
+// What can be matched as it is: an archive takes * and ? for wildcards. NULL: nothing is matched.
+static bool is_identifier(const char *text)
+{
+    size_t n = text ? strlen(text) : 1;
+    for (const char *c = text; c && *c; c++)
+        if (*c < ' ' || *c > '~' || strchr("*?\\", *c))
+            return false;
+    return n > 0 && n <= 64;
+}
+
 static enum bv_status check_window(const struct bv_archive_window *w, struct bv_error *err)
 {
     if ((w->from && *w->from && !is_date(w->from)) || (w->to && *w->to && !is_date(w->to)))
         return bv_fail(err, BV_ERR_ARG, "a date is YYYYMMDD");
     if (w->study && !bv_uid_valid(w->study))
         return bv_fail(err, BV_ERR_ARG, "a study is named by its UID");
+    if (!is_identifier(w->accession) || !is_identifier(w->patient))
+        return bv_fail(err, BV_ERR_ARG,
+                       "an accession number or patient's identifier is up to 64 printable "
+                       "characters, without * ? and \\");
     if (w->modality && (strlen(w->modality) > 16 ||
                         strspn(w->modality, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(w->modality)))
         return bv_fail(err, BV_ERR_ARG, "a modality is CR, DX, SR, …");
     return BV_OK;
 }
 
-enum bv_status bv_archive_studies(struct bv_archive *a, const struct bv_archive_window *window,
-                                  enum bv_status (*visit)(void *arg, const char *study,
-                                                          struct bv_error *err),
-                                  void *arg, struct bv_error *err)
+struct asked {
+    const struct bv_archive_window *window;
+    bv_study_visit *visit;
+    void *arg;
+};
+
+// Archives answer with everything where they do not know what they are asked by.
+static bool is_other(const char *asked, const char *answered)
 {
+    return asked && *answered && strcmp(asked, answered) != 0;
+}
+
+static enum bv_status visit_asked(void *arg, const struct bv_archive_study *study,
+                                  struct bv_error *err)
+{
+    const struct asked *a = arg;
+    if (is_other(a->window->study, study->uid) ||
+        is_other(a->window->accession, study->accession) ||
+        is_other(a->window->patient, study->patient))
+        return BV_OK;
+    return a->visit(a->arg, study, err);
+}
+
+enum bv_status bv_archive_studies(struct bv_archive *a, const struct bv_archive_window *window,
+                                  bv_study_visit *visit, void *arg, struct bv_error *err)
+{
+    struct asked asked = {window, visit, arg};
     BV_TRY(check_window(window, err));
-    return a->protocol->studies(a->self, window, visit, arg, err);
+    return a->protocol->studies(a->self, window, visit_asked, &asked, err);
 }
 
 enum bv_status bv_archive_instances(struct bv_archive *a, const char *study,

@@ -28,9 +28,22 @@ struct bv_archive_options {
 };
 
 struct bv_archive_window {
-    const char *from, *to; // study dates YYYYMMDD, inclusive; NULL: open
-    const char *modality;  // modality in the study; NULL: any
-    const char *study;     // one study's UID; NULL: any
+    const char *from, *to;           // study dates YYYYMMDD, inclusive; NULL: open
+    const char *modality;            // modality in the study; NULL: any
+    const char *study;               // one study's UID; NULL: any
+    const char *accession, *patient; // accession number, patient's identifier; NULL: any
+};
+
+enum { BV_ARCHIVE_TEXT = 65 }; // room of a text of 64 characters
+
+// What an archive says of a study; texts it does not give are "", numbers -1. Texts are printable
+// UTF-8.
+struct bv_archive_study {
+    char uid[BV_UID_SIZE];
+    char date[16], modalities[BV_ARCHIVE_TEXT]; // "CR/SR"
+    char description[4 * BV_ARCHIVE_TEXT];
+    char accession[BV_ARCHIVE_TEXT], patient[BV_ARCHIVE_TEXT];
+    long n_series, n_instances;
 };
 
 struct bv_archive_instance {
@@ -51,11 +64,13 @@ void bv_archive_close(struct bv_archive **archive); // accepts NULL
 // Whether a text is the URL of an archive.
 bool bv_archive_is_url(const char *text);
 
-// Calls visit with the UID of each study in the window, in the archive's order, until it fails.
-enum bv_status
-bv_archive_studies(struct bv_archive *archive, const struct bv_archive_window *window,
-                   enum bv_status (*visit)(void *arg, const char *study, struct bv_error *err),
-                   void *arg, struct bv_error *err);
+// Calls visit with each study in the window, in the archive's order, until it fails. One that the
+// archive names beyond an accession number or patient that was asked for is left out.
+typedef enum bv_status bv_study_visit(void *arg, const struct bv_archive_study *study,
+                                      struct bv_error *err);
+enum bv_status bv_archive_studies(struct bv_archive *archive,
+                                  const struct bv_archive_window *window, bv_study_visit *visit,
+                                  void *arg, struct bv_error *err);
 
 // Calls visit with each instance of a study.
 enum bv_status bv_archive_instances(struct bv_archive *archive, const char *study,
@@ -92,8 +107,7 @@ size_t bv_archive_retries(const struct bv_archive *archive);
 struct bv_archive_protocol {
     void (*close)(void *self);
     enum bv_status (*studies)(void *self, const struct bv_archive_window *window,
-                              enum bv_status (*visit)(void *, const char *, struct bv_error *),
-                              void *arg, struct bv_error *err);
+                              bv_study_visit *visit, void *arg, struct bv_error *err);
     enum bv_status (*instances)(void *self, const char *study,
                                 enum bv_status (*visit)(void *, const struct bv_archive_instance *,
                                                         struct bv_error *),

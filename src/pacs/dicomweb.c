@@ -1,4 +1,5 @@
 // DICOMweb (PS3.18): QIDO-RS finds, WADO-RS fetches, STOW-RS stores.
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,29 +107,94 @@ static enum bv_status find_all(struct dicomweb *w, const char *path, const char 
 }
 
 struct study_visit {
-    enum bv_status (*visit)(void *, const char *, struct bv_error *);
+    bv_study_visit *visit;
     void *arg;
 };
+
+// A text of an attribute, without what is not printable, cut between characters.
+static void read_text(const json_t *object, const char *tag, char *out, size_t room)
+{
+    const char *text = attribute(object, tag);
+    size_t n = 0;
+    while (text[n] && n + 1 < room)
+        n++;
+    while (n > 0 && text[n] && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n--;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+    out[n] = 0;
+}
+
+// IS values are numbers in JSON, or texts of them.
+static long read_count(const json_t *object, const char *tag)
+{
+    const json_t *values = json_object_get(json_object_get(object, tag), "Value");
+    const json_t *value = json_array_get(values, 0);
+    char *end;
+    if (json_is_integer(value))
+        return json_integer_value(value) < 0 ? -1 : (long)json_integer_value(value);
+    const char *text = json_string_value(value);
+    long n = text ? strtol(text, &end, 10) : -1;
+    return text && end != text && n >= 0 ? n : -1;
+}
+
+static void read_modalities(const json_t *object, char *out, size_t room)
+{
+    const json_t *values = json_object_get(json_object_get(object, "00080061"), "Value");
+    size_t used = 0;
+    out[0] = 0;
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        const char *text = json_string_value(json_array_get(values, i));
+        if (!text || strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(text) ||
+            used + strlen(text) + 2 > room)
+            continue;
+        used += (size_t)snprintf(out + used, room - used, "%s%s", used ? "/" : "", text);
+    }
+}
 
 static enum bv_status visit_study(void *arg, const json_t *object, struct bv_error *err)
 {
     const struct study_visit *v = arg;
-    char uid[BV_UID_SIZE];
-    return read_uid(object, "0020000D", uid) ? v->visit(v->arg, uid, err) : BV_OK;
+    struct bv_archive_study study = {.n_series = read_count(object, "00201206"),
+                                     .n_instances = read_count(object, "00201208")};
+    if (!read_uid(object, "0020000D", study.uid))
+        return BV_OK;
+    read_text(object, "00080020", study.date, sizeof study.date);
+    read_text(object, "00081030", study.description, sizeof study.description);
+    read_text(object, "00080050", study.accession, sizeof study.accession);
+    read_text(object, "00100020", study.patient, sizeof study.patient);
+    read_modalities(object, study.modalities, sizeof study.modalities);
+    return v->visit(v->arg, &study, err);
+}
+
+// Adds a query parameter whose value may hold any printable character.
+static size_t add_parameter(char *query, size_t room, size_t used, const char *name,
+                            const char *value)
+{
+    used += (size_t)snprintf(query + used, room - used, "%s=", name);
+    for (; *value && used + 5 < room; value++) {
+        bool plain = isalnum((unsigned char)*value) || strchr("-._~", *value);
+        used += (size_t)snprintf(query + used, room - used, plain ? "%c" : "%%%02X",
+                                 (unsigned char)*value);
+    }
+    return used + (size_t)snprintf(query + used, room - used, "&");
 }
 
 static enum bv_status web_studies(void *self, const struct bv_archive_window *window,
-                                  enum bv_status (*visit)(void *, const char *, struct bv_error *),
-                                  void *arg, struct bv_error *err)
+                                  bv_study_visit *visit, void *arg, struct bv_error *err)
 {
-    char query[512] = "";
-    size_t used = 0;
+    char query[1024] = "includefield=00081030&includefield=00201206&includefield=00201208&";
+    size_t used = strlen(query);
     const char *from = window->from ? window->from : "", *to = window->to ? window->to : "";
     if (*from || *to)
-        used += (size_t)snprintf(query, sizeof query, "StudyDate=%s-%s&", from, to);
+        used += (size_t)snprintf(query + used, sizeof query - used, "StudyDate=%s-%s&", from, to);
     if (window->modality)
         used += (size_t)snprintf(query + used, sizeof query - used, "ModalitiesInStudy=%s&",
                                  window->modality);
+    if (window->accession)
+        used = add_parameter(query, sizeof query, used, "AccessionNumber", window->accession);
+    if (window->patient)
+        used = add_parameter(query, sizeof query, used, "PatientID", window->patient);
     if (window->study)
         (void)snprintf(query + used, sizeof query - used, "StudyInstanceUID=%s&", window->study);
     struct study_visit v = {visit, arg};

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/encoding.h"
 #include "pacs/archive.h"
 #include "pacs/dimse_link.h"
 #include "pacs/pdu.h"
@@ -66,6 +67,7 @@ static void dimse_close(void *self)
 
 struct match {
     char uid[BV_UID_SIZE], sop_class[BV_UID_SIZE];
+    struct bv_archive_study *study; // owned by the list; on the level of studies
 };
 
 struct matches {
@@ -75,10 +77,43 @@ struct matches {
     size_t n, room;
 };
 
+static long read_count(struct bv_elements match, uint32_t tag)
+{
+    char text[16], *end;
+    bv_elements_text(match, tag, false, text, sizeof text);
+    long n = strtol(text, &end, 10);
+    return end != text && n >= 0 ? n : -1;
+}
+
+// Texts of other characters than ASCII are taken where they are UTF-8 and say so; else their bytes
+// are shown as '?'.
+static void read_study(struct bv_elements match, const char *uid, struct bv_archive_study *study)
+{
+    char set[32];
+    bv_elements_text(match, 0x00080005, false, set, sizeof set);
+    bool utf8 = strcmp(set, "ISO_IR 192") == 0;
+    memcpy(study->uid, uid, sizeof study->uid);
+    bv_elements_text(match, 0x00080020, false, study->date, sizeof study->date);
+    bv_elements_text(match, 0x00080050, false, study->accession, sizeof study->accession);
+    bv_elements_text(match, 0x00080061, false, study->modalities, sizeof study->modalities);
+    bv_elements_text(match, 0x00081030, utf8, study->description, sizeof study->description);
+    if (utf8 && !bv_utf8_valid(study->description, strlen(study->description), NULL))
+        bv_elements_text(match, 0x00081030, false, study->description, sizeof study->description);
+    for (char *c = study->description; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    bv_elements_text(match, 0x00100020, false, study->patient, sizeof study->patient);
+    for (char *c = study->modalities; *c; c++)
+        if (*c == '\\')
+            *c = '/';
+    study->n_series = read_count(match, 0x00201206);
+    study->n_instances = read_count(match, 0x00201208);
+}
+
 static enum bv_status add_match(void *arg, struct bv_elements match, struct bv_error *err)
 {
     struct matches *list = arg;
-    struct match one;
+    struct match one = {.study = NULL};
     bv_elements_text(match, list->wanted, false, one.uid, sizeof one.uid);
     bv_elements_text(match, 0x00080016, false, one.sop_class, sizeof one.sop_class);
     if (!bv_uid_valid(one.uid))
@@ -91,14 +126,27 @@ static enum bv_status add_match(void *arg, struct bv_elements match, struct bv_e
         list->items = more;
         list->room = room;
     }
+    if (strcmp(list->query->level, "STUDY") == 0) {
+        one.study = calloc(1, sizeof *one.study);
+        if (!one.study)
+            return bv_fail_nomem(err, "what an archive found");
+        read_study(match, one.uid, one.study);
+    }
     list->items[list->n++] = one;
     return BV_OK;
+}
+
+static void clear_matches(struct matches *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->items[i].study);
+    list->n = 0;
 }
 
 static enum bv_status run_find(struct dimse *d, void *arg, struct bv_error *err)
 {
     struct matches *list = arg;
-    list->n = 0;
+    clear_matches(list);
     BV_TRY(connect_once(d, err));
     return bv_dimse_find(d->link, &d->peer, list->query, add_match, list, err);
 }
@@ -112,9 +160,7 @@ static enum bv_status find(struct dimse *d, const struct bv_dimse_query *query, 
 }
 
 static enum bv_status dimse_studies(void *self, const struct bv_archive_window *window,
-                                    enum bv_status (*visit)(void *, const char *,
-                                                            struct bv_error *),
-                                    void *arg, struct bv_error *err)
+                                    bv_study_visit *visit, void *arg, struct bv_error *err)
 {
     char dates[2 * 8 + 2] = "";
     struct matches list;
@@ -124,10 +170,13 @@ static enum bv_status dimse_studies(void *self, const struct bv_archive_window *
     const struct bv_dimse_query query = {.level = "STUDY",
                                          .dates = dates,
                                          .modality = window->modality ? window->modality : "",
-                                         .study = window->study ? window->study : ""};
+                                         .study = window->study ? window->study : "",
+                                         .accession = window->accession ? window->accession : "",
+                                         .patient = window->patient ? window->patient : ""};
     enum bv_status status = find(self, &query, 0x0020000D, &list, err);
     for (size_t i = 0; i < list.n && status == BV_OK; i++)
-        status = visit(arg, list.items[i].uid, err);
+        status = visit(arg, list.items[i].study, err);
+    clear_matches(&list);
     free(list.items);
     return status;
 }

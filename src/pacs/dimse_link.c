@@ -148,12 +148,22 @@ static enum bv_status begin(struct exchange *e, struct bv_association *link,
         bv_element_write(&w, 0x00080018, "UI", query->sop);
     if (query->dates)
         bv_element_write(&w, 0x00080020, "DA", query->dates);
+    if (query->accession)
+        bv_element_write(&w, 0x00080050, "SH", query->accession);
     bv_element_write(&w, 0x00080052, "CS", query->level);
     if (query->modality)
         bv_element_write(&w, 0x00080061, "CS", query->modality);
+    if (query->patient) {
+        bv_element_write(&w, 0x00081030, "LO", "");
+        bv_element_write(&w, 0x00100020, "LO", query->patient);
+    }
     bv_element_write(&w, 0x0020000D, "UI", query->study);
     if (query->series)
         bv_element_write(&w, 0x0020000E, "UI", query->series);
+    if (query->patient) {
+        bv_element_write(&w, 0x00201206, "IS", "");
+        bv_element_write(&w, 0x00201208, "IS", "");
+    }
     enum bv_status status = w.failed ? bv_fail_nomem(err, "a query") : BV_OK;
     if (status == BV_OK)
         status =

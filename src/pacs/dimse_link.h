@@ -36,6 +36,9 @@ struct bv_dimse_query {
     const char *dates; // YYYYMMDD-YYYYMMDD, open at either end; STUDY only
     const char *modality;
     const char *study, *series, *sop;
+    // Of a study that is looked for, "" matching all; with a patient its description and counts are
+    // asked for, too. NULL: not asked.
+    const char *accession, *patient;
 };
 
 // C-FIND: calls visit with the elements of each match.

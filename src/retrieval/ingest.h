@@ -24,6 +24,9 @@ struct bv_sitekey {
 
 #define BV_SITEKEY_NAME 33 // the first 128 bits of the HMAC in hexadecimal, and a terminator
 
+// A key of this process alone, for names that nothing else has to know.
+enum bv_status bv_sitekey_random(struct bv_sitekey *key, struct bv_error *err);
+
 // Reads a key file (64 hexadecimal digits). With create a missing file is made, readable by its
 // owner only, from the system's random source.
 enum bv_status bv_sitekey_load(struct bv_sitekey *key, const char *path, bool create,

@@ -41,18 +41,29 @@ static enum bv_status write_key(const char *path, const char *name, const char h
     return BV_OK;
 }
 
+static enum bv_status draw(unsigned char *bytes, size_t size, struct bv_error *err)
+{
+    FILE *source = fopen("/dev/urandom", "rb");
+    size_t n = source ? fread(bytes, 1, size, source) : 0;
+    if (source)
+        (void)fclose(source);
+    return n == size ? BV_OK
+                     : bv_fail(err, BV_ERR_IO, "/dev/urandom: no random bytes for a site key");
+}
+
+enum bv_status bv_sitekey_random(struct bv_sitekey *key, struct bv_error *err)
+{
+    *key = (struct bv_sitekey){.keep_identifiers = false};
+    return draw(key->bytes, sizeof key->bytes, err);
+}
+
 // Of several first runs at once, one makes the key and the others find it, always whole: it is
 // written under a name of its own and then linked, which no two can.
 static enum bv_status create_key(const char *path, struct bv_error *err)
 {
     unsigned char random[40]; // the key, and what the other name differs by
     char hex[65], suffix[65], own[4096];
-    FILE *source = fopen("/dev/urandom", "rb");
-    size_t n = source ? fread(random, 1, sizeof random, source) : 0;
-    if (source)
-        (void)fclose(source);
-    if (n != sizeof random)
-        return bv_fail(err, BV_ERR_IO, "/dev/urandom: no random bytes for a site key");
+    BV_TRY(draw(random, sizeof random, err));
     bv_digest_hex(random, hex);
     bv_digest_hex(random + 8, suffix); // its last digits are of no byte of the key
     hex[64] = '\n';

@@ -57,8 +57,8 @@ done
 [ "$(uid sr.dcm 0008,0018)" = "$(uid again.dcm 0008,0018)" ] || fail "the same scores, another UID"
 
 expect 0 "$biovl" pacs send $url a.dcm $objects --auth-file auth
-expect 0 "$biovl" pacs find $url --auth-file auth
-prints "\"study\":\"1.2.276.0.9999.1.1\",\"instances\":$(($(wc -w <<<"$objects") + 1))"
+expect 0 "$biovl" pacs find $url --auth-file auth --identifiers
+prints "\"study\":\"1.2.276.0.9999.1.1\",.*\"instances\":$(($(wc -w <<<"$objects") + 1))"
 for file in $objects; do
     id=$(curl -s -u lab:labpw -d "$(uid $file 0008,0018)" "$rest/tools/lookup" |
         sed -nE 's/.*"ID" : "([0-9a-f-]+)".*/\1/p')

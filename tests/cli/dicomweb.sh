@@ -15,9 +15,11 @@ make_report rb.dcm 2 'Small apical pneumothorax.'
 expect 0 "$biovl" pacs send $url a.dcm b.dcm ra.dcm $auth
 expect 1 "$biovl" pacs send $url "$root/README.md" rb.dcm $auth
 says 'not a DICOM file'
-expect 0 "$biovl" pacs find $url $auth
+expect 0 "$biovl" pacs find $url $auth --identifiers
 [ "$(wc -l <out)" -eq 2 ] || fail "pacs find: $(cat out)"
-prints '"study":"1.2.276.0.9999.1.1","instances":2'
+prints '"study":"1.2.276.0.9999.1.1",.*"instances":2,"accession":"ACC47111","patient":"MRN08151"'
+expect 0 "$biovl" pacs find $url $auth --identifiers --patient MRN08152
+[ "$(wc -l <out)" -eq 1 ] && grep -q MRN08152 out || fail "--patient: $(cat out)"
 expect 0 "$biovl" pacs find $url $auth --since 20240102
 [ "$(wc -l <out)" -eq 1 ] || fail "--since: $(cat out)"
 
@@ -100,7 +102,8 @@ stop_orthanc
 # hands out files, which lie where the questions point.
 if command -v openssl >/dev/null; then
     mkdir -p web/dicom-web/studies/1.2.3
-    echo '[{"0020000D":{"vr":"UI","Value":["1.2.3"]}}]' >'web/dicom-web/studies?limit=200&offset=0'
+    fields='includefield=00081030&includefield=00201206&includefield=00201208'
+    echo '[{"0020000D":{"vr":"UI","Value":["1.2.3"]}}]' >"web/dicom-web/studies?$fields&limit=200&offset=0"
     echo '[{"0020000E":{"vr":"UI","Value":["1.2.4"]},"00080018":{"vr":"UI","Value":["1.2.5"]}}]' \
         >'web/dicom-web/studies/1.2.3/instances?limit=200&offset=0'
     openssl req -x509 -newkey rsa:2048 -nodes -keyout tls.key -out tls.crt -days 2 \
@@ -113,12 +116,31 @@ if command -v openssl >/dev/null; then
         "$biovl" pacs find $secure --ca-file tls.crt --tries 1 >/dev/null 2>&1 && break
         sleep 0.1
     done
-    expect 0 "$biovl" pacs find $secure --ca-file tls.crt
+    expect 0 "$biovl" pacs find $secure --ca-file tls.crt --identifiers
     prints '"study":"1.2.3","instances":1'
     expect 3 "$biovl" pacs find $secure
     says '[Cc]ertificate'
     expect 3 "$biovl" pacs find dicomwebs://localhost:$http_port/dicom-web --ca-file tls.crt
     expect 3 "$biovl" pacs find $secure --ca-file nowhere.crt
+    stop_orthanc
+    # A server that wants to know who we are.
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout own.key -out own.crt -days 2 \
+        -subj /CN=biovl 2>/dev/null || fail "openssl req"
+    (cd web && exec openssl s_server -accept $http_port -cert ../tls.crt -key ../tls.key -WWW -quiet \
+        -Verify 1 -verify_return_error -CAfile ../own.crt >/dev/null 2>&1) &
+    orthanc_pid=$!
+    own='--tls-cert own.crt --tls-key own.key'
+    for _ in $(seq 50); do
+        "$biovl" pacs find $secure --ca-file tls.crt $own --tries 1 >/dev/null 2>&1 && break
+        sleep 0.1
+    done
+    expect 0 "$biovl" pacs find $secure --ca-file tls.crt $own --identifiers
+    prints '"study":"1.2.3"'
+    expect 3 "$biovl" pacs find $secure --ca-file tls.crt --tries 1
+    expect 3 "$biovl" pacs find $secure --ca-file tls.crt --tls-cert tls.crt --tls-key tls.key --tries 1
+    # A token of 20,000 characters, as some identity providers make them.
+    head -c 15000 /dev/zero | base64 -w 0 >token
+    expect 0 "$biovl" pacs find $secure --ca-file tls.crt $own --token-file token
     stop_orthanc
 fi
 expect 3 "$biovl" index add i.biovl $url $auth --tries 2

@@ -13,9 +13,13 @@ make_image a.dcm 1
 make_image b.dcm 2
 make_report ra.dcm 1 'Large left pleural effusion of SENTINEL.'
 expect 0 "$biovl" pacs send $url a.dcm b.dcm ra.dcm
-expect 0 "$biovl" pacs find $url
+expect 0 "$biovl" pacs find $url --identifiers
 [ "$(wc -l <out)" -eq 2 ] || fail "pacs find: $(cat out err)"
-prints '"study":"1.2.276.0.9999.1.1","instances":2'
+prints '"study":"1.2.276.0.9999.1.1","date":"20240101",.*"series":2,"instances":2,"accession":"ACC47111","patient":"MRN08151"'
+# Without them no identifier is shown, but what the index with that key calls it.
+expect 0 "$biovl" pacs find $url
+grep -qE "MRN0815|ACC4711|1\.2\.276\.0\.9999" out && fail "pacs find shows identifiers: $(cat out)"
+prints '"study":"[0-9a-f]{32}","date":"20240101"'
 expect 0 "$biovl" pacs find $url --since 20240102
 [ "$(wc -l <out)" -eq 1 ] || fail "--since: $(cat out)"
 expect 0 "$biovl" index create i.biovl
@@ -24,6 +28,10 @@ cat out err >>all
 prints '"images":2,"reports":1,"skipped":0,"failed":0'
 expect 0 "$biovl" index add i.biovl --from $url
 prints '"images":0,"reports":0,"skipped":3,"failed":0'
+expect 0 "$biovl" index name i.biovl 1.2.276.0.9999.1.1
+named=$(grep -oE '[0-9a-f]{32}' out | head -1)
+expect 0 "$biovl" pacs find $url --key i.biovl.key --accession ACC47111
+[ "$(wc -l <out)" -eq 1 ] && grep -q "\"study\":\"$named\"" out || fail "another study than $named: $(cat out)"
 # What C-GET brought is what the file holds: the image finds itself.
 expect 0 "$biovl" search i.biovl --image b.dcm --json -k 1
 head -1 out | grep -qE '"score":(1\.0|0\.999)' || fail "an image of the archive does not find itself"
@@ -38,6 +46,19 @@ cat out err >>all
 says 'could not move an object to STRANGER'
 expect 3 "$biovl" pacs pull $url nowhere --move $dicom_port --tries 1
 says "port $dicom_port"
+# Studies by name; one that is not there, and one that would match others, fail alone.
+printf 'study 1.2.276.0.9999.1.2\n# a comment\naccession ACC47111\naccession NOWHERE\npatient MRN*\n' >list
+expect 1 "$biovl" pacs pull $url named --list list
+prints '"objects":3,"skipped":0,"failed":2'
+says 'no such study'
+says 'without \* \?'
+grep -q 'NOWHERE\|MRN' err && fail "a name in the messages: $(cat err)"
+expect 0 "$biovl" pacs pull $url patient --patient MRN08152
+prints '"objects":1,'
+printf 'MRN08152\n' >list
+expect 3 "$biovl" pacs pull $url patient --list list
+says 'list: entry 1'
+expect 2 "$biovl" pacs pull $url patient --patient MRN08152 --window 2 --since 20240101
 expect 0 "$biovl" pacs pull $url files
 prints '"objects":3,"skipped":0,"failed":0'
 expect 0 "$biovl" pacs pull $url files --move $listen_port
@@ -50,6 +71,22 @@ expect 2 "$biovl" pacs find dicom://127.0.0.1
 expect 2 "$biovl" pacs find $url --since 2024-01-10
 says 'a date is YYYYMMDD'
 expect 2 "$biovl" pacs find $url --since 20241310
+
+# What the index refuses is fetched once.
+cp a.dcm broken.dcm
+dcmodify -nb -m '(0028,0010)=4000' -i '(0008,0018)=1.2.276.0.9999.3.8' \
+    -i '(0020,000d)=1.2.276.0.9999.1.8' broken.dcm >/dev/null || fail "dcmodify"
+expect 0 "$biovl" pacs send $url broken.dcm
+expect 1 "$biovl" index add i.biovl --from $url --study 1.2.276.0.9999.1.8
+cat out err >>all
+prints '"skipped":0,"failed":1'
+expect 0 "$biovl" index add i.biovl --from $url --study 1.2.276.0.9999.1.8
+prints '"skipped":1,"failed":0'
+expect 1 "$biovl" index add i.biovl --from $url --study 1.2.276.0.9999.1.8 --retry-refused
+prints '"skipped":0,"failed":1'
+curl -s -u lab:labpw -d 1.2.276.0.9999.3.8 $rest/tools/lookup |
+    sed -nE 's/.*"ID" : "([0-9a-f-]+)".*/\1/p' >broken.id
+curl -s -u lab:labpw -X DELETE "$rest/instances/$(cat broken.id)" >/dev/null
 
 # The receiver: Orthanc pushes a study to it.
 expect 0 "$biovl" index create l.biovl

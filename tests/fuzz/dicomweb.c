@@ -4,8 +4,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "answering_server.h"
+#include "base/encoding.h"
 #include "pacs/archive.h"
 
 static void reply(int fd, const uint8_t *answer, size_t size)
@@ -22,11 +24,13 @@ static void reply(int fd, const uint8_t *answer, size_t size)
     say(fd, answer + 1, size - 1);
 }
 
-static enum bv_status visit_study(void *arg, const char *study, struct bv_error *err)
+static enum bv_status visit_study(void *arg, const struct bv_archive_study *study,
+                                  struct bv_error *err)
 {
     (void)arg;
     (void)err;
-    if (!bv_uid_valid(study))
+    if (!bv_uid_valid(study->uid) ||
+        !bv_utf8_valid(study->description, strlen(study->description), NULL))
         abort();
     return BV_OK;
 }
@@ -43,7 +47,7 @@ static enum bv_status visit_instance(void *arg, const struct bv_archive_instance
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct bv_archive_window everything = {NULL, NULL, NULL, NULL};
+    static const struct bv_archive_window everything = {.from = NULL};
     static const struct bv_archive_instance one = {"1.2", "1.3", "1.4", ""};
     struct bv_archive_options options = {.tries = 1, .timeout_s = 5, .max_object = 1 << 20};
     struct bv_archive *archive = NULL;

@@ -161,7 +161,7 @@ static void close_archive(struct archive *archive, struct bv_archive **client)
     assert_int_equal(pthread_join(archive->thread, NULL), 0);
 }
 
-static enum bv_status count(void *arg, const char *study, struct bv_error *err)
+static enum bv_status count(void *arg, const struct bv_archive_study *study, struct bv_error *err)
 {
     (void)study;
     (void)err;

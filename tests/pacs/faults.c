@@ -241,7 +241,8 @@ static void test_lasting_trouble(void **state)
     assert_int_not_equal(FETCH(FLOOD).status, BV_OK);
 }
 
-static enum bv_status ignore_study(void *arg, const char *study, struct bv_error *err)
+static enum bv_status ignore_study(void *arg, const struct bv_archive_study *study,
+                                   struct bv_error *err)
 {
     (void)arg;
     (void)study;
