@@ -29,12 +29,13 @@ bool bv_answer_model(struct bv_call *call);
 bool bv_answer_model_ready(struct bv_call *call);
 bool bv_answer_infer(struct bv_call *call);
 
-// classify.c, embeddings.c, search.c, fused.c
+// classify.c, embeddings.c, search.c, fused.c, explain.c
 bool bv_answer_classify(struct bv_call *call);
 bool bv_answer_embeddings(struct bv_call *call);
 bool bv_answer_search(struct bv_call *call);
 bool bv_answer_match(struct bv_call *call);
 bool bv_answer_ask(struct bv_call *call);
+bool bv_answer_explain(struct bv_call *call);
 
 // What they share (classify.c).
 struct bv_error;

@@ -34,6 +34,7 @@ enum bv_work {
     BV_WORK_SEARCH,
     BV_WORK_MATCH,
     BV_WORK_ASK,
+    BV_WORK_EXPLAIN,
 };
 
 // One image or text of a call. A model's thread fills the result.

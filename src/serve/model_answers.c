@@ -17,6 +17,7 @@ static json_t *describe(const struct bv_served *s)
         {s->can_embed && s->facts.has_text, "classify"},
         {s->can_embed, "embeddings"},
         {s->index != NULL, "search"},
+        {s->can_embed && s->facts.has_text, "explain"},
         {s->can_match, "match"},
         {s->can_ask, "ask"},
     };

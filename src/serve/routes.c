@@ -17,6 +17,7 @@ const struct bv_route bv_routes[] = {
     {"POST", "/v1/search", false, true, true, bv_answer_search},
     {"POST", "/v1/match", false, true, true, bv_answer_match},
     {"POST", "/v1/ask", false, true, true, bv_answer_ask},
+    {"POST", "/v1/explain", false, true, true, bv_answer_explain},
     {"POST", "/v1/images", false, true, true, bv_answer_keep_images},
     {"GET", "/v1/images/{image}/gray", false, false, true, bv_answer_gray},
     {"GET", "/v1/images/{image}/fed", false, false, true, bv_answer_fed},

@@ -30,6 +30,9 @@ static void work_on(struct bv_served *s, struct bv_asked *const *items, size_t n
     case BV_WORK_ASK:
         bv_work_ask(s, items[0]);
         break;
+    case BV_WORK_EXPLAIN:
+        bv_work_explain(s, items[0]);
+        break;
     }
 }
 

@@ -59,5 +59,6 @@ void bv_work_embed_texts(struct bv_served *served, struct bv_asked *const *items
 void bv_work_search(struct bv_served *served, struct bv_asked *item);
 void bv_work_match(struct bv_served *served, struct bv_asked *item);
 void bv_work_ask(struct bv_served *served, struct bv_asked *item);
+void bv_work_explain(struct bv_served *served, struct bv_asked *item);
 
 #endif

@@ -24,6 +24,7 @@ REQUESTS = {
                      {"images": [IMAGE, {"base64": "AAAA"}], "labels": "Edema\nMass = a mass"}],
     "/v1/embeddings": [{"input": "a"}, {"input": [{"image": IMAGE}], "encoding_format": "base64"}],
     "/v1/search": [{"text": "a"}],
+    "/v1/explain": [{"image": IMAGE, "texts": "pleural effusion"}],
     "/v1/match": [{"image": IMAGE, "texts": ["a normal chest"]}],
     "/v1/ask": [{"image": IMAGE, "question": "a?"}],
     "/v2/models/{model}/infer": [{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1],

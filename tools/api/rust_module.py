@@ -4,7 +4,10 @@ SCALARS = {"void": "c_void", "char": "c_char", "unsigned char": "c_uchar", "int"
            "unsigned": "c_uint", "long": "c_long", "size_t": "usize", "float": "f32",
            "double": "f64", "int32_t": "i32", "int64_t": "i64", "uint8_t": "u8", "uint16_t": "u16",
            "uint32_t": "u32", "uint64_t": "u64"}
-KEYWORDS = {"type", "where", "match", "move", "ref", "in", "use", "fn", "mod"}
+KEYWORDS = {"type", "where", "match", "move", "ref", "in", "use", "fn", "mod",
+            "abstract", "become", "box", "do", "final", "macro", "override", "priv", "try", "typeof",
+            "unsized", "virtual", "yield", "loop", "impl", "trait", "dyn", "async", "await", "crate",
+            "pub", "mut", "let", "super"}
 
 
 def identifier(name):
