@@ -157,7 +157,8 @@ function scoreCell(score) {
 }
 function labelCell(s) {
   const cell = make('td'), details = make('details');
-  details.append(make('summary', s.label), ...promptList('for', s.positive_prompts), ...promptList('against', s.negative_prompts));
+  details.append(make('summary', s.label), ...promptList('for', s.positive_prompts), ...promptList('against', s.negative_prompts),
+    make('div', ['positive_cosine', 'negative_cosine'].filter(k => s[k] !== undefined).map(k => `${k.replace('_', ' ')} ${s[k].toFixed(4)}`).join(', ')));
   cell.append(details);
   return cell;
 }
