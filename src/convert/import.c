@@ -224,6 +224,7 @@ static enum bv_status choose_card(struct import *im, struct bv_error *err)
             "as %s",
             bv_json_string(im->card, "title", "?"));
     bv_settings_towers(im->card, im->checkpoint, im->notes);
+    BV_TRY(bv_open_clip_take(im->card, im->checkpoint, im->notes, err));
     for (size_t i = 0; i < o->n_set; i++) {
         const char *equals = strchr(o->set[i], '=');
         char path[256];

@@ -57,11 +57,10 @@ bool bv_patterns_match(const json_t *patterns, const char *name);
 // pattern of "all" matches some tensor, none of "none" does, and every member of "config" equals
 // that of the folder's config.json. Of several, the one with the most patterns wins. The caller
 // owns the reference. BV_ERR_MODEL names the nearest systems when none fits.
-enum bv_status bv_recognise(const struct bv_checkpoint *checkpoint, json_t **card,
-                            struct bv_error *err);
+enum bv_status bv_recognise(struct bv_checkpoint *checkpoint, json_t **card, struct bv_error *err);
 
 // Whether the checkpoint fits a given card.
-bool bv_recognise_fits(const struct bv_checkpoint *checkpoint, const json_t *card);
+bool bv_recognise_fits(struct bv_checkpoint *checkpoint, const json_t *card);
 
 // config_check.c: does a checkpoint hold what the config.json beside it says?
 

@@ -77,6 +77,33 @@ static bool files_fit(const struct bv_checkpoint *c, const json_t *files)
     return true;
 }
 
+// Whether one of the files lies beside the checkpoint.
+static bool any_file(const struct bv_checkpoint *c, const json_t *files)
+{
+    size_t i;
+    const json_t *file;
+    json_array_foreach(files, i, file)
+    {
+        if (json_is_string(file) && bv_checkpoint_has_file(c, json_string_value(file)))
+            return true;
+    }
+    return false;
+}
+
+// Values that a training program saved beside the weights.
+static bool saved_fit(struct bv_checkpoint *c, const json_t *keys)
+{
+    const json_t *saved = json_array_size(keys) > 0 ? bv_checkpoint_metadata(c) : NULL;
+    size_t i;
+    const json_t *key;
+    json_array_foreach(keys, i, key)
+    {
+        if (!json_is_string(key) || !json_object_get(saved, json_string_value(key)))
+            return false;
+    }
+    return true;
+}
+
 static bool has_shape(const struct bv_checkpoint *c, const char *name, const json_t *shape)
 {
     const struct bv_checkpoint_tensor *t = bv_checkpoint_find(c, name);
@@ -103,7 +130,7 @@ static size_t count_shapes(const struct bv_checkpoint *c, const json_t *shapes)
     return n;
 }
 
-bool bv_recognise_fits(const struct bv_checkpoint *c, const json_t *card)
+bool bv_recognise_fits(struct bv_checkpoint *c, const json_t *card)
 {
     const json_t *spec = json_object_get(card, "recognise");
     const json_t *all = json_object_get(spec, "all"), *shapes = json_object_get(spec, "shapes");
@@ -112,6 +139,8 @@ bool bv_recognise_fits(const struct bv_checkpoint *c, const json_t *card)
            count_shapes(c, shapes) == json_object_size(shapes) &&
            count_shapes(c, json_object_get(spec, "not_shapes")) == 0 &&
            files_fit(c, json_object_get(spec, "beside")) &&
+           !any_file(c, json_object_get(spec, "not_beside")) &&
+           saved_fit(c, json_object_get(spec, "saved")) &&
            config_fits(c, json_object_get(spec, "config"));
 }
 
@@ -145,7 +174,7 @@ static enum bv_status fail_unknown(const struct bv_checkpoint *c, struct bv_erro
                    bv_checkpoint_count(c) ? bv_checkpoint_tensor(c, 0)->name : "", nearest);
 }
 
-enum bv_status bv_recognise(const struct bv_checkpoint *c, json_t **out, struct bv_error *err)
+enum bv_status bv_recognise(struct bv_checkpoint *c, json_t **out, struct bv_error *err)
 {
     json_t *best = NULL;
     size_t best_patterns = 0;
@@ -156,6 +185,7 @@ enum bv_status bv_recognise(const struct bv_checkpoint *c, json_t **out, struct 
         size_t n = json_array_size(json_object_get(spec, "all")) +
                    json_array_size(json_object_get(spec, "none")) +
                    json_array_size(json_object_get(spec, "beside")) +
+                   json_array_size(json_object_get(spec, "saved")) +
                    json_object_size(json_object_get(spec, "shapes")) +
                    100 * json_object_size(json_object_get(spec, "config"));
         if (bv_json_boolean(spec, "family", false))

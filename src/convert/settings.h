@@ -17,6 +17,12 @@ void bv_settings_towers(json_t *card, const struct bv_checkpoint *checkpoint, js
 enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *checkpoint,
                                   json_t *notes, struct bv_error *err);
 
+// open_clip.c: the towers, tokenizer, recipe and scoring of a folder of open_clip, by its
+// open_clip_config.json, from the parts that card["settings"]["open_clip"] holds. Nothing is done
+// where the card has none. BV_ERR_UNSUPPORTED names an option that this library does not do.
+enum bv_status bv_open_clip_take(json_t *card, const struct bv_checkpoint *checkpoint,
+                                 json_t *notes, struct bv_error *err);
+
 // A JSON file beside the checkpoint, or NULL. The caller owns the reference.
 json_t *bv_settings_read(const struct bv_checkpoint *checkpoint, const char *name);
 

@@ -169,6 +169,7 @@ static enum bv_status clean_by(struct bv_runes *out, enum bv_clean clean, struct
     case BV_CLEAN_BIOVIL:
         return clean_biovil(out, a, err);
     case BV_CLEAN_SIGLIP:
+    case BV_CLEAN_SIGLIP_OPEN_CLIP:
         return clean_siglip(out, a, b, err);
     default:
         return clean_web(out, clean, a, b, err);
@@ -184,6 +185,27 @@ enum bv_status bv_clean_text(struct bv_runes *out, enum bv_clean clean, const ui
     enum bv_status status = bv_runes_append(&a, text, n, err);
     if (status == BV_OK)
         status = clean_by(out, clean, &a, &b, err);
+    bv_runes_free(&a);
+    bv_runes_free(&b);
+    return status;
+}
+
+static enum bv_status canonical(struct bv_runes *out, const uint32_t *text, size_t n,
+                                struct bv_runes *a, struct bv_runes *b, struct bv_error *err)
+{
+    BV_TRY(bv_clean_text(a, BV_CLEAN_OPEN_CLIP, text, n, err));
+    for (size_t i = 0; i < a->n; i++)
+        if (a->at[i] == '_')
+            a->at[i] = ' ';
+    BV_TRY(canonicalize(b, a->at, a->n, err));
+    return bv_runes_lower(out, b->at, b->n, true, err);
+}
+
+enum bv_status bv_clean_canonical(struct bv_runes *out, const uint32_t *text, size_t n,
+                                  struct bv_error *err)
+{
+    struct bv_runes a = {0}, b = {0};
+    enum bv_status status = canonical(out, text, n, &a, &b, err);
     bv_runes_free(&a);
     bv_runes_free(&b);
     return status;

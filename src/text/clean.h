@@ -15,11 +15,18 @@ enum bv_clean {
     BV_CLEAN_ALBERT,      // ALBERT: see bv_albert_clean(); done by the tokenizer, which knows how
     BV_CLEAN_ALBERT_HF,   // AlbertTokenizerFast: likewise
     BV_CLEAN_SIGLIP,      // SiglipTokenizer: lower case, no ASCII punctuation, single spaces
+    BV_CLEAN_SIGLIP_OPEN_CLIP, // the same after open_clip's "canonicalize": see
+                               // bv_clean_canonical()
 };
 
 // Appends the cleaned text[0..n) to out.
 enum bv_status bv_clean_text(struct bv_runes *out, enum bv_clean clean, const uint32_t *text,
                              size_t n, struct bv_error *err);
+
+// Appends text[0..n) as open_clip's "canonicalize" leaves it: ftfy, HTML unescaped twice, "_" as a
+// space, no ASCII punctuation, lower case, single spaces.
+enum bv_status bv_clean_canonical(struct bv_runes *out, const uint32_t *text, size_t n,
+                                  struct bv_error *err);
 
 // Repairs text whose encoding was mixed up, as ftfy.fix_text() 6.1 does with its defaults
 // (Speer, https://github.com/rspeer/python-ftfy); CLIP's tokenizer runs it on every text.

@@ -41,6 +41,11 @@ static const char *const special_names[][BV_TOKEN_N] = {
     [HF_UNIGRAM] = {"[CLS]", "[SEP]", "<pad>", "[MASK]", "<unk>"},
 };
 
+static bool is_siglip(const struct bv_tokenizer *t)
+{
+    return t->clean == BV_CLEAN_SIGLIP || t->clean == BV_CLEAN_SIGLIP_OPEN_CLIP;
+}
+
 // Whether the vocabulary is a SentencePiece model.
 static bool has_pieces(enum kind kind)
 {
@@ -95,9 +100,9 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
 {
     static const char *const kinds[] = {"wordpiece",     "clip-bpe",   "roberta-bpe",
                                         "sentencepiece", "hf-unigram", NULL};
-    static const char *const cleans[] = {"none",      "clip",   "clip-noftfy", "open-clip",
-                                         "clip-hf",   "gloria", "biovil",      "albert",
-                                         "albert-hf", "siglip", NULL};
+    static const char *const cleans[] = {"none",      "clip",   "clip-noftfy",      "open-clip",
+                                         "clip-hf",   "gloria", "biovil",           "albert",
+                                         "albert-hf", "siglip", "siglip-open-clip", NULL};
     static const char *const modes[] = {"first", "inline", "words", "none", NULL};
     unsigned kind = 0, clean = 0, mode = 0;
     BV_TRY(choose(description, "kind", NULL, kinds, &kind, err));
@@ -107,7 +112,7 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
     if ((mode == INLINE && kind != CLIP_BPE) || (mode == WORDS && kind != WORDPIECE))
         return bv_fail(err, BV_ERR_ARG, "tokenizer: specials \"%s\" do not go with kind \"%s\"",
                        modes[mode], kinds[kind]);
-    if (clean == BV_CLEAN_SIGLIP && kind != SENTENCEPIECE)
+    if ((clean == BV_CLEAN_SIGLIP || clean == BV_CLEAN_SIGLIP_OPEN_CLIP) && kind != SENTENCEPIECE)
         return bv_fail(err, BV_ERR_ARG, "tokenizer: clean \"siglip\" does not go with kind \"%s\"",
                        kinds[kind]);
     bool albert = clean == BV_CLEAN_ALBERT || clean == BV_CLEAN_ALBERT_HF;
@@ -201,7 +206,7 @@ static enum bv_status read_spiece(struct bv_tokenizer *t, const char *bytes, siz
             &t->unigram, t->kind == HF_UNIGRAM ? BV_UNIGRAM_TOKENIZERS : BV_UNIGRAM_SENTENCEPIECE,
             &t->vocab, &file, model, size, err);
     t->unigram.split_comma = t->clean == BV_CLEAN_ALBERT;
-    t->unigram.dummy_prefix = t->unigram.dummy_prefix && t->clean != BV_CLEAN_SIGLIP;
+    t->unigram.dummy_prefix = t->unigram.dummy_prefix && !is_siglip(t);
     free(tokens);
     bv_spiece_file_free(&file);
     free(unpacked);
@@ -253,7 +258,7 @@ enum bv_status bv_tokenizer_create(struct bv_tokenizer **tokenizer, const json_t
                              merges, n_merges, err);
     if (status != BV_OK)
         goto fail;
-    if (t->clean == BV_CLEAN_SIGLIP)
+    if (is_siglip(t))
         status = count_lead(t, err);
     if (status != BV_OK)
         goto fail;
@@ -415,7 +420,7 @@ static enum bv_status encode_hf_unigram(struct encoder *e, const uint32_t *text,
 static bool cleans_stretches(const struct bv_tokenizer *t)
 {
     return t->clean == BV_CLEAN_CLIP_HF || t->clean == BV_CLEAN_ALBERT ||
-           t->clean == BV_CLEAN_ALBERT_HF || t->clean == BV_CLEAN_SIGLIP;
+           t->clean == BV_CLEAN_ALBERT_HF || is_siglip(t);
 }
 
 static enum bv_status clean_stretch(const struct bv_tokenizer *t, struct bv_runes *clean,
@@ -446,7 +451,7 @@ static enum bv_status encode_stretch(struct encoder *e, const uint32_t *text, si
         status = bv_wordpiece_encode(&t->wordpiece, &t->vocab, &t->specials, text, n, e->out, err);
     else if (status == BV_OK && t->kind == CLIP_BPE)
         status = encode_clip(e, text, n, err);
-    else if (status == BV_OK && t->clean == BV_CLEAN_SIGLIP)
+    else if (status == BV_OK && is_siglip(t))
         status = encode_siglip(e, text, n, err);
     else if (status == BV_OK && t->kind == SENTENCEPIECE)
         status = encode_spiece(e, text, n, err);
@@ -497,7 +502,13 @@ static enum bv_status prepare(const struct bv_tokenizer *t, struct bv_runes *tex
     bool prefix = t->add_prefix_space && raw.n && !bv_rune_is_python_space(raw.at[0]);
     if (status == BV_OK && prefix)
         status = bv_runes_push(text, ' ', err);
-    if (status == BV_OK && t->clean == BV_CLEAN_SIGLIP) { // a space of SentencePiece's in front
+    if (status == BV_OK && t->clean == BV_CLEAN_SIGLIP_OPEN_CLIP) {
+        struct bv_runes canonical = {0};
+        status = bv_clean_canonical(&canonical, raw.at, raw.n, err);
+        bv_runes_free(&raw);
+        raw = canonical;
+    }
+    if (status == BV_OK && is_siglip(t)) { // a space of SentencePiece's in front
         status = bv_runes_push(text, space_symbol, err);
         for (size_t i = 0; i < raw.n; i++)
             raw.at[i] = raw.at[i] == space_symbol ? ' ' : raw.at[i];
@@ -574,7 +585,7 @@ static enum bv_status assemble(const struct bv_tokenizer *t, struct bv_tokens *o
     BV_TRY(bv_tokens_reserve(out, n_a + n_b + n_special, err));
     BV_TRY(push_special(out, cls, err));
     BV_TRY(append(out, a, n_a, err));
-    bool ended = t->clean == BV_CLEAN_SIGLIP && n_a > 0 && a->ids[n_a - 1] == sep;
+    bool ended = is_siglip(t) && n_a > 0 && a->ids[n_a - 1] == sep;
     if (!ended) // SiglipTokenizer puts no second end marker after one in the text
         BV_TRY(push_special(out, sep, err));
     size_t first_b = out->n;

@@ -151,7 +151,89 @@ static void check_serving(struct bench *b)
     check_preparation(b, "pixel_values_serving", "image_features_serving_raw");
 }
 
+// ---- CLIP of transformers ----
+
+static void check_hf_clip(struct bench *b)
+{
+    const char *images[32];
+    int n = bench_images(b, "pixel_values", images);
+    check_dual(b, "input_ids");
+    bench_check_images(b, images, n, "pooled", "vision/pooler_output", false);
+    bench_check_texts(b, bench_member(b, "sentences"), "pooled", NULL, "text/pooler_output", false);
+}
+
+// The same weights as torch.save() writes them.
+static bool open_bin(struct bench *b)
+{
+    return bench_model(b, bench_string(b, "checkpoint_bin"), NULL, NULL, NULL, 0);
+}
+
+// The vocabulary as the slow tokenizer's files.
+static bool open_vocab(struct bench *b)
+{
+    return bench_model(b, bench_string(b, "checkpoint"), bench_string(b, "vocab"), NULL, NULL, 0);
+}
+
+static void check_pubmedclip(struct bench *b)
+{
+    const char *images[32];
+    int n = bench_images(b, "pixel_values", images);
+    bench_check_pixels(b, "pixel_values");
+    bench_check_images(b, images, n, "global", "image_features", false);
+    bench_check_texts(b, bench_member(b, "sentences"), "global", "sentence_tokens",
+                      "sentence_features", false);
+    check_scores(b, images, n, NULL, "probs");
+}
+
+// ---- open_clip ----
+
+static void check_open_clip(struct bench *b)
+{
+    check_dual(b, "input_ids");
+}
+
+// What timm and BERT have besides width / 64 heads, no file of a reduced folder tells.
+static bool open_timm(struct bench *b)
+{
+    const char *set[] = {"image.heads=3"};
+    return open_set(b, set, 1);
+}
+
+static bool open_bert(struct bench *b)
+{
+    const char *set[] = {"text.heads=3"};
+    return open_set(b, set, 1);
+}
+
+static bool open_unimed(struct bench *b)
+{
+    const char *set[] = {"image.heads=3", "text.heads=3"};
+    return bench_model(b, bench_string(b, "checkpoint_unimed"), NULL, NULL, set, 2);
+}
+
+static void check_timm(struct bench *b)
+{
+    const char *images[32];
+    struct bv_output_shape shape = {0};
+    (void)bench_images(b, "pixel_values", images);
+    check_dual(b, "input_ids_unpadded");
+    const struct npy *tokens = bench_array(b, "vision/tokens_img0");
+    float *x = bench_image(b, images[0], "local", &shape);
+    assert_int_equal(bv_shape_elements(&shape), tokens->n);
+    bench_compare(b, MAP, "vision/tokens_img0", x, npy_f32(tokens), tokens->n);
+    free(x);
+}
+
 static const struct conformance_case cases[] = {
+    {"hf_clip", "hf_clip/golden_small", open_folder, check_hf_clip},
+    {"hf_clip.bin", "hf_clip/golden_small", open_bin, check_hf_clip},
+    {"hf_clip.vocab", "hf_clip/golden_small", open_vocab, check_hf_clip},
+    {"pubmedclip_openai", "pubmedclip_openai/golden_small", open_vocab, check_pubmedclip},
+    {"open_clip.clip", "open_clip/golden_small_clip", open_folder, check_open_clip},
+    {"open_clip.custom", "open_clip/golden_small_custom", open_folder, check_open_clip},
+    {"open_clip.siglip", "open_clip/golden_small_siglip", open_timm, check_timm},
+    {"open_clip.unimed", "open_clip/golden_small_unimed", open_bert, check_open_clip},
+    {"open_clip.unimed.pt", "open_clip/golden_small_unimed", open_unimed, check_open_clip},
     {"siglip.medsiglip", "siglip/golden_small_medsiglip", open_processor, check_siglip},
     {"siglip.medsiglip.notebook", "siglip/golden_small_medsiglip", open_folder, check_notebook},
     {"siglip.medsiglip.serving", "siglip/golden_small_medsiglip", open_serving, check_serving},
