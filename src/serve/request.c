@@ -201,3 +201,11 @@ struct bv_served *bv_request_model(struct bv_call *call)
                        name);
     return served;
 }
+
+struct bv_served *bv_server_model(struct bv_service *server, const char *name)
+{
+    for (size_t i = 0; i < server->options.n_models; i++)
+        if (!*name || strcmp(server->models[i].name, name) == 0)
+            return &server->models[i];
+    return NULL;
+}

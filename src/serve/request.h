@@ -55,4 +55,7 @@ bool bv_request_is_text(const json_t *value);
 // The model that "model" names; the first one without it. NULL after refusing.
 struct bv_served *bv_request_model(struct bv_call *call);
 
+// A model by its name; the first one for an empty name; NULL when there is none of that name.
+struct bv_served *bv_server_model(struct bv_service *server, const char *name);
+
 #endif

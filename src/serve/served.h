@@ -57,6 +57,7 @@ void bv_work_classify(struct bv_served *served, struct bv_asked *const *items, s
 void bv_work_embed_images(struct bv_served *served, struct bv_asked *const *items, size_t n);
 void bv_work_embed_texts(struct bv_served *served, struct bv_asked *const *items, size_t n);
 void bv_work_search(struct bv_served *served, struct bv_asked *item);
+enum { BV_MOST_MATCHED = 256, BV_MOST_EXPLAINED = 16 }; // texts of a request
 void bv_work_match(struct bv_served *served, struct bv_asked *item);
 void bv_work_ask(struct bv_served *served, struct bv_asked *item);
 void bv_work_explain(struct bv_served *served, struct bv_asked *item);

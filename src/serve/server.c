@@ -15,14 +15,6 @@
 // How long requests that are there may take once the service is told to end.
 enum { GRACE_MS = 20000 };
 
-struct bv_served *bv_server_model(struct bv_service *server, const char *name)
-{
-    for (size_t i = 0; i < server->options.n_models; i++)
-        if (!*name || strcmp(server->models[i].name, name) == 0)
-            return &server->models[i];
-    return NULL;
-}
-
 static bool is_loopback(const char *address)
 {
     return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;

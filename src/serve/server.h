@@ -36,7 +36,4 @@ struct bv_service {
     atomic_bool ending;      // streams end too
 };
 
-// A model by its name; the first one for an empty name; NULL when there is none of that name.
-struct bv_served *bv_server_model(struct bv_service *server, const char *name);
-
 #endif
