@@ -1,5 +1,4 @@
 // /v1/search: what in the index is nearest to an image, a text or an item.
-
 #include "base/json.h"
 #include "serve/answers.h"
 #include "serve/request.h"
