@@ -26,7 +26,7 @@ enum { BATCH = 16, MAX_ROUNDS = 99 };
 // The parts of a scorer, to be run alone.
 struct parts {
     struct bv_scorer whole;
-    struct bv_prepared sample; // of the data
+    struct bv_preprocessed sample; // of the data
     size_t n;
     double scoring; // seconds inside the encoder
     pthread_mutex_t mutex;
@@ -40,7 +40,7 @@ struct pass {
     double decode_busy, encode_busy;
 };
 
-static enum bv_status prepare_copy(void *arg, const char *path, struct bv_prepared *image,
+static enum bv_status prepare_copy(void *arg, const char *path, struct bv_preprocessed *image,
                                    struct bv_error *err)
 {
     const struct parts *parts = arg;
@@ -52,12 +52,12 @@ static enum bv_status prepare_copy(void *arg, const char *path, struct bv_prepar
     return bv_classifier_input_of(&copy, &image->input, err);
 }
 
-static enum bv_status prepare_whole(void *arg, const char *path, struct bv_prepared *image,
+static enum bv_status prepare_whole(void *arg, const char *path, struct bv_preprocessed *image,
                                     struct bv_error *err)
 {
     struct parts *parts = arg;
     double began = bench_now(), cpu = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
-    enum bv_status status = parts->whole.prepare(parts->whole.arg, path, image, err);
+    enum bv_status status = parts->whole.preprocess(parts->whole.arg, path, image, err);
     cpu = bench_seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
     double took = bench_now() - began;
     (void)pthread_mutex_lock(&parts->mutex);
@@ -110,7 +110,7 @@ static struct pass measure(struct parts *parts, const struct bv_labelled_options
     struct bv_error err = {0};
     struct bv_scorer scorer = {.arg = parts,
                                .n_labels = parts->whole.n_labels,
-                               .prepare = decode ? prepare_whole : prepare_copy,
+                               .preprocess = decode ? prepare_whole : prepare_copy,
                                .score = infer ? score_whole : score_nothing};
     struct bv_pipeline pipeline = {.scorer = &scorer,
                                    .n_shards = 1,
@@ -144,7 +144,7 @@ static void take_sample(struct parts *parts, const struct bv_labelled_options *d
     if (!row)
         bench_must(bv_fail(&err, BV_ERR_ARG, "no row"), &err);
     bench_must(bv_labelled_resolve(rows, row->path, &path, &err), &err);
-    bench_must(parts->whole.prepare(parts->whole.arg, path, &parts->sample, &err), &err);
+    bench_must(parts->whole.preprocess(parts->whole.arg, path, &parts->sample, &err), &err);
     free(path);
     bv_labelled_close(&rows);
 }

@@ -7,7 +7,7 @@
 #include "api/context.h"
 #include "checkpoint/npy.h"
 #include "model/encode.h"
-#include "score/pair.h"
+#include "score/fusion_scores.h"
 
 enum bv_status bv_engine_open(struct bv_context *context, const struct bv_model *model,
                               const struct bv_engine_options *theirs, struct bv_engine **out)
@@ -94,7 +94,7 @@ enum bv_status bv_check_embeds(const struct bv_model *m, const char *tower, cons
     return bv_fail(err, BV_ERR_MODEL,
                    "model \"%s\" is a fusion encoder and does not embed %s alone; "
                    "it can: %s",
-                   m->name, what, bv_pair_abilities(m, text));
+                   m->name, what, bv_fusion_abilities(m, text));
 }
 
 size_t bv_engine_image_dim(struct bv_engine *engine)

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "image/png_writer.h"
 #include "model/fusion_session.h"
-#include "score/pair.h"
+#include "score/fusion_scores.h"
 
 enum { MAX_FEATURES = 1 << 24 }; // floats in an array of a caller
 enum { TEXTS_AT_ONCE = 64 };     // between looks at the observer
@@ -27,7 +27,7 @@ struct bv_fused_image {
 int bv_model_can(const struct bv_model *model, const char *head)
 {
     assert(model && head);
-    return bv_pair_can(model, head);
+    return bv_fusion_can(model, head);
 }
 
 void bv_fused_image_close(struct bv_fused_image **out)
@@ -51,7 +51,7 @@ static enum bv_status create(struct bv_engine *engine, const char *name,
     char text[256];
     if (!bv_model_has_fusion(m))
         return bv_fail(err, BV_ERR_MODEL, "model \"%s\" has no fusion encoder; it can: %s", m->name,
-                       bv_pair_abilities(m, text));
+                       bv_fusion_abilities(m, text));
     struct bv_fused_image *f = calloc(1, sizeof *f);
     if (!f)
         return bv_fail_nomem(err, "an image");
@@ -155,8 +155,8 @@ static enum bv_status match_each(const struct matching *m, size_t first, size_t 
         char name[32];
         (void)snprintf(name, sizeof name, "text %zu", i + 1);
         m->scores[i] = (double)NAN;
-        why.status = bv_pair_match(m->image->engine->session, &m->image->input, m->texts + i, 1,
-                                   m->scores + i, m->truncated ? m->truncated + i : NULL, &why);
+        why.status = bv_fusion_match(m->image->engine->session, &m->image->input, m->texts + i, 1,
+                                     m->scores + i, m->truncated ? m->truncated + i : NULL, &why);
         if (why.status != BV_OK && !m->batch.statuses && m->n > 1)
             (void)bv_fail_prefix(&why, "%s", name);
         BV_TRY(bv_item_done(&m->batch, i, name, &why, err));
@@ -167,14 +167,15 @@ static enum bv_status match_each(const struct matching *m, size_t first, size_t 
 static enum bv_status match(const struct matching *m, struct bv_error *err)
 {
     size_t width;
-    BV_TRY(bv_pair_count(m->image->engine->session, &m->image->input, "match", &width, err));
+    BV_TRY(
+        bv_fusion_score_count(m->image->engine->session, &m->image->input, "match", &width, err));
     for (size_t first = 0, count; first < m->n; first += count) {
         struct bv_error ignored = {0};
         count = m->n - first < TEXTS_AT_ONCE ? m->n - first : TEXTS_AT_ONCE;
         BV_TRY(bv_observe_progress(m->batch.observer, first, m->n, err));
-        if (bv_pair_match(m->image->engine->session, &m->image->input, m->texts + first, count,
-                          m->scores + first, m->truncated ? m->truncated + first : NULL,
-                          &ignored) != BV_OK) // of one of them, at least
+        if (bv_fusion_match(m->image->engine->session, &m->image->input, m->texts + first, count,
+                            m->scores + first, m->truncated ? m->truncated + first : NULL,
+                            &ignored) != BV_OK) // of one of them, at least
             BV_TRY(match_each(m, first, count, err));
         else if (m->batch.statuses)
             for (size_t i = first; i < first + count; i++)
@@ -208,7 +209,7 @@ size_t bv_fused_image_count(struct bv_fused_image *f, const char *head)
     assert(f && head);
     size_t n = 0;
     struct bv_error *err = bv_begin(f->engine->context);
-    return bv_pair_count(f->engine->session, &f->input, head, &n, err) == BV_OK ? n : 0;
+    return bv_fusion_score_count(f->engine->session, &f->input, head, &n, err) == BV_OK ? n : 0;
 }
 
 enum bv_status bv_fused_image_scores(struct bv_fused_image *f, const char *head, const char *text,
@@ -218,9 +219,9 @@ enum bv_status bv_fused_image_scores(struct bv_fused_image *f, const char *head,
     struct bv_error *err = bv_begin(f->engine->context);
     bool cut = false;
     size_t n = 0;
-    BV_TRY(bv_pair_count(f->engine->session, &f->input, head, &n, err));
+    BV_TRY(bv_fusion_score_count(f->engine->session, &f->input, head, &n, err));
     BV_TRY(bv_check_room(capacity, 1, n, "doubles", err));
-    BV_TRY(bv_pair_scores(f->engine->session, &f->input, head, text, scores, &cut, err));
+    BV_TRY(bv_fusion_scores(f->engine->session, &f->input, head, text, scores, &cut, err));
     if (truncated)
         *truncated = cut;
     return BV_OK;
@@ -242,7 +243,7 @@ const char *bv_fused_image_name(const struct bv_fused_image *f, const char *head
 const char *bv_fused_image_kind(const struct bv_fused_image *f, const char *head)
 {
     assert(f && head);
-    return bv_pair_kind(bv_session_model(f->engine->session), head);
+    return bv_fusion_kind(bv_session_model(f->engine->session), head);
 }
 
 enum bv_status bv_fused_image_mask_size(const struct bv_fused_image *f, int *width, int *height)
@@ -251,9 +252,9 @@ enum bv_status bv_fused_image_mask_size(const struct bv_fused_image *f, int *wid
     struct bv_error *err = bv_begin(f->engine->context);
     const struct bv_model *m = bv_session_model(f->engine->session);
     char text[256];
-    if (!bv_pair_can(m, "segment"))
+    if (!bv_fusion_can(m, "segment"))
         return bv_fail(err, BV_ERR_MODEL, "model \"%s\" does not segment; it can: %s", m->name,
-                       bv_pair_abilities(m, text));
+                       bv_fusion_abilities(m, text));
     *width = f->pixels.width;
     *height = f->pixels.height;
     return BV_OK;

@@ -10,7 +10,7 @@
 #include "retrieval/ingest.h"
 #include "retrieval/query.h"
 #include "retrieval/scrub.h"
-#include "score/pair.h"
+#include "score/fusion_scores.h"
 
 enum { RERANK_DEPTH = 50 };
 
@@ -213,7 +213,7 @@ static enum bv_status run_query(struct bv_index *index, struct bv_engine *engine
         query.rerank = bv_rerank_hits;
         query.rerank_arg = &rerank;
         query.rerank_depth = q->rerank_depth ? q->rerank_depth : RERANK_DEPTH;
-        hits->kind = bv_pair_kind(m, "match");
+        hits->kind = bv_fusion_kind(m, "match");
         hits->reranked_by = bv_arena_strdup(&hits->arena, m->name);
         if (!hits->reranked_by)
             return bv_fail_nomem(err, "hits");

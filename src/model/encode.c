@@ -5,7 +5,7 @@
 
 #include "model/session_run.h"
 
-#define PREPARED 16 // images that are preprocessed at a time
+#define PREPROCESSED 16 // images that are preprocessed at a time
 
 enum bv_status bv_encoder_input_make(const struct bv_model *model, const struct bv_image *image,
                                      const struct bv_image *prior, struct bv_encoder_input *input,
@@ -138,12 +138,12 @@ enum bv_status bv_encode_inputs(struct bv_session *s, const struct bv_encoder_in
 struct chunk {
     const struct bv_model *model;
     const struct bv_image *const *images, *const *priors;
-    struct bv_encoder_input inputs[PREPARED];
-    struct bv_error errors[PREPARED];
+    struct bv_encoder_input inputs[PREPROCESSED];
+    struct bv_error errors[PREPROCESSED];
     size_t n;
 };
 
-static void prepare(void *arg, size_t i)
+static void preprocess(void *arg, size_t i)
 {
     struct chunk *c = arg;
     c->errors[i].status = bv_encoder_input_make(
@@ -162,7 +162,7 @@ static enum bv_status encode_chunk(struct bv_session *s, struct chunk *c,
                                    size_t n, struct bv_error *errors, struct bv_error *err)
 {
     struct bv_wanted part[BV_MAX_GRAPH_OUTPUTS];
-    const struct bv_encoder_input *run[PREPARED];
+    const struct bv_encoder_input *run[PREPROCESSED];
     for (size_t i = 0, count; i < c->n; i += count) {
         count = 1;
         if (c->errors[i].status != BV_OK) {
@@ -193,12 +193,12 @@ enum bv_status bv_encode_images(struct bv_session *s, const struct bv_image *con
         memset(errors, 0, n * sizeof *errors);
     enum bv_status status = check_count(n_wanted, err);
     c->model = bv_session_model(s);
-    for (size_t first = 0; status == BV_OK && first < n; first += PREPARED) {
-        c->n = n - first < PREPARED ? n - first : PREPARED;
+    for (size_t first = 0; status == BV_OK && first < n; first += PREPROCESSED) {
+        c->n = n - first < PREPROCESSED ? n - first : PREPROCESSED;
         c->images = images + first;
         c->priors = priors ? priors + first : NULL;
         memset(c->errors, 0, sizeof c->errors);
-        bv_pool_for(bv_session_pool(s), c->n, prepare, c);
+        bv_pool_for(bv_session_pool(s), c->n, preprocess, c);
         status = encode_chunk(s, c, wanted, n_wanted, first, n, errors, err);
         for (size_t i = 0; i < c->n; i++)
             bv_encoder_input_free(&c->inputs[i]);

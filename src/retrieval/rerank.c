@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "retrieval/ingest.h"
-#include "score/pair.h"
+#include "score/fusion_scores.h"
 
 static void forget(struct bv_rerank_image *item)
 {
@@ -82,10 +82,10 @@ static enum bv_status get_image(struct bv_rerank_images *images, const struct bv
 enum bv_status bv_rerank_check(const struct bv_model *m, struct bv_error *err)
 {
     char text[256];
-    if (!bv_pair_can(m, "match"))
+    if (!bv_fusion_can(m, "match"))
         return bv_fail(err, BV_ERR_MODEL,
                        "model \"%s\" cannot rerank: it has no matching head; it can: %s", m->name,
-                       bv_pair_abilities(m, text));
+                       bv_fusion_abilities(m, text));
     if (bv_model_fusion_wants(m).regions)
         return bv_fail(err, BV_ERR_MODEL,
                        "model \"%s\" cannot rerank: it reads detector regions, not images",
@@ -129,7 +129,7 @@ static enum bv_status match_reports(const struct bv_rerank_query *q, const struc
             return bv_fail_nomem(err, "a report");
     }
     BV_TRY(get_image(q->images, q->image, q->path, &image, err));
-    return bv_pair_match(q->images->session, image, texts, n, scores, NULL, err);
+    return bv_fusion_match(q->images->session, image, texts, n, scores, NULL, err);
 }
 
 // One text, the images of all hits.
@@ -151,7 +151,7 @@ static enum bv_status match_images(const struct bv_rerank_query *q, const struct
                            "images with --keep-paths",
                            q->index, entry->id);
         BV_TRY(get_image(q->images, NULL, path, &image, err));
-        BV_TRY(bv_pair_match(q->images->session, image, &q->text, 1, &scores[i], NULL, err));
+        BV_TRY(bv_fusion_match(q->images->session, image, &q->text, 1, &scores[i], NULL, err));
     }
     return BV_OK;
 }

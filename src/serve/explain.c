@@ -1,10 +1,7 @@
 // /v1/explain: where in an image a model looks for texts.
 #include "biovl/explain.h"
 
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/encoding.h"
 #include "base/json.h"
 #include "serve/answers.h"
 #include "serve/request.h"

@@ -8,6 +8,8 @@
 #include "base/json.h"
 #include "serve/server.h"
 
+enum { SIDE = 512 };
+
 // A map over the image, by every n-th pixel so that no side is longer than SIDE.
 static json_t *map_json(const struct bv_explained *e, size_t i, const struct bv_image_facts *f,
                         float *pixels)

@@ -141,17 +141,17 @@ static void test_evaluation(void **state)
                                     .classifier = e.members[0],
                                     .dim = bv_classifier_dim(e.members[0])};
     struct bv_scorer scorer;
-    struct bv_prepared prepared = {.width = 0};
+    struct bv_preprocessed preprocessed = {.width = 0};
     bv_model_scorer_init(&model, &scorer);
     assert_int_equal(scorer.n_labels, LABELS);
-    assert_ok(scorer.prepare(scorer.arg, path, &prepared, &err), err);
-    const struct bv_classifier_input *input = &prepared.input;
+    assert_ok(scorer.preprocess(scorer.arg, path, &preprocessed, &err), err);
+    const struct bv_classifier_input *input = &preprocessed.input;
     assert_ok(scorer.score(scorer.arg, &input, 1, scores, &err), err);
     for (int l = 0; l < LABELS; l++) {
         assert_true(scores[l] == expected[l]);
         assert_true(fabs(scores[l] - alone[l]) > 1e-3);
     }
-    bv_classifier_input_free(&prepared.input);
+    bv_classifier_input_free(&preprocessed.input);
     free(bytes);
     close_ensemble(&e);
 }

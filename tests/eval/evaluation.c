@@ -34,8 +34,8 @@ struct fake {
     int calls, moves_after; // calls of score, and after how many the device is lost; 0: never
 };
 
-static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *image,
-                              struct bv_error *err)
+static enum bv_status preprocess(void *arg, const char *path, struct bv_preprocessed *image,
+                                 struct bv_error *err)
 {
     const struct fake *fake = arg;
     const char *name = strrchr(path, '/');
@@ -112,7 +112,7 @@ static enum bv_status run(const struct settings *s, struct bv_evaluation_counts 
                           struct bv_error *err)
 {
     struct fake fake = {.delay_ns = s->delay_ns, .moves_after = s->moves_after};
-    struct bv_scorer scorer = {&fake, LABELS, prepare, score, moved};
+    struct bv_scorer scorer = {&fake, LABELS, preprocess, score, moved};
     json_t *model = json_pack("{s:s, s:s, s:s, s:s}", "name", "fake", "score_kind", "pair_softmax",
                               "device", s->device ? s->device : "vulkan:fake", "precision", "f16");
     struct bv_evaluation_run run = {.data = {.path = s->data, .labels = labels, .n_labels = LABELS},

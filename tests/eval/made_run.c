@@ -14,8 +14,8 @@ static const char *last_part(const char *path)
 }
 
 // The scores travel as the bytes of the pixels.
-static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *image,
-                              struct bv_error *err)
+static enum bv_status preprocess(void *arg, const char *path, struct bv_preprocessed *image,
+                                 struct bv_error *err)
 {
     const struct made_run *made = arg;
     const size_t n = made->data.n_labels; // a few
@@ -46,7 +46,7 @@ static enum bv_status score(void *arg, const struct bv_classifier_input *const *
 void make_journal(const struct made_run *made)
 {
     struct made_run copy = *made;
-    struct bv_scorer scorer = {&copy, made->data.n_labels, prepare, score, NULL};
+    struct bv_scorer scorer = {&copy, made->data.n_labels, preprocess, score, NULL};
     json_t *model = json_pack("{s:s, s:s, s:s, s:s}", "name", made->model ? made->model : "made",
                               "score_kind", "pair_softmax", "device", "cpu", "precision", "f32");
     struct bv_evaluation_run run = {.data = made->data,

@@ -38,8 +38,8 @@ void *__wrap_realloc(void *p, size_t size)
     return fails() ? NULL : __real_realloc(p, size);
 }
 
-static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *image,
-                              struct bv_error *err)
+static enum bv_status preprocess(void *arg, const char *path, struct bv_preprocessed *image,
+                                 struct bv_error *err)
 {
     (void)arg;
     struct bv_pixels pixels = {0};
@@ -61,7 +61,8 @@ static enum bv_status score(void *arg, const struct bv_classifier_input *const *
 static enum bv_status evaluate(const char *data, const char *folder, struct bv_error *err)
 {
     static const char *const labels[] = {"Edema"};
-    static const struct bv_scorer scorer = {.n_labels = 1, .prepare = prepare, .score = score};
+    static const struct bv_scorer scorer = {
+        .n_labels = 1, .preprocess = preprocess, .score = score};
     struct bv_evaluation_counts counts;
     json_t *model = json_pack("{s:s, s:s}", "name", "fake", "score_kind", "pair_softmax");
     struct bv_evaluation_run run = {.data = {.path = data, .labels = labels, .n_labels = 1},

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "fusion/files.h"
-#include "score/pair.h"
+#include "score/fusion_scores.h"
 #include "support/check.h"
 
 enum { WIDTH = 32, VOCABULARY = 40, DEEP = 8, MAX_TENSORS = 256 };
@@ -170,9 +170,9 @@ static void check_matching(struct bv_session *s, const struct bv_fusion_image *i
     struct bv_error err = {0};
     double together[3], alone = 0;
     unsigned char truncated[3] = {0};
-    assert_ok(bv_pair_match(s, image, texts, 3, together, truncated, &err), err);
+    assert_ok(bv_fusion_match(s, image, texts, 3, together, truncated, &err), err);
     for (int i = 0; i < 3; i++) {
-        assert_ok(bv_pair_match(s, image, &texts[i], 1, &alone, NULL, &err), err);
+        assert_ok(bv_fusion_match(s, image, &texts[i], 1, &alone, NULL, &err), err);
         assert_true(together[i] > 0 && together[i] < 1);
         assert_true(fabs(alone - together[i]) < 1e-6); // measured: 0
         assert_false(truncated[i]);
@@ -186,10 +186,10 @@ static void check_diagnosis(struct bv_session *s, const struct bv_fusion_image *
     size_t n = 0;
     double scores[14], other[14], sum = 0;
     bool truncated = false;
-    assert_ok(bv_pair_count(s, image, "diagnose", &n, &err), err);
+    assert_ok(bv_fusion_score_count(s, image, "diagnose", &n, &err), err);
     assert_int_equal(n, 14);
-    assert_ok(bv_pair_scores(s, image, "diagnose", "w5 w6", scores, &truncated, &err), err);
-    assert_ok(bv_pair_scores(s, image, "diagnose", "w5 w7", other, &truncated, &err), err);
+    assert_ok(bv_fusion_scores(s, image, "diagnose", "w5 w6", scores, &truncated, &err), err);
+    assert_ok(bv_fusion_scores(s, image, "diagnose", "w5 w7", other, &truncated, &err), err);
     for (size_t i = 0; i < n; i++) {
         assert_true(scores[i] > 0 && scores[i] < 1);
         sum += fabs(scores[i] - other[i]);
@@ -216,7 +216,7 @@ static void test_systems(void **state)
         assert_ok(files_convert(&files, l->specs, l->n, NULL, set, 1, &err), err);
         assert_ok(bv_model_load(&model, files.model, &err), err);
         assert_string_equal(model->name, systems[i].name);
-        assert_true(bv_pair_can(model, systems[i].head));
+        assert_true(bv_fusion_can(model, systems[i].head));
         assert_ok(bv_session_open(&session, model, &options, &err), err);
         make_image(session, &image);
         if (strcmp(systems[i].head, "match") == 0)

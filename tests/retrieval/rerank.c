@@ -1,11 +1,11 @@
-// Reranking: the scores are bv_pair_match()'s, an image is read once however many texts it meets,
+// Reranking: the scores are bv_fusion_match()'s, an image is read once however many texts it meets,
 // and what is kept is bounded.
 #include <string.h>
 #include <unistd.h>
 
 #include "checkpoint/temporary.h"
 #include "retrieval/query.h"
-#include "score/pair.h"
+#include "score/fusion_scores.h"
 #include "support/check.h"
 
 #define SAMPLE "assets/sample/cxr.dcm" // tests run in the source folder
@@ -57,7 +57,7 @@ static void test_reads_an_image_once(void **state)
     assert_ok(bv_image_load(SAMPLE, NULL, &decoded, &err), err);
     assert_ok(bv_fusion_image_make(session, decoded, NULL, &image, &err), err);
     for (int i = 0; i < 3; i++) {
-        assert_ok(bv_pair_match(session, &image, &texts[i], 1, &expected, NULL, &err), err);
+        assert_ok(bv_fusion_match(session, &image, &texts[i], 1, &expected, NULL, &err), err);
         assert_true(scores[i] == (float)expected); // a text alone: the same bits
     }
     bv_image_free(&decoded);

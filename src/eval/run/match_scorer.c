@@ -17,11 +17,11 @@ struct bv_match_scorer {
     char moved[BV_MOVED_CHARS];
 };
 
-static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *prepared,
-                              struct bv_error *err)
+static enum bv_status preprocess(void *arg, const char *path, struct bv_preprocessed *preprocessed,
+                                 struct bv_error *err)
 {
     const struct bv_match_scorer *m = arg;
-    return bv_scorer_prepare(m->session, NULL, path, prepared, err);
+    return bv_scorer_preprocess(m->session, NULL, path, preprocessed, err);
 }
 
 static enum bv_status find_width(struct bv_match_scorer *m, const struct bv_fusion_image *image,
@@ -147,7 +147,7 @@ enum bv_status bv_match_scorer_create(struct bv_match_scorer **match, struct bv_
         return status;
     }
     *scorer = (struct bv_scorer){
-        .arg = m, .n_labels = labels->n, .prepare = prepare, .score = score, .moved = moved};
+        .arg = m, .n_labels = labels->n, .preprocess = preprocess, .score = score, .moved = moved};
     *match = m;
     return BV_OK;
 }

@@ -5,14 +5,14 @@
 #include "eval/data/warnings.h"
 #include "image/plausibility.h"
 
-enum bv_status bv_scorer_prepare(const struct bv_session *session,
-                                 const struct bv_classifier *classifier, const char *path,
-                                 struct bv_prepared *prepared, struct bv_error *err)
+enum bv_status bv_scorer_preprocess(const struct bv_session *session,
+                                    const struct bv_classifier *classifier, const char *path,
+                                    struct bv_preprocessed *preprocessed, struct bv_error *err)
 {
     struct bv_image *image = NULL;
     BV_TRY(bv_image_load(path, NULL, &image, err));
     const struct bv_model *model = bv_session_model(session);
-    struct bv_prepared made = {.width = image->width, .height = image->height};
+    struct bv_preprocessed made = {.width = image->width, .height = image->height};
     enum bv_status status = bv_check_plausibility(image, model->recipe, err);
     if (status == BV_OK && classifier)
         status = bv_classifier_input_make(classifier, image, NULL, &made.input, err);
@@ -20,16 +20,16 @@ enum bv_status bv_scorer_prepare(const struct bv_session *session,
         status = bv_classifier_input_make_one(model, image, &made.input, err);
     made.warnings = bv_warnings_of(image);
     if (status == BV_OK)
-        *prepared = made;
+        *preprocessed = made;
     bv_image_free(&image);
     return status;
 }
 
-static enum bv_status prepare(void *arg, const char *path, struct bv_prepared *prepared,
-                              struct bv_error *err)
+static enum bv_status preprocess(void *arg, const char *path, struct bv_preprocessed *preprocessed,
+                                 struct bv_error *err)
 {
     const struct bv_model_scorer *m = arg;
-    return bv_scorer_prepare(m->session, m->classifier, path, prepared, err);
+    return bv_scorer_preprocess(m->session, m->classifier, path, preprocessed, err);
 }
 
 // The elements of normalised embeddings as scores.
@@ -76,8 +76,11 @@ static const char *moved(void *arg)
 
 void bv_model_scorer_init(struct bv_model_scorer *model, struct bv_scorer *scorer)
 {
-    *scorer = (struct bv_scorer){
-        .arg = model, .n_labels = model->dim, .prepare = prepare, .score = score, .moved = moved};
+    *scorer = (struct bv_scorer){.arg = model,
+                                 .n_labels = model->dim,
+                                 .preprocess = preprocess,
+                                 .score = score,
+                                 .moved = moved};
     if (model->classifier)
         scorer->n_labels = bv_classifier_labels(model->classifier)->n;
 }

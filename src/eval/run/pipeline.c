@@ -6,11 +6,11 @@
 // A row's place is decided when a worker takes it, under the lock: the next slot of the block being
 // filled. So a block always holds the same rows in the same order, however long each image takes
 // and however many workers there are, and the journal is the same in every run. A block is closed
-// when it has all its rows, and ready once every slot is prepared or has failed; workers go on to
-// the next block meanwhile. They wait (room) when all three are closed and not yet emptied, which
-// bounds memory; the caller waits (ready) for the oldest. Images of one size are scored as one
-// batch within a block, never across blocks. Memory that is out ends the run without a word on the
-// image, since the run can be resumed.
+// when it has all its rows, and ready once every slot is preprocessed or has failed; workers go on
+// to the next block meanwhile. They wait (room) when all three are closed and not yet emptied,
+// which bounds memory; the caller waits (ready) for the oldest. Images of one size are scored as
+// one batch within a block, never across blocks. Memory that is out ends the run without a word on
+// the image, since the run can be resumed.
 #include "eval/run/pipeline.h"
 
 #include <math.h>
@@ -24,7 +24,7 @@ enum { BLOCKS = 3 };
 struct slot {
     uint64_t index;
     char *path;
-    struct bv_prepared image;
+    struct bv_preprocessed image;
     const char *reason; // NULL: pixels are there
     char message[512];
     bool scored;       // in the current block
@@ -40,7 +40,8 @@ struct block {
 struct run {
     const struct bv_pipeline *pipeline;
     pthread_mutex_t mutex;
-    pthread_cond_t room, ready; // a block was emptied; a block is closed and prepared, or the end
+    pthread_cond_t room,
+        ready; // a block was emptied; a block is closed and preprocessed, or the end
     struct block blocks[BLOCKS];
     size_t filling, emptied; // numbers of blocks since the beginning
     uint64_t n_taken;        // rows of this shard
@@ -128,11 +129,12 @@ static struct slot *take_slot(struct run *run, struct block **block)
 }
 
 // Finds and prepares the image of a slot, outside the lock. BV_ERR_NOMEM, or the slot tells.
-static enum bv_status prepare(const struct bv_pipeline *p, struct slot *slot, struct bv_error *err)
+static enum bv_status preprocess(const struct bv_pipeline *p, struct slot *slot,
+                                 struct bv_error *err)
 {
     char *file = NULL;
     BV_TRY(bv_labelled_resolve(p->dataset, slot->path, &file, err));
-    enum bv_status status = p->scorer->prepare(p->scorer->arg, file, &slot->image, err);
+    enum bv_status status = p->scorer->preprocess(p->scorer->arg, file, &slot->image, err);
     free(file);
     if (status != BV_OK)
         fail_slot(slot, status, NULL, err->text);
@@ -148,7 +150,7 @@ static void *work(void *arg)
         if (!slot->reason) {
             struct bv_error err = {0};
             (void)pthread_mutex_unlock(&run->mutex);
-            enum bv_status status = prepare(run->pipeline, slot, &err);
+            enum bv_status status = preprocess(run->pipeline, slot, &err);
             (void)pthread_mutex_lock(&run->mutex);
             if (status != BV_OK)
                 give_up(run, &err);
@@ -161,7 +163,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-// The oldest block once it is closed and prepared; NULL when there is none left.
+// The oldest block once it is closed and preprocessed; NULL when there is none left.
 static struct block *wait_block(struct run *run)
 {
     struct block *block = &run->blocks[run->emptied % BLOCKS];

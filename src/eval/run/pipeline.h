@@ -16,7 +16,7 @@
 #include "score/classifier.h"
 
 // A decoded and preprocessed image. Zero-initialise.
-struct bv_prepared {
+struct bv_preprocessed {
     struct bv_classifier_input input; // as the encoders read it
     int width, height;                // of the image
     uint32_t warnings;                // of the image (eval/data/warnings.h)
@@ -27,8 +27,8 @@ struct bv_scorer {
     void *arg;
     size_t n_labels;
     // Decodes and preprocesses one file. Called by several threads at once.
-    enum bv_status (*prepare)(void *arg, const char *path, struct bv_prepared *image,
-                              struct bv_error *err);
+    enum bv_status (*preprocess)(void *arg, const char *path, struct bv_preprocessed *image,
+                                 struct bv_error *err);
     // Scores n images of one size, scores [n][n_labels]. Called by one thread. A failure ends the
     // evaluation.
     enum bv_status (*score)(void *arg, const struct bv_classifier_input *const *images, size_t n,

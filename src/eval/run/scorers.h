@@ -11,9 +11,9 @@
 
 // Decodes and preprocesses a file as the session's model wants it or, unless it is NULL, all
 // members of a classifier. For several threads at once.
-enum bv_status bv_scorer_prepare(const struct bv_session *session,
-                                 const struct bv_classifier *classifier, const char *path,
-                                 struct bv_prepared *prepared, struct bv_error *err);
+enum bv_status bv_scorer_preprocess(const struct bv_session *session,
+                                    const struct bv_classifier *classifier, const char *path,
+                                    struct bv_preprocessed *preprocessed, struct bv_error *err);
 
 struct bv_model_scorer {
     struct bv_session *session;       // borrowed, like the rest

@@ -74,7 +74,8 @@ enum bv_status bv_task_finish(struct bv_task *task, json_t *metrics, struct bv_e
 }
 
 enum bv_status bv_task_image(struct bv_task *task, uint64_t line, const char *path,
-                             struct bv_prepared *prepared, bool *is_new, struct bv_error *err)
+                             struct bv_preprocessed *preprocessed, bool *is_new,
+                             struct bv_error *err)
 {
     char *file = NULL;
     struct bv_error why = {0};
@@ -87,7 +88,7 @@ enum bv_status bv_task_image(struct bv_task *task, uint64_t line, const char *pa
     if (!task->path)
         return bv_fail_nomem(err, "a path");
     BV_TRY(bv_labelled_resolve(task->dataset, path, &file, err));
-    enum bv_status status = bv_scorer_prepare(task->session, NULL, file, prepared, &why);
+    enum bv_status status = bv_scorer_preprocess(task->session, NULL, file, preprocessed, &why);
     free(file);
     if (status == BV_ERR_NOMEM) // says nothing of the image
         return bv_fail_nomem(err, "an image");
@@ -97,8 +98,8 @@ enum bv_status bv_task_image(struct bv_task *task, uint64_t line, const char *pa
         (void)snprintf(task->failure.message, sizeof task->failure.message, "%.250s", why.text);
         return BV_OK;
     }
-    task->counts.warned += prepared->warnings != 0;
-    bv_warnings_put(&task->warnings, line, path, prepared->warnings);
-    bv_warning_counts_add(&task->warned, prepared->warnings);
+    task->counts.warned += preprocessed->warnings != 0;
+    bv_warnings_put(&task->warnings, line, path, preprocessed->warnings);
+    bv_warning_counts_add(&task->warned, preprocessed->warnings);
     return BV_OK;
 }

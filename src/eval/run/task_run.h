@@ -47,8 +47,9 @@ enum bv_status bv_task_finish(struct bv_task *task, json_t *metrics, struct bv_e
 
 // Decodes and preprocesses the image of a row (of line, for its warnings), unless it is that of the
 // row before (*is_new). One that cannot be read is no error: task->failure has the reason. The
-// caller frees what a new and usable image left in prepared.
+// caller frees what a new and usable image left in preprocessed.
 enum bv_status bv_task_image(struct bv_task *task, uint64_t line, const char *path,
-                             struct bv_prepared *prepared, bool *is_new, struct bv_error *err);
+                             struct bv_preprocessed *preprocessed, bool *is_new,
+                             struct bv_error *err);
 
 #endif

@@ -40,7 +40,7 @@ struct run {
     double sigma;
     int shorter;
     // The current image.
-    struct bv_prepared image; // its pixels are gone
+    struct bv_preprocessed image; // its pixels are gone
     int crop;
     float *patches; // [h,w,D]
     size_t h, w, D;
@@ -176,13 +176,14 @@ static enum bv_status read_rows(struct run *run, struct bv_error *err)
 // Patch embeddings of the region's image, unless they are there already.
 static enum bv_status take_image(struct run *run, const struct region *region, struct bv_error *err)
 {
-    struct bv_prepared prepared = {.width = 0};
+    struct bv_preprocessed preprocessed = {.width = 0};
     struct bv_output_shape shape = {0};
     bool is_new = false;
-    BV_TRY(bv_task_image(&run->task, region->places->line, region->path, &prepared, &is_new, err));
+    BV_TRY(
+        bv_task_image(&run->task, region->places->line, region->path, &preprocessed, &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
-    const struct bv_pixels *p = &prepared.input.parts[0].pixels;
+    const struct bv_pixels *p = &preprocessed.input.parts[0].pixels;
     enum bv_status status = bv_model_image_shape(bv_session_model(run->session), run->output,
                                                  p->height, p->width, &shape, err);
     if (status == BV_OK && (shape.rank != 3 || p->height != p->width ||
@@ -200,11 +201,11 @@ static enum bv_status take_image(struct run *run, const struct region *region, s
             status = bv_fail_nomem(err, "patch embeddings");
     }
     struct bv_wanted wanted = {run->output, run->patches, run->h * run->w * run->D};
-    const struct bv_encoder_input *input = prepared.input.parts;
+    const struct bv_encoder_input *input = preprocessed.input.parts;
     if (status == BV_OK)
         status = bv_encode_inputs(run->session, &input, 1, &wanted, 1, err);
     run->crop = p->height;
-    run->image = prepared;
+    run->image = preprocessed;
     bv_classifier_input_free(&run->image.input);
     return status;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/sha256.h"
-#include "score/pair.h"
+#include "score/fusion_scores.h"
 
 struct run {
     const struct bv_vqa_options *options;
@@ -31,9 +31,9 @@ static enum bv_status check_model(const struct run *run, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(run->session);
     char text[256];
-    if (!bv_model_has_fusion(m) || !bv_pair_can(m, "answer"))
+    if (!bv_model_has_fusion(m) || !bv_fusion_can(m, "answer"))
         return bv_fail(err, BV_ERR_MODEL, "model \"%s\" answers no questions; it can: %s", m->name,
-                       bv_pair_abilities(m, text));
+                       bv_fusion_abilities(m, text));
     struct bv_fusion_wants wants = bv_model_fusion_wants(m);
     if (wants.regions || !m->recipe || !m->tokenizer)
         return bv_fail(err, BV_ERR_MODEL, "model \"%s\" reads detector regions, not images",
@@ -63,7 +63,7 @@ static enum bv_status name_answers(struct run *run, struct bv_error *err)
     size_t n = 0, given = run->options->n_answers;
     if (run->answers)
         return BV_OK;
-    BV_TRY(bv_pair_count(run->session, &run->image, "answer", &n, err));
+    BV_TRY(bv_fusion_score_count(run->session, &run->image, "answer", &n, err));
     if ((given ? given : json_array_size(names)) != n)
         return bv_fail(err, BV_ERR_MODEL, "%zu answers are named, but the model's head scores %zu",
                        given ? given : json_array_size(names), n);
@@ -84,16 +84,16 @@ static enum bv_status name_answers(struct run *run, struct bv_error *err)
 static enum bv_status take_image(struct run *run, const struct bv_labelled_row *row,
                                  struct bv_error *err)
 {
-    struct bv_prepared prepared = {.width = 0};
+    struct bv_preprocessed preprocessed = {.width = 0};
     bool is_new = false;
-    BV_TRY(bv_task_image(&run->task, row->line, row->path, &prepared, &is_new, err));
+    BV_TRY(bv_task_image(&run->task, row->line, row->path, &preprocessed, &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
-    const struct bv_pixels *p = &prepared.input.parts[0].pixels;
+    const struct bv_pixels *p = &preprocessed.input.parts[0].pixels;
     bv_fusion_image_free(&run->image);
     enum bv_status status = bv_fusion_image_encode(run->session, p->data, p->height, p->width,
                                                    p->channels, &run->image, err);
-    bv_classifier_input_free(&prepared.input);
+    bv_classifier_input_free(&preprocessed.input);
     BV_TRY(status);
     return name_answers(run, err);
 }
@@ -105,8 +105,8 @@ static enum bv_status ask(struct run *run, const struct bv_labelled_row *row, bo
     struct bv_csv_writer *csv = &run->task.predictions.csv;
     size_t best = 0;
     bool truncated = false, is_known = false;
-    BV_TRY(bv_pair_scores(run->session, &run->image, "answer", question, run->scores, &truncated,
-                          err));
+    BV_TRY(bv_fusion_scores(run->session, &run->image, "answer", question, run->scores, &truncated,
+                            err));
     for (size_t i = 0; i < run->n_answers; i++) {
         best = run->scores[i] > run->scores[best] ? i : best;
         is_known = is_known || bv_vqa_same(run->answers[i], answer);
@@ -191,7 +191,7 @@ static enum bv_status finish(struct run *run, json_t **metrics, struct bv_error 
     char answers[65];
     BV_TRY(digest_answers(run, answers, err));
     BV_TRY(bv_vqa_results_json(&run->results, &made, err));
-    const char *kind = bv_pair_kind(bv_session_model(run->session), "answer");
+    const char *kind = bv_fusion_kind(bv_session_model(run->session), "answer");
     json_t *more =
         json_pack("{s:s, s:s, s:I, s:I, s:I}", "score_kind", kind, "answers_sha256", answers,
                   "answers_named", (json_int_t)run->n_answers, "answers_outside_vocabulary",

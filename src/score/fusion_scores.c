@@ -1,4 +1,4 @@
-#include "score/pair.h"
+#include "score/fusion_scores.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,12 +10,12 @@ static const json_t *head_of(const struct bv_model *model, const char *head)
     return json_object_get(json_object_get(model->card, "fusion"), head);
 }
 
-bool bv_pair_can(const struct bv_model *model, const char *head)
+bool bv_fusion_can(const struct bv_model *model, const char *head)
 {
     return json_is_object(head_of(model, head));
 }
 
-const char *bv_pair_abilities(const struct bv_model *model, char text[256])
+const char *bv_fusion_abilities(const struct bv_model *model, char text[256])
 {
     const struct {
         bool can;
@@ -23,10 +23,10 @@ const char *bv_pair_abilities(const struct bv_model *model, char text[256])
     } list[] = {
         {json_object_get(json_object_get(model->card, "scoring"), "rule") != NULL,
          "embed and classify"},
-        {bv_pair_can(model, "match"), "match texts with an image (biovl match)"},
-        {bv_pair_can(model, "answer"), "answer questions (biovl ask)"},
-        {bv_pair_can(model, "diagnose"), "diagnose (biovl classify)"},
-        {bv_pair_can(model, "segment"), "segment (biovl segment)"},
+        {bv_fusion_can(model, "match"), "match texts with an image (biovl match)"},
+        {bv_fusion_can(model, "answer"), "answer questions (biovl ask)"},
+        {bv_fusion_can(model, "diagnose"), "diagnose (biovl classify)"},
+        {bv_fusion_can(model, "segment"), "segment (biovl segment)"},
     };
     size_t used = 0;
     text[0] = 0;
@@ -42,7 +42,7 @@ static const char *activation_of(const json_t *head)
     return bv_json_string(head, "activation", "softmax");
 }
 
-const char *bv_pair_kind(const struct bv_model *model, const char *head)
+const char *bv_fusion_kind(const struct bv_model *model, const char *head)
 {
     bool sigmoid = strcmp(activation_of(head_of(model, head)), "sigmoid") == 0;
     if (strcmp(head, "answer") == 0)
@@ -56,9 +56,9 @@ static enum bv_status require(const struct bv_model *m, const char *head, const 
                               struct bv_error *err)
 {
     char text[256];
-    if (!bv_pair_can(m, head))
+    if (!bv_fusion_can(m, head))
         return bv_fail(err, BV_ERR_MODEL, "model \"%s\" has no \"%s\" head; it can: %s", m->name,
-                       head, bv_pair_abilities(m, text));
+                       head, bv_fusion_abilities(m, text));
     *output = bv_json_string(head_of(m, head), "output", "");
     return BV_OK;
 }
@@ -95,8 +95,8 @@ static enum bv_status width_of(struct bv_session *s, const struct bv_fusion_imag
     return BV_OK;
 }
 
-enum bv_status bv_pair_count(struct bv_session *s, const struct bv_fusion_image *image,
-                             const char *head, size_t *n, struct bv_error *err)
+enum bv_status bv_fusion_score_count(struct bv_session *s, const struct bv_fusion_image *image,
+                                     const char *head, size_t *n, struct bv_error *err)
 {
     const char *output = NULL;
     BV_TRY(require(bv_session_model(s), head, &output, err));
@@ -129,9 +129,9 @@ static enum bv_status run(struct bv_session *s, const struct bv_fusion_image *im
     return status;
 }
 
-enum bv_status bv_pair_match(struct bv_session *s, const struct bv_fusion_image *image,
-                             const char *const *texts, size_t n, double *scores,
-                             unsigned char *truncated, struct bv_error *err)
+enum bv_status bv_fusion_match(struct bv_session *s, const struct bv_fusion_image *image,
+                               const char *const *texts, size_t n, double *scores,
+                               unsigned char *truncated, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
     const json_t *head = head_of(m, "match");
@@ -156,9 +156,9 @@ enum bv_status bv_pair_match(struct bv_session *s, const struct bv_fusion_image 
     return status;
 }
 
-enum bv_status bv_pair_scores(struct bv_session *s, const struct bv_fusion_image *image,
-                              const char *head, const char *text, double *scores, bool *truncated,
-                              struct bv_error *err)
+enum bv_status bv_fusion_scores(struct bv_session *s, const struct bv_fusion_image *image,
+                                const char *head, const char *text, double *scores, bool *truncated,
+                                struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
     const char *output = NULL;
