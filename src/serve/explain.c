@@ -1,7 +1,6 @@
 // /v1/explain: where in an image a model looks for texts.
 #include "biovl/explain.h"
 
-
 #include "base/json.h"
 #include "serve/answers.h"
 #include "serve/request.h"
