@@ -212,10 +212,31 @@ static enum bv_status find_card(struct import *im, struct bv_error *err)
     return bv_fail(err, first.status, "%s", first.text);
 }
 
-static enum bv_status choose_card(struct import *im, struct bv_error *err)
+// Systems whose tensors are the same and whose files are told apart by how their names begin.
+static enum bv_status take_variant(struct import *im, const char *source, struct bv_error *err)
+{
+    const json_t *spec = json_object_get(im->card, "recognise");
+    const char *slash = strrchr(source, '/'), *file = slash ? slash + 1 : source, *start;
+    json_t *name, *other = NULL;
+    json_object_foreach(json_object_get(spec, "variants"), start, name)
+    {
+        if (other || strncmp(file, start, strlen(start)) != 0)
+            continue;
+        BV_TRY(bv_card_load(&other, json_string_value(name) ? json_string_value(name) : "", err));
+    }
+    if (other) {
+        json_decref(im->card);
+        im->card = other;
+    }
+    return BV_OK;
+}
+
+static enum bv_status choose_card(struct import *im, const char *source, struct bv_error *err)
 {
     const struct bv_import_options *o = im->options;
     BV_TRY(find_card(im, err));
+    if (!o->system)
+        BV_TRY(take_variant(im, source, err));
     take_config(im);
     if (bv_json_boolean(json_object_get(im->card, "recognise"), "family", false))
         bv_note(
@@ -654,7 +675,7 @@ static enum bv_status run(struct import *im, const char *source, const char *pat
     BV_TRY(bv_checkpoint_open(&im->checkpoint, source, err));
     BV_TRY(choose_weights(im, err));
     BV_TRY(check_settings(im, err));
-    BV_TRY(choose_card(im, err));
+    BV_TRY(choose_card(im, source, err));
     BV_TRY(add_beside(im, err));
     im->vocabulary_place = im->options->vocabulary;
     BV_TRY(bv_parts_add(im->checkpoint, im->card, im->options->parts, im->options->n_parts,

@@ -3,8 +3,10 @@
 //     test_conformance_dual SYSTEM [DEVICE [PRECISION]]        (default: cpu f32)
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conformance/case.h"
+#include "convert/convert.h"
 #include "model/card.h"
 #include "score/classifier.h"
 #include "score/heatmap.h"
@@ -642,6 +644,33 @@ static bool open_densenet(struct bench *b)
     return open_system(b, &o, bench_string(b, "checkpoint"), NULL);
 }
 
+// Files of one data set have the same tensors, and other labels: their names tell them apart.
+static void check_variants(struct bench *b)
+{
+    static const char *const variants[][2] = {{"nih", "nih"},           {"pc", "pc"},
+                                              {"chex", "chex"},         {"kaggle", "rsna"},
+                                              {"mimic_nb", "mimic-nb"}, {"mimic_ch", "mimic-ch"}};
+    const char *folder = getenv("TMPDIR");
+    char source[512], link[640], system[64];
+    (void)snprintf(source, sizeof source, "%s",
+                   path_in(b->root, "%s", bench_string(b, "checkpoint")));
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+        struct bv_error err = {0};
+        struct bv_import_report report = {.n_tensors = 0};
+        const struct bv_import_options options = {.dtype = BV_F32};
+        char place[512];
+        (void)snprintf(place, sizeof place, "%s/biovl-variant-XXXXXX", folder ? folder : "/tmp");
+        assert_non_null(mkdtemp(place));
+        (void)snprintf(link, sizeof link, "%s/%s-densenet121-best.pt", place, variants[i][0]);
+        (void)snprintf(system, sizeof system, "txv-densenet121-%s", variants[i][1]);
+        assert_int_equal(symlink(source, link), 0);
+        assert_ok(bv_import(link, b->model_path, &options, &report, &err), err);
+        assert_string_equal(report.system, system);
+        (void)unlink(link);
+        (void)rmdir(place);
+    }
+}
+
 static void check_densenet(struct bench *b)
 {
     const char *images[32];
@@ -649,6 +678,8 @@ static void check_densenet(struct bench *b)
     bench_check_images(b, images, n, "global", "features_gap", false);
     bench_check_images(b, images, n, "logits", "logits", false);
     check_scores(b, images, n, bench_member(b, "pathologies"), "op_norm_probs", NULL);
+    if (strcmp(b->device, "cpu") == 0)
+        check_variants(b);
 }
 
 // ---- CXR-CLIP ----

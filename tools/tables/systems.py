@@ -54,6 +54,10 @@ that the authors' numbers follow.
   `biovl convert` takes with the text encoder after the first file:
   `biovl convert checkpoint_final.pth Bio_ClinicalBERT "observation explanation.json" -o medklip.safetensors`.
   CARZero scores each label alone, in logits.
+- `txv-densenet121-*`: the data sets' own networks have the tensors of `txv-densenet121`, which is
+  compared; `biovl convert` tells them by the published file names, `--system` chooses one. Labels and
+  thresholds are those of the library, 1.5.7. `txv-resnet50` is not compared with outputs of the
+  library.
 - `lovt`, `mueller2022`: names and arithmetic are those of the public code. The mean and deviation of
   its pixels are statistics of the training data, which neither code nor checkpoint carries; 0.471
   and 0.302 in the card are unverified; a card with other ones is given with `--system ./card.json`.
