@@ -28,6 +28,8 @@ static struct bv_tensor *part(struct bv_graph *g, struct bv_tensor *x, const cha
 {
     int64_t C = bv_dim(x, 2);
     x = bv_linear(g, x, "%s.qkv", name);
+    if (x && bv_dim(x, 2) != 3 * C)
+        return bv_graph_fail(g, BV_ERR_MODEL, "\"%s.qkv\" does not stack three projections", name);
     return bv_slice(g, x, 2, first * C, n * C);
 }
 

@@ -131,7 +131,7 @@ static void take_config(struct import *im)
         encoders = json_object_get(im->card, "fusion");
     if (!encoders)
         encoders = json_object_get(im->card, "image");
-    if (!json_object_get(im->card, "settings"))
+    if (!json_object_get(json_object_get(im->card, "settings"), "towers"))
         copy_members(im, "config.json", encoder, 4, encoders);
     if (!bv_json_boolean(json_object_get(im->card, "recognise"), "generic", false))
         return; // a system's own tokenizer is known

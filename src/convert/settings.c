@@ -111,7 +111,10 @@ enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *c, j
     json_t *recipe = NULL, *config = bv_settings_read(c, "preprocessor_config.json");
     bv_processor_class(config, name);
     enum bv_status status = BV_OK;
-    if (!config)
+    const char *own = bv_json_string(json_object_get(card, "settings"), "preprocess", NULL);
+    if (!config && own)
+        recipe = json_string(own);
+    else if (!config)
         status = default_recipe(&recipe, processors, image_size(card, c), notes, err);
     else if (!is_among(processors, name))
         status = bv_fail(err, BV_ERR_MODEL,

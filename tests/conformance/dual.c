@@ -651,8 +651,11 @@ static void check_variants(struct bench *b)
                                               {"chex", "chex"},         {"kaggle", "rsna"},
                                               {"mimic_nb", "mimic-nb"}, {"mimic_ch", "mimic-ch"}};
     const char *folder = getenv("TMPDIR");
-    char source[512], link[640], system[64];
-    (void)snprintf(source, sizeof source, "%s",
+    char link[640], system[64];
+    char here[512] = "", source[1200];
+    if (b->root[0] != '/')
+        assert_non_null(getcwd(here, sizeof here));
+    (void)snprintf(source, sizeof source, "%s/%s", here,
                    path_in(b->root, "%s", bench_string(b, "checkpoint")));
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         struct bv_error err = {0};
