@@ -1,15 +1,17 @@
 """What the service answers is what the commands print; the page opens once; it ends in good order."""
 import array
 import base64
+import http.client
 import json
 import os
+import ssl
 import struct
+import subprocess
 import tempfile
 import threading
-import time
 import unittest
 
-from service import ROOT, SAMPLE, TOKEN, Service, command, multipart, sample_base64
+from service import ROOT, SAMPLE, TOKEN, Service, command, multipart, sample_base64, wait_until
 import sys
 
 LABELS = ["Cardiomegaly", "Pleural Effusion = pleural effusion | fluid", "No Finding"]
@@ -249,6 +251,29 @@ class Opening(unittest.TestCase):
             command("serve", "--bind", "nowhere", code=2)
             command("serve", "--model", path, code=3)
 
+    def test_tls(self):
+        """Under TLS the cookie is Secure; plain HTTP gets nothing."""
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = os.path.join(folder, "key"), os.path.join(folder, "cert")
+            try:
+                subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout",
+                                key, "-out", certificate, "-subj", "/CN=localhost", "-addext",
+                                "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+            except OSError:
+                self.skipTest("there is no openssl")
+            with Service("--cert", certificate, "--key", key) as service:
+                trust = ssl.create_default_context(cafile=certificate)
+                link = http.client.HTTPSConnection("127.0.0.1", service.port, context=trust, timeout=60)
+                link.request("GET", "/?token=" + service.token)
+                answer = link.getresponse()
+                self.assertEqual(answer.status, 303)
+                self.assertTrue(answer.getheader("Set-Cookie").endswith("; Secure"))
+                link.close()
+                plain = service.raw(f"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1:{service.port}"
+                                    "\r\n\r\n".encode(), wait=5)
+                self.assertNotIn(b"HTTP/1.1 200", plain)
+            command("serve", "--cert", key, "--key", certificate, code=3)
+
     def test_makes_a_token_file(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "token")
@@ -265,7 +290,7 @@ class Opening(unittest.TestCase):
             thread = threading.Thread(target=lambda: answers.append(
                 service.post("/v1/classify", request)))
             thread.start()
-            time.sleep(0.3)
+            wait_until(lambda: service.metric("biovl_requests_waiting") > 0)
             service.end()
             thread.join()
             self.assertEqual(len(answers[0].json()["results"]), 32)
