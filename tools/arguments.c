@@ -160,3 +160,15 @@ enum parse_result parse_arguments(const struct usage *usage, int argc, char **ar
     }
     return PARSE_OK;
 }
+
+bool parse_number(const char *option, const char *text, double *value)
+{
+    char *end = NULL;
+    if (!text)
+        return true;
+    *value = strtod(text, &end);
+    if (*text && *end == 0)
+        return true;
+    (void)fprintf(stderr, "biovl: %s takes a number, not \"%s\"\n", option, text);
+    return false;
+}

@@ -38,4 +38,7 @@ enum parse_result parse_arguments(const struct usage *usage, int argc, char **ar
 void free_strings(struct strings *strings);
 bool add_string(struct strings *strings, const char *text);
 
+// text as a number, if there is one (NULL: *value stays); says on standard error what is none.
+bool parse_number(const char *option, const char *text, double *value);
+
 #endif

@@ -14,7 +14,8 @@ struct eval {
     struct model_options model;
     struct bv_eval_options options;
     struct strings where;
-    const char *labels, *templates, *shard, *blank, *aggregate, *fit_thresholds, *protocol, *frame;
+    const char *labels, *templates, *shard, *blank, *aggregate, *fit_thresholds, *protocol, *frame,
+        *prevalence;
     struct opened_protocol opened;
     int batch, workers, bootstrap;
     bool resume, same_data, no_bootstrap, quiet, match;
@@ -56,6 +57,12 @@ static bool check_options(struct eval *e)
         return false;
     if (e->batch < 0 || e->workers < 0 || e->bootstrap < 0) {
         (void)fprintf(stderr, "biovl: --batch, --workers and --bootstrap are positive numbers\n");
+        return false;
+    }
+    if (!parse_number("--prevalence", e->prevalence, &o->prevalence))
+        return false;
+    if (e->prevalence && !(o->prevalence > 0 && o->prevalence < 1)) {
+        (void)fprintf(stderr, "biovl: --prevalence is above 0 and below 1\n");
         return false;
     }
     if (e->fit_thresholds && (o->thresholds || e->shard)) {
@@ -263,6 +270,8 @@ static int merge(const struct eval *e)
      "--apply and --calibration may come from this very data"},                                    \
     {"--bootstrap", OPTION_INTEGER, &(e)->bootstrap, "N", "replicates (default 1000)"},            \
     {"--no-bootstrap", OPTION_FLAG, &(e)->no_bootstrap, NULL, "no bootstrap intervals"},           \
+    {"--prevalence", OPTION_STRING, &(e)->prevalence, "P",                                         \
+     "PPV and NPV at this prevalence too"},                                                        \
     {"--aggregate", OPTION_STRING, &(e)->aggregate, "HOW",                                         \
      "studies and patients by the max (default) or mean of their images"},                         \
     {"--threads", OPTION_INTEGER, &(e)->model.threads, "N", "processor threads (default: all)"}

@@ -30,18 +30,6 @@ static bool ends_in(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static bool read_number(const char *option, const char *text, double *value)
-{
-    char *end = NULL;
-    if (!text)
-        return true;
-    *value = strtod(text, &end);
-    if (*text && *end == 0)
-        return true;
-    (void)fprintf(stderr, "biovl: %s takes a number, not \"%s\"\n", option, text);
-    return false;
-}
-
 static bool read_size(const char *text, struct bv_generate_options *o)
 {
     char rest = 0;
@@ -73,8 +61,8 @@ static bool read_options(struct generate *g)
 {
     struct bv_generate_options *o = &g->options;
     o->steps = g->steps;
-    return read_size(g->size, o) && read_number("--guidance", g->guidance, &o->guidance) &&
-           read_number("--strength", g->strength, &o->strength) && read_seed(g->seed, &o->seed);
+    return read_size(g->size, o) && parse_number("--guidance", g->guidance, &o->guidance) &&
+           parse_number("--strength", g->strength, &o->strength) && read_seed(g->seed, &o->seed);
 }
 
 static enum bv_status write_picture(const struct generate *g, const struct bv_generate_options *o,

@@ -56,6 +56,10 @@ struct bv_eval_options {
     // For bv_eval_run(): the frame of multi-frame files, from 1; -1: each frame is a row of its own
     // with the row's labels, named "FILE#N"; 0: a row names its frame so, or its file has only one.
     int frame;
+
+    // For bv_eval_finish(): PPV and NPV are given at this prevalence too, above 0 and below 1; 0:
+    // at none but the usual ones.
+    double prevalence;
 };
 
 // Scores the images. The context's observer is told of labels that have no column, or no positive

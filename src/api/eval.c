@@ -174,6 +174,8 @@ enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_o
         o->bootstrap > 1000000)
         return bv_fail(err, BV_ERR_ARG,
                        "an evaluation is finished in its folder, with 40 to 1000000 replicates");
+    if (o->prevalence != 0 && !(o->prevalence > 0 && o->prevalence < 1))
+        return bv_fail(err, BV_ERR_ARG, "a prevalence of %g: above 0 and below 1", o->prevalence);
     struct bv_evaluation_finish finish = {.folder = o->folder,
                                           .data_path = o->data,
                                           .n_bootstrap = o->bootstrap < 0    ? 0
@@ -185,6 +187,7 @@ enum bv_status bv_eval_finish(struct bv_context *context, const struct bv_eval_o
                                           .thresholds = o->thresholds,
                                           .calibration = o->calibration,
                                           .same_data = o->same_data != 0,
+                                          .prevalence = o->prevalence,
                                           .pool = context->pool};
     BV_TRY(bv_evaluation_finish(&finish, &made, err));
     bv_eval_counts_write(counts, &made);

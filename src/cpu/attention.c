@@ -22,6 +22,9 @@
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
 
+static const size_t most_packed =
+    1 << 21; // floats of packed keys and values, for four tasks a thread
+
 // What does not change within a call. T: queries and keys of one unit (all, or one window's).
 struct attention {
     const struct bv_kernel_args *a;
@@ -53,14 +56,16 @@ static struct attention describe(const struct bv_node *n, int n_threads)
     s.key_panels = ceiling(s.Tk, nr);
     s.head_panels = ceiling(p->head_dim, nr);
     s.units = n->in[0]->dim[0] * s.windows * p->heads;
-    int64_t wanted = n_threads == 1 ? 1 : 4 * (int64_t)n_threads;
+    size_t keys = (size_t)(s.key_panels * nr * p->head_dim);
+    size_t values = (size_t)(s.head_panels * nr * (s.Tk + 1));
+    // Each task packs the keys and values that it meets: of long sequences few tasks should.
+    int64_t each = keys + values > most_packed ? 1 : 4;
+    int64_t wanted = n_threads == 1 ? 1 : each * (int64_t)n_threads;
     s.query_parts = s.units < wanted ? ceiling(wanted, s.units) : 1;
     if (s.query_parts > ceiling(s.Tq, mr))
         s.query_parts = ceiling(s.Tq, mr);
     s.units *= s.query_parts;
     s.tasks = s.units < wanted ? s.units : wanted;
-    size_t keys = (size_t)(s.key_panels * nr * p->head_dim);
-    size_t values = (size_t)(s.head_panels * nr * (s.Tk + 1));
     size_t scores = (size_t)(mr * s.key_panels * nr);
     size_t result = (size_t)(mr * s.head_panels * nr);
     // and pointers to the rows of k and v, the windows' places and regions

@@ -26,6 +26,24 @@ expect 0 run "$work/data.csv" -o "$work/a"
 [ "$(wc -l <"$work/a/predictions.csv")" -eq 13 ] || fail "rows of predictions"
 grep -q '^images/7.dcm,0\.[0-9]*,0\.[0-9]*$' "$work/a/predictions.csv" || fail "a row of predictions"
 grep -q '"auroc": 0.5,' "$work/a/metrics.json" || fail "equal images give an AUROC of one half"
+
+# Predictive values at a stated prevalence: the scores are equal, so they are that prevalence.
+for p in 0 1 -0.1 1.5 nan ten ''; do
+    expect 2 run "$work/data.csv" -o "$work/prevalence" --prevalence "$p"
+    [ ! -e "$work/prevalence" ] || fail "a folder for a prevalence of \"$p\""
+done
+cp -r "$work/a" "$work/stated"
+expect 0 "$biovl" eval merge "$work/stated" --no-bootstrap --prevalence 0.03
+python3 - "$work/stated/metrics.json" <<'EOF' || fail "predictive values at a stated prevalence"
+import json, sys
+edema = json.load(open(sys.argv[1]))["classes"]["Edema"]
+first = edema["predictive_values"][0]
+assert first["prevalence"] == 0.03 and len(edema["predictive_values"]) == 8
+se, sp = edema["sensitivity"], edema["specificity"]
+for name, hit, miss in ("ppv", se * 0.03, (1 - sp) * 0.97), ("npv", sp * 0.97, (1 - se) * 0.03):
+    want = hit / (hit + miss) if hit + miss else "NA"
+    assert first[name] == want or abs(first[name] - want) < 1e-12, (name, first)
+EOF
 grep -qE 'src=|href=|<script|https?:' "$work/a/report.html" && fail "the report loads something"
 [ "$(ls "$work/a/figures" | tr '\n' ' ')" = "calibration_curve.csv decision_curve.csv decision_curve_01_edema.svg decision_curve_02_pneumonia.svg precision_recall.csv precision_recall_01_edema.svg precision_recall_02_pneumonia.svg predictive_values.csv predictive_values_01_edema.svg predictive_values_02_pneumonia.svg reliability.csv reliability_01_edema.svg reliability_02_pneumonia.svg roc.csv roc_01_edema.svg roc_02_pneumonia.svg " ] ||
     fail "figures: $(ls "$work/a/figures")"

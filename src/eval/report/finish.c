@@ -187,7 +187,8 @@ static enum bv_status evaluate(struct work *w, const struct row_files *files, st
                                  .n_bootstrap = f->n_bootstrap,
                                  .mean = f->mean,
                                  .thresholds = w->thresholds,
-                                 .calibration = w->calibration};
+                                 .calibration = w->calibration,
+                                 .prevalence = f->prevalence};
     return write_results(&results, f, err);
 }
 

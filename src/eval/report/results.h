@@ -31,6 +31,7 @@ struct bv_results {
     bool mean;                 // groups by the mean of their images
     const json_t *thresholds;  // as loaded; NULL: none were applied
     const json_t *calibration; // likewise
+    double prevalence;         // predictive values are given at this one too; 0: none
 };
 
 // The object that metrics.json holds; every number in full precision, "NA" where there is none. The

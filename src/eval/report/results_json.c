@@ -118,12 +118,13 @@ static json_t *proportions(const struct bv_confusion *c)
 }
 
 // At other prevalences than that of the data; figures/predictive_values.csv has the curve.
-static json_t *predictive_values(const struct bv_confusion *c)
+// The stated one comes first.
+static json_t *predictive_values(const struct bv_confusion *c, double stated)
 {
-    static const double prevalences[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5};
+    const double prevalences[] = {stated, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5};
     double se = bv_sensitivity(c), sp = bv_specificity(c);
     json_t *list = json_array();
-    for (size_t i = 0; i < sizeof prevalences / sizeof *prevalences; i++)
+    for (size_t i = stated > 0 ? 0 : 1; i < sizeof prevalences / sizeof *prevalences; i++)
         (void)json_array_append_new(
             list, json_pack("{s:f, s:o, s:o}", "prevalence", prevalences[i], "ppv",
                             bv_result_number(bv_ppv_at(se, sp, prevalences[i])), "npv",
@@ -195,7 +196,7 @@ static json_t *class_object(const struct bv_results *r, const struct bv_level_re
     if (c->is_probability)
         set(object, "reliability", reliability_bins(&c->reliability));
     if (!isnan(c->threshold))
-        set(object, "predictive_values", predictive_values(&c->confusion));
+        set(object, "predictive_values", predictive_values(&c->confusion, r->prevalence));
     if (c->is_calibrated)
         set(object, "reliability_calibrated", reliability_bins(&c->calibrated));
     if (c->detail)

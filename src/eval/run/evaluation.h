@@ -48,6 +48,7 @@ struct bv_evaluation_finish {
     const char *thresholds;  // file to apply, or NULL
     const char *calibration; // file to apply, or NULL
     bool same_data;          // those may have been fitted on this data
+    double prevalence;       // 0: predictive values at the usual ones alone
     struct bv_pool *pool;    // may be NULL
 };
 
