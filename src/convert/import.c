@@ -254,6 +254,7 @@ static enum bv_status choose_card(struct import *im, const char *source, struct 
         (void)snprintf(path, sizeof path, "%.*s", (int)(equals - o->set[i]), o->set[i]);
         BV_TRY(bv_card_set(im->card, path, equals + 1, err));
     }
+    bv_settings_tokenizers(im->card, im->checkpoint, im->notes);
     BV_TRY(bv_settings_recipe(im->card, im->checkpoint, im->notes, err));
     BV_TRY(bv_card_resolve(im->card, err));
     return set_pooling(im, err);

@@ -144,9 +144,25 @@ bool bv_recognise_fits(struct bv_checkpoint *c, const json_t *card)
            config_fits(c, json_object_get(spec, "config"));
 }
 
+// The first tensors of a card that the checkpoint lacks: which part of a model was left out.
+static void list_missing(const struct bv_checkpoint *c, const json_t *patterns, char list[200])
+{
+    size_t i, used = 0;
+    const json_t *pattern;
+    int n = 0;
+    list[0] = 0;
+    json_array_foreach(patterns, i, pattern)
+    {
+        const char *text = json_string_value(pattern);
+        if (!text || any_tensor(c, text) || n == 2 || strlen(text) + 3 > 200 - used)
+            continue;
+        used += (size_t)snprintf(list + used, 200 - used, "%s%s", n++ ? ", " : "", text);
+    }
+}
+
 static enum bv_status fail_unknown(const struct bv_checkpoint *c, struct bv_error *err)
 {
-    char nearest[240] = "";
+    char nearest[480] = "";
     size_t best = 0;
     for (size_t i = 0; i < bv_card_count(); i++) {
         json_t *card = NULL;
@@ -160,10 +176,13 @@ static enum bv_status fail_unknown(const struct bv_checkpoint *c, struct bv_erro
             best = n;
             bool by_config =
                 json_object_get(spec, "config") && !bv_checkpoint_has_file(c, config_name);
-            (void)snprintf(nearest, sizeof nearest, "; nearest is %s with %zu of its %zu tensors%s",
-                           bv_json_string(card, "name", "?"), n,
-                           json_array_size(json_object_get(spec, "all")),
-                           by_config ? ", but its config.json is not beside it" : "");
+            char missing[200];
+            list_missing(c, json_object_get(spec, "all"), missing);
+            (void)snprintf(
+                nearest, sizeof nearest, "; nearest is %s with %zu of its %zu tensors%s%s%s",
+                bv_json_string(card, "name", "?"), n, json_array_size(json_object_get(spec, "all")),
+                by_config ? ", but its config.json is not beside it" : "",
+                *missing ? ", missing " : "", missing);
         }
         json_decref(card);
     }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/recipe.h"
+
 static const size_t max_config_bytes = 1 << 20;
 
 void bv_note(json_t *notes, const char *format, ...)
@@ -101,6 +103,22 @@ static int64_t image_size(const json_t *card, const struct bv_checkpoint *c)
     return size;
 }
 
+// A processor that makes images of another size belongs to another model of the family.
+static enum bv_status check_size(const json_t *recipe, int64_t size, struct bv_error *err)
+{
+    struct bv_recipe *parsed = NULL;
+    int width = 0, height = 0;
+    BV_TRY(bv_recipe_parse(recipe, &parsed, err));
+    bv_recipe_output_size(parsed, &width, &height);
+    bv_recipe_free(&parsed);
+    if (size > 0 && width > 0 && (width != size || height != size))
+        return bv_fail(err, BV_ERR_MODEL,
+                       "preprocessor_config.json makes images of %d×%d, config.json says "
+                       "image_size %lld",
+                       width, height, (long long)size);
+    return BV_OK;
+}
+
 enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *c, json_t *notes,
                                   struct bv_error *err)
 {
@@ -125,7 +143,26 @@ enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *c, j
     else
         status = bv_processor_recipe(&recipe, config, err);
     json_decref(config);
-    if (status == BV_OK && json_object_set_new(card, "preprocess", recipe) != 0)
+    if (status == BV_OK)
+        status = check_size(recipe, image_size(card, c), err);
+    if (status != BV_OK) {
+        json_decref(recipe);
+        return status;
+    }
+    if (json_object_set_new(card, "preprocess", recipe) != 0)
         status = bv_fail_nomem(err, "a system card");
     return status;
+}
+
+void bv_settings_tokenizers(const json_t *card, const struct bv_checkpoint *c, json_t *notes)
+{
+    static const char whole[] = "tokenizer.json";
+    const json_t *files = json_object_get(json_object_get(card, "vocabulary"), "files");
+    const char *own = json_string_value(json_array_get(files, 0));
+    if (json_object_get(card, "settings") && own && strcmp(own, whole) != 0 &&
+        bv_checkpoint_has_file(c, own) && bv_checkpoint_has_file(c, whole))
+        bv_note(notes,
+                "%s is read, %s beside it is not: where they differ, the authors' code "
+                "follows the former",
+                own, whole);
 }

@@ -12,10 +12,14 @@
 void bv_settings_towers(json_t *card, const struct bv_checkpoint *checkpoint, json_t *notes);
 
 // The recipe of a card without "preprocess": that of the folder's preprocessor_config.json, which
-// must be of one of the classes card["settings"]["processors"] (BV_ERR_MODEL); without the file, of
-// the first of these classes.
+// must be of one of the classes card["settings"]["processors"] and make images of the model's size
+// (BV_ERR_MODEL); without the file, of the first of these classes.
 enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *checkpoint,
                                   json_t *notes, struct bv_error *err);
+
+// Says which of two tokenizers in a folder is read: the card's own file rather than tokenizer.json.
+void bv_settings_tokenizers(const json_t *card, const struct bv_checkpoint *checkpoint,
+                            json_t *notes);
 
 // open_clip.c: the towers, tokenizer, recipe and scoring of a folder of open_clip, by its
 // open_clip_config.json, from the parts that card["settings"]["open_clip"] holds. Nothing is done

@@ -1,0 +1,96 @@
+#!/bin/bash
+# Folders of Hugging Face's transformers: what is assumed is said, and what does not belong together
+# is refused by name. The folders are those of the conformance files.
+. "$(dirname "$0")/lib.sh"
+conformance=${BIOVL_CONFORMANCE-$root/../shared/conformance}
+siglip=$conformance/siglip/small-siglip-base-patch16-256
+medsiglip=$conformance/siglip/small-medsiglip-448
+[ -d "$siglip" ] && [ -d "$medsiglip" ] || {
+    echo "skipped: no conformance files in $conformance"
+    exit 77
+}
+out=$work/out.safetensors
+
+# copy FOLDER: a copy that may be changed, in $work/f.
+copy() {
+    rm -rf "$work/f"
+    cp -r "$1" "$work/f"
+    chmod -R u+w "$work/f"
+}
+
+# converts / refuses PATTERN: the copy does, and the message says so.
+converts() {
+    expect 0 "$biovl" convert "$work/f" -o "$out"
+    says "$1"
+    rm -f "$out"
+}
+refuses() {
+    expect 3 "$biovl" convert "$work/f" -o "$out"
+    says "$1"
+    [ -e "$out" ] && fail "a failed conversion left a file"
+}
+
+# A family says that no system is known; a system's own card does not.
+copy "$siglip"
+converts 'no system is known by these tensors alone.*SigLIP'
+copy "$medsiglip"
+converts '"system": ?"medsiglip"'
+grep -q 'no system is known' "$work/err" && fail "MedSigLIP is a system"
+
+# A configuration without hidden_act, as MedSigLIP's: the default of its class is told.
+says 'vision_config.hidden_act: gelu_tanh'
+copy "$siglip"
+sed -i 's/"gelu_pytorch_tanh"/"gelu"/' "$work/f/config.json"
+converts '"system": ?"siglip"'
+grep -q 'hidden_act' "$work/err" && fail "hidden_act was there"
+sed -i 's/"hidden_act": "gelu"/"hidden_act": "swish_of_mine"/' "$work/f/config.json"
+refuses 'activation'
+
+# Two tokenizers: SentencePiece's model is what the authors' code reads.
+copy "$siglip"
+echo '{}' >"$work/f/tokenizer.json"
+converts 'spiece.model is read, tokenizer.json beside it is not'
+rm "$work/f/spiece.model" "$work/f/tokenizer.json"
+refuses 'spiece.model is not beside it'
+
+# The processor of another model, and one that makes images of another size.
+copy "$siglip"
+sed -i 's/"SiglipImageProcessor"/"ConvNextImageProcessor"/' "$work/f/preprocessor_config.json"
+refuses 'ConvNextImageProcessor'
+copy "$siglip"
+sed -i 's/256/224/' "$work/f/preprocessor_config.json"
+refuses 'images of 224'
+copy "$siglip"
+rm "$work/f/preprocessor_config.json"
+converts 'there is no preprocessor_config.json'
+
+# Downloads that are not whole.
+copy "$siglip"
+head -c 500000 "$siglip/model.safetensors" >"$work/f/model.safetensors"
+refuses 'model.safetensors'
+rm "$work/f/model.safetensors"
+echo '{"metadata":{},"weight_map":{"logit_scale":"model-00001-of-00002.safetensors","logit_bias":"model-00002-of-00002.safetensors"}}' \
+    >"$work/f/model.safetensors.index.json"
+refuses 'model-00001-of-00002'
+copy "$siglip"
+rm "$work/f/config.json"
+refuses 'config.json is not beside it'
+
+# The text tower left out, as by saving the image tower alone.
+copy "$siglip"
+python3 - "$siglip/model.safetensors" "$work/f/model.safetensors" <<'EOF'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+header = {k: v for k, v in json.loads(data[8:8 + n]).items() if not k.startswith(("text_model", "__"))}
+body, at = b"", 0
+for v in header.values():
+    a, b = v["data_offsets"]
+    body += data[8 + n + a:8 + n + b]
+    v["data_offsets"] = [at, at + b - a]
+    at += b - a
+text = json.dumps(header).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + body)
+EOF
+refuses 'nearest is (med)?siglip with .*missing text_model'
+finish
