@@ -48,6 +48,17 @@ that the authors' numbers follow.
   were not seen. Fine-tuned files (with a head) have no card.
 - `ark`: the teacher's weights are taken. Labels of its six heads carry the data set ("NIH: Edema"); a
   bare name is taken where one head alone has it.
+- `siglip`, `hf-clip`, `open-clip`: layouts of folders of transformers' `SiglipModel` and `CLIPModel`
+  and of open_clip, which are read by their own configuration: SigLIP and XraySigLIP, PubMedCLIP, plip
+  and XrayCLIP, QuiltNet and SigLIP in timm's names, say. Compared on reduced folders with these
+  libraries; the ResNet towers and text flags of open_clip that no such folder has are built and not
+  compared. SigLIP 2 is refused: its tokenizer (Gemma's) is not read. Recipes do what the processors
+  do with Pillow.
+- `medsiglip`: its three official preparations, `--set preprocess=medsiglip` (the authors' notebook;
+  what is taken without it), `medsiglip-processor`, `medsiglip-serving`; 427 strings with
+  `SiglipTokenizer`. Its `tokenizer.json` cuts 51 of them otherwise and is not read.
+- `pubmedclip`: the authors' file of the ViT-B/32; the ResNets' have no card.
+- `unimed-clip`, `unimed-clip-l14`: a reduced file of the first; the second differs in size.
 - `kad-512`, `kad-224`, `medklip`, `carzero`: labels are the queries of a decoder. In KAD and MedKLIP
   they see each other, so that a score depends on which labels are asked together: results say
   `labels_together`. KAD asks the labels given; MedKLIP always asks its whole disease book, which
@@ -77,6 +88,8 @@ def cards():
 
 
 def cell(card, tower):
+    if "open_clip" in card.get("settings", {}):
+        return "by its configuration"
     arch = card.get(tower, {}).get("arch", "")
     return NAMES.get(arch, arch) or "–"
 
