@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "biovl/explain.h"
 #include "biovl/pacs.h"
 #include "fused.h"
 #include "pictures.h"
@@ -12,7 +13,7 @@
 struct classify {
     const char *report, *regions; // for models with a diagnosis head
     struct model_options model;
-    const char *labels, *templates, *prior, *frame, *sr, *capture;
+    const char *labels, *templates, *prior, *frame, *sr, *capture, *explain;
     struct strings ensemble; // further model files
     bool json, csv;
 };
@@ -80,6 +81,31 @@ write_dicom(const char *out, const struct opened *o, const struct bv_result *res
     return write(o->context, result, images->items[i].path, path);
 }
 
+// The map of the label that scored highest, as a picture: a .png file for one image, else a folder
+// that gets one numbered file per image.
+static enum bv_status write_explanation(const struct classify *c, const struct bv_zero_shot *z,
+                                        const struct bv_image *image,
+                                        const struct bv_result *result, size_t n_images, size_t i)
+{
+    char path[4096];
+    size_t best = 0, n = c->explain ? strlen(c->explain) : 0;
+    struct bv_explained *e = NULL;
+    if (!c->explain)
+        return BV_OK;
+    (void)snprintf(path, sizeof path, "%s", c->explain);
+    if (n_images > 1 || n < 4 || strcmp(c->explain + n - 4, ".png") != 0) {
+        (void)mkdir(c->explain, 0777); // when it cannot be made, writing into it says why
+        (void)snprintf(path, sizeof path, "%s/%06zu.png", c->explain, i + 1);
+    }
+    for (size_t k = 0; k < bv_result_count(result); k++)
+        best = bv_result_score(result, k) > bv_result_score(result, best) ? k : best;
+    enum bv_status status = bv_explain_labels(z, image, NULL, &e);
+    if (status == BV_OK)
+        status = bv_explained_write_png(e, best, path);
+    bv_explained_free(&e);
+    return status;
+}
+
 static int classify_all(const struct classify *c, const struct opened *o, struct bv_zero_shot *z,
                         const struct pictures *images)
 {
@@ -97,6 +123,8 @@ static int classify_all(const struct classify *c, const struct opened *o, struct
         enum bv_status status = open_picture(o->context, &images->items[i], prior, &image);
         if (status == BV_OK)
             status = bv_zero_shot_classify(z, image, &result);
+        if (status == BV_OK)
+            status = write_explanation(c, z, image, result, images->n, i);
         bv_image_close(&image);
         if (status == BV_OK)
             status = print_result(c, z, result, picture_name(&images->items[i]));
@@ -225,6 +253,9 @@ int run_classify(int argc, char **argv)
          "structured reports (TID 1500) of DICOM images: a .dcm file, or a folder for several"},
         {"--dicom-sc", OPTION_STRING, &c.capture, "OUT",
          "Secondary Captures of DICOM images with their scores and a heat map where there is one"},
+        {"--explain", OPTION_STRING, &c.explain, "OUT",
+         "pictures of where the label that scored highest is (biovl explain): a .png file, or a "
+         "folder for several"},
         {"--report", OPTION_STRING, &c.report, "TEXT",
          "instead of labels: the report that a fusion model diagnoses together with the image"},
         {"--regions", OPTION_STRING, &c.regions, "FILE",
@@ -246,7 +277,8 @@ int run_classify(int argc, char **argv)
         else if (images.n == 0 || !c.labels || c.report || (c.json && c.csv) ||
                  (c.frame && (c.sr || c.capture)))
             (void)fprintf(stderr, "usage: biovl classify %s\n", usage.synopsis);
-        else if (!is_input(c.sr, &images) && !is_input(c.capture, &images))
+        else if (!is_input(c.sr, &images) && !is_input(c.capture, &images) &&
+                 !is_input(c.explain, &images))
             code = run(&c, &images);
     }
     free_strings(&images);

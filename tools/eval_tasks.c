@@ -148,6 +148,11 @@ int run_eval_task(int argc, char **argv)
          "vqa: the answer vocabulary, one per line, in the order of the model's head"},
         {"--bilinear", OPTION_FLAG, &t.bilinear, NULL,
          "grounding: maps are enlarged bilinearly (default: nearest, as BioViL's code)"},
+        {"--method", OPTION_STRING, &o->method, "M",
+         "grounding: how any dual encoder's maps are made (biovl explain --methods; auto); "
+         "default: the model's own similarity maps"},
+        {"--layers", OPTION_INTEGER, &o->layers, "N",
+         "grounding: how many of the last layers legrad and surgery read"},
         {"--text-col", OPTION_STRING, &t.retrieval.text_column, "NAME",
          "retrieval: reports (text)"},
         {"--class-col", OPTION_STRING, &t.retrieval.class_column, "NAME",

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "biovl/explain.h"
+#include "biovl/pacs.h"
 #include "pictures.h"
 
 struct explain {
     struct model_options model;
     struct strings texts;
-    const char *labels, *templates, *method, *output, *errors, *overlay, *frame;
+    const char *labels, *templates, *method, *output, *errors, *overlay, *capture, *frame;
     int layers, masks, seed;
     bool boxes, json, list;
 };
@@ -35,6 +36,20 @@ static enum bv_status write_overlays(const struct explain *x, const struct bv_ex
         char path[4096];
         number_path(x->overlay, i, n, path, sizeof path);
         const enum bv_status status = bv_explained_write_png(e, i, path);
+        if (status != BV_OK)
+            return status;
+    }
+    return BV_OK;
+}
+
+static enum bv_status write_captures(const struct explain *x, struct bv_context *context,
+                                     const struct bv_explained *e, const char *source)
+{
+    const size_t n = bv_explained_count(e);
+    for (size_t i = 0; x->capture && i < n; i++) {
+        char path[4096];
+        number_path(x->capture, i, n, path, sizeof path);
+        const enum bv_status status = bv_explained_write_capture(context, e, i, source, path);
         if (status != BV_OK)
             return status;
     }
@@ -131,6 +146,8 @@ static enum bv_status explain_image(const struct explain *x, const struct opened
     if (status == BV_OK)
         status = write_overlays(x, e);
     if (status == BV_OK)
+        status = write_captures(x, o->context, e, picture->path);
+    if (status == BV_OK)
         status = x->json ? print_json(e) : print_lines(x, e, picture_name(picture));
     bv_explained_free(&e);
     bv_image_close(&image);
@@ -207,12 +224,12 @@ static int run(const struct explain *x, const struct strings *images)
 
 static bool is_valid(const struct explain *x, const struct strings *images)
 {
-    const bool writes = x->output || x->errors || x->overlay;
+    const bool writes = x->output || x->errors || x->overlay || x->capture;
     if (x->list)
         return images->n == 0;
     return images->n > 0 && (x->texts.n > 0) != (x->labels != NULL) &&
-           (!writes || images->n == 1) && (!x->templates || x->labels) && x->masks >= 0 &&
-           x->seed >= 0;
+           (!writes || images->n == 1) && (!x->capture || !x->frame) &&
+           (!x->templates || x->labels) && x->masks >= 0 && x->seed >= 0;
 }
 
 int run_explain(int argc, char **argv)
@@ -237,6 +254,8 @@ int run_explain(int argc, char **argv)
         {"--errors", OPTION_STRING, &x.errors, "FILE.npy", "likewise, standard errors of rise"},
         {"--overlay", OPTION_STRING, &x.overlay, "OUT.png",
          "a picture of each map: OUT-1.png, OUT-2.png, … for several texts"},
+        {"--dicom-sc", OPTION_STRING, &x.capture, "OUT.dcm",
+         "likewise, Secondary Captures of the study of a DICOM image"},
         {"--boxes", OPTION_FLAG, &x.boxes, NULL, "print boxes around what is high"},
         FRAME_OPTION(&x.frame),
         MODEL_OPTIONS(&x.model),
@@ -255,7 +274,7 @@ int run_explain(int argc, char **argv)
         if (!is_valid(&x, &images))
             (void)fprintf(stderr, "usage: biovl explain %s\n", usage.synopsis);
         else if (!is_input(x.output, &images) && !is_input(x.overlay, &images) &&
-                 !is_input(x.errors, &images))
+                 !is_input(x.errors, &images) && !is_input(x.capture, &images))
             code = run(&x, &images);
     }
     free_strings(&images);

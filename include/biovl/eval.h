@@ -231,6 +231,9 @@ struct bv_eval_task_options {
     const char *const *answers;     // bv_eval_ask: the answer vocabulary, n_answers of them in the
     size_t n_answers;               // order of the model's head; 0: as the model names them
     int smooth; // bv_eval_ground: maps become as large as images bilinearly, not by nearest cell
+    const char *method; // bv_eval_ground: one of bv_explain_methods(), or "auto", for any dual
+                        // encoder; NULL: the similarity maps that its card describes
+    int layers;         // as in struct bv_explain_options
 };
 
 // Asks a fusion model: columns question, answer, type, and the image's path. BV_ERR_MODEL when it
@@ -241,7 +244,7 @@ BV_API enum bv_status bv_eval_ask(struct bv_engine *engine,
 
 // A dual encoder's similarity maps: columns text, x, y, w, h (image pixels), category, and the
 // image's path. All boxes of one image, text and category are one region. BV_ERR_MODEL when the
-// model has no such map.
+// model has no such map, BV_ERR_UNSUPPORTED when it cannot have the method.
 BV_API enum bv_status bv_eval_ground(struct bv_engine *engine,
                                      const struct bv_eval_task_options *options,
                                      struct bv_eval_counts *counts, char **json);

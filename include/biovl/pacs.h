@@ -137,6 +137,13 @@ BV_API enum bv_status bv_result_write_capture(struct bv_context *context,
                                               const struct bv_result *result, const char *source,
                                               const char *path);
 
+// Writes the picture of map i (bv_explained_picture()) as a Secondary Capture of the study of a
+// DICOM source, a file.
+struct bv_explained;
+BV_API enum bv_status bv_explained_write_capture(struct bv_context *context,
+                                                 const struct bv_explained *explained, size_t i,
+                                                 const char *source, const char *path);
+
 // Writes a picture (PNG, JPEG: a heat map over the image, say) as a Secondary Capture of the study
 // that source belongs to; description says what it shows.
 BV_API enum bv_status bv_pacs_capture(struct bv_context *context, const char *source,

@@ -5,6 +5,7 @@
 
 #include "api/result.h"
 #include "base/file.h"
+#include "biovl/explain.h"
 #include "biovl/pacs.h"
 #include "image/gray.h"
 #include "pacs/derived_object.h"
@@ -83,6 +84,30 @@ enum bv_status bv_result_write_capture(struct bv_context *context, const struct 
 {
     assert(context && result && source && path);
     return write_object(context, result, source, path, bv_result_capture);
+}
+
+enum bv_status bv_explained_write_capture(struct bv_context *context,
+                                          const struct bv_explained *explained, size_t i,
+                                          const char *source, const char *path)
+{
+    assert(context && explained && source && path);
+    struct bv_mapping file = {0};
+    uint8_t *rgb = NULL, *bytes = NULL;
+    size_t size = 0;
+    int width = 0, height = 0;
+    BV_TRY(bv_explained_picture(explained, i, &rgb, &width, &height));
+    struct bv_error *err = bv_begin(context);
+    enum bv_status status = bv_mapping_open(&file, source, max_source, err);
+    if (status == BV_OK)
+        status = bv_findings_capture(file.data, file.size, source, rgb, (unsigned)width,
+                                     (unsigned)height, "Heat map of a research model",
+                                     BIOVL_VERSION, &bytes, &size, err);
+    if (status == BV_OK)
+        status = bv_write_file(path, bytes, size, err);
+    free(bytes);
+    free(rgb);
+    bv_mapping_close(&file);
+    return status;
 }
 
 enum bv_status bv_pacs_capture(struct bv_context *context, const char *source, const char *picture,

@@ -175,6 +175,8 @@ enum bv_status bv_eval_ground(struct bv_engine *engine, const struct bv_eval_tas
     const struct bv_text_encoder texts = {engine, encode_texts};
     BV_TRY(read_options(&o, theirs, counts, engine, &grounding.task, err));
     grounding.smooth = o.smooth != 0;
+    grounding.method = o.method;
+    grounding.layers = o.layers;
     enum bv_status status =
         bv_grounding_run(&grounding, engine->session, &texts, &made, &result, err);
     json_decref((json_t *)(uintptr_t)grounding.task.model);

@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <biovl/explain.h>
+#include <biovl/pacs.h>
+
+static const struct bv_explain_options gradcam = {.size = sizeof gradcam, .method = "gradcam"};
 
 static const char *const texts[] = {"cardiomegaly", "pleural effusion", "pneumothorax"};
 
@@ -63,7 +66,10 @@ static void test_texts(void **state)
 {
     struct fixture *f = *state;
     struct bv_explained *e = NULL;
-    must(f->context, bv_explain_texts(f->engine, f->image, texts, 3, NULL, &e));
+    must(f->context, bv_explain_texts(f->engine, f->image, texts, 1, NULL, &e));
+    assert_string_equal(bv_explained_method(e), "occlusion");
+    bv_explained_free(&e);
+    must(f->context, bv_explain_texts(f->engine, f->image, texts, 3, &gradcam, &e));
     assert_int_equal(bv_explained_count(e), 3);
     assert_string_equal(bv_explained_method(e), "gradcam");
     for (size_t i = 0; i < 3; i++)
@@ -82,6 +88,12 @@ static void test_texts(void **state)
     const char *path = fixture_path("map.png");
     must(f->context, bv_explained_write_png(e, 0, path));
     assert_int_equal(unlink(path), 0);
+    path = fixture_path("map.dcm");
+    must(f->context, bv_explained_write_capture(f->context, e, 0, SAMPLE, path));
+    struct bv_image *capture = NULL;
+    must(f->context, bv_image_open(f->context, path, NULL, &capture));
+    bv_image_close(&capture);
+    assert_int_equal(unlink(path), 0);
     bv_explained_free(&e);
     bv_explained_free(&e);
     assert_null(e);
@@ -94,8 +106,8 @@ static void test_alone(void **state)
     struct bv_explained *all = NULL, *one = NULL;
     float a[25], b[25];
     int rows = 0, columns = 0;
-    must(f->context, bv_explain_texts(f->engine, f->image, texts, 3, NULL, &all));
-    must(f->context, bv_explain_texts(f->engine, f->image, texts + 2, 1, NULL, &one));
+    must(f->context, bv_explain_texts(f->engine, f->image, texts, 3, &gradcam, &all));
+    must(f->context, bv_explain_texts(f->engine, f->image, texts + 2, 1, &gradcam, &one));
     must(f->context, bv_explained_grid(all, 2, a, 25, &rows, &columns));
     must(f->context, bv_explained_grid(one, 0, b, 25, &rows, &columns));
     assert_memory_equal(a, b, sizeof a);

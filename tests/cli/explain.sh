@@ -6,17 +6,18 @@ sample=$root/assets/sample/cxr.dcm
 npy_shape() { head -c 128 "$1" | LC_ALL=C tr -d '\0' | LC_ALL=C sed -n "s/.*'shape': (\([^)]*\)).*/\1/p"; }
 is_png() { [ "$(head -c 4 "$1" | tail -c 3)" = PNG ] || fail "$1 is no picture"; }
 
-expect 0 "$biovl" explain "$sample" --text cardiomegaly "pleural effusion" --boxes \
-    -o "$work/maps.npy" --overlay "$work/map.png"
+expect 0 "$biovl" explain "$sample" --text cardiomegaly "pleural effusion" --boxes --method gradcam \
+    -o "$work/maps.npy" --overlay "$work/map.png" --dicom-sc "$work/map.dcm"
 prints 'gradcam, 5 x 5 cells'
 prints 'pleural effusion +score .* prompt dependence'
 [ "$(npy_shape "$work/maps.npy")" = "2, 640, 576" ] || fail "shape $(npy_shape "$work/maps.npy")"
 is_png "$work/map-1.png"
 is_png "$work/map-2.png"
+[ "$(head -c 132 "$work/map-2.dcm" | tail -c 4)" = DICM ] || fail "no Secondary Capture"
 
 # The same input, the same map.
 cp "$work/maps.npy" "$work/before.npy"
-expect 0 "$biovl" explain "$sample" --text cardiomegaly "pleural effusion" -o "$work/maps.npy"
+expect 0 "$biovl" explain "$sample" --text cardiomegaly "pleural effusion" --method gradcam -o "$work/maps.npy"
 cmp -s "$work/maps.npy" "$work/before.npy" || fail "another map"
 
 printf 'Cardiomegaly\nEdema\n' >"$work/labels"
@@ -28,6 +29,18 @@ prints '"unit":"change of the score"'
 expect 0 "$biovl" explain "$sample" --text edema --method rise --masks 32 --seed 3 --errors "$work/errors.npy" --json
 prints '"masks":32,"seed":3'
 [ "$(npy_shape "$work/errors.npy")" = "1, 640, 576" ] || fail "shape of the errors"
+
+expect 0 "$biovl" classify "$sample" --labels "$work/labels" --explain "$work/best.png"
+is_png "$work/best.png"
+expect 0 "$biovl" classify "$sample" "$sample" --labels "$work/labels" --explain "$work/best"
+is_png "$work/best/000002.png"
+
+# Against boxes.
+printf 'path,text,x,y,w,h\n%s,cardiomegaly,200,250,200,150\n' "$sample" >"$work/boxes.csv"
+expect 0 "$biovl" eval grounding "$work/boxes.csv" --method hirescam -o "$work/grounding"
+prints '"pointing_accuracy_15px":'
+prints '"method":"hirescam"'
+expect 3 "$biovl" eval grounding "$work/boxes.csv" --method legrad -o "$work/refused"
 
 expect 0 "$biovl" explain --methods
 prints '"name":"rise"'

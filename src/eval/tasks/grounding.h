@@ -31,7 +31,11 @@ struct bv_grounding {
     double cnr_signed, cnr_absolute;
     double mean_iou; // over the thresholds 0.1, 0.2, 0.3, 0.4, 0.5 of "map > threshold"
     double iou[5];
-    bool hit; // pointing game: the first largest pixel lies in a box
+    bool hit;      // pointing game: the first largest pixel lies in a box
+    bool hit_near; // … or a pixel of one less than 15 pixels from it (Zhang et al. 2018)
+    // Dice of the boxes and as many of the map's highest pixels as they have: no threshold. Chance
+    // is the boxes' share of the image.
+    double dice_equal_area;
 };
 
 // CNR is NaN where inside or outside has no pixel with a value, or both are constant. No box, or a
@@ -47,7 +51,7 @@ enum { BV_GROUNDING_MAX_CATEGORIES = 256 };
 struct bv_grounding_sum {
     char name[128];
     size_t n, n_cnr;
-    double cnr_signed, cnr_absolute, mean_iou, hits;
+    double cnr_signed, cnr_absolute, mean_iou, hits, hits_near, dice;
 };
 
 // Zero-initialise.
@@ -60,8 +64,8 @@ struct bv_grounding_sums {
 enum bv_status bv_grounding_sums_add(struct bv_grounding_sums *sums, const struct bv_grounding *g,
                                      const char *category, struct bv_error *err);
 
-// {"n", "n_without_cnr", "cnr_signed", "cnr_absolute", "mean_iou", "pointing_accuracy"}, and
-// "categories" with the same of each.
+// {"n", "n_without_cnr", "cnr_signed", "cnr_absolute", "mean_iou", "pointing_accuracy",
+// "pointing_accuracy_15px", "dice_equal_area"}, and "categories" with the same of each.
 enum bv_status bv_grounding_sums_json(const struct bv_grounding_sums *sums, json_t **json,
                                       struct bv_error *err);
 
@@ -70,6 +74,10 @@ enum bv_status bv_grounding_sums_json(const struct bv_grounding_sums *sums, json
 struct bv_grounding_options {
     struct bv_task_options task;
     bool smooth; // maps are brought to the image's size bilinearly, not by the nearest cell
+    // NULL: the similarity map that the model's card describes. Else a method of src/explain, for
+    // any dual encoder ("auto": the model's default), whose maps are bilinear.
+    const char *method;
+    int layers; // as in struct bv_probe_request
 };
 
 // Columns: the image's path; "text" (or "phrase", "label_text"); "x", "y", "w", "h" in the image's
@@ -89,8 +97,8 @@ enum bv_status bv_grounding_run(const struct bv_grounding_options *options,
 // Columns "map" (a .npy file of [H,W] float32 in the image's pixels, relative to root, or to the
 // CSV's folder when root is NULL), "x", "y", "w", "h", and optionally "category". Rows of one map
 // follow each other; their boxes are one region. *result: means over the maps, and per category:
-// {"n", "cnr_signed", "cnr_absolute", "mean_iou", "pointing_accuracy", "n_without_cnr"}, and
-// "maps". A map that cannot be read is BV_ERR_FORMAT and ends the evaluation.
+// bv_grounding_sums_json(), and "maps". A map that cannot be read is BV_ERR_FORMAT and ends the
+// evaluation.
 enum bv_status bv_grounding_table(const char *path, const char *root, json_t **result,
                                   struct bv_error *err);
 

@@ -1,6 +1,7 @@
 #include "eval/tasks/grounding.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "table/csv.h"
 
@@ -44,6 +45,64 @@ static double contrast(const struct moments *in, const struct moments *out)
     return scale > 0 ? (in->mean - out->mean) / scale : NAN;
 }
 
+// Whether a pixel of a box has a squared distance below 15² from (row, column).
+static bool is_near(const struct bv_box *boxes, size_t n, size_t row, size_t column)
+{
+    const double x = (double)column, y = (double)row;
+    for (size_t i = 0; i < n; i++) {
+        const struct bv_box *b = &boxes[i];
+        // The first and last pixels whose centres are in the box.
+        const double left = ceil(b->x - 0.5), right = ceil(b->x + b->width - 0.5) - 1;
+        const double top = ceil(b->y - 0.5), bottom = ceil(b->y + b->height - 0.5) - 1;
+        const double dx = fmax(fmax(left - x, x - right), 0);
+        const double dy = fmax(fmax(top - y, y - bottom), 0);
+        if (left <= right && top <= bottom && dx * dx + dy * dy < 225)
+            return true;
+    }
+    return false;
+}
+
+struct valued {
+    float value;
+    bool inside;
+};
+
+static int highest_first(const void *a, const void *b)
+{
+    const float x = ((const struct valued *)a)->value, y = ((const struct valued *)b)->value;
+    return (x < y) - (x > y);
+}
+
+// Pixels without a value come last. Where the cut falls among equal values, those inside count in
+// proportion.
+static enum bv_status equal_area_dice(const float *map, size_t H, size_t W,
+                                      const struct bv_box *boxes, size_t n_boxes, double *dice,
+                                      struct bv_error *err)
+{
+    struct valued *all = malloc(H * W * sizeof *all);
+    size_t area = 0, at = 0;
+    double both = 0;
+    if (!all)
+        return bv_fail_nomem(err, "an evaluation");
+    for (size_t k = 0; k < H * W; k++) {
+        all[k].value = isnan(map[k]) ? -INFINITY : map[k];
+        all[k].inside = is_inside(boxes, n_boxes, k / W, k % W);
+        area += all[k].inside;
+    }
+    qsort(all, H * W, sizeof *all, highest_first);
+    while (at < area) {
+        size_t end = at, inside = 0;
+        for (; end < H * W && all[end].value == all[at].value; end++)
+            inside += all[end].inside;
+        const size_t taken = end < area ? end - at : area - at;
+        both += (double)inside * (double)taken / (double)(end - at);
+        at = end;
+    }
+    free(all);
+    *dice = area > 0 ? both / (double)area : 0;
+    return BV_OK;
+}
+
 enum bv_status bv_grounding_evaluate(const float *map, size_t H, size_t W,
                                      const struct bv_box *boxes, size_t n_boxes,
                                      struct bv_grounding *result, struct bv_error *err)
@@ -51,6 +110,7 @@ enum bv_status bv_grounding_evaluate(const float *map, size_t H, size_t W,
     struct moments sides[2] = {{0}};
     double both[5] = {0}, either[5] = {0}, largest = NAN;
     bool hit = false;
+    size_t peak = 0;
     if (!n_boxes)
         return bv_fail(err, BV_ERR_ARG, "no box to compare a map with");
     for (size_t row = 0; row < H; row++) {
@@ -68,12 +128,15 @@ enum bv_status bv_grounding_evaluate(const float *map, size_t H, size_t W,
             if (isnan(largest) || value > largest) {
                 largest = value;
                 hit = inside;
+                peak = row * W + column;
             }
         }
     }
     if (isnan(largest))
         return bv_fail(err, BV_ERR_ARG, "a map without any value");
     struct bv_grounding made = {.hit = hit};
+    made.hit_near = is_near(boxes, n_boxes, peak / W, peak % W);
+    BV_TRY(equal_area_dice(map, H, W, boxes, n_boxes, &made.dice_equal_area, err));
     made.cnr_signed = contrast(&sides[1], &sides[0]);
     made.cnr_absolute = fabs(made.cnr_signed);
     for (int t = 0; t < 5; t++) {

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "eval/data/labelled.h"
+#include "explain/explanation.h"
 #include "score/heatmap.h"
 
 enum { MAX_BOXES = 4096 }; // of one region
@@ -35,7 +36,7 @@ struct run {
     struct bv_group_ids keys;
     struct region *regions;
     size_t n_regions, room;
-    // The map's making, from the card.
+    const struct bv_map_method *method; // or NULL: the map's making, from the card
     const char *output;
     double sigma;
     int shorter;
@@ -50,9 +51,28 @@ struct run {
 
 // ---- The model ----
 
+static enum bv_status find_method(struct run *run, struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(run->session);
+    const char *name = run->options->method;
+    char names[512];
+    if (!bv_model_has_image(m) || !bv_model_has_text(m) || m->image_dim != m->text_dim)
+        return bv_fail(err, BV_ERR_MODEL, "model \"%s\" does not compare images with texts",
+                       m->name);
+    run->method = strcmp(name, "auto") == 0 ? bv_method_default(m) : bv_method_find(name);
+    run->D = (size_t)m->text_dim;
+    bv_method_names(m, "global", names, sizeof names);
+    if (!run->method)
+        return bv_fail(err, BV_ERR_ARG, "no method is called \"%s\"; model \"%s\" can have: %s",
+                       name, m->name, names);
+    return bv_probe_check(m, run->method, "global", err);
+}
+
 static enum bv_status check_model(struct run *run, struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(run->session);
+    if (run->options->method)
+        return find_method(run, err);
     const json_t *spec = json_object_get(m->card, "heatmap");
     run->output = bv_json_string(spec, "output", "local");
     run->sigma = bv_json_number(spec, "sigma", 0);
@@ -183,6 +203,11 @@ static enum bv_status take_image(struct run *run, const struct region *region, s
         bv_task_image(&run->task, region->places->line, region->path, &preprocessed, &is_new, err));
     if (!is_new || *run->task.failure.reason)
         return BV_OK;
+    if (run->method) { // which reads the pixels once for each text
+        bv_classifier_input_free(&run->image.input);
+        run->image = preprocessed;
+        return BV_OK;
+    }
     const struct bv_pixels *p = &preprocessed.input.parts[0].pixels;
     enum bv_status status = bv_model_image_shape(bv_session_model(run->session), run->output,
                                                  p->height, p->width, &shape, err);
@@ -210,8 +235,42 @@ static enum bv_status take_image(struct run *run, const struct region *region, s
     return status;
 }
 
+// By a method of src/explain.
+static enum bv_status explain_map(struct run *run, const char *text, float *map,
+                                  struct bv_error *err)
+{
+    struct bv_explanation *e = NULL;
+    float *embedding = malloc(run->D * sizeof *embedding);
+    if (!embedding)
+        return bv_fail_nomem(err, "a map");
+    const struct bv_goal goal = {.output = "global", .direction = embedding, .n = 1, .D = run->D};
+    const struct bv_probe_request request = {.method = run->method,
+                                             .layers = run->options->layers,
+                                             .pixels = &run->image.input.parts[0].pixels,
+                                             .goal = &goal};
+    enum bv_status status = run->texts->encode(run->texts->arg, &text, 1, embedding, err);
+    if (status == BV_OK)
+        status = bv_explanation_make(&e, run->session, &request, 0, run->image.width,
+                                     run->image.height, err);
+    if (status == BV_OK)
+        bv_explanation_spread(e, 0, false, map);
+    bv_explanation_destroy(&e);
+    free(embedding);
+    return status;
+}
+
 static enum bv_status make_map(struct run *run, const char *text, float **map, struct bv_error *err)
 {
+    if (run->method) {
+        float *made = malloc((size_t)run->image.width * (size_t)run->image.height * sizeof *made);
+        const enum bv_status status =
+            made ? explain_map(run, text, made, err) : bv_fail_nomem(err, "a map");
+        if (status == BV_OK)
+            *map = made;
+        else
+            free(made);
+        return status;
+    }
     const struct bv_heatmap_crop crop = {run->shorter, run->crop};
     size_t n = (size_t)run->image.width * (size_t)run->image.height;
     float *embedding = malloc(run->D * sizeof *embedding);
@@ -265,6 +324,8 @@ static void write_region(struct run *run, const struct region *region, const str
     bv_csv_put_number(csv, g->cnr_absolute);
     bv_csv_put_number(csv, g->mean_iou);
     bv_csv_put_integer(csv, g->hit);
+    bv_csv_put_integer(csv, g->hit_near);
+    bv_csv_put_number(csv, g->dice_equal_area);
     bv_csv_end(csv);
 }
 
@@ -298,8 +359,11 @@ static enum bv_status finish(struct run *run, json_t **metrics, struct bv_error 
 {
     json_t *made = NULL;
     BV_TRY(bv_grounding_sums_json(&run->sums, &made, err));
-    (void)json_object_set_new(made, "interpolation",
-                              json_string(run->options->smooth ? "bilinear" : "nearest"));
+    (void)json_object_set_new(
+        made, "interpolation",
+        json_string(run->method || run->options->smooth ? "bilinear" : "nearest"));
+    if (run->method)
+        (void)json_object_set_new(made, "method", json_string(run->method->name));
     enum bv_status status = bv_task_finish(&run->task, made, err);
     if (status == BV_OK)
         *metrics = made;
@@ -310,9 +374,10 @@ static enum bv_status finish(struct run *run, json_t **metrics, struct bv_error 
 
 static enum bv_status do_all(struct run *run, json_t **metrics, struct bv_error *err)
 {
-    static const char *const columns[] = {"line",         "path",     "text",
-                                          "category",     "boxes",    "cnr_signed",
-                                          "cnr_absolute", "mean_iou", "pointing_hit"};
+    static const char *const columns[] = {
+        "line",           "path",         "text",     "category",     "boxes",
+        "cnr_signed",     "cnr_absolute", "mean_iou", "pointing_hit", "pointing_hit_15px",
+        "dice_equal_area"};
     const struct bv_task_options *o = &run->options->task;
     BV_TRY(check_model(run, err));
     BV_TRY(bv_labelled_open(&run->task.dataset, &o->data, err));
@@ -339,6 +404,7 @@ enum bv_status bv_grounding_run(const struct bv_grounding_options *options,
     if (status == BV_OK)
         *counts = run->task.counts;
     bv_task_close(&run->task);
+    bv_classifier_input_free(&run->image.input);
     bv_group_ids_free(&run->keys);
     bv_arena_free(&run->arena);
     free(run->regions);

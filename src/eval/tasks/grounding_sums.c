@@ -11,6 +11,8 @@ static void add(struct bv_grounding_sum *sum, const struct bv_grounding *g)
     sum->n++;
     sum->mean_iou += g->mean_iou;
     sum->hits += g->hit;
+    sum->hits_near += g->hit_near;
+    sum->dice += g->dice_equal_area;
     if (isnan(g->cnr_signed))
         return;
     sum->n_cnr++;
@@ -41,10 +43,12 @@ static json_t *means(const struct bv_grounding_sum *s)
 {
     double n = s->n ? (double)s->n : NAN, n_cnr = s->n_cnr ? (double)s->n_cnr : NAN;
     return json_pack(
-        "{s:I, s:I, s:o, s:o, s:o, s:o}", "n", (json_int_t)s->n, "n_without_cnr",
+        "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "n", (json_int_t)s->n, "n_without_cnr",
         (json_int_t)(s->n - s->n_cnr), "cnr_signed", bv_result_number(s->cnr_signed / n_cnr),
         "cnr_absolute", bv_result_number(s->cnr_absolute / n_cnr), "mean_iou",
-        bv_result_number(s->mean_iou / n), "pointing_accuracy", bv_result_number(s->hits / n));
+        bv_result_number(s->mean_iou / n), "pointing_accuracy", bv_result_number(s->hits / n),
+        "pointing_accuracy_15px", bv_result_number(s->hits_near / n), "dice_equal_area",
+        bv_result_number(s->dice / n));
 }
 
 enum bv_status bv_grounding_sums_json(const struct bv_grounding_sums *s, json_t **json,
