@@ -98,10 +98,11 @@ enum bv_status bv_explained_write_capture(struct bv_context *context,
     BV_TRY(bv_explained_picture(explained, i, &rgb, &width, &height));
     struct bv_error *err = bv_begin(context);
     enum bv_status status = bv_mapping_open(&file, source, max_source, err);
+    const struct bv_source_object object = {file.data, file.size, source};
+    const struct bv_derived_picture picture = {rgb, (unsigned)width, (unsigned)height,
+                                               "Heat map of a research model", BIOVL_VERSION};
     if (status == BV_OK)
-        status = bv_findings_capture(file.data, file.size, source, rgb, (unsigned)width,
-                                     (unsigned)height, "Heat map of a research model",
-                                     BIOVL_VERSION, &bytes, &size, err);
+        status = bv_findings_capture(&object, &picture, &bytes, &size, err);
     if (status == BV_OK)
         status = bv_write_file(path, bytes, size, err);
     free(bytes);
