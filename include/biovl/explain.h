@@ -81,8 +81,8 @@ struct bv_explained_box {
     double x, y, width, height;
     double peak;
 };
-BV_API enum bv_status bv_explained_box_at(const struct bv_explained *explained, size_t i,
-                                          size_t k, struct bv_explained_box *to);
+BV_API enum bv_status bv_explained_box_at(const struct bv_explained *explained, size_t i, size_t k,
+                                          struct bv_explained_box *to);
 
 // The cells of map i, [rows,columns] from the left upper corner of the encoder's input, which may
 // be padding or lack margins of the image. out has room for `capacity` floats; NULL: only the
