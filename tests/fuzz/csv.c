@@ -20,20 +20,26 @@ static void round_trip(const struct bv_csv_row *row)
     FILE *stream = open_memstream(&text, &n);
     expect(stream != NULL);
     struct bv_csv_writer writer = {.stream = stream, .separator = ','};
+    // Not as the header, whose names lose their blanks.
+    for (size_t i = 0; i <= row->n; i++)
+        bv_csv_put(&writer, "name");
+    bv_csv_end(&writer);
     bv_csv_put(&writer, "first"); // a row of one empty field alone would be a blank line
     for (size_t i = 0; i < row->n; i++)
         bv_csv_put(&writer, row->fields[i]);
     bv_csv_end(&writer);
     (void)fclose(stream);
     struct bv_csv_reader *back = NULL;
+    const struct bv_csv_row *read = NULL;
     enum bv_status status =
         row->n < BV_CSV_MAX_COLUMNS
             ? bv_csv_open_stream(&back, fmemopen(text, n, "rb"), "back", ',', NULL)
             : BV_ERR_LIMIT;
     if (status != BV_ERR_LIMIT) {
         expect(status == BV_OK && bv_csv_header(back)->n == row->n + 1);
+        expect(bv_csv_next(back, &read, NULL) == BV_OK && read && read->n == row->n + 1);
         for (size_t i = 0; i < row->n; i++)
-            expect(strcmp(bv_csv_header(back)->fields[i + 1], row->fields[i]) == 0);
+            expect(strcmp(read->fields[i + 1], row->fields[i]) == 0);
     }
     bv_csv_close(&back);
     free(text);
