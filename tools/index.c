@@ -377,6 +377,47 @@ static int take_out(struct take_out *t)
     return code;
 }
 
+static int run_update(int argc, char **argv)
+{
+    struct plain p = {.key = NULL};
+    struct strings columns = {0};
+    struct bv_index_update update = {.size = sizeof update};
+    struct bv_index_updated counts = {.size = sizeof counts};
+    const struct option options[] = {
+        {"--metadata", OPTION_LIST, &columns, "NAME...", "columns of the table that become fields"},
+        {"--id-column", OPTION_STRING, &update.id_column, "NAME",
+         "of identifiers or their hashes (id, sop_instance_uid, dicom_id)"},
+        {"--key", OPTION_STRING, &p.key, "FILE", "the index's site key (default: INDEX.key)"},
+    };
+    const struct usage usage = {
+        "index update", "INDEX TABLE.csv --metadata NAME...",
+        "Sets metadata of images and reports that are there; empty cells change nothing.", options,
+        sizeof options / sizeof *options};
+    enum parse_result parsed = parse_arguments(&usage, argc, argv, &p.rest);
+    int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
+    if (parsed == PARSE_OK && (p.rest.n != 2 || columns.n == 0)) {
+        code = usage_error(&usage);
+    } else if (parsed == PARSE_OK) {
+        update.table = p.rest.items[1];
+        update.columns = columns.items;
+        update.n_columns = columns.n;
+        code = open_plain(&p, true);
+        if (code == EXIT_OK) {
+            enum bv_status status = bv_index_update(p.index, &update, &counts);
+            code = status == BV_OK ? EXIT_OK : (int)report_failure(p.context, status);
+        }
+        if (code == EXIT_OK)
+            printf("{\"updated\":%llu,\"unchanged\":%llu,\"unknown\":%llu}\n",
+                   (unsigned long long)counts.updated, (unsigned long long)counts.unchanged,
+                   (unsigned long long)counts.unknown);
+        if (code == EXIT_OK && counts.unknown > 0)
+            code = EXIT_SOME_FAILED;
+    }
+    close_plain(&p);
+    free_strings(&columns);
+    return code;
+}
+
 static int run_remove(int argc, char **argv)
 {
     struct take_out t = {.list = NULL};
@@ -472,6 +513,7 @@ int run_index(int argc, char **argv)
         {"info", "what it holds", run_index_info},
         {"verify", "check every part of it", run_index_verify},
         {"merge", "append other indexes", run_merge},
+        {"update", "new metadata from a table", run_update},
         {"remove", "take out patients, studies, items", run_remove},
         {"export", "items and vectors as files", run_export},
         {"name", "keyed hashes of identifiers", run_name},

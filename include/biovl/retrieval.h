@@ -109,6 +109,25 @@ BV_API enum bv_status bv_index_remove(struct bv_index *index,
                                       const struct bv_index_removal *removals, size_t n,
                                       int readmit, struct bv_index_removed *removed);
 
+// New metadata for items that are there.
+struct bv_index_update {
+    size_t size;                // sizeof (struct bv_index_update)
+    const char *table;          // CSV, or TSV by its name
+    const char *id_column;      // identifiers or their hashes; NULL: id, sop_instance_uid, dicom_id
+    const char *const *columns; // n_columns names of columns whose cells become metadata
+    size_t n_columns;
+};
+
+struct bv_index_updated {
+    size_t size; // sizeof (struct bv_index_updated)
+    uint64_t updated, unchanged;
+    uint64_t unknown; // rows of identifiers that no item has
+};
+
+// Sets fields of items, in one transaction; empty cells leave them as they are. counts may be NULL.
+BV_API enum bv_status bv_index_update(struct bv_index *index, const struct bv_index_update *update,
+                                      struct bv_index_updated *updated);
+
 // Appends what other indexes hold and this one lacks, and takes out what was taken out of them.
 // *n_added counts. BV_ERR_REFUSED when model or site key differ.
 BV_API enum bv_status bv_index_merge(struct bv_index *index, struct bv_index *from,

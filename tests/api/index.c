@@ -200,6 +200,20 @@ static void test_remove(void **state)
     must(f->context, bv_index_search(index, f->engine, &query, &hits));
     const struct bv_index_removal removals[] = {{BV_INDEX_ITEM, bv_hits_id(hits, 0)},
                                                 {BV_INDEX_ITEM, "nobody"}};
+    // A table names it by that, too.
+    static const char *const columns[] = {"site"};
+    const struct bv_index_update update = {
+        .size = sizeof update, .table = "update.csv", .columns = columns, .n_columns = 1};
+    struct bv_index_updated updated = {.size = sizeof updated};
+    FILE *table = fopen("update.csv", "w");
+    assert_non_null(table);
+    (void)fprintf(table, "id,site\n%s,north\nnobody,south\n", bv_hits_id(hits, 0));
+    (void)fclose(table);
+    must(f->context, bv_index_update(index, &update, &updated));
+    (void)remove("update.csv");
+    assert_true(updated.updated == 1 && updated.unchanged == 0 && updated.unknown == 1);
+    static const char *const right[] = {"site=north"};
+    must(f->context, bv_index_check_fields(index, right, 1));
     struct bv_index_removed removed = {.size = sizeof removed};
     must(f->context, bv_index_remove(index, removals, 2, 0, &removed));
     assert_true(removed.images == 1 && removed.unknown == 1);

@@ -105,6 +105,18 @@ expect 0 "$biovl" search cine.index -i both.dcm --frame 2 -k 1 --csv
 prints '^1,2.25.1#2,(1|0\.9999)'
 expect 0 "$biovl" search cine.index -i 'both.dcm#1' -k 1 --csv
 prints '^1,2.25.1#1,(1|0\.9999)'
+# New metadata for what an index holds.
+printf 'id,site,view\n2.25.1#1,north,\n2.25.1#2,south,LL\n2.25.9,east,PA\n' >t.csv
+expect 1 "$biovl" index update cine.index t.csv --metadata site view
+prints '"updated":2,"unchanged":0,"unknown":1'
+expect 1 "$biovl" index update cine.index t.csv --metadata site
+prints '"updated":0,"unchanged":2,"unknown":1'
+expect 0 "$biovl" search cine.index -t edema --where site=south --csv
+[ "$(tail -n +2 out | cut -d, -f2)" = '2.25.1#2' ] || fail "not by the new field: $(cat out)"
+expect 0 "$biovl" index verify cine.index
+expect 2 "$biovl" index update cine.index t.csv --metadata nothing
+says 'no column "nothing"'
+
 for verb in match ask segment; do
     expect 0 "$biovl" $verb --help
     prints '--frame'
