@@ -381,7 +381,7 @@ static int run_update(int argc, char **argv)
 {
     struct plain p = {.key = NULL};
     struct strings columns = {0};
-    struct bv_index_update update = {.size = sizeof update};
+    struct bv_index_update_options update = {.size = sizeof update};
     struct bv_index_updated counts = {.size = sizeof counts};
     const struct option options[] = {
         {"--metadata", OPTION_LIST, &columns, "NAME...", "columns of the table that become fields"},

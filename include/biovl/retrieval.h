@@ -110,8 +110,8 @@ BV_API enum bv_status bv_index_remove(struct bv_index *index,
                                       int readmit, struct bv_index_removed *removed);
 
 // New metadata for items that are there.
-struct bv_index_update {
-    size_t size;                // sizeof (struct bv_index_update)
+struct bv_index_update_options {
+    size_t size;                // sizeof (struct bv_index_update_options)
     const char *table;          // CSV, or TSV by its name
     const char *id_column;      // identifiers or their hashes; NULL: id, sop_instance_uid, dicom_id
     const char *const *columns; // n_columns names of columns whose cells become metadata
@@ -125,7 +125,8 @@ struct bv_index_updated {
 };
 
 // Sets fields of items, in one transaction; empty cells leave them as they are. counts may be NULL.
-BV_API enum bv_status bv_index_update(struct bv_index *index, const struct bv_index_update *update,
+BV_API enum bv_status bv_index_update(struct bv_index *index,
+                                      const struct bv_index_update_options *update,
                                       struct bv_index_updated *updated);
 
 // Appends what other indexes hold and this one lacks, and takes out what was taken out of them.

@@ -24,7 +24,7 @@ struct update {
     struct bv_index_updated counts;
 };
 
-static enum bv_status find_columns(struct update *u, const struct bv_index_update *o,
+static enum bv_status find_columns(struct update *u, const struct bv_index_update_options *o,
                                    struct bv_error *err)
 {
     static const char *const usual[] = {"id", "sop_instance_uid", "dicom_id"};
@@ -122,16 +122,16 @@ static enum bv_status update_rows(struct update *u, struct bv_error *err)
     return status;
 }
 
-enum bv_status bv_index_update(struct bv_index *index, const struct bv_index_update *theirs,
+enum bv_status bv_index_update(struct bv_index *index, const struct bv_index_update_options *theirs,
                                struct bv_index_updated *updated)
 {
     assert(index);
     struct bv_error *err = bv_begin(index->context);
-    struct bv_index_update o;
-    BV_TRY(bv_options_read(&o, sizeof o, theirs, "bv_index_update", err));
+    struct bv_index_update_options o;
+    BV_TRY(bv_options_read(&o, sizeof o, theirs, "bv_index_update_options", err));
     BV_TRY(bv_counts_check(updated, "bv_index_updated", err));
     if (!o.table)
-        return bv_fail(err, BV_ERR_ARG, "bv_index_update: no table");
+        return bv_fail(err, BV_ERR_ARG, "bv_index_update_options: no table");
     BV_TRY(bv_index_need_key(index, err));
     size_t dimension = bv_store_info(index->store)->dimension;
     struct update u = {.index = index,

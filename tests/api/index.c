@@ -202,7 +202,7 @@ static void test_remove(void **state)
                                                 {BV_INDEX_ITEM, "nobody"}};
     // A table names it by that, too.
     static const char *const columns[] = {"site"};
-    const struct bv_index_update update = {
+    const struct bv_index_update_options update = {
         .size = sizeof update, .table = "update.csv", .columns = columns, .n_columns = 1};
     struct bv_index_updated updated = {.size = sizeof updated};
     FILE *table = fopen("update.csv", "w");
