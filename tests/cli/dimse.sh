@@ -181,6 +181,18 @@ storescu -xr -aec BIOVL 127.0.0.1 $listen_port a.dcm
 wait_for 4
 stop_listener
 [ -z "$(ls r.biovl.outbox)" ] || fail "something waits: $(ls r.biovl.outbox)"
+# On an IPv6 address, and on no other; skipped where there is none.
+if [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6; then
+    "$biovl" pacs listen l.biovl --port $listen_port --bind ::1 >listen.out 2>listen.err &
+    listener=$!
+    for _ in $(seq 50); do
+        grep -q 'listening' listen.err && break
+        sleep 0.2
+    done
+    expect 0 "$biovl" pacs send "dicom://BIOVL@[::1]:$listen_port" b.dcm
+    expect 3 "$biovl" pacs send dicom://BIOVL@127.0.0.1:$listen_port b.dcm --tries 1
+    stop_listener
+fi
 # Our own report is no radiologist's: an index leaves it out.
 expect 0 "$biovl" index add m.biovl --from $url
 prints '"images":0,"reports":0,"skipped":5,"failed":0'
