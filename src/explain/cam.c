@@ -36,7 +36,7 @@ static enum bv_status find_layer(struct bv_probe *p, struct bv_error *err)
 {
     const struct bv_encoder_layout *l = &p->layout;
     struct bv_tensor *layer = bv_features_find(&p->features, "map"), *shown = NULL;
-    if (l->kind == BV_ENCODER_CLS)
+    if (l->kind == BV_ENCODER_CLS || l->kind == BV_ENCODER_POOL)
         layer = bv_layer_result(l, "image.blocks.%d.norm1", l->n_blocks - 1);
     if (l->kind == BV_ENCODER_WINDOWS)
         layer = last_norm2(l);

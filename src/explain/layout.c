@@ -74,7 +74,9 @@ static bool grid_of_patches(struct bv_encoder_layout *l)
     l->first = tokens->dim[1] - l->h * l->w;
     while (bv_block_attention(l, l->n_blocks))
         l->n_blocks++;
-    return l->first == 1 && l->n_blocks > 0;
+    if (!bv_features_find(l->features, "cls"))
+        l->kind = BV_ENCODER_POOL;
+    return l->first >= (l->kind == BV_ENCODER_CLS) && l->n_blocks > 0;
 }
 
 enum bv_status bv_layout_find(struct bv_encoder_layout *l, const struct bv_model *model,

@@ -8,6 +8,7 @@
 enum bv_encoder_kind {
     BV_ENCODER_MAP,     // ResNet, DenseNet, EfficientNet, …: "map" [N,h,w,C]
     BV_ENCODER_CLS,     // ViT, its class token first
+    BV_ENCODER_POOL,    // ViT whose positions are pooled by attention (SigLIP)
     BV_ENCODER_WINDOWS, // Swin
 };
 
@@ -15,7 +16,7 @@ enum bv_encoder_kind {
 struct bv_encoder_layout {
     enum bv_encoder_kind kind;
     int64_t h, w;  // the grid of positions
-    int64_t first; // tokens before them: 1 with a class token
+    int64_t first; // tokens before them: a class token, registers
     int n_blocks;  // of a transformer
     struct bv_graph *graph;
     const struct bv_features *features;

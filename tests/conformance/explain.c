@@ -36,6 +36,7 @@ static const struct expected expected[] = {
     CAM("densenet121", "densenet121/golden_gradcam_densenet121_features"),
     CAM("chexzero", "chexzero/golden_gradcam_chexzero_last_ln_1"),
     CAM("biomedclip", "biomedclip/golden_gradcam_biomedclip_last_norm1"),
+    CAM("siglip", "siglip/golden_gradcam_siglip_last_layer_norm1"),
 #undef CAM
     {"chexzero", "chexzero/golden_legrad_chexzero", "f64/last2/sum", "legrad", 0, NULL},
     {"chexzero", "chexzero/golden_legrad_chexzero", "f64/last1/sum", "legrad", 1, NULL},
@@ -125,6 +126,16 @@ static bool open_bert(struct bench *b)
 static bool open_densenet(struct bench *b)
 {
     return open_with(b, bench_string(b, "checkpoint"), NULL, 0, 0);
+}
+
+static bool open_folder(struct bench *b)
+{
+    char folder[512];
+    (void)snprintf(folder, sizeof folder, "%s", bench_string(b, "checkpoint"));
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = 0;
+    return bench_model(b, folder, NULL, NULL, NULL, 0);
 }
 
 // ---- Comparison ----
@@ -351,6 +362,7 @@ static const struct conformance_case cases[] = {
     {"biovil", "biovil/golden_small_biovil", open_bert, check_system},
     {"biomedclip", "biomedclip/golden_small", open_bert, check_system},
     {"densenet121", "densenet121/golden_small", open_densenet, check_system},
+    {"siglip", "siglip/golden_small_siglip", open_folder, check_system},
 };
 
 int main(int argc, char **argv)
