@@ -42,6 +42,8 @@ static const struct expected expected[] = {
     {"chexzero", "chexzero/golden_legrad_chexzero", "f64/last1/sum", "legrad", 1, NULL},
     {"biomedclip", "biomedclip/golden_legrad_biomedclip", "f64/last2/sum", "legrad", 0, NULL},
     {"biomedclip", "biomedclip/golden_legrad_biomedclip", "f64/all/sum", "legrad", -1, NULL},
+    {"siglip", "siglip/golden_legrad_siglip", "f64/last2/sum", "legrad", 0, NULL},
+    {"siglip", "siglip/golden_legrad_siglip", "f64/last1/sum", "legrad", 1, NULL},
 #define SURGERY(system, file)                                                                      \
     {system, file, "f64/depth1/set", "surgery", 1, NULL},                                          \
     {                                                                                              \
