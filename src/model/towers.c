@@ -219,10 +219,10 @@ static enum bv_status encode_in_full(struct bv_session *s, struct text_batch *b,
 {
     struct bv_output_shape shape = {0};
     BV_TRY(bv_model_text_shape(bv_session_model(s), wanted->output, b->T, &shape, err));
-    size_t all = bv_shape_elements(&shape);
-    if (shape.rank < 2 || (size_t)shape.dim[0] != (size_t)b->T)
+    const size_t all = bv_shape_elements(&shape), T = (size_t)b->T;
+    if (T == 0 || shape.rank < 2 || (size_t)shape.dim[0] != T)
         return run_text(s, b, wanted, 1, err);
-    BV_TRY(bv_check_wanted(wanted, (int64_t)(all / (size_t)b->T * n), bv_session_model(s), err));
+    BV_TRY(bv_check_wanted(wanted, (int64_t)(all / T * n), bv_session_model(s), err));
     float *rows = malloc(all * sizeof *rows);
     if (!rows)
         return bv_fail_nomem(err, "a text");
