@@ -80,12 +80,13 @@ static void draw_grid(const struct bv_explanation *e, struct bv_pixels *rgb)
     const double zx = (double)rgb->width / e->width, zy = (double)rgb->height / e->height;
     static const uint8_t gray[] = {150, 150, 150};
     for (int64_t r = 0; r <= e->maps.h; r++) {
-        const double y = ((double)r * f->height / (double)e->maps.h - f->top) / f->scale_y * zy;
+        const double y = (e->maps.top + (double)r * e->maps.cell_height - f->top) / f->scale_y * zy;
         for (int x = 0; x < rgb->width; x++)
             dot(rgb, x, (int)floor(y), gray, true);
     }
     for (int64_t c = 0; c <= e->maps.w; c++) {
-        const double x = ((double)c * f->width / (double)e->maps.w - f->left) / f->scale_x * zx;
+        const double x =
+            (e->maps.left + (double)c * e->maps.cell_width - f->left) / f->scale_x * zx;
         for (int y = 0; y < rgb->height; y++)
             dot(rgb, (int)floor(x), y, gray, true);
     }

@@ -92,8 +92,16 @@ static void cell_in_image(const struct bv_explanation *e, double row, double col
                           double *y)
 {
     const struct bv_frame *f = &e->frame;
-    *x = (column * f->width / (double)e->maps.w - f->left) / f->scale_x;
-    *y = (row * f->height / (double)e->maps.h - f->top) / f->scale_y;
+    *x = (e->maps.left + column * e->maps.cell_width - f->left) / f->scale_x;
+    *y = (e->maps.top + row * e->maps.cell_height - f->top) / f->scale_y;
+}
+
+static void share_evenly(struct bv_explanation *e)
+{
+    if (e->maps.cell_width > 0)
+        return;
+    e->maps.cell_width = (double)e->frame.width / (double)e->maps.w;
+    e->maps.cell_height = (double)e->frame.height / (double)e->maps.h;
 }
 
 static enum bv_status find_seen(struct bv_explanation *e, struct bv_error *err)
@@ -114,11 +122,9 @@ static enum bv_status find_seen(struct bv_explanation *e, struct bv_error *err)
 
 struct bv_map_box bv_explanation_seen(const struct bv_explanation *e)
 {
-    double x0 = 0, y0 = 0, x1 = 0, y1 = 0;
-    cell_in_image(e, 0, 0, &x0, &y0);
-    cell_in_image(e, (double)e->maps.h, (double)e->maps.w, &x1, &y1);
-    x0 = fmax(x0, 0);
-    y0 = fmax(y0, 0);
+    const struct bv_frame *f = &e->frame;
+    const double x0 = fmax(-f->left / f->scale_x, 0), x1 = (f->width - f->left) / f->scale_x;
+    const double y0 = fmax(-f->top / f->scale_y, 0), y1 = (f->height - f->top) / f->scale_y;
     return (struct bv_map_box){
         .x = x0, .y = y0, .width = fmin(x1, e->width) - x0, .height = fmin(y1, e->height) - y0};
 }
@@ -141,9 +147,10 @@ void bv_explanation_spread(const struct bv_explanation *e, size_t i, bool errors
     const float *grid = (errors ? e->maps.errors : e->maps.values) + i * (size_t)(h * w);
     for (int y = 0; y < e->height; y++)
         for (int x = 0; x < e->width; x++) {
-            const double row = ((y + 0.5) * f->scale_y + f->top) * (double)h / f->height;
-            const double column = ((x + 0.5) * f->scale_x + f->left) * (double)w / f->width;
-            const bool inside = row >= 0 && row < (double)h && column >= 0 && column < (double)w;
+            const double v = (y + 0.5) * f->scale_y + f->top, u = (x + 0.5) * f->scale_x + f->left;
+            const double row = (v - e->maps.top) / e->maps.cell_height;
+            const double column = (u - e->maps.left) / e->maps.cell_width;
+            const bool inside = v >= 0 && v < f->height && u >= 0 && u < f->width;
             out[(size_t)y * (size_t)e->width + (size_t)x] =
                 inside ? sample(grid, h, w, row, column) : NAN;
         }
@@ -347,8 +354,10 @@ enum bv_status bv_explanation_make(struct bv_explanation **out, struct bv_sessio
         status = bv_recipe_frame(bv_session_model(session)->recipe, width, height, &e->frame, err);
     if (status == BV_OK)
         status = bv_probe_maps(session, request, &e->maps, err);
-    if (status == BV_OK)
+    if (status == BV_OK) {
+        share_evenly(e);
         status = find_seen(e, err);
+    }
     if (status == BV_OK)
         status = read_maps(e, err);
     e->masks = e->maps.masks;

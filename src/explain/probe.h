@@ -38,6 +38,9 @@ struct bv_maps {
     float *errors; // [n,h,w] standard errors of rise; NULL elsewhere
     double *scores;
     int masks; // of rise: how many there were
+    // Where cell (0, 0) begins in the input, and the size of cells, in pixels; zeros: the cells
+    // share the input evenly.
+    double top, left, cell_height, cell_width;
 };
 void bv_maps_free(struct bv_maps *maps); // accepts a zeroed one
 

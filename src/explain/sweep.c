@@ -101,6 +101,8 @@ static enum bv_status sweep_occlusion(struct bv_session *session, const struct b
     const size_t cells = (size_t)(h * w), n = r->goal->n;
     const struct boxes boxes = {w};
     BV_TRY(begin_maps(session, r, h, w, false, maps, err));
+    maps->top = maps->left = (BOX - STRIDE) / 2.0; // a cell lies in the middle of its box
+    maps->cell_height = maps->cell_width = STRIDE;
     double *scores = calloc(cells * n + 1, sizeof *scores);
     if (!scores)
         return bv_fail_nomem(err, "heat maps");

@@ -68,6 +68,12 @@ static void test_texts(void **state)
     struct bv_explained *e = NULL;
     must(f->context, bv_explain_texts(f->engine, f->image, texts, 1, NULL, &e));
     assert_string_equal(bv_explained_method(e), "occlusion");
+    // Boxes of 32 pixels, every 16 of the 160 that 640 of the image became, 8 of them padding on
+    // either side: a cell's centre is that of its box.
+    struct bv_explained_map map = {.size = sizeof map};
+    must(f->context, bv_explained_facts(e, 0, &map));
+    assert_true(map.peak_x == (int)map.peak_x && ((int)map.peak_x - (16 - 8) * 4) % 64 == 0);
+    assert_true(map.peak_y == (int)map.peak_y && ((int)map.peak_y - 16 * 4) % 64 == 0);
     bv_explained_free(&e);
     must(f->context, bv_explain_texts(f->engine, f->image, texts, 3, &gradcam, &e));
     assert_int_equal(bv_explained_count(e), 3);
