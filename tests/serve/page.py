@@ -234,7 +234,7 @@ class Page(unittest.TestCase):
             times.sort((a, b) => a - b);
             return { first, median: times[15], most: times[29], shown: state.shown };""")
         print("ms:", json.dumps(told))
-        # Measured on two busy cores without a GPU: see bench/RESULTS.md.
+        # Measured on two busy cores without a GPU: see docs/service.md.
         self.assertLess(told["median"], 200)
         self.browser.refresh()
         self.wait("state.models.length > 0")
