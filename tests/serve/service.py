@@ -111,7 +111,7 @@ class Service:
                     length = re.search(rb"\r\nContent-Length: (\d+)\r\n(?:.*\r\n)*?\r\n", answer)
                     if length and len(answer) >= length.end() + int(length[1]):
                         break
-            except (ConnectionError, socket.timeout):
+            except OSError:  # reset, ended while bytes were on their way, or silent for too long
                 pass
             return answer
 
