@@ -398,7 +398,8 @@ static void test_kill(void **state)
     run_whole(data, whole);
     struct settings s = {.data = data, .folder = killed, .resume = true, .delay_ns = 3000000};
     int n_killed = 0;
-    for (int i = 0; i < 200; i++) {
+    // The last one is left alone: on a busy machine none of the others may come to the end.
+    for (int i = 0; i <= 200; i++) {
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
@@ -407,7 +408,8 @@ static void test_kill(void **state)
         }
         struct timespec pause = {.tv_nsec = 1000000L * (5 + 7 * (i % 9))};
         (void)nanosleep(&pause, NULL);
-        (void)kill(child, SIGKILL);
+        if (i < 200)
+            (void)kill(child, SIGKILL);
         int status = 0;
         assert_true(waitpid(child, &status, 0) == child);
         if (WIFEXITED(status)) {
