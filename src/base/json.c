@@ -56,6 +56,8 @@ enum bv_status bv_json_parse(json_t **out, const char *text, size_t size, const 
 {
     static const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
     json_error_t problem;
+    if (size == 0)
+        text = ""; // where there is nothing there may be no pointer
     size_t mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; // a byte order mark
     json_t *value = json_loadb(text + mark, size - mark, flags, &problem);
     enum json_error_code why = value ? json_error_unknown : json_error_code(&problem);
