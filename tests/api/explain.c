@@ -127,7 +127,7 @@ static void test_labels(void **state)
     struct fixture *f = *state;
     const struct bv_zero_shot_options labels = {.size = sizeof labels,
                                                 .labels = "Cardiomegaly\nEdema\n"};
-    struct bv_explain_options options = {.size = sizeof options, .method = "rise", .masks = 32};
+    struct bv_explain_options options = {.size = sizeof options, .method = "rise", .masks = 8};
     struct bv_zero_shot *z = NULL;
     struct bv_explained *e[3] = {NULL};
     float maps[3][784];
