@@ -22,11 +22,11 @@ static size_t nonfinite_length(const char *text, size_t size)
 }
 
 // A copy of what Python's json module writes beyond the standard and Jansson's range: integers of
-// many digits end in ".0", which makes them reals, and NaN and infinities are null. NULL where
-// memory is out.
+// many digits end in ".0", which makes them reals, and NaN and infinities are strings: whoever
+// wants a number there finds none. NULL where memory is out.
 static char *standardise(const char *text, size_t size, size_t *standard)
 {
-    char *out = size < SIZE_MAX / 2 ? malloc(size + size / 3 * 2 + 6) : NULL, *to = out;
+    char *out = size < SIZE_MAX / 2 ? malloc(size + size / 3 * 2 + 8) : NULL, *to = out;
     bool quoted = false;
     for (size_t i = 0; out && i < size;) {
         size_t digits = 0, nonfinite = quoted ? 0 : nonfinite_length(text + i, size - i);
@@ -39,9 +39,14 @@ static char *standardise(const char *text, size_t size, size_t *standard)
             quoted = !quoted;
         bool part_of_real =
             (i > 0 && strchr(".eE+", text[i - 1])) || (i + n < size && strchr(".eE", text[i + n]));
-        memcpy(to, nonfinite ? "null" : text + i, nonfinite ? 4 : n);
-        to += nonfinite ? 4 : n;
-        i += nonfinite ? nonfinite : n;
+        if (nonfinite)
+            *to++ = '"';
+        n = nonfinite ? nonfinite : n;
+        memcpy(to, text + i, n);
+        to += n;
+        i += n;
+        if (nonfinite)
+            *to++ = '"';
         if (digits > INTEGER_DIGITS && !part_of_real) {
             memcpy(to, ".0", 2);
             to += 2;

@@ -12,7 +12,7 @@
 // Parses size bytes, which a byte order mark may precede; duplicate keys and trailing text are
 // errors. An integer beyond 64 bits (transformers writes int(1e30) for a length without a limit)
 // becomes a real, as it does in JavaScript; the words NaN, Infinity and -Infinity, which Python's
-// writer lets pass (diffusers' lambda_min_clipped), become null. what names the document in
+// writer lets pass (diffusers' lambda_min_clipped), become strings. what names the document in
 // messages. The caller owns one reference of *out.
 enum bv_status bv_json_parse(json_t **out, const char *text, size_t size, const char *what,
                              struct bv_error *err);

@@ -22,8 +22,8 @@
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
 
-static const size_t most_packed =
-    1 << 21; // floats of packed keys and values, for four tasks a thread
+// Floats of packed keys and values up to which a thread has four tasks.
+static const size_t most_packed = 1 << 21;
 
 // What does not change within a call. T: queries and keys of one unit (all, or one window's).
 struct attention {

@@ -1,5 +1,5 @@
 // permute, expand, patch_merge, concat, slice, gather, embed, nearest interpolation: elements moved
-// in the longest runs there are. there are.
+// in the longest runs there are.
 #include <string.h>
 
 #include "base/thread.h"

@@ -493,6 +493,7 @@ static void test_json_numbers(void **state)
         {"{\"n\": 7, \"m\": true, \"l\": -Infinity, \"k\": [NaN, Infinity]}", true, 7},
         {"{\"s\": \"NaN \\\"\", \"m\": true, \"n\": 3, \"l\": NaN}", true, 3},
         {"{\"n\": 7, \"m\": true, \"l\": nan}", false, 0},
+        {"{\"l\": [NaN,NaN,NaN,NaN,NaN,NaN,NaN,NaN], \"m\": true, \"n\": 7}", true, 7},
         {"{\"s\": \"\\\"9223372036854775808\", \"m\": true, \"n\": 1e+0000000000000000000001}",
          true, 10},
         {"\xef\xbb\xbf{\"m\": true, \"n\": 2}", true, 2},
