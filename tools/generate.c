@@ -1,4 +1,5 @@
 // biovl generate: radiographs from text.
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@ struct generate {
     struct model_options model;
     struct bv_generate_options options;
     const char *output, *size, *guidance, *strength, *seed, *from, *prompts;
+    uint8_t *start; // the picture --from, or NULL
     int count, steps;
     struct bv_context *context;
     struct bv_generator *generator;
@@ -35,13 +37,15 @@ static bool read_size(const char *text, struct bv_generate_options *o)
     char rest = 0;
     if (!text)
         return true;
-    if (sscanf(text, "%dx%d%c", &o->width, &o->height, &rest) == 2)
-        return true;
-    if (sscanf(text, "%d%c", &o->width, &rest) == 1) {
+    if (sscanf(text, "%4dx%4d%c", &o->width, &o->height, &rest) != 2) {
+        if (sscanf(text, "%4d%c", &o->width, &rest) != 1)
+            o->width = 0;
         o->height = o->width;
-        return true;
     }
-    (void)fprintf(stderr, "biovl: --size takes 512 or WIDTHxHEIGHT, not \"%s\"\n", text);
+    if (o->width >= 8 && o->height >= 8 && o->width <= 4096 && o->height <= 4096)
+        return true;
+    (void)fprintf(
+        stderr, "biovl: --size takes 512 or WIDTHxHEIGHT, sides of 8 to 4096, not \"%s\"\n", text);
     return false;
 }
 
@@ -50,8 +54,9 @@ static bool read_seed(const char *text, uint64_t *seed)
     char *end = NULL;
     if (!text)
         return true;
+    errno = 0;
     *seed = strtoull(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && *end == 0)
+    if (*text >= '0' && *text <= '9' && *end == 0 && errno == 0)
         return true;
     (void)fprintf(stderr, "biovl: --seed takes a whole number, not \"%s\"\n", text);
     return false;
@@ -82,22 +87,29 @@ static void name_picture(const struct generate *g, int i, char path[4096])
         (void)snprintf(path, 4096, "%.*s-%d%s", (int)(dot - g->output), g->output, i + 1, dot);
 }
 
+// Reads the picture to start from; the caller frees g->start.
+static enum bv_status load_start(struct generate *g)
+{
+    size_t capacity = (size_t)g->options.width * (size_t)g->options.height * 3;
+    if (!g->from)
+        return BV_OK;
+    g->start = malloc(capacity);
+    g->options.image = g->start;
+    return g->start ? bv_generate_load_image(g->context, g->from, g->options.width,
+                                             g->options.height, g->start, capacity)
+                    : BV_ERR_NOMEM;
+}
+
 static enum bv_status make_pictures(struct generate *g)
 {
     size_t capacity = (size_t)g->options.width * (size_t)g->options.height * 3;
-    uint8_t *rgb = malloc(capacity), *start = g->from ? malloc(capacity) : NULL;
-    enum bv_status status = BV_OK;
-    if (!rgb || (g->from && !start))
-        status = BV_ERR_NOMEM;
-    if (status == BV_OK && g->from)
-        status = bv_generate_load_image(g->context, g->from, g->options.width, g->options.height,
-                                        start, capacity);
+    uint8_t *rgb = malloc(capacity);
+    enum bv_status status = rgb ? BV_OK : BV_ERR_NOMEM;
     for (int i = 0; status == BV_OK && i < g->count; i++) {
         struct bv_generate_options o = g->options;
         char path[4096];
         int truncated = 0;
         o.seed += (uint64_t)i;
-        o.image = start;
         status = bv_generate(g->generator, &o, rgb, capacity, &truncated);
         clear_progress();
         if (truncated && i == 0)
@@ -109,7 +121,6 @@ static enum bv_status make_pictures(struct generate *g)
             (void)fprintf(stderr, "biovl: wrote %s: synthetic, shows nobody\n", path);
     }
     free(rgb);
-    free(start);
     return status;
 }
 
@@ -136,6 +147,8 @@ static int run(struct generate *g, const char *model)
     if (status == BV_OK)
         status = bv_generator_open(g->context, model, g->model.device ? g->model.device : "auto",
                                    g->model.precision ? g->model.precision : "auto", &g->generator);
+    if (status == BV_OK)
+        status = load_start(g);
     int code = EXIT_OK;
     if (status == BV_OK && g->prompts) {
         code = run_batch(g);
@@ -147,6 +160,7 @@ static int run(struct generate *g, const char *model)
     }
     bv_generator_close(&g->generator);
     bv_context_close(&g->context);
+    free(g->start);
     return code;
 }
 
@@ -186,7 +200,8 @@ int run_generate(int argc, char **argv)
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK) {
         bool complete = models.n == 1 && g.output && (g.options.text || g.prompts) &&
-                        !(g.options.text && g.prompts) && g.count >= 1;
+                        !(g.options.text && g.prompts) && g.count >= 1 &&
+                        !(g.prompts && g.count > 1);
         if (!complete)
             (void)fprintf(stderr, "usage: biovl generate %s\n", usage.synopsis);
         else if (read_options(&g))

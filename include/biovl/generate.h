@@ -35,7 +35,8 @@ BV_API const char *bv_generator_device(const struct bv_generator *generator);   
 BV_API const char *bv_generator_precision(const struct bv_generator *generator); // "f32", …
 BV_API const char *
 bv_generator_fallback(const struct bv_generator *generator); // why not a GPU, or NULL
-// The method that the model's authors use: "pndm", "ddim", "dpm++" or "euler".
+// The method that the model's authors use: "pndm", "ddim", "dpm++" or "euler"; NULL where theirs is
+// another, and one of these must be chosen.
 BV_API const char *bv_generator_scheduler(const struct bv_generator *generator);
 
 struct bv_generate_options {
@@ -65,7 +66,8 @@ BV_API enum bv_status bv_generate(struct bv_generator *generator,
                                   size_t capacity, int *truncated);
 
 // What a picture was made of, as JSON: {"synthetic": true, "text", "negative", "seed", "steps",
-// "guidance", "scheduler", "width", "height", "model", "sha256", "precision", "version"}.
+// "guidance", "scheduler", "width", "height", "model", "sha256", "settings_sha256", "precision",
+// "version"}.
 BV_API enum bv_status bv_generated_describe(struct bv_generator *generator,
                                             const struct bv_generate_options *options, char **json);
 

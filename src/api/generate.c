@@ -65,7 +65,8 @@ const char *bv_generator_fallback(const struct bv_generator *generator)
 const char *bv_generator_scheduler(const struct bv_generator *generator)
 {
     assert(generator);
-    return bv_scheduler_name(bv_sampler_scheduler(generator->model));
+    enum bv_scheduler_kind kind;
+    return bv_sampler_scheduler(generator->model, &kind) ? bv_scheduler_name(kind) : NULL;
 }
 
 void bv_generate_options_init(struct bv_generate_options *options)
@@ -79,14 +80,17 @@ void bv_generate_options_init(struct bv_generate_options *options)
                                             .strength = 0.8};
 }
 
-static enum bv_status scheduler_of(const struct bv_generator *g,
-                                   const struct bv_generate_options *o,
-                                   enum bv_scheduler_kind *kind, struct bv_error *err)
+enum bv_status bv_generate_scheduler(const struct bv_generator *g,
+                                     const struct bv_generate_options *o,
+                                     enum bv_scheduler_kind *kind, struct bv_error *err)
 {
-    *kind = bv_sampler_scheduler(g->model);
     if (o->scheduler && !bv_scheduler_find(o->scheduler, kind))
         return bv_fail(err, BV_ERR_ARG, "no scheduler \"%.40s\": pndm, ddim, dpm++ or euler",
                        o->scheduler);
+    if (!o->scheduler && !bv_sampler_scheduler(g->model, kind))
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "the model's own scheduler is none of these: choose pndm, ddim, dpm++ or "
+                       "euler");
     return BV_OK;
 }
 
@@ -133,7 +137,7 @@ enum bv_status bv_generate(struct bv_generator *generator, const struct bv_gener
                           .seed = options.seed,
                           .strength = options.strength};
     BV_TRY(check_room(&options, capacity, err));
-    BV_TRY(scheduler_of(generator, &options, &p.scheduler, err));
+    BV_TRY(bv_generate_scheduler(generator, &options, &p.scheduler, err));
     size_t n = (size_t)p.width * (size_t)p.height * 3;
     float *start = options.image ? image_to_floats(options.image, n) : NULL;
     float *image = malloc(n * sizeof *image);
@@ -157,16 +161,16 @@ enum bv_status bv_generate(struct bv_generator *generator, const struct bv_gener
 
 static json_t *describe(const struct bv_generator *g, const struct bv_generate_options *o)
 {
-    enum bv_scheduler_kind kind = BV_SCHEDULER_DDIM;
-    if (scheduler_of(g, o, &kind, NULL) != BV_OK)
+    enum bv_scheduler_kind kind;
+    if (bv_generate_scheduler(g, o, &kind, NULL) != BV_OK)
         return NULL;
-    return json_pack("{s:b, s:s, s:s, s:I, s:i, s:f, s:s, s:i, s:i, s:s, s:s, s:s, s:s}",
-                     "synthetic", 1, "text", o->text ? o->text : "", "negative",
-                     o->negative ? o->negative : "", "seed", (json_int_t)(o->seed & 0xffffffffu),
-                     "steps", o->steps, "guidance", o->guidance, "scheduler",
-                     bv_scheduler_name(kind), "width", o->width, "height", o->height, "model",
-                     g->model->name, "sha256", g->model->digest, "precision",
-                     bv_sampler_precision(g->sampler), "version", bv_version());
+    return json_pack(
+        "{s:b, s:s, s:s, s:I, s:i, s:f, s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:s}", "synthetic", 1,
+        "text", o->text ? o->text : "", "negative", o->negative ? o->negative : "", "seed",
+        (json_int_t)(o->seed & 0xffffffffu), "steps", o->steps, "guidance", o->guidance,
+        "scheduler", bv_scheduler_name(kind), "width", o->width, "height", o->height, "model",
+        g->model->name, "sha256", g->model->digest, "settings_sha256", g->model->settings,
+        "precision", bv_sampler_precision(g->sampler), "version", bv_version());
 }
 
 enum bv_status bv_generated_describe(struct bv_generator *generator,

@@ -11,13 +11,15 @@
 #include "api/generate.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "table/csv.h"
 
 enum { MAX_COLUMNS = 256 };
 static const size_t max_rows = 1000000;
 static const char *const own_columns[] = {"text", "negative", "seed", "name"};
-static const char *const list_columns[] = {"path",  "text",     "negative",  "seed",
-                                           "steps", "guidance", "scheduler", "model_sha256"};
+static const char *const list_columns[] = {
+    "path",  "text",   "negative", "seed",         "steps",           "guidance",    "scheduler",
+    "width", "height", "strength", "start_sha256", "settings_sha256", "model_sha256"};
 
 struct row {
     char *text, *negative, *name;
@@ -34,6 +36,8 @@ struct batch {
     char *other_names[MAX_COLUMNS]; // columns such as labels, which the list repeats
     int other[MAX_COLUMNS];
     size_t n_other;
+    enum bv_scheduler_kind scheduler;
+    char start[65]; // SHA-256 of the picture to start from, or ""
 };
 
 static void free_rows(struct batch *b)
@@ -210,7 +214,15 @@ static void print_list(const struct batch *b, FILE *stream)
         bv_csv_put_integer(&w, (int64_t)(o.seed & 0xffffffffu));
         bv_csv_put_integer(&w, o.steps);
         bv_csv_put_number(&w, o.guidance);
-        bv_csv_put(&w, o.scheduler ? o.scheduler : bv_generator_scheduler(b->generator));
+        bv_csv_put(&w, bv_scheduler_name(b->scheduler));
+        bv_csv_put_integer(&w, o.width);
+        bv_csv_put_integer(&w, o.height);
+        if (o.image)
+            bv_csv_put_number(&w, o.strength);
+        else
+            bv_csv_put(&w, "");
+        bv_csv_put(&w, b->start);
+        bv_csv_put(&w, b->generator->model->settings);
         bv_csv_put(&w, b->generator->model->digest);
         for (size_t k = 0; k < b->n_other; k++)
             bv_csv_put(&w, b->rows[i].other[k]);
@@ -262,7 +274,11 @@ static enum bv_status make_row(const struct batch *b, size_t i, const char *path
                                size_t capacity)
 {
     struct bv_generate_options o = options_of(b, i);
-    BV_TRY(bv_generate(b->generator, &o, rgb, capacity, NULL));
+    int truncated = 0;
+    BV_TRY(bv_generate(b->generator, &o, rgb, capacity, &truncated));
+    if (truncated)
+        bv_observe_log(&b->generator->context->observer, BV_LOG_WARNING,
+                       "%s: the text was cut to 77 tokens", b->rows[i].name);
     return bv_generated_write_png(b->generator, &o, rgb, path);
 }
 
@@ -307,6 +323,10 @@ static enum bv_status run(struct batch *b, const char *prompts, struct bv_genera
     if (b->options->width < 1 || b->options->height < 1)
         return bv_fail(err, BV_ERR_ARG, "%d × %d is not the size of a picture", b->options->width,
                        b->options->height);
+    BV_TRY(bv_generate_scheduler(b->generator, b->options, &b->scheduler, err));
+    if (b->options->image)
+        bv_sha256_hex(b->options->image, (size_t)b->options->width * (size_t)b->options->height * 3,
+                      b->start);
     BV_TRY(read_rows(b, prompts, err));
     if (mkdir(b->folder, 0777) != 0 && (stat(b->folder, &st) != 0 || !S_ISDIR(st.st_mode)))
         return bv_fail(err, BV_ERR_IO, "%s: no folder can be made there", b->folder);

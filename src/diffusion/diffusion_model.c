@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sha256.h"
 #include "diffusion/networks.h"
 #include "model/model.h"
 #include "text/encoder.h"
@@ -92,7 +93,7 @@ static enum bv_status check_kinds(const json_t *card, struct bv_error *err)
 {
     static const struct {
         const char *part, *member;
-        enum { NUMBER, BOOLEAN, STRING, NUMBER_OR_LIST } kind;
+        enum { NUMBER, INTEGER, BOOLEAN, STRING, NUMBER_OR_LIST } kind;
     } members[] = {
         {"unet", "norm_eps", NUMBER},
         {"unet", "freq_shift", NUMBER},
@@ -108,15 +109,22 @@ static enum bv_status check_kinds(const json_t *card, struct bv_error *err)
         {"scheduler", "prediction_type", STRING},
         {"scheduler", "set_alpha_to_one", BOOLEAN},
         {"scheduler", "skip_prk_steps", BOOLEAN},
-        {"scheduler", "steps_offset", NUMBER},
+        {"scheduler", "steps_offset", INTEGER},
         {"scheduler", "timestep_spacing", STRING},
+        {"scheduler", "num_train_timesteps", INTEGER},
+        {"scheduler", "clip_sample", BOOLEAN},
+        {"scheduler", "clip_sample_range", NUMBER},
+        {"scheduler", "solver_order", INTEGER},
+        {"scheduler", "lower_order_final", BOOLEAN},
+        {"scheduler", "_class_name", STRING},
     };
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const json_t *value = json_object_get(part_of(card, members[i].part), members[i].member);
         bool good = !value || json_is_null(value) ||
-                    (members[i].kind == BOOLEAN  ? json_is_boolean(value)
-                     : members[i].kind == STRING ? json_is_string(value)
-                                                 : json_is_number(value));
+                    (members[i].kind == BOOLEAN   ? json_is_boolean(value)
+                     : members[i].kind == STRING  ? json_is_string(value)
+                     : members[i].kind == INTEGER ? json_is_integer(value)
+                                                  : json_is_number(value));
         if (members[i].kind == NUMBER_OR_LIST && json_is_array(value))
             good = json_array_size(value) ==
                    json_array_size(json_object_get(part_of(card, "unet"), "block_out_channels"));
@@ -169,6 +177,7 @@ static enum bv_status load(struct bv_diffusion_model *m, const char *path, struc
     m->name = bv_json_string(m->card, "name", "unnamed");
     m->digest = bv_safetensors_metadata(&m->file, BV_META_DIGEST, NULL);
     m->digest = m->digest ? m->digest : "";
+    bv_sha256_hex(card, card_size, m->settings);
     if (!bv_is_diffusion_card(m->card))
         return bv_fail(err, BV_ERR_MODEL,
                        "model \"%s\" scores images, it makes none: see biovl classify", m->name);

@@ -20,7 +20,8 @@ struct bv_diffusion_model {
     struct bv_weights *weights;
     struct bv_tokenizer *tokenizer;
     json_t *card;
-    const char *name, *digest; // borrowed from card and file
+    const char *name, *digest; // borrowed from card and file; digest: of the weights
+    char settings[65];         // SHA-256 of the card: of equal weights, other pictures
 };
 
 // BV_ERR_MODEL where the file is another kind of model, and says which command runs that.

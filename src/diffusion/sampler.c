@@ -81,12 +81,10 @@ const char *bv_sampler_fallback(const struct bv_sampler *s)
     return s->fallback.text[0] ? s->fallback.text : NULL;
 }
 
-enum bv_scheduler_kind bv_sampler_scheduler(const struct bv_diffusion_model *model)
+bool bv_sampler_scheduler(const struct bv_diffusion_model *model, enum bv_scheduler_kind *kind)
 {
     const json_t *config = json_object_get(json_object_get(model->card, "diffusion"), "scheduler");
-    enum bv_scheduler_kind kind = BV_SCHEDULER_DDIM;
-    (void)bv_scheduler_find(bv_json_string(config, "_class_name", ""), &kind);
-    return kind;
+    return bv_scheduler_find(bv_json_string(config, "_class_name", ""), kind);
 }
 
 static enum bv_status build(const struct bv_sampler *s, enum network network, int64_t N, int64_t H,

@@ -112,8 +112,8 @@ const char *bv_sampler_device(const struct bv_sampler *sampler);
 const char *bv_sampler_precision(const struct bv_sampler *sampler);
 const char *bv_sampler_fallback(const struct bv_sampler *sampler); // why not the GPU, or NULL
 
-// The scheduler that the model's folder names; DDIM where it names one that is not implemented.
-enum bv_scheduler_kind bv_sampler_scheduler(const struct bv_diffusion_model *model);
+// The scheduler that the model's folder names. False: it names none, or one that is not here.
+bool bv_sampler_scheduler(const struct bv_diffusion_model *model, enum bv_scheduler_kind *kind);
 
 // Makes one picture: image [height,width,3] in -1 … 1, not clamped. truncated (may be NULL): the
 // prompt, or the negative one, was longer than 77 tokens. BV_ERR_ARG for what a prompt may not be,

@@ -127,8 +127,8 @@ static enum bv_status check_members(const struct bv_scheduler *s, const json_t *
          differs(config, "solver_type", "midpoint") ||
          differs(config, "final_sigmas_type", "zero") ||
          bv_json_integer(config, "solver_order", 2) != 2 || is_set(config, "euler_at_final") ||
-         json_is_number(json_object_get(config, "lambda_min_clipped")) ||
-         is_set(config, "variance_type") || !bv_json_boolean(config, "lower_order_final", true)))
+         differs(config, "lambda_min_clipped", "-Infinity") || is_set(config, "variance_type") ||
+         !bv_json_boolean(config, "lower_order_final", true)))
         return bv_fail(err, BV_ERR_UNSUPPORTED,
                        "scheduler: dpm++ other than dpmsolver++, midpoint, of second order");
     if (s->kind == BV_SCHEDULER_EULER && (differs(config, "interpolation_type", "linear") ||
@@ -167,13 +167,13 @@ static enum bv_status read_spacing(struct bv_scheduler *s, const json_t *config,
 
 // The training timestep of step i, counted from the noisy end. DPM-Solver++ divides the range into
 // steps + 1 points and leaves out the last of them.
-static double spaced_timestep(const struct bv_scheduler *s, int offset, int i)
+static double spaced_timestep(const struct bv_scheduler *s, int64_t offset, int i)
 {
     int points = s->kind == BV_SCHEDULER_DPM ? s->steps + 1 : s->steps, from_end = points - 1 - i;
     double n = s->n_train, back = -(n / (double)s->steps), at = 0;
     switch (s->spacing) {
     case LEADING:
-        return (double)from_end * (double)(s->n_train / points) + offset;
+        return (double)from_end * (double)(s->n_train / points) + (double)offset;
     case LINSPACE:
         at = points > 1 ? (double)from_end * ((n - 1) / (double)(points - 1)) : 0;
         return s->kind == BV_SCHEDULER_EULER ? at : rint(at);
@@ -210,7 +210,7 @@ static void make_sigmas(struct bv_scheduler *s)
 static enum bv_status make_timesteps(struct bv_scheduler *s, const json_t *config,
                                      struct bv_error *err)
 {
-    int offset = (int)bv_json_integer(config, "steps_offset", 0);
+    int64_t offset = bv_json_integer(config, "steps_offset", 0);
     BV_TRY(read_spacing(s, config, err));
     if (s->kind == BV_SCHEDULER_PNDM && !bv_json_boolean(config, "skip_prk_steps", false))
         return bv_fail(err, BV_ERR_UNSUPPORTED, "pndm without skip_prk_steps");

@@ -31,6 +31,12 @@ expect 0 "$biovl" generate "$model" --text "normal" $small --count 2 -o "$work/n
 expect 0 "$biovl" generate "$model" --text "normal" $small --from "$work/a.png" --strength 0.5 -o "$work/from.png"
 expect 0 "$biovl" generate "$model" --text "normal" --size 64x128 --steps 2 --scheduler dpm++ -o "$work/tall.png"
 
+for size in 0 -8 7 8x 99999999999 64x-64 4104 64x64x64; do
+    expect 2 "$biovl" generate "$model" --text x --size "$size" -o "$work/size.png"
+    says "4096, not \"$size\""
+done
+expect 2 "$biovl" generate "$model" --text x $small --seed 99999999999999999999 -o "$work/seed.png"
+
 # DICOM: marked as derived and synthetic.
 expect 0 "$biovl" generate "$model" --text "größe, 正常" $small -o "$work/a.dcm"
 if command -v dcmdump >/dev/null; then
@@ -50,11 +56,33 @@ says '1 made, 1 there before, 0 failed'
 grep -q '^two.png,normal,,2,2,4,pndm,' "$work/batch/images.csv" || fail "list of pictures"
 expect 2 "$biovl" generate "$model" --prompts "$work/prompts.csv" --steps 3 --size 64 -o "$work/batch"
 says 'other prompts, options or another model'
+expect 2 "$biovl" generate "$model" --prompts "$work/prompts.csv" --steps 2 --size 128 -o "$work/batch"
+says 'other prompts, options or another model'
+expect 2 "$biovl" generate "$model" --prompts "$work/prompts.csv" --steps 2 --size 64 --from "$work/a.png" -o "$work/batch"
+says 'other prompts, options or another model'
+
+# The same weights with other settings are another model; a scheduler that is not here is named.
+for edit in 's/PNDMScheduler/LMSDiscreteScheduler/' 's/"beta_end": 0.012/"beta_end": 0.013/'; do
+    rm -rf "$work/folder"
+    cp -r "$folder" "$work/folder"
+    sed -i "$edit" "$work/folder/scheduler/scheduler_config.json"
+    expect 0 "$biovl" convert "$work/folder" -o "$work/other.safetensors"
+    expect 2 "$biovl" generate "$work/other.safetensors" --prompts "$work/prompts.csv" --steps 2 --size 64 --scheduler pndm -o "$work/batch"
+    says 'other prompts, options or another model'
+    case $edit in *LMS*)
+        expect 3 "$biovl" generate "$work/other.safetensors" --text normal $small -o "$work/lms.png"
+        says "the model's own scheduler is none of these: choose pndm" ;;
+    esac
+done
 printf 'effusion and edema,3,three\n' >>"$work/prompts.csv"
 expect 0 "$biovl" generate "$model" --prompts "$work/prompts.csv" --steps 2 --size 64 -o "$work/batch"
 says '1 made, 2 there before, 0 failed'
 printf 'text,Edema\na,1\n' >"$work/labelled.csv"
 expect 0 "$biovl" generate "$model" --prompts "$work/labelled.csv" --steps 1 --size 64 -o "$work/labelled"
+printf 'text,name\n%s,long\n' "$(printf 'word %.0s' {1..90})" >"$work/long.csv"
+expect 0 "$biovl" generate "$model" --prompts "$work/long.csv" --steps 1 --size 64 -o "$work/long"
+says 'long: the text was cut to 77 tokens'
+expect 2 "$biovl" generate "$model" --prompts "$work/long.csv" --count 2 --steps 1 --size 64 -o "$work/long"
 head -1 "$work/labelled/images.csv" | grep -q 'model_sha256,Edema$' || fail "labels of prompts"
 
 # What a classifier finds in pictures of a table; one asked for by a column, the other by its text.
