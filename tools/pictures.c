@@ -24,16 +24,22 @@ static bool add(struct pictures *out, const char *path, int frame, bool named)
     return true;
 }
 
-// How many frames a file has; 0 where it cannot be opened.
+// How many frames of a file are to choose from: 1 where it has one or the path names one; 0 where
+// it cannot be opened.
 static int count_frames(struct bv_context *context, const char *path)
 {
-    const struct bv_image_options options = {.size = sizeof options, .frame = 1};
+    struct bv_image_options options = {.size = sizeof options};
     struct bv_image_facts facts = {.size = sizeof facts};
     struct bv_image *image = NULL;
-    if (bv_image_open(context, path, &options, &image) == BV_OK)
-        (void)bv_image_describe(image, &facts);
+    enum bv_status status = bv_image_open(context, path, &options, &image);
+    bool chosen = status == BV_OK;
+    options.frame = 1;
+    if (status == BV_ERR_REFUSED)
+        status = bv_image_open(context, path, &options, &image);
+    if (status == BV_OK)
+        status = bv_image_describe(image, &facts);
     bv_image_close(&image);
-    return facts.n_frames;
+    return status != BV_OK ? 0 : chosen ? 1 : facts.n_frames;
 }
 
 static bool add_all_frames(struct bv_context *context, const char *path, struct pictures *out)
@@ -43,7 +49,9 @@ static bool add_all_frames(struct bv_context *context, const char *path, struct 
     for (int frame = 1; frame <= n && n > 1; frame++)
         if (!add(out, path, frame, true))
             return false;
-    return n > 1 || add(out, path, 0, false);
+    // Why a file cannot be opened, its first frame says; that of a stream is chosen when it is
+    // read.
+    return n > 1 || add(out, path, n == 0 && !once, false);
 }
 
 bool parse_frame(const char *frame, int *number)

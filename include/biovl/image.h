@@ -30,7 +30,7 @@ struct bv_image_options {
     size_t size;            // sizeof (struct bv_image_options)
     const char *name;       // stands for the image in messages and results; default: the path
     struct bv_image *prior; // an earlier image of the same patient, for models that take one
-    int frame;              // of a multi-frame file, from 1; 0: the only one, or the path's
+    int frame;              // of a multi-frame file, from 1; 0: the only one. A path's goes first
     size_t max_pixels;      // default: 100 million
     size_t max_bytes;       // of the file; default: 2^30
 };

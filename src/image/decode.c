@@ -101,8 +101,7 @@ enum bv_status bv_image_load(const char *path, const struct bv_decode_options *o
         char *file = strndup(path, length);
         if (!file)
             return bv_fail_nomem(err, "a path");
-        if (mine.frame < 0)
-            mine.frame = frame;
+        mine.frame = frame;
         enum bv_status status = bv_mapping_open(&mapping, file, max_file, err);
         free(file);
         if (status != BV_OK)

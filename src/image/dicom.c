@@ -146,7 +146,7 @@ static enum bv_status choose_frame(struct bv_image *image, const struct bv_dicom
         return bv_fail(err, BV_ERR_REFUSED, "%u frames, and none of them was chosen",
                        layout->frames);
     if (frame >= (int)layout->frames)
-        return bv_fail(err, BV_ERR_ARG, "frame %d of a file with %u", frame, layout->frames);
+        return bv_fail(err, BV_ERR_ARG, "frame %d of a file with %u", frame + 1, layout->frames);
     image->n_frames = (int)layout->frames;
     image->frame = frame < 0 ? 0 : frame;
     return BV_OK;

@@ -135,10 +135,9 @@ size_t bv_image_path_length(const char *path, int *frame);
 enum bv_status bv_image_count_frames(const char *path, int *n, struct bv_error *err);
 
 // Reads a file, or standard input for "-", by its content, never by its name; "FILE#N" is a frame
-// of it, unless options choose another. Truncated pixel data
-// is BV_ERR_FORMAT, formats and transfer syntaxes that cannot be read are BV_ERR_UNSUPPORTED and
-// named, sizes beyond the limits are BV_ERR_LIMIT before anything is decoded. options may be NULL.
-// The caller owns *image.
+// of it, whatever options choose. Truncated pixel data is BV_ERR_FORMAT, formats and transfer
+// syntaxes that cannot be read are BV_ERR_UNSUPPORTED and named, sizes beyond the limits are
+// BV_ERR_LIMIT before anything is decoded. options may be NULL. The caller owns *image.
 enum bv_status bv_image_load(const char *path, const struct bv_decode_options *options,
                              struct bv_image **image, struct bv_error *err);
 

@@ -70,6 +70,15 @@ done
 expect 2 "$biovl" classify both.dcm -l labels --frame 3
 expect 2 "$biovl" classify both.dcm -l labels --frame 1 --dicom-sr sr.dcm
 
+# A path that names a frame is that frame, whatever the option says.
+for chosen in '' '--frame 1' '--frame 2' '--frames all'; do
+    expect 0 "$biovl" classify both.dcm#2 -l labels --csv $chosen
+    [ "$(scores)" = "$(tail -2 wanted)" ] || fail "both.dcm#2 $chosen is another frame"
+    [ "$(tail -n +2 out | cut -d, -f1 | sort -u)" = both.dcm#2 ] || fail "both.dcm#2 $chosen: named $(cat out)"
+done
+expect 2 "$biovl" classify both.dcm#3 -l labels
+says 'frame 3 of a file with 2'
+
 expect 0 "$biovl" embed --image first.dcm second.dcm
 mv out wanted
 expect 0 "$biovl" embed --image both.dcm --frames all
