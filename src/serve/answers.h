@@ -2,9 +2,7 @@
 #ifndef BV_SERVE_ANSWERS_H
 #define BV_SERVE_ANSWERS_H
 
-#include <stdbool.h>
-
-struct bv_call;
+#include "serve/call.h"
 
 // page_answers.c
 bool bv_answer_page(struct bv_call *call);
@@ -38,7 +36,6 @@ bool bv_answer_ask(struct bv_call *call);
 bool bv_answer_explain(struct bv_call *call);
 
 // What they share (classify.c).
-struct bv_error;
 struct bv_parts;
 
 // Refuses with what err says; true.
@@ -47,6 +44,18 @@ bool bv_refuse_error(struct bv_call *call, const struct bv_error *err);
 // Opens the images of a request one after another and hands each to the call's model; those that
 // cannot be opened fail. False, as bv_route.answer does.
 bool bv_hand_images(struct bv_call *call, const struct bv_parts *parts);
+
+// The same of anything: take fills item i, or fails.
+typedef enum bv_status bv_take_item(struct bv_call *call, const struct bv_parts *parts, size_t i,
+                                    struct bv_error *err);
+bool bv_hand_items(struct bv_call *call, const struct bv_parts *parts, bv_take_item *take);
+
+// Hands the one image of a request on; refuses none and several.
+bool bv_hand_one(struct bv_call *call, const struct bv_parts *parts, enum bv_work work);
+
+// Reads a request with "texts", which become a list of at most `most`, and its model; false after
+// refusing.
+bool bv_take_texts(struct bv_call *call, struct bv_parts *parts, size_t most);
 
 // The answer of a call with one item: its value or its failure.
 void bv_compose_one(struct bv_call *call);

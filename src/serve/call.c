@@ -28,7 +28,7 @@ static void free_item(struct bv_asked *item)
     free(item->vector);
 }
 
-static void forget_body(struct bv_call *call)
+void bv_call_forget_body(struct bv_call *call)
 {
     (void)atomic_fetch_sub(&call->server->body_bytes, (long long)call->room);
     free(call->body);
@@ -45,7 +45,7 @@ void bv_call_drop(struct bv_call *call)
     free(call->items);
     free(call->key);
     json_decref(call->document);
-    forget_body(call);
+    bv_call_forget_body(call);
     free(call->events);
     free(call->answer.bytes);
     (void)pthread_mutex_destroy(&call->lock);
@@ -116,6 +116,18 @@ json_t *bv_failure_json(enum bv_status status, const char *text)
 void bv_call_fail(struct bv_call *call, enum bv_status status, const char *text)
 {
     bv_call_json(call, bv_failure_status(status), bv_failure_json(status, text));
+}
+
+bool bv_call_failed(struct bv_call *call)
+{
+    for (size_t i = 0; i < call->n_items; i++) {
+        const struct bv_asked *item = &call->items[i];
+        if (item->status != BV_OK) {
+            bv_call_fail(call, item->status, item->failure);
+            return true;
+        }
+    }
+    return false;
 }
 
 void bv_call_finish(struct bv_call *call)

@@ -107,12 +107,16 @@ struct bv_call {
 
 struct bv_call *bv_call_make(struct bv_service *server);
 void bv_call_drop(struct bv_call *call); // one reference
+void bv_call_forget_body(struct bv_call *call);
 
 // Answers with JSON, which is taken; with an error object; with a failure of the library.
 void bv_call_json(struct bv_call *call, unsigned status, json_t *value);
 void bv_call_refuse(struct bv_call *call, unsigned status, const char *type, const char *format,
                     ...) __attribute__((format(printf, 4, 5)));
 void bv_call_fail(struct bv_call *call, enum bv_status status, const char *text);
+
+// Answers with the failure of the first item that failed; false when none did.
+bool bv_call_failed(struct bv_call *call);
 
 // {"error": {"type", "message"}} of a failed item, and the HTTP status for it.
 json_t *bv_failure_json(enum bv_status status, const char *text);

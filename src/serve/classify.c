@@ -15,7 +15,7 @@ bool bv_refuse_error(struct bv_call *call, const struct bv_error *err)
     return true;
 }
 
-bool bv_hand_images(struct bv_call *call, const struct bv_parts *parts)
+bool bv_hand_items(struct bv_call *call, const struct bv_parts *parts, bv_take_item *take)
 {
     size_t n = call->n_items;
     for (size_t i = 0; i < n; i++) {
@@ -23,7 +23,7 @@ bool bv_hand_images(struct bv_call *call, const struct bv_parts *parts)
         struct bv_error err = {0};
         enum bv_status status = BV_ERR_CANCELLED;
         if (!atomic_load(&call->cancelled))
-            status = bv_request_image(call, parts, i, &item->image, &err);
+            status = take(call, parts, i, &err);
         // The last one may end the call: nothing of it is touched afterwards.
         if (status == BV_OK)
             bv_served_push(call->served, item);
@@ -31,6 +31,45 @@ bool bv_hand_images(struct bv_call *call, const struct bv_parts *parts)
             bv_item_fail(item, status, err.text);
     }
     return false;
+}
+
+static enum bv_status take_image(struct bv_call *call, const struct bv_parts *parts, size_t i,
+                                 struct bv_error *err)
+{
+    return bv_request_image(call, parts, i, &call->items[i].image, err);
+}
+
+bool bv_hand_images(struct bv_call *call, const struct bv_parts *parts)
+{
+    return bv_hand_items(call, parts, take_image);
+}
+
+bool bv_hand_one(struct bv_call *call, const struct bv_parts *parts, enum bv_work work)
+{
+    if (bv_request_image_count(call, parts) != 1) {
+        bv_call_refuse(call, 400, "argument", "one image");
+        return true;
+    }
+    call->work = work;
+    call->compose = bv_compose_one;
+    if (!bv_call_items(call, 1))
+        return bv_refuse_error(call, &(struct bv_error){BV_ERR_NOMEM, "no memory"});
+    return bv_hand_images(call, parts);
+}
+
+bool bv_take_texts(struct bv_call *call, struct bv_parts *parts, size_t most)
+{
+    struct bv_error err = {0};
+    json_t *texts = NULL;
+    if (bv_request_read(call, parts, &err) != BV_OK ||
+        bv_request_texts(call, "texts", most, &texts, &err) != BV_OK)
+        return !bv_refuse_error(call, &err);
+    if (texts) // one text has become a list
+        (void)json_object_set_new(call->document, "texts", texts);
+    call->served = bv_request_model(call);
+    if (call->served && !texts)
+        bv_call_refuse(call, 400, "argument", "\"texts\"");
+    return call->served && texts;
 }
 
 void bv_compose_one(struct bv_call *call)

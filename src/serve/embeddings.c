@@ -31,14 +31,11 @@ static void compose(struct bv_call *call)
 {
     bool base64 = strcmp(bv_json_string(call->document, "encoding_format", ""), "base64") == 0;
     size_t n_tokens = 0;
+    if (bv_call_failed(call))
+        return;
     json_t *list = json_array();
     for (size_t i = 0; i < call->n_items; i++) {
         const struct bv_asked *item = &call->items[i];
-        if (item->status != BV_OK) {
-            json_decref(list);
-            bv_call_fail(call, item->status, item->failure);
-            return;
-        }
         n_tokens += item->n_tokens;
         (void)json_array_append_new(list, json_pack("{s:s, s:I, s:o}", "object", "embedding",
                                                     "index", (json_int_t)i, "embedding",
@@ -82,23 +79,6 @@ static enum bv_status take_input(struct bv_call *call, const struct bv_parts *pa
     return bv_request_open(call, parts, json_object_get(value, "image"), &item->image, err);
 }
 
-static bool hand(struct bv_call *call, const struct bv_parts *parts)
-{
-    size_t n = call->n_items;
-    for (size_t i = 0; i < n; i++) {
-        struct bv_asked *item = &call->items[i];
-        struct bv_error err = {0};
-        enum bv_status status = BV_ERR_CANCELLED;
-        if (!atomic_load(&call->cancelled))
-            status = take_input(call, parts, i, &err);
-        if (status == BV_OK)
-            bv_served_push(call->served, item);
-        else
-            bv_item_fail(item, status, err.text);
-    }
-    return false;
-}
-
 static size_t count_inputs(const struct bv_call *call, const struct bv_parts *parts, size_t *images)
 {
     const json_t *input = json_object_get(call->document, "input");
@@ -130,6 +110,11 @@ bool bv_answer_embeddings(struct bv_call *call)
                        "\"input\": 1 to %d texts, of them %d images", BV_MAX_TEXTS, BV_MAX_IMAGES);
         return true;
     }
+    const char *format = bv_json_string(call->document, "encoding_format", "float");
+    if (strcmp(format, "float") != 0 && strcmp(format, "base64") != 0) {
+        bv_call_refuse(call, 400, "argument", "\"encoding_format\" is \"float\" or \"base64\"");
+        return true;
+    }
     if (json_object_get(call->document, "dimensions")) {
         bv_call_refuse(call, 400, "unsupported", "embeddings have the dimensions of their model");
         return true;
@@ -138,5 +123,5 @@ bool bv_answer_embeddings(struct bv_call *call)
     call->compose = compose;
     if (!bv_call_items(call, n))
         return bv_refuse_error(call, &(struct bv_error){BV_ERR_NOMEM, "no memory"});
-    return hand(call, &parts);
+    return bv_hand_items(call, &parts, take_input);
 }

@@ -201,8 +201,11 @@ bool bv_guard_opens(struct bv_guard *guard, const char *token)
 static unsigned check_place(const struct bv_guard *guard, const struct bv_asker *a,
                             const char **why)
 {
+    *why = "a header stands twice";
+    if (a->repeated)
+        return 400;
     *why = "the Host header names another service";
-    if (a->n_hosts != 1 || !is_host(guard, a->host))
+    if (!a->host || !is_host(guard, a->host))
         return 403;
     *why = "asked from another site";
     if (a->site && strcmp(a->site, "same-origin") != 0 &&
@@ -233,6 +236,9 @@ static unsigned check_body(const struct bv_asker *a, const char **why)
 {
     *why = "both Content-Length and Transfer-Encoding";
     if (a->length && a->transfer)
+        return 400;
+    *why = "a Transfer-Encoding other than chunked";
+    if (a->transfer && strcasecmp(a->transfer, "chunked") != 0)
         return 400;
     *why = "a compressed body";
     if (a->encoding && strcasecmp(a->encoding, "identity") != 0)

@@ -1,5 +1,6 @@
 // guard.h: who may ask. What a request says of itself is checked before anything of it is read.
 //
+//     No header of these stands twice          against two readers who take different ones
 //     The Host header names this service       against DNS rebinding
 //     Origin and Sec-Fetch-Site, where sent    against other pages of the same browser
 //     a cookie or a bearer token               against other users and programs
@@ -40,10 +41,10 @@ void bv_guard_close(struct bv_guard *guard);
 
 // Headers of a request; NULL where absent.
 struct bv_asker {
-    bool changes; // not GET or HEAD
-    bool open;    // of a path that needs no token
-    bool body;    // of a path that reads one
-    int n_hosts;
+    bool changes;  // not GET or HEAD
+    bool open;     // of a path that needs no token
+    bool body;     // of a path that reads one
+    bool repeated; // a header that may stand once stands again
     const char *host, *origin, *site, *cookie, *authorization;
     const char *type, *encoding, *length, *transfer;
 };

@@ -113,18 +113,36 @@ static const char *header(struct MHD_Connection *connection, const char *name)
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-static enum MHD_Result count_host(void *arg, enum MHD_ValueKind kind, const char *key,
-                                  const char *value)
+// Headers that are looked up, of which another reader might take another one.
+static const char *const once[] = {"Host",           "Origin",           "Sec-Fetch-Site",
+                                   "Cookie",         "Authorization",    "Content-Type",
+                                   "Content-Length", "Content-Encoding", "Transfer-Encoding"};
+enum { N_ONCE = sizeof once / sizeof *once };
+
+static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
 {
+    int *counts = arg;
     (void)kind;
     (void)value;
-    *(int *)arg += strcasecmp(key, "Host") == 0;
+    for (size_t i = 0; i < N_ONCE; i++)
+        counts[i] += strcasecmp(key, once[i]) == 0;
     return MHD_YES;
+}
+
+static bool any_twice(struct MHD_Connection *c)
+{
+    int counts[N_ONCE] = {0};
+    bool twice = false;
+    (void)MHD_get_connection_values(c, MHD_HEADER_KIND, count_header, counts);
+    for (size_t i = 0; i < N_ONCE; i++)
+        twice = twice || counts[i] > 1;
+    return twice;
 }
 
 static struct bv_asker read_asker(struct MHD_Connection *c, const struct bv_call *call)
 {
-    struct bv_asker asker = {.changes = !call->route || strcmp(call->route->method, "GET") != 0,
+    return (struct bv_asker){.changes = !call->route || strcmp(call->route->method, "GET") != 0,
                              .open = call->route && call->route->open,
                              .body = call->route && call->route->body,
                              .host = header(c, "Host"),
@@ -135,9 +153,8 @@ static struct bv_asker read_asker(struct MHD_Connection *c, const struct bv_call
                              .type = header(c, "Content-Type"),
                              .encoding = header(c, "Content-Encoding"),
                              .length = header(c, "Content-Length"),
-                             .transfer = header(c, "Transfer-Encoding")};
-    (void)MHD_get_connection_values(c, MHD_HEADER_KIND, count_host, &asker.n_hosts);
-    return asker;
+                             .transfer = header(c, "Transfer-Encoding"),
+                             .repeated = any_twice(c)};
 }
 
 static void copy_query(struct MHD_Connection *c, const char *key, char *out, size_t room)
@@ -151,10 +168,16 @@ static bool open_page(struct bv_call *call)
 {
     const char *token =
         MHD_lookup_connection_value(call->connection, MHD_GET_ARGUMENT_KIND, "token");
-    if (call->route->answer != bv_answer_page || !token)
+    if (call->route->answer != bv_answer_page || !token || call->head)
         return false;
     bv_answer_opening(call, token);
     return true;
+}
+
+// All bodies together, which is less than all who may wait could send.
+static long long bodies_most(const struct bv_service *server)
+{
+    return (long long)server->options.body_mb << 22;
 }
 
 // A place among those that wait, and room for the body, whose size may be unknown (-1).
@@ -174,8 +197,7 @@ static unsigned admit(struct bv_call *call, const struct bv_asker *asker, const 
     call->admitted = true;
     if (atomic_fetch_add(&server->n_waiting, 1) >= server->options.queue)
         return 429;
-    // Bodies together: half of what all who may wait could send.
-    return atomic_load(&server->body_bytes) > (long long)most * 4 ? 429 : 0;
+    return atomic_load(&server->body_bytes) >= bodies_most(server) ? 429 : 0;
 }
 
 // After the headers: who asks, for what, and whether there is a place.
@@ -199,9 +221,10 @@ static void begin(struct bv_call *call, const char *url, const char *method)
         bv_call_refuse(call, status, status == 401 || status == 403 ? "refused" : "argument", "%s",
                        why);
         call->answer.retry_after = status == 429 ? bv_metrics_retry(&server->metrics) : 0;
-        // Who has the body on its way already is heard out: else it would see the connection
-        // break, and not the answer.
-        call->refused = status == 413 || header(c, "Expect") || !(asker.length || asker.transfer);
+        // Who has the body on its way already is heard out, if it is clear where that ends: else it
+        // would see the connection break, and not the answer.
+        call->refused = status == 413 || status == 400 || header(c, "Expect") ||
+                        !(asker.length || asker.transfer);
         return;
     }
     atomic_store(&server->last_asked, bv_now_ms());
@@ -215,31 +238,46 @@ static void begin(struct bv_call *call, const char *url, const char *method)
                   asker.length ? strtoull(asker.length, NULL, 10) : 0, NULL);
 }
 
-// Appends to the body; false when it is larger than may be.
-static bool take_body(struct bv_call *call, const char *bytes, size_t n)
+// Room for a body of size bytes or more, out of what all bodies may have together.
+static bool make_room(struct bv_call *call, size_t size)
+{
+    struct bv_service *server = call->server;
+    size_t most = (size_t)server->options.body_mb << 20;
+    const char *length = header(call->connection, "Content-Length");
+    size_t said = length ? strtoull(length, NULL, 10) : 0;
+    // The said size at once, once a quarter of it is there: who only says it gets nothing.
+    size_t room = size > said / 4 ? said : 0;
+    if (room < size)
+        room = size * 2;
+    if (room > most)
+        room = most;
+    long long more = (long long)(room - call->room);
+    bool fits = atomic_fetch_add(&server->body_bytes, more) + more <= bodies_most(server);
+    char *grown = fits ? realloc(call->body, room) : NULL;
+    if (!grown) {
+        (void)atomic_fetch_sub(&server->body_bytes, more);
+        return false;
+    }
+    call->body = grown;
+    call->room = room;
+    return true;
+}
+
+// Appends to the body, or refuses and forgets it.
+static void take_body(struct bv_call *call, const char *bytes, size_t n)
 {
     size_t most = (size_t)call->server->options.body_mb << 20;
-    if (n > most - call->size)
-        return false;
-    if (call->size + n > call->room) {
-        const char *length = header(call->connection, "Content-Length");
-        size_t said = length ? strtoull(length, NULL, 10) : 0;
-        // The said size at once, once a quarter of it is there: who only says it gets nothing.
-        size_t room = call->size + n > said / 4 ? said : 0;
-        if (room < call->size + n)
-            room = (call->size + n) * 2;
-        if (room > most)
-            room = most;
-        char *grown = realloc(call->body, room);
-        if (!grown)
-            return false;
-        (void)atomic_fetch_add(&call->server->body_bytes, (long long)(room - call->room));
-        call->body = grown;
-        call->room = room;
+    if (n > most - call->size) {
+        bv_call_forget_body(call);
+        bv_call_refuse(call, 413, "limit", "a body larger than this service takes");
+    } else if (call->size + n > call->room && !make_room(call, call->size + n)) {
+        bv_call_forget_body(call);
+        bv_call_refuse(call, 429, "limit", "too many bodies are on their way");
+        call->answer.retry_after = bv_metrics_retry(&call->server->metrics);
+    } else {
+        memcpy(call->body + call->size, bytes, n);
+        call->size += n;
     }
-    memcpy(call->body + call->size, bytes, n);
-    call->size += n;
-    return true;
 }
 
 // The request is complete: to the readers, while the connection sleeps.
@@ -279,10 +317,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         return call->refused ? send_answer(call) : MHD_YES;
     }
     if (*upload_size > 0) {
-        if (call->answer.status == 0 && call->route->body &&
-            !take_body(call, upload, *upload_size)) {
-            bv_call_refuse(call, 413, "limit", "a body larger than this service takes");
-        }
+        if (call->answer.status == 0 && call->route->body)
+            take_body(call, upload, *upload_size);
         *upload_size = 0;
         return MHD_YES;
     }

@@ -37,7 +37,7 @@ static json_t *describe(const struct bv_image *image, const char *id)
     struct bv_image_facts f = {.size = sizeof f};
     if (bv_image_describe(image, &f) != BV_OK)
         return NULL;
-    json_t *name = json_string(f.name);
+    json_t *name = bv_json_path(f.name);
     return json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:[f, f], s:o, s:o}",
                      "id", id, "name", name ? name : json_string("image"), "format",
                      bv_image_format_name(f.format), "width", f.width, "height", f.height, "bits",

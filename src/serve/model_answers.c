@@ -125,16 +125,11 @@ static void compose_infer(struct bv_call *call)
 {
     bool scores = call->work == BV_WORK_CLASSIFY;
     size_t columns = 0;
+    if (bv_call_failed(call))
+        return;
     json_t *data = json_array();
-    for (size_t i = 0; i < call->n_items; i++) {
-        const struct bv_asked *item = &call->items[i];
-        if (item->status != BV_OK) {
-            json_decref(data);
-            bv_call_fail(call, item->status, item->failure);
-            return;
-        }
-        columns = append_row(item, data);
-    }
+    for (size_t i = 0; i < call->n_items; i++)
+        columns = append_row(&call->items[i], data);
     json_t *answer = json_pack("{s:s, s:s, s:[o]}", "model_name", call->served->name,
                                "model_version", call->served->facts.sha256, "outputs",
                                output(scores ? "scores" : "embeddings", scores ? "FP64" : "FP32",

@@ -8,14 +8,23 @@
 
 enum { MOST_PARTS = BV_MAX_IMAGES + 1, BOUNDARY_MOST = 70 };
 
+// Past the next semicolon that is not in a quoted value (names of files hold them); n without one.
+static size_t next_parameter(const char *text, size_t n, size_t at)
+{
+    for (bool quoted = false; at < n; at++) {
+        if (text[at] == ';' && !quoted)
+            return at + 1;
+        quoted = quoted != (text[at] == '"');
+    }
+    return n;
+}
+
 // The value of a parameter ("boundary", "name") of a header's text, quoted or not.
 static bool parameter(const char *text, size_t n, const char *name, char *out, size_t room)
 {
     size_t length = strlen(name);
-    for (size_t i = 0; i + length + 1 < n; i++) {
-        if (text[i] != ';')
-            continue;
-        size_t at = i + 1;
+    for (size_t i = next_parameter(text, n, 0); i < n; i = next_parameter(text, n, i)) {
+        size_t at = i;
         while (at < n && text[at] == ' ')
             at++;
         if (n - at <= length || strncasecmp(text + at, name, length) != 0 ||

@@ -1,5 +1,6 @@
 #include "serve/request.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,8 +10,9 @@
 #include "serve/root.h"
 #include "serve/server.h"
 
-// A text of n bytes becomes up to 20·n in memory where it is all short values.
-enum { MOST_VALUES = 1 << 20, MOST_PIXELS = 50 * 1000 * 1000 };
+// A short value of two bytes becomes a hundred in memory. As many as 2048 texts and 64 images need,
+// many times over, and together little where --queue requests have them.
+enum { MOST_VALUES = 1 << 16, MOST_PIXELS = 50 * 1000 * 1000 };
 
 static enum bv_status count_values(const char *text, size_t n, struct bv_error *err)
 {
@@ -30,6 +32,52 @@ static enum bv_status count_values(const char *text, size_t n, struct bv_error *
     return BV_OK;
 }
 
+// Members that some path reads, by their types (JSON_TRUE: true or false). null is as if it were
+// not there; what has another type would be passed over for a default that nobody asked for.
+static const struct {
+    const char *key;
+    json_type type;
+    const char *is;
+} members[] = {
+    {"model", JSON_STRING, "a text"},
+    {"templates", JSON_STRING, "a text"},
+    {"method", JSON_STRING, "a text"},
+    {"encoding_format", JSON_STRING, "a text"},
+    {"question", JSON_STRING, "a text"},
+    {"text", JSON_STRING, "a text"},
+    {"id", JSON_STRING, "a text"},
+    {"find", JSON_STRING, "a text"},
+    {"match", JSON_STRING, "a text"},
+    {"name", JSON_STRING, "a text"}, // of an image
+    {"frame", JSON_INTEGER, "a whole number"},
+    {"k", JSON_INTEGER, "a whole number"},
+    {"top", JSON_INTEGER, "a whole number"},
+    {"show_prompts", JSON_TRUE, "true or false"},
+    {"by_study", JSON_TRUE, "true or false"},
+    {"images", JSON_ARRAY, "a list"},
+    {"where", JSON_ARRAY, "a list"},
+};
+
+static bool has_type(const json_t *value, json_type type)
+{
+    return type == JSON_STRING ? bv_request_is_text(value)
+           : type == JSON_TRUE ? json_is_boolean(value)
+                               : json_typeof(value) == type;
+}
+
+static enum bv_status check_members(const json_t *object, struct bv_error *err)
+{
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const json_t *value = json_object_get(object, members[i].key);
+        if (value && !json_is_null(value) && !has_type(value, members[i].type))
+            return bv_fail(err, BV_ERR_ARG, "\"%s\" is %s%s", members[i].key, members[i].is,
+                           json_is_string(value) && members[i].type == JSON_STRING
+                               ? " of less than 64 kB without zero bytes"
+                               : "");
+    }
+    return BV_OK;
+}
+
 enum bv_status bv_request_read(struct bv_call *call, struct bv_parts *parts, struct bv_error *err)
 {
     const char *text = call->body;
@@ -44,7 +92,7 @@ enum bv_status bv_request_read(struct bv_call *call, struct bv_parts *parts, str
     BV_TRY(bv_json_parse(&call->document, text ? text : "", n, "the body", err));
     if (!json_is_object(call->document))
         return bv_fail(err, BV_ERR_FORMAT, "the body is not an object");
-    return BV_OK;
+    return check_members(call->document, err);
 }
 
 // Images.
@@ -115,17 +163,39 @@ static enum bv_status find_kept(struct bv_call *call, const char *id, struct bv_
                   : bv_fail(err, BV_ERR_ARG, "no such image: perhaps it was not used for too long");
 }
 
+// One way to name the image; what a kept one was decoded with stays as it is.
+static enum bv_status check_image(const json_t *spec, const struct bv_image *prior,
+                                  struct bv_error *err)
+{
+    static const char *const ways[] = {"base64", "path", "id", "part"};
+    size_t n = json_is_string(spec);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        n += json_object_get(spec, ways[i]) != NULL;
+    if (n != 1)
+        return bv_fail(err, BV_ERR_ARG,
+                       "an image is {\"base64\": …}, {\"path\": …}, {\"id\": …} or a file part");
+    BV_TRY(check_members(spec, err));
+    int64_t frame = bv_json_integer(spec, "frame", 1);
+    if (frame < 1 || frame > INT_MAX)
+        return bv_fail(err, BV_ERR_ARG, "\"frame\" counts from 1");
+    if (json_object_get(spec, "id") && (prior || json_is_integer(json_object_get(spec, "frame")) ||
+                                        json_is_string(json_object_get(spec, "name"))))
+        return bv_fail(err, BV_ERR_ARG,
+                       "a kept image has its \"frame\", \"prior\" and \"name\" already");
+    return BV_OK;
+}
+
 static enum bv_status open_image(struct bv_call *call, const struct bv_parts *parts,
                                  const json_t *spec, struct bv_image *prior,
                                  struct bv_image **image, struct bv_error *err)
 {
     const json_t *base64 = json_object_get(spec, "base64"), *path = json_object_get(spec, "path"),
                  *part = json_object_get(spec, "part"), *id = json_object_get(spec, "id");
-    int64_t frame = bv_json_integer(spec, "frame", 0);
+    BV_TRY(check_image(spec, prior, err));
     struct bv_image_options options = {.size = sizeof options,
                                        .name = bv_json_string(spec, "name", NULL),
                                        .prior = prior,
-                                       .frame = frame > 0 && frame < 1 << 20 ? (int)frame : 0};
+                                       .frame = (int)bv_json_integer(spec, "frame", 0)};
     if (json_is_string(spec))
         return open_base64(spec, &options, image, err);
     if (json_is_string(base64))
@@ -137,7 +207,7 @@ static enum bv_status open_image(struct bv_call *call, const struct bv_parts *pa
     if (json_is_integer(part) && json_integer_value(part) >= 0)
         return open_part(parts, (size_t)json_integer_value(part), &options, image, err);
     return bv_fail(err, BV_ERR_ARG,
-                   "an image is {\"base64\": …}, {\"path\": …}, {\"id\": …} or a file part");
+                   "\"base64\", \"path\" and \"id\" are texts, \"part\" the number of a file part");
 }
 
 enum bv_status bv_request_open(struct bv_call *call, const struct bv_parts *parts,

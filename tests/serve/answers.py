@@ -211,6 +211,9 @@ class Answers(unittest.TestCase):
 class Opening(unittest.TestCase):
     def test_a_token_opens_once(self):
         with Service(token=False) as service:
+            # Who only looks at the head (a preview of links) does not use it up.
+            self.assertNotIn("Set-Cookie", service.ask("HEAD", "/?token=" + service.token,
+                                                       bearer=None).headers)
             first = service.get("/?token=" + service.token, bearer=None)
             cookie = first.headers["Set-Cookie"]
             self.assertEqual((first.status, first.headers["Location"]), (303, "/"))
