@@ -47,8 +47,9 @@ static void release(struct import *im)
 static const size_t max_config_bytes = 1 << 20;
 
 // What Hugging Face's programs write beside weights.
-static const char *const settings[] = {"config.json", "tokenizer_config.json",
-                                       "sentence_bert_config.json", "1_Pooling/config.json"};
+static const char *const settings[] = {
+    "config.json",           "preprocessor_config.json",  "open_clip_config.json",
+    "tokenizer_config.json", "sentence_bert_config.json", "1_Pooling/config.json"};
 
 // Settings that cannot be read would be taken for absent ones: another model, without a word.
 static enum bv_status check_settings(const struct import *im, struct bv_error *err)

@@ -179,12 +179,34 @@ static enum bv_status check_size(const struct bv_model *m, struct bv_error *err)
     return BV_OK;
 }
 
+// A number that stands in a tensor is the only one there.
+static enum bv_status check_number(const struct bv_model *m, const char *key, struct bv_error *err)
+{
+    const json_t *spec = json_object_get(m->card, key);
+    if (!spec || json_is_null(spec) || json_is_number(spec))
+        return BV_OK;
+    const char *name = bv_json_string(spec, "tensor", key);
+    const struct bv_weight *w = json_is_object(spec) ? bv_weights_find(m->weights, name) : NULL;
+    if (!json_is_object(spec) || !w)
+        return bv_fail(err, BV_ERR_MODEL, "card: %s is no number and names no tensor (\"%.100s\")",
+                       key, name);
+    int64_t n = 1;
+    for (int i = 0; i < w->rank; i++)
+        n = w->dim[i] == 1 ? n : 0;
+    if (n != 1)
+        return bv_fail(err, BV_ERR_MODEL, "card: %s needs tensor \"%.100s\" of one number", key,
+                       name);
+    return BV_OK;
+}
+
 static enum bv_status check(struct towers *t, int64_t *image, int64_t *text, struct bv_error *err)
 {
     const struct bv_model *m = t->model;
     const int64_t H = m->image_height, W = m->image_width;
     int64_t T = m->max_tokens > 0 && m->max_tokens < TOKENS ? m->max_tokens : TOKENS;
     BV_TRY(check_size(m, err));
+    BV_TRY(check_number(m, "logit_scale", err));
+    BV_TRY(check_number(m, "logit_bias", err));
     if (bv_model_has_image(m))
         BV_TRY(bv_model_image_graph(m, 1, H, W, bv_recipe_channels(m->recipe), &t->image, err));
     if (bv_model_has_text(m))

@@ -167,6 +167,12 @@ static enum bv_status read_scalar(const struct bv_model *model, const json_t *sp
     return BV_OK;
 }
 
+static enum bv_status check_finite(const char *key, float value, struct bv_error *err)
+{
+    return isfinite(value) ? BV_OK
+                           : bv_fail(err, BV_ERR_MODEL, "%s of the model is not finite", key);
+}
+
 enum bv_status bv_model_logit_scale(const struct bv_model *model, float *scale,
                                     struct bv_error *err)
 {
@@ -179,11 +185,12 @@ enum bv_status bv_model_logit_scale(const struct bv_model *model, float *scale,
         value = bv_json_boolean(spec, "exp", true) ? expf(value) : value;
     }
     *scale = value;
-    return BV_OK;
+    return check_finite("logit_scale", value, err);
 }
 
 enum bv_status bv_model_logit_bias(const struct bv_model *model, float *bias, struct bv_error *err)
 {
     *bias = 0;
-    return read_scalar(model, json_object_get(model->card, "logit_bias"), "logit_bias", bias, err);
+    BV_TRY(read_scalar(model, json_object_get(model->card, "logit_bias"), "logit_bias", bias, err));
+    return check_finite("logit_bias", *bias, err);
 }

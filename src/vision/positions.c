@@ -136,6 +136,9 @@ struct bv_tensor *bv_vision_rope(struct bv_graph *g, int64_t h, int64_t w, int64
     if (D < 4 || D % 4 != 0)
         return bv_graph_fail(g, BV_ERR_MODEL, "rotary positions of heads of %lld channels",
                              (long long)D);
+    if (!(theta >= 1 && theta <= 1e9) || !(reference > 0 && reference <= 1e6))
+        return bv_graph_fail(g, BV_ERR_MODEL, "rotary positions of theta %g on a side of %g", theta,
+                             reference);
     (void)snprintf(key, sizeof key, "rope %lld×%lld×%lld %g %g", (long long)h, (long long)w,
                    (long long)D, theta, reference);
     if (bv_weights_derive(g->weights, key, (size_t)(h * w * D) * sizeof(float), fill_angles, &a,

@@ -70,7 +70,11 @@ static struct bv_tensor *blocks(struct bv_graph *g, const json_t *config, const 
         n_blocks++;
     if (n_blocks == 0)
         (void)bv_weight(g, "%sblocks.0.norm1.weight", prefix);
-    n_blocks -= (int)bv_json_integer(config, "skip_blocks", 0);
+    int64_t skipped = bv_json_integer(config, "skip_blocks", 0);
+    if (n_blocks > 0 && (skipped < 0 || skipped >= n_blocks))
+        return bv_graph_fail(g, BV_ERR_MODEL, "card: skip_blocks %lld of %d blocks",
+                             (long long)skipped, n_blocks);
+    n_blocks -= n_blocks > 0 ? (int)skipped : 0;
     for (int i = 0; i < n_blocks; i++) {
         const char *p = bv_arena_printf(&g->arena, "%sblocks.%d.", prefix, i);
         x = p ? bv_transformer_block(g, c, x, p) : NULL;
@@ -111,6 +115,8 @@ void bv_vision_vit(struct bv_graph *g, const json_t *config, const char *prefix,
         bv_conv2d(g, pixels, (int)bv_dim(w, 1), 0, "%spatch_embed.proj", prefix);
     struct bv_tensor *x = embed_patches(g, config, c.eps, grid, prefix);
     const json_t *rope = json_object_get(config, "rope");
+    if (rope && !json_is_object(rope))
+        (void)bv_graph_fail(g, BV_ERR_MODEL, "card: rope is no object");
     if (rope)
         c.rope =
             bv_vision_rope(g, bv_dim(grid, 1), bv_dim(grid, 2), C / c.heads,

@@ -18,14 +18,14 @@ copy() {
     chmod -R u+w "$work/f"
 }
 
-# converts / refuses PATTERN: the copy does, and the message says so.
+# converts / refuses PATTERN [OPTION…]: the copy does, and the message says so.
 converts() {
     expect 0 "$biovl" convert "$work/f" -o "$out"
     says "$1"
     rm -f "$out"
 }
 refuses() {
-    expect 3 "$biovl" convert "$work/f" -o "$out"
+    expect 3 "$biovl" convert "$work/f" -o "$out" "${@:2}"
     says "$1"
     [ -e "$out" ] && fail "a failed conversion left a file"
 }
@@ -63,6 +63,23 @@ refuses 'images of 224'
 copy "$siglip"
 rm "$work/f/preprocessor_config.json"
 converts 'there is no preprocessor_config.json'
+
+# A file that cannot be read is not one that is absent.
+for file in preprocessor_config.json config.json; do
+    copy "$siglip"
+    head -c 100 "$siglip/$file" >"$work/f/$file"
+    refuses "$file: line"
+done
+
+# Numbers of a card that no encoder has.
+copy "$siglip"
+refuses 'skip_blocks 9 of' --set image.skip_blocks=9
+refuses 'skip_blocks -2147483648 of' --set image.skip_blocks=-2147483648
+rm -r "$work/f"
+cp "$conformance/evax/small_eva_x_small_patch16_merged520k_mim.pt" "$work/f"
+for rope in '{"theta":0}' '{"theta":-1}' '{"theta":1e300}' '{"grid":0}' '{"grid":1e300}' 14; do
+    refuses 'rotary positions of theta|rope is no object' --set "image.rope=$rope"
+done
 
 # Downloads that are not whole.
 copy "$siglip"
