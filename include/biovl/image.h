@@ -130,7 +130,8 @@ struct bv_gray_values {
 
 // *values [height,width], row-major, is freed with bv_free(). Values that need more than 65536
 // steps are rounded to as many; colours are their BT.601 luma. facts, whose size is set, is filled.
-// BV_ERR_ARG when its size is not set, BV_ERR_NOMEM.
+// BV_ERR_ARG when its size is not set, BV_ERR_FORMAT when the file's rescale slope leads beyond all
+// numbers, BV_ERR_NOMEM.
 BV_API enum bv_status bv_image_gray(struct bv_context *context, const struct bv_image *image,
                                     uint16_t **values, struct bv_gray_values *facts);
 

@@ -115,6 +115,11 @@ enum bv_status bv_image_gray(struct bv_context *context, const struct bv_image *
     uint16_t *out = malloc(n * sizeof *out);
     if (!colour)
         s = find_scale(image);
+    if (!isfinite(s.low) || !isfinite(s.high - s.low)) {
+        free(out);
+        return bv_fail(err, BV_ERR_FORMAT, "%s: a rescale slope that leads beyond all numbers",
+                       image->name);
+    }
     if (out && colour)
         fill_luma(image, out, n);
     if (!out || (!colour && !fill(image, &s, out, n))) {
@@ -124,7 +129,7 @@ enum bv_status bv_image_gray(struct bv_context *context, const struct bv_image *
     struct bv_gray_values mine = {.low = s.low,
                                   .step = s.step,
                                   .inverted = bv_gray_inverts(image),
-                                  .center = (s.low + s.high) / 2,
+                                  .center = s.low + (s.high - s.low) / 2,
                                   .width = s.high > s.low ? s.high - s.low : 1};
     if (bv_image_window_count(image) > 0)
         bv_image_window(image, 0, &mine.center, &mine.width);

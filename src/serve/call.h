@@ -43,6 +43,7 @@ struct bv_asked {
     struct bv_call *call;
     size_t index;           // in the call
     struct bv_image *image; // NULL where there is none; released with the call
+    size_t bytes;           // of its samples
     const char *text;       // in the call's document
     // The result: a value, or a failure.
     enum bv_status status;

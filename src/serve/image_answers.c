@@ -13,10 +13,10 @@ static json_t *warnings_json(const struct bv_image *image)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < bv_image_warning_count(image); i++)
-        (void)json_array_append_new(list,
-                                    json_pack("{s:s, s:s}", "reason",
-                                              bv_reason_name(bv_image_warning_reason(image, i)),
-                                              "text", bv_image_warning_text(image, i)));
+        (void)json_array_append_new(
+            list,
+            json_pack("{s:s, s:o}", "reason", bv_reason_name(bv_image_warning_reason(image, i)),
+                      "text", bv_json_path(bv_image_warning_text(image, i))));
     return list;
 }
 
@@ -32,19 +32,19 @@ static json_t *windows_json(const struct bv_image *image)
     return list;
 }
 
+// What a file says need not be UTF-8.
 static json_t *describe(const struct bv_image *image, const char *id)
 {
     struct bv_image_facts f = {.size = sizeof f};
     if (bv_image_describe(image, &f) != BV_OK)
         return NULL;
-    json_t *name = bv_json_path(f.name);
-    return json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:[f, f], s:o, s:o}",
-                     "id", id, "name", name ? name : json_string("image"), "format",
+    return json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:o, s:o, s:[f, f], s:o, s:o}",
+                     "id", id, "name", bv_json_path(f.name), "format",
                      bv_image_format_name(f.format), "width", f.width, "height", f.height, "bits",
                      f.bits, "frame", f.frame, "frames", f.n_frames, "view", bv_view_name(f.view),
-                     "modality", f.modality, "body_part", f.body_part, "spacing", f.row_spacing,
-                     f.column_spacing, "windows", windows_json(image), "warnings",
-                     warnings_json(image));
+                     "modality", bv_json_path(f.modality), "body_part", bv_json_path(f.body_part),
+                     "spacing", f.row_spacing, f.column_spacing, "windows", windows_json(image),
+                     "warnings", warnings_json(image));
 }
 
 // One image of a request, decoded and kept; its description, or its failure.
@@ -62,7 +62,10 @@ static json_t *keep(struct bv_call *call, const struct bv_parts *parts, size_t i
     if (status != BV_OK)
         bv_image_close(&image);
     bv_image_close(&ours);
-    return described;
+    if (described)
+        return described;
+    (void)bv_images_drop(&call->server->images, id);
+    return bv_failure_json(BV_ERR_NOMEM, "no memory for a description");
 }
 
 bool bv_answer_keep_images(struct bv_call *call)

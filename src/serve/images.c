@@ -41,14 +41,20 @@ static struct bv_kept_image *make_place(struct bv_kept_images *images, size_t by
     }
 }
 
+size_t bv_image_bytes(const struct bv_image *image)
+{
+    struct bv_image_facts facts = {.size = sizeof facts};
+    if (bv_image_describe(image, &facts) != BV_OK)
+        return 0;
+    return (size_t)facts.width * (size_t)facts.height * (size_t)facts.channels *
+           (facts.bits > 16 ? 4 : 2);
+}
+
 enum bv_status bv_images_keep(struct bv_kept_images *images, struct bv_image *image,
                               char id[BV_IMAGE_ID_SIZE], struct bv_error *err)
 {
-    struct bv_image_facts facts = {.size = sizeof facts};
     BV_TRY(bv_random_hex(id, (BV_IMAGE_ID_SIZE - 1) / 2, err));
-    BV_TRY(bv_image_describe(image, &facts));
-    size_t bytes = (size_t)facts.width * (size_t)facts.height * (size_t)facts.channels *
-                   (facts.bits > 16 ? 4 : 2);
+    size_t bytes = bv_image_bytes(image);
     (void)pthread_mutex_lock(&images->lock);
     struct bv_kept_image *kept = make_place(images, bytes);
     memcpy(kept->id, id, BV_IMAGE_ID_SIZE);

@@ -26,6 +26,9 @@ struct bv_kept_images {
     size_t bytes; // of all
 };
 
+// What an image's samples take, at most.
+size_t bv_image_bytes(const struct bv_image *image);
+
 // Takes an image; those that were used longest ago make room. id receives its name.
 enum bv_status bv_images_keep(struct bv_kept_images *images, struct bv_image *image,
                               char id[BV_IMAGE_ID_SIZE], struct bv_error *err);

@@ -6,7 +6,8 @@
 #include "biovl/fusion.h"
 #include "serve/server.h"
 
-// How many items wait for a model before readers wait with the next.
+// How many items wait for a model before readers wait with the next; a large image waits alone.
+static const size_t room_bytes = (size_t)128 << 20;
 enum { ROOM = 64, MOST_TEXTS = 64, MOST_BATCH = 64 };
 
 static void work_on(struct bv_served *s, struct bv_asked *const *items, size_t n)
@@ -59,6 +60,7 @@ static size_t take(struct bv_served *s, struct bv_asked **items)
         if (n < most && (n == 0 || go_together(items[0], item))) {
             *at = item->next;
             item->next = NULL;
+            s->bytes_waiting -= item->bytes;
             items[n++] = item;
         } else {
             last = item;
@@ -104,10 +106,16 @@ static void *run(void *arg)
     }
 }
 
+static bool is_full(const struct bv_served *s, size_t bytes)
+{
+    return s->n_waiting >= ROOM || (s->n_waiting > 0 && s->bytes_waiting + bytes > room_bytes);
+}
+
 void bv_served_push(struct bv_served *s, struct bv_asked *item)
 {
+    item->bytes = item->image ? bv_image_bytes(item->image) : 0;
     (void)pthread_mutex_lock(&s->lock);
-    while (s->n_waiting >= ROOM && !s->stop)
+    while (is_full(s, item->bytes) && !s->stop)
         (void)pthread_cond_wait(&s->room, &s->lock);
     bool stopped = s->stop;
     if (!stopped) {
@@ -117,6 +125,7 @@ void bv_served_push(struct bv_served *s, struct bv_asked *item)
             s->first = item;
         s->last = item;
         s->n_waiting++;
+        s->bytes_waiting += item->bytes;
         (void)pthread_cond_signal(&s->some);
     }
     (void)pthread_mutex_unlock(&s->lock);

@@ -36,7 +36,7 @@ struct bv_served {
     pthread_mutex_t lock;
     pthread_cond_t some, room;
     struct bv_asked *first, *last;
-    size_t n_waiting;
+    size_t n_waiting, bytes_waiting;
     bool stop;
     pthread_t thread;
     bool started;

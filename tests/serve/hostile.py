@@ -239,6 +239,24 @@ class Hostile(unittest.TestCase):
                                       ("request", None, b'{"labels": ["a"]}'))
             self.refuses(self.service.ask("POST", "/v1/classify", body, headers), 400, 422)
 
+    def test_what_a_file_says(self):
+        """Bytes that are no UTF-8, and a slope that leads beyond all numbers."""
+        with open(SAMPLE, "rb") as file:
+            sample = file.read()
+
+        def keep(old, new):
+            self.assertEqual(sample.count(old), 1)
+            body, headers = multipart(("image", "a.dcm", sample.replace(old, new)))
+            return self.service.ask("POST", "/v1/images", body, headers).json()["images"][0]
+
+        image = keep(b"\x18\0\x15\0CS\6\0CHEST ", b"\x18\0\x15\0CS\6\0CH\xffST ")
+        self.assertEqual(image["body_part"], "CH\\xFFST")
+        image = keep(b"\x28\0\x53\x10DS\2\0001 ", b"\x28\0\x53\x10DS\6\0001e308 ")
+        self.refuses(self.service.get(f"/v1/images/{image['id']}/gray"), 422)
+        image = keep(b"\x28\0\x53\x10DS\2\0001 ", b"\x28\0\x53\x10DS\6\0001e300 ")
+        facts = self.service.get(f"/v1/images/{image['id']}/gray").headers["Biovl-Facts"]
+        self.assertLess(json.loads(facts)["low"], 1e305)
+
     def test_multipart(self):
         good, headers = multipart(("image", "a", b"x"), ("request", None, b'{"labels": ["a"]}'))
         cut = [(good[:n], headers) for n in range(0, len(good) - 3, 7)]
