@@ -69,6 +69,8 @@ int run_serve(int argc, char **argv)
          "the index's site key (default: INDEX.key)"},
         {"--root", OPTION_STRING, &o->root, "DIR",
          "the folder whose files requests may name (default: none may)"},
+        {"--read-only", OPTION_FLAG, &o->read_only, NULL,
+         "have the kernel refuse every change of a file (Linux 5.13)"},
         {"--port", OPTION_INTEGER, &o->port, "P", "default: a free one"},
         {"--bind", OPTION_STRING, &o->address, "ADDRESS",
          "default 127.0.0.1; others than loopback need --cert, --key and --token-file"},

@@ -32,6 +32,7 @@ struct bv_serve_options {
     int body_mb;                   // of a request at most; 0: 64
     int idle_minutes;              // without a request, after which the service ends; 0: never
     bool access_log;               // tell() a line for each request
+    bool read_only;                // the kernel refuses this process every change of a file
     const volatile sig_atomic_t *stop;         // set when the service is to end
     void (*tell)(void *arg, const char *line); // from any thread; lines bear no data of patients
     void *arg;
@@ -40,7 +41,8 @@ struct bv_serve_options {
 // Serves until *stop is set, or nobody asked for idle_minutes. The first line told is the address
 // to open, with a token that opens it once. BV_ERR_ARG for options that do not fit each other: an
 // address beyond this machine without certificate and token file, a token file that others may
-// read. BV_ERR_UNSUPPORTED where this build has no service.
+// read. BV_ERR_UNSUPPORTED where this build has no service, or the
+// kernel cannot keep one from writing that is to be read-only, which lasts for the calling thread.
 enum bv_status bv_serve(const struct bv_serve_options *options, struct bv_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "serve/call.h"
 #include "serve/http.h"
+#include "serve/read_only.h"
 #include "serve/root.h"
 
 // How long requests that are there may take once the service is told to end.
@@ -43,6 +44,16 @@ static enum bv_status check_options(struct bv_serve_options *o, struct bv_error 
                        "and a token file",
                        o->address);
     return BV_OK;
+}
+
+static enum bv_status close_files(const struct bv_serve_options *o, struct bv_error *err)
+{
+    if (!o->read_only)
+        return BV_OK;
+    if (o->token_file && access(o->token_file, F_OK) != 0)
+        return bv_fail(err, BV_ERR_IO, "%s: %s, and a service that only reads makes none",
+                       o->token_file, strerror(errno));
+    return bv_only_read(err);
 }
 
 static enum bv_status read_pem(const char *path, char **text, struct bv_error *err)
@@ -82,6 +93,7 @@ static enum bv_status start(struct bv_service *server, struct bv_error *err)
 {
     const struct bv_serve_options *o = &server->options;
     BV_TRY(check_options(&server->options, err));
+    BV_TRY(close_files(o, err));
     BV_TRY(bv_guard_open(&server->guard, o->token_file, err));
     BV_TRY(read_pem(o->certificate, &server->certificate, err));
     BV_TRY(read_pem(o->key, &server->key, err));

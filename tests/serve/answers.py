@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import os
+import re
 import ssl
 import struct
 import subprocess
@@ -253,6 +254,43 @@ class Opening(unittest.TestCase):
             self.assertIn("together", command("serve", "--cert", path, code=2))
             command("serve", "--bind", "nowhere", code=2)
             command("serve", "--model", path, code=3)
+
+    def test_read_only(self):
+        """The kernel keeps the process from writing, and everything is answered all the same."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "i.biovl")
+            command("index", "create", path)
+            command("index", "add", path, SAMPLE)
+            before = {name: os.stat(os.path.join(folder, name)).st_mtime_ns
+                      for name in os.listdir(folder)}
+            missing = os.path.join(folder, "token")
+            said = command("serve", "--read-only", "--token-file", missing, code=3)
+            self.assertIn("makes none", said)
+            try:
+                service = Service("--read-only", "--index", path)
+            except AssertionError as error:
+                if "Landlock" in str(error) or "this build" in str(error):
+                    self.skipTest(str(error))
+                raise
+            with service:
+                # An index is opened for writing where that can be had: here it cannot.
+                process = f"/proc/{service.process.pid}"
+                opened = [fd for fd in os.listdir(process + "/fd")
+                          if os.readlink(f"{process}/fd/{fd}") == path]
+                self.assertTrue(opened)
+                for fd in opened:
+                    with open(f"{process}/fdinfo/{fd}") as file:
+                        self.assertEqual(int(re.search(r"flags:\t(\d+)", file.read())[1], 8) & 3, 0)
+                image = {"base64": sample_base64()}
+                for path, body in (("/v1/classify", {"image": image, "labels": LABELS}),
+                                   ("/v1/search", {"image": image, "where": ["modality=DX"]}),
+                                   ("/v1/explain", {"image": image, "texts": ["effusion"]}),
+                                   ("/v1/images", {"image": image})):
+                    answer = service.post(path, body)
+                    self.assertEqual(answer.status, 200, answer.body)
+            after = {name: os.stat(os.path.join(folder, name)).st_mtime_ns
+                     for name in os.listdir(folder)}
+            self.assertEqual(after, before)
 
     def test_tls(self):
         """Under TLS the cookie is Secure; plain HTTP gets nothing."""
