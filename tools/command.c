@@ -125,6 +125,17 @@ bool is_input(const char *output, const struct strings *inputs)
     return false;
 }
 
+bool is_output_twice(const char *const *outputs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (outputs[i] && outputs[k] && strcmp(outputs[i], outputs[k]) == 0) {
+                (void)fprintf(stderr, "biovl: %s: named for two outputs\n", outputs[i]);
+                return true;
+            }
+    return false;
+}
+
 char *read_templates(const char *name)
 {
     size_t size = 0;

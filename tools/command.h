@@ -63,6 +63,9 @@ enum exit_code report_failure(const struct bv_context *context, enum bv_status s
 // Whether output (or NULL) is one of the inputs, by whatever name; says so on stderr.
 bool is_input(const char *output, const struct strings *inputs);
 
+// Whether two of n outputs (or NULLs) are one file, by name; says so on stderr.
+bool is_output_twice(const char *const *outputs, size_t n);
+
 // Reads a whole text file, "-" is stdin; NULL after printing why not. The caller frees.
 char *read_text(const char *path, size_t *size);
 

@@ -102,7 +102,8 @@ static enum bv_status print_lines(const struct explain *x, const struct bv_expla
                map.peak_x, map.peak_y);
         if (!isnan(map.null_peak))
             printf("  null %.4g  prompt dependence %.2f", map.null_peak, map.prompt_dependence);
-        printf("%s\n", map.nothing_here ? "  nothing here" : "");
+        printf("%s%s\n", map.nothing_here ? "  nothing here" : "",
+               map.truncated ? "  cut to the model's maximum" : "");
         if (x->boxes)
             print_boxes(e, i, map.n_boxes);
     }
@@ -140,9 +141,9 @@ static enum bv_status explain_image(const struct explain *x, const struct opened
                    : bv_explain_texts(o->engine, image, (const char *const *)x->texts.items,
                                       x->texts.n, &options, &e);
     if (status == BV_OK)
-        status = write_maps(o->context, e, &info, BV_EXPLAINED_VALUES, x->output);
-    if (status == BV_OK)
         status = write_maps(o->context, e, &info, BV_EXPLAINED_ERRORS, x->errors);
+    if (status == BV_OK)
+        status = write_maps(o->context, e, &info, BV_EXPLAINED_VALUES, x->output);
     if (status == BV_OK)
         status = write_overlays(x, e);
     if (status == BV_OK)
@@ -154,6 +155,11 @@ static enum bv_status explain_image(const struct explain *x, const struct opened
     return status;
 }
 
+static bool writes(const struct explain *x)
+{
+    return x->output || x->errors || x->overlay || x->capture;
+}
+
 static int explain_all(const struct explain *x, const struct opened *o,
                        const struct bv_zero_shot *z, const struct strings *images)
 {
@@ -162,7 +168,11 @@ static int explain_all(const struct explain *x, const struct opened *o,
     enum bv_status last = BV_OK;
     int code = EXIT_USAGE;
     print_research_notice(o);
-    if (list_pictures(o->context, images, x->frame, &pictures)) {
+    const bool listed = list_pictures(o->context, images, x->frame, &pictures);
+    if (listed && pictures.n > 1 && writes(x))
+        (void)fprintf(stderr, "biovl: %zu frames: files are written of one (--frame)\n",
+                      pictures.n);
+    else if (listed) {
         for (size_t i = 0; i < pictures.n; i++) {
             const enum bv_status status = explain_image(x, o, z, &pictures.items[i]);
             if (status == BV_OK)
@@ -189,6 +199,9 @@ static int explain_labels(const struct explain *x, const struct opened *o,
     labels.templates = templates;
     if (text && (templates || !x->templates)) {
         const enum bv_status status = bv_zero_shot_open(o->engine, &labels, &z);
+        if (status == BV_OK && bv_zero_shot_truncated(z) > 0)
+            (void)fprintf(stderr, "biovl: warning: %zu prompts were cut to the model's maximum\n",
+                          bv_zero_shot_truncated(z));
         code = status == BV_OK ? explain_all(x, o, z, images)
                                : (int)report_failure(o->context, status);
     }
@@ -209,6 +222,32 @@ static int list_methods(const struct opened *o)
     return EXIT_OK;
 }
 
+// Whether something would be written over what is read, also under the numbers that several texts
+// get, or twice.
+static bool overwrites(const struct explain *x, const struct strings *images)
+{
+    enum { MOST_TEXTS = 4096 };
+    const char *outputs[] = {x->output, x->errors, x->overlay, x->capture};
+    const char *const numbered[] = {x->overlay, x->capture};
+    const char *read[] = {x->labels, x->templates, model_path(x->model.model)};
+    const size_t n_texts = x->labels ? MOST_TEXTS : x->texts.n;
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < 3; k++)
+            if (read[k] && is_input(outputs[i], &(struct strings){&read[k], 1}))
+                return true;
+    for (size_t i = 0; i < 4; i++)
+        if (is_input(outputs[i], images))
+            return true;
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; numbered[k] && i < n_texts; i++) {
+            char path[4096];
+            number_path(numbered[k], i, n_texts, path, sizeof path);
+            if (is_input(path, images))
+                return true;
+        }
+    return is_output_twice(outputs, 4);
+}
+
 static int run(const struct explain *x, const struct strings *images)
 {
     struct opened o = {0};
@@ -224,11 +263,10 @@ static int run(const struct explain *x, const struct strings *images)
 
 static bool is_valid(const struct explain *x, const struct strings *images)
 {
-    const bool writes = x->output || x->errors || x->overlay || x->capture;
     if (x->list)
         return images->n == 0;
     return images->n > 0 && (x->texts.n > 0) != (x->labels != NULL) &&
-           (!writes || images->n == 1) && (!x->capture || !x->frame) &&
+           (!writes(x) || images->n == 1) && (!x->capture || !x->frame) &&
            (!x->templates || x->labels) && x->masks >= 0 && x->seed >= 0;
 }
 
@@ -273,8 +311,7 @@ int run_explain(int argc, char **argv)
     if (parsed == PARSE_OK) {
         if (!is_valid(&x, &images))
             (void)fprintf(stderr, "usage: biovl explain %s\n", usage.synopsis);
-        else if (!is_input(x.output, &images) && !is_input(x.overlay, &images) &&
-                 !is_input(x.errors, &images) && !is_input(x.capture, &images))
+        else if (!overwrites(&x, &images))
             code = run(&x, &images);
     }
     free_strings(&images);

@@ -27,18 +27,20 @@ struct bv_explain_options {
     size_t size;        // sizeof (struct bv_explain_options)
     const char *method; // "auto" (NULL), "gradcam", … of bv_explain_methods()
     int layers;    // how many of the last layers legrad and surgery read; 0: their own, -1: all
-    int masks;     // of rise, to 16384; 0: doubled from 256 until the standard error is below
+    int masks;     // of rise, 2 to 16384; 0: doubled from 256 until the standard error is below
                    // 2 % of the map's range
     uint64_t seed; // of rise
 };
 
 // The methods that a model can have, as a JSON array of {"name", "unit", "class_agnostic",
-// "default"}.
+// "default"}; none of a model whose images have no score by themselves (fusion encoders, image
+// encoders without a head).
 BV_API enum bv_status bv_explain_methods(struct bv_context *context, const struct bv_model *model,
                                          char **json);
 
 // Maps of n texts (UTF-8). options may be NULL. BV_ERR_UNSUPPORTED for a method that the model
-// cannot have, with those that it can; BV_ERR_MODEL without both encoders.
+// cannot have, with those that it can; BV_ERR_ARG for layers that it has not, or layers or masks
+// with a method that reads none; BV_ERR_MODEL without both encoders.
 BV_API enum bv_status bv_explain_texts(struct bv_engine *engine, const struct bv_image *image,
                                        const char *const *texts, size_t n,
                                        const struct bv_explain_options *options,
@@ -68,6 +70,7 @@ struct bv_explained_map {
                               // matter; NaN without them
     int nothing_here;         // the peak is no higher than null_peak
     size_t n_boxes;
+    int truncated; // the text was cut to the model's maximum; 0 of labels
 };
 // BV_ERR_ARG when i is not below the count or size is not set.
 BV_API enum bv_status bv_explained_facts(const struct bv_explained *explained, size_t i,

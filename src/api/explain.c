@@ -22,6 +22,7 @@ struct bv_explained {
     const char *model, *digest, *device, *precision;
     const char *quantity; // that the score is
     const char **texts;
+    unsigned char *truncated; // [texts]
     uint64_t seed;
     struct bv_explanation *explanation;
 };
@@ -51,12 +52,13 @@ static void normalize_rows(float *x, size_t n, size_t D)
     }
 }
 
+// truncated [n] may be NULL.
 static enum bv_status embed(struct bv_engine *engine, const char *const *texts, size_t n,
-                            float *out, struct bv_error *err)
+                            float *out, unsigned char *truncated, struct bv_error *err)
 {
     const size_t D = (size_t)bv_session_model(engine->session)->text_dim;
     const struct bv_wanted wanted = {"global", out, n * D};
-    BV_TRY(bv_encode_texts(engine->session, texts, n, &wanted, NULL, NULL, err));
+    BV_TRY(bv_encode_texts(engine->session, texts, n, &wanted, truncated, NULL, err));
     normalize_rows(out, n, D);
     return BV_OK;
 }
@@ -71,7 +73,7 @@ static enum bv_status need_neutral(struct bv_engine *engine, struct bv_error *er
     float *made = calloc(n * D, sizeof *made);
     if (!made)
         return bv_fail_nomem(err, "neutral texts");
-    enum bv_status status = embed(engine, bv_neutral_texts, n, made, err);
+    enum bv_status status = embed(engine, bv_neutral_texts, n, made, NULL, err);
     if (status == BV_OK)
         engine->neutral = made;
     else
@@ -91,7 +93,7 @@ static enum bv_status choose_method(const struct bv_model *model, const char *na
     if (!*method)
         return bv_fail(err, BV_ERR_ARG, "no method is called \"%s\"; model \"%s\" can have: %s",
                        name, model->name, names);
-    if (bv_probe_check(model, *method, output, &why) != BV_OK)
+    if (bv_probe_check(model, *method, 0, output, &why) != BV_OK)
         return bv_fail(err, BV_ERR_UNSUPPORTED,
                        "model \"%s\" cannot have method %s (%s); it can have: %s", model->name,
                        (*method)->name, why.text, names);
@@ -103,8 +105,9 @@ struct subject {
     struct bv_engine *engine;
     const struct bv_image *image;
     const char *output;
-    const char **names; // [n]
-    float *direction;   // [n + BV_NEUTRAL_TEXTS, D], n filled
+    const char **names;       // [n]
+    unsigned char *truncated; // [n]: cut to the model's maximum; NULL: labels
+    float *direction;         // [n + BV_NEUTRAL_TEXTS, D], n filled
     size_t n, D;
     bool linear; // a trained head's logits: no neutral texts
 };
@@ -113,6 +116,9 @@ static enum bv_status name_texts(struct bv_explained *e, const struct subject *s
                                  struct bv_error *err)
 {
     e->texts = bv_arena_array(&e->arena, s->n + 1, sizeof *e->texts);
+    e->truncated = bv_arena_array(&e->arena, s->n + 1, 1);
+    if (e->truncated && s->truncated)
+        memcpy(e->truncated, s->truncated, s->n);
     for (size_t i = 0; e->texts && i < s->n; i++) {
         e->texts[i] = bv_arena_strdup(&e->arena, s->names[i]);
         if (!e->texts[i])
@@ -124,7 +130,9 @@ static enum bv_status name_texts(struct bv_explained *e, const struct subject *s
     e->device = bv_arena_strdup(&e->arena, bv_session_device(s->engine->session));
     e->precision = bv_session_precision(s->engine->session);
     e->quantity = s->linear ? "logit" : "cosine";
-    return e->texts && e->model && e->digest && e->device ? BV_OK : bv_fail_nomem(err, "texts");
+    return e->texts && e->truncated && e->model && e->digest && e->device
+               ? BV_OK
+               : bv_fail_nomem(err, "texts");
 }
 
 static enum bv_status compute(struct bv_explained *e, const struct subject *s,
@@ -200,19 +208,22 @@ enum bv_status bv_explain_texts(struct bv_engine *engine, const struct bv_image 
     const struct bv_model *m = bv_session_model(engine->session);
     BV_TRY(bv_options_read(&o, sizeof o, theirs, "bv_explain_options", err));
     BV_TRY(check_count(n, err));
-    if (!bv_model_has_image(m) || !bv_model_has_text(m) || m->image_dim != m->text_dim)
+    if (!bv_model_has_image(m) || !bv_model_has_text(m) || m->image_dim < 1 ||
+        m->image_dim != m->text_dim)
         return bv_fail(err, BV_ERR_MODEL,
                        "model \"%s\" does not compare images with texts: it has no maps of them",
                        m->name);
     struct subject s = {.engine = engine, .image = image, .output = "global", .n = n};
     s.D = (size_t)m->text_dim;
     s.names = (const char **)(uintptr_t)texts;
+    s.truncated = calloc(n, 1);
     s.direction = calloc((n + BV_NEUTRAL_TEXTS) * s.D, sizeof *s.direction);
-    enum bv_status status = s.direction ? BV_OK : bv_fail_nomem(err, "texts");
+    enum bv_status status = s.truncated && s.direction ? BV_OK : bv_fail_nomem(err, "texts");
     if (status == BV_OK)
-        status = embed(engine, texts, n, s.direction, err);
+        status = embed(engine, texts, n, s.direction, s.truncated, err);
     if (status == BV_OK)
         status = explain(&s, &o, out, err);
+    free(s.truncated);
     free(s.direction);
     return status;
 }
@@ -240,7 +251,10 @@ enum bv_status bv_explain_labels(const struct bv_zero_shot *z, const struct bv_i
         else if (embedding)
             memcpy(s.direction + i * s.D, embedding, s.D * sizeof *embedding);
         else
-            status = bv_fail(err, BV_ERR_MODEL, "label \"%s\" has no embedding", s.names[i]);
+            status = bv_fail(err, BV_ERR_UNSUPPORTED,
+                             "the labels of model \"%s\" are scored by a decoder, which has no "
+                             "maps here; texts have",
+                             bv_session_model(s.engine->session)->name);
     }
     if (status == BV_OK)
         status = explain(&s, &o, out, err);
@@ -287,7 +301,8 @@ enum bv_status bv_explained_facts(const struct bv_explained *e, size_t i,
                                           .null_peak = e->explanation->null_peak,
                                           .prompt_dependence = t->prompt_dependence,
                                           .nothing_here = t->nothing,
-                                          .n_boxes = t->n_boxes};
+                                          .n_boxes = t->n_boxes,
+                                          .truncated = e->truncated[i]};
     bv_counts_write(map, &made, sizeof made);
     return BV_OK;
 }
@@ -411,6 +426,8 @@ static json_t *map_json(const struct bv_explained *e, size_t i)
                   number(t->row), "nothing_here", compared ? json_boolean(t->nothing) : json_null(),
                   "prompt_dependence", number(t->prompt_dependence), "boxes", boxes);
     const size_t cells = (size_t)(x->maps.h * x->maps.w);
+    if (e->truncated[i])
+        (void)json_object_set_new(map, "truncated", json_true());
     if (x->maps.errors) {
         double largest = 0;
         for (size_t k = i * cells; k < (i + 1) * cells; k++)
@@ -464,10 +481,11 @@ enum bv_status bv_explain_methods(struct bv_context *context, const struct bv_mo
     const json_t *outputs = json_object_get(json_object_get(m->card, "image"), "outputs");
     const char *output =
         bv_model_has_text(m) || !json_object_get(outputs, "logits") ? "global" : "logits";
+    const bool scores = bv_model_has_text(m) || strcmp(output, "logits") == 0;
     json_t *list = json_array();
-    for (size_t i = 0; bv_method_at(i); i++) {
+    for (size_t i = 0; scores && bv_method_at(i); i++) {
         const struct bv_map_method *method = bv_method_at(i);
-        if (bv_probe_check(m, method, output, &unused) == BV_OK)
+        if (bv_probe_check(m, method, 0, output, &unused) == BV_OK)
             (void)json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b}", "name",
                                                         method->name, "unit", method->unit,
                                                         "class_agnostic", method->class_agnostic,

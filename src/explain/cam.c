@@ -127,14 +127,17 @@ static enum bv_status map_eigencam(const struct bv_probe_run *run, float *maps,
 
 const struct bv_map_method bv_method_gradcam = {.name = "gradcam",
                                                 .unit = "gradient times activation",
+                                                .at_once = BV_TEXTS_OF_A_WALK,
                                                 .prepare = prepare_cam,
                                                 .map = map_gradcam};
 const struct bv_map_method bv_method_hirescam = {.name = "hirescam",
                                                  .unit = "gradient times activation",
+                                                 .at_once = BV_TEXTS_OF_A_WALK,
                                                  .prepare = prepare_cam,
                                                  .map = map_hirescam};
 const struct bv_map_method bv_method_layercam = {.name = "layercam",
                                                  .unit = "gradient times activation",
+                                                 .at_once = BV_TEXTS_OF_A_WALK,
                                                  .prepare = prepare_cam,
                                                  .map = map_layercam};
 const struct bv_map_method bv_method_eigencam = {.name = "eigencam",

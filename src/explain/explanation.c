@@ -117,7 +117,10 @@ static enum bv_status find_seen(struct bv_explanation *e, struct bv_error *err)
         e->seen[k] = x >= 0 && x < e->width && y >= 0 && y < e->height;
         n += e->seen[k];
     }
-    return n > 0 ? BV_OK : bv_fail(err, BV_ERR_REFUSED, "the image is too long and narrow");
+    return n > 0 ? BV_OK
+                 : bv_fail(err, BV_ERR_REFUSED,
+                           "no cell of the maps has its centre in the image: it is too narrow or "
+                           "too small");
 }
 
 struct bv_map_box bv_explanation_seen(const struct bv_explanation *e)
@@ -342,7 +345,6 @@ enum bv_status bv_explanation_make(struct bv_explanation **out, struct bv_sessio
     if (!e)
         return bv_fail_nomem(err, "heat maps");
     e->method = request->method;
-    e->layers = request->layers;
     e->width = width;
     e->height = height;
     e->n = request->goal->n - n_neutral;
@@ -360,6 +362,7 @@ enum bv_status bv_explanation_make(struct bv_explanation **out, struct bv_sessio
     }
     if (status == BV_OK)
         status = read_maps(e, err);
+    e->layers = e->maps.layers;
     e->masks = e->maps.masks;
     if (status == BV_OK)
         *out = e;
@@ -386,7 +389,7 @@ static bool can(const struct bv_model *model, const struct bv_map_method *method
                 const char *output)
 {
     struct bv_error unused = {0};
-    return bv_probe_check(model, method, output, &unused) == BV_OK;
+    return bv_probe_check(model, method, 0, output, &unused) == BV_OK;
 }
 
 void bv_method_names(const struct bv_model *model, const char *output, char *text, size_t size)

@@ -75,5 +75,6 @@ static enum bv_status map_gradeclip(const struct bv_probe_run *run, float *maps,
 
 const struct bv_map_method bv_method_gradeclip = {.name = "gradeclip",
                                                   .unit = "gradient times value",
+                                                  .at_once = BV_TEXTS_OF_A_WALK,
                                                   .prepare = prepare_gradeclip,
                                                   .map = map_gradeclip};

@@ -15,13 +15,6 @@
 
 enum { SCORE, ATTENDED };
 
-static int wanted_layers(const struct bv_probe *p, int default_layers)
-{
-    const int all = p->layout.n_blocks;
-    const int n = p->layers == 0 ? default_layers : p->layers;
-    return n < 0 || n > all ? all : n;
-}
-
 // The mean of a block's tokens through the last norm, and the block's attention.
 static void mean_score(struct bv_probe *p, int block, float eps, struct bv_tensor **embedding,
                        const struct bv_node **attention)
@@ -76,7 +69,8 @@ static enum bv_status prepare_legrad(struct bv_probe *p, struct bv_error *err)
                        "legrad reads a transformer with a class token or attention pooling");
     for (const struct bv_node *n = p->graph->first; n; n = n->next)
         norm = n->op == BV_OP_layer_norm ? n : norm; // the last is the encoder's own
-    const int n = wanted_layers(p, 2);
+    int n = 0;
+    BV_TRY(bv_probe_layers(p, 2, &n, err));
     if (n > BV_PROBE_PARTS || !norm)
         return bv_fail(err, BV_ERR_LIMIT, "legrad looks at %d layers, most", BV_PROBE_PARTS);
     for (int i = 0; i < n; i++)
@@ -143,5 +137,9 @@ static enum bv_status map_legrad(const struct bv_probe_run *run, float *maps, st
     return BV_OK;
 }
 
-const struct bv_map_method bv_method_legrad = {
-    .name = "legrad", .unit = "gradient", .prepare = prepare_legrad, .map = map_legrad};
+const struct bv_map_method bv_method_legrad = {.name = "legrad",
+                                               .unit = "gradient",
+                                               .reads_layers = true,
+                                               .at_once = BV_TEXTS_OF_A_WALK,
+                                               .prepare = prepare_legrad,
+                                               .map = map_legrad};

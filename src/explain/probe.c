@@ -32,6 +32,17 @@ const struct bv_map_method *bv_method_find(const char *name)
 
 // ---- The instrumented graph ----
 
+enum bv_status bv_probe_layers(struct bv_probe *p, int usual, int *n, struct bv_error *err)
+{
+    const int all = p->layout.n_blocks;
+    if (p->layers < -1 || p->layers > all)
+        return bv_fail(err, BV_ERR_ARG, "%d layers; the encoder has %d (-1: all of them)",
+                       p->layers, all);
+    *n = p->layers > 0 ? p->layers : p->layers == 0 && usual < all ? usual : all;
+    p->layers = *n;
+    return BV_OK;
+}
+
 void bv_probe_want(struct bv_probe *p, struct bv_tensor *t)
 {
     t = bv_storage_of(t);
@@ -249,6 +260,24 @@ void bv_maps_free(struct bv_maps *maps)
     *maps = (struct bv_maps){0};
 }
 
+// All texts' maps, as many at a time as the method takes.
+static enum bv_status map_texts(const struct bv_probe_run *run, struct bv_maps *maps,
+                                struct bv_error *err)
+{
+    const struct bv_goal *all = run->goal;
+    const struct bv_map_method *method = run->probe->method;
+    const size_t most = method->at_once ? method->at_once : all->n;
+    for (size_t first = 0; first < all->n; first += most) {
+        struct bv_goal some = *all;
+        struct bv_probe_run part = *run;
+        some.direction += first * all->D;
+        some.n = all->n - first < most ? all->n - first : most;
+        part.goal = &some;
+        BV_TRY(method->map(&part, maps->values + first * (size_t)(maps->h * maps->w), err));
+    }
+    return BV_OK;
+}
+
 static enum bv_status make_maps(const struct bv_probe_run *run, struct bv_maps *maps,
                                 struct bv_error *err)
 {
@@ -258,13 +287,14 @@ static enum bv_status make_maps(const struct bv_probe_run *run, struct bv_maps *
         return bv_fail(err, BV_ERR_MODEL, "texts and images have different lengths");
     maps->h = l->h;
     maps->w = l->w;
+    maps->layers = run->probe->method->reads_layers ? run->probe->layers : 0;
     maps->values = calloc(goal->n * (size_t)(l->h * l->w) + 1, sizeof *maps->values);
     maps->scores = calloc(goal->n + 1, sizeof *maps->scores);
     if (!maps->values || !maps->scores)
         return bv_fail_nomem(err, "heat maps");
     for (size_t i = 0; i < goal->n; i++)
         maps->scores[i] = bv_goal_score(goal, i, bv_probe_value(run, run->probe->score));
-    return run->probe->method->map(run, maps->values, err);
+    return map_texts(run, maps, err);
 }
 
 static int64_t method_index(const struct bv_map_method *method)
@@ -318,10 +348,21 @@ static enum bv_status look_inside(struct bv_session *session,
     return status;
 }
 
+static enum bv_status check_layers(const struct bv_map_method *method, int layers,
+                                   struct bv_error *err)
+{
+    if (layers && !method->reads_layers)
+        return bv_fail(err, BV_ERR_ARG, "method %s reads no number of layers", method->name);
+    return BV_OK;
+}
+
 enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_probe_request *request,
                              struct bv_maps *maps, struct bv_error *err)
 {
     struct bv_maps made = {0};
+    BV_TRY(check_layers(request->method, request->layers, err));
+    if (request->masks && request->method != &bv_method_rise)
+        return bv_fail(err, BV_ERR_ARG, "method %s reads no masks", request->method->name);
     enum bv_status status = request->method->sweep
                                 ? request->method->sweep(session, request, &made, err)
                                 : look_inside(session, request, &made, err);
@@ -332,19 +373,35 @@ enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_probe_r
     return status;
 }
 
-enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_map_method *method,
-                              const char *output, struct bv_error *err)
+// Whether the encoder has an output at all; of a fusion encoder no image has one by itself.
+static enum bv_status check_output(const struct bv_model *model, const char *output,
+                                   struct bv_error *err)
 {
+    const json_t *outputs = json_object_get(json_object_get(model->card, "image"), "outputs");
     if (!bv_model_has_image(model))
         return bv_fail(err, BV_ERR_UNSUPPORTED, "model \"%s\" has no image encoder", model->name);
+    if (!json_object_get(outputs, output))
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "model \"%s\" has no output \"%s\"", model->name,
+                       output);
+    return BV_OK;
+}
+
+enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_map_method *method,
+                              int layers, const char *output, struct bv_error *err)
+{
+    BV_TRY(check_output(model, output, err));
+    BV_TRY(check_layers(method, layers, err));
     if (method->sweep)
         return BV_OK;
+    if (strcmp(output, "global") != 0 && strcmp(output, "logits") != 0) // build_tapped()'s two
+        return bv_fail(err, BV_ERR_UNSUPPORTED, "output \"%s\" has no maps from the inside",
+                       output);
     struct bv_probe *p = calloc(1, sizeof *p);
     if (!p)
         return bv_fail_nomem(err, "a method");
     const int64_t size[4] = {1, model->image_height, model->image_width,
                              bv_recipe_channels(model->recipe)};
-    enum bv_status status = make_probe(p, model, method, 0, output, size, err);
+    enum bv_status status = make_probe(p, model, method, layers, output, size, err);
     bv_graph_destroy(&p->graph);
     free(p);
     return status;

@@ -19,6 +19,9 @@ struct bv_goal {
 #define BV_PROBE_PARTS 32 // layers of a network that a method looks at, most
 #define BV_PROBE_TAPS 160
 
+// Texts of one walk back over a graph: it holds a gradient of every value between for each.
+#define BV_TEXTS_OF_A_WALK 32
+
 struct bv_probe;
 struct bv_map_method;
 
@@ -37,7 +40,8 @@ struct bv_maps {
     float *values;
     float *errors; // [n,h,w] standard errors of rise; NULL elsewhere
     double *scores;
-    int masks; // of rise: how many there were
+    int layers; // how many of the last layers were read; 0 of methods that read none
+    int masks;  // of rise: how many there were
     // Where cell (0, 0) begins in the input, and the size of cells, in pixels; zeros: the cells
     // share the input evenly.
     double top, left, cell_height, cell_width;
@@ -56,6 +60,8 @@ struct bv_map_method {
     const char *name;
     bool class_agnostic; // one map, whatever the text
     const char *unit;    // of its values, as results name it
+    bool reads_layers;   // as many of the last ones as a request says
+    size_t at_once;      // texts of one call of map(), most, for it holds values for each; 0: all
     // Adds what it computes to the graph, keeps tensors in parts, and says which values it reads.
     // BV_ERR_UNSUPPORTED where the encoder has not what it takes.
     enum bv_status (*prepare)(struct bv_probe *probe, struct bv_error *err);
@@ -84,15 +90,20 @@ struct bv_probe {
 enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_probe_request *request,
                              struct bv_maps *maps, struct bv_error *err);
 
-// Whether an encoder has what a method takes; err says why not.
+// Whether an encoder has what a method takes and that output, and as many layers as a request may
+// say; err says why not.
 enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_map_method *method,
-                              const char *output, struct bv_error *err);
+                              int layers, const char *output, struct bv_error *err);
 
 // NULL past the last one; by name, NULL when there is none.
 const struct bv_map_method *bv_method_at(size_t i);
 const struct bv_map_method *bv_method_find(const char *name);
 
 // ---- For methods ----
+
+// How many of the last layers a method looks at; `usual` where the request leaves that to it.
+// BV_ERR_ARG for more than there are.
+enum bv_status bv_probe_layers(struct bv_probe *probe, int usual, int *n, struct bv_error *err);
 
 // Wants the value of a tensor.
 void bv_probe_want(struct bv_probe *probe, struct bv_tensor *t);

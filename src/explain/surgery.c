@@ -66,8 +66,9 @@ static enum bv_status prepare_surgery(struct bv_probe *p, struct bv_error *err)
 {
     BV_TRY(check_tokens(p, err));
     struct bv_graph *g = p->graph;
-    const int all = p->layout.n_blocks, wanted = p->layers == 0 ? 6 : p->layers;
-    const int n = wanted < 0 || wanted > all ? all : wanted;
+    const int all = p->layout.n_blocks;
+    int n = 0;
+    BV_TRY(bv_probe_layers(p, 6, &n, err));
     struct bv_tensor *x = block_input(p, all - n);
     for (int i = all - n; i < all; i++) {
         const struct bv_node *attention = bv_block_attention(&p->layout, i);
@@ -141,6 +142,7 @@ static enum bv_status map_surgery(const struct bv_probe_run *run, float *maps, s
 
 const struct bv_map_method bv_method_surgery = {.name = "surgery",
                                                 .unit = "score of the position",
+                                                .reads_layers = true,
                                                 .prepare = prepare_surgery,
                                                 .map = map_surgery};
 const struct bv_map_method bv_method_maskclip = {.name = "maskclip",

@@ -52,4 +52,26 @@ expect 2 "$biovl" explain "$sample" "$sample" --text edema -o "$work/none.npy"
 [ ! -e "$work/none.npy" ] || fail "a map of two images"
 expect 3 "$biovl" explain "$work/none.dcm" --text edema
 expect 2 "$biovl" explain "$sample" --text edema -o "$sample"
+
+# Nothing that is read is written over, nor one output over another.
+cp "$sample" "$work/in-2.dcm"
+expect 2 "$biovl" explain "$work/in-2.dcm" --text edema cardiomegaly --method gradcam --dicom-sc "$work/in.dcm"
+cmp -s "$sample" "$work/in-2.dcm" || fail "a picture over its image"
+expect 2 "$biovl" explain "$sample" --labels "$work/labels" --method gradcam -o "$work/labels"
+grep -q Edema "$work/labels" || fail "maps over the labels"
+expect 2 "$biovl" explain "$sample" --text edema -o "$work/one" --overlay "$work/one"
+[ ! -e "$work/one" ] || fail "two outputs in one file"
+expect 3 "$biovl" explain "$sample" --text edema --method gradcam -o "$work/none.npy" --errors "$work/errors2.npy"
+[ ! -e "$work/none.npy" ] || fail "maps of a request that cannot be met"
+
+# What a method does not read is said; so is a text that was cut.
+expect 2 "$biovl" explain "$sample" --text edema --method gradcam --layers 2
+says 'reads no number of layers'
+expect 2 "$biovl" eval grounding "$work/boxes.csv" --method gradcam --layers 2 -o "$work/refused"
+expect 2 "$biovl" explain "$sample" --text edema --method gradcam --masks 8
+says 'reads no masks'
+long=$(printf 'opacity %.0s' {1..400})
+expect 0 "$biovl" explain "$sample" --text edema "$long" --method gradcam --json
+prints '"truncated":true'
+[ "$(grep -o truncated "$work/out" | wc -l)" = 1 ] || fail "a short text was cut"
 finish

@@ -37,6 +37,7 @@ struct run {
     struct region *regions;
     size_t n_regions, room;
     const struct bv_map_method *method; // or NULL: the map's making, from the card
+    float *common;                      // of a method: the embedding of an empty text
     const char *output;
     double sigma;
     int shorter;
@@ -65,7 +66,11 @@ static enum bv_status find_method(struct run *run, struct bv_error *err)
     if (!run->method)
         return bv_fail(err, BV_ERR_ARG, "no method is called \"%s\"; model \"%s\" can have: %s",
                        name, m->name, names);
-    return bv_probe_check(m, run->method, "global", err);
+    BV_TRY(bv_probe_check(m, run->method, run->options->layers, "global", err));
+    run->common = malloc(run->D * sizeof *run->common);
+    return run->common
+               ? run->texts->encode(run->texts->arg, (const char *const[]){""}, 1, run->common, err)
+               : bv_fail_nomem(err, "a method");
 }
 
 static enum bv_status check_model(struct run *run, struct bv_error *err)
@@ -74,6 +79,8 @@ static enum bv_status check_model(struct run *run, struct bv_error *err)
     if (run->options->method)
         return find_method(run, err);
     const json_t *spec = json_object_get(m->card, "heatmap");
+    if (run->options->layers)
+        return bv_fail(err, BV_ERR_ARG, "layers are of a method: none is named");
     run->output = bv_json_string(spec, "output", "local");
     run->sigma = bv_json_number(spec, "sigma", 0);
     run->shorter = (int)bv_json_integer(spec, "resize_shorter", 0);
@@ -243,7 +250,8 @@ static enum bv_status explain_map(struct run *run, const char *text, float *map,
     float *embedding = malloc(run->D * sizeof *embedding);
     if (!embedding)
         return bv_fail_nomem(err, "a map");
-    const struct bv_goal goal = {.output = "global", .direction = embedding, .n = 1, .D = run->D};
+    const struct bv_goal goal = {
+        .output = "global", .direction = embedding, .common = run->common, .n = 1, .D = run->D};
     const struct bv_probe_request request = {.method = run->method,
                                              .layers = run->options->layers,
                                              .pixels = &run->image.input.parts[0].pixels,
@@ -409,6 +417,7 @@ enum bv_status bv_grounding_run(const struct bv_grounding_options *options,
     bv_arena_free(&run->arena);
     free(run->regions);
     free(run->patches);
+    free(run->common);
     free(run);
     return status;
 }
