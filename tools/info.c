@@ -19,7 +19,7 @@ static void print_model(const json_t *info)
     printf("tensors     %zu\n", json_array_size(json_object_get(info, "tensors")));
     printf("sha256      %s\n", json_string_value(json_object_get(info, "sha256")));
     static const char *const objects[] = {"image",       "text",    "tokenizer", "preprocess",
-                                          "logit_scale", "prompts", "scoring"};
+                                          "logit_scale", "prompts", "scoring",   "head"};
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
         const json_t *value = json_object_get(card, objects[i]);
         char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;

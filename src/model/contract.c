@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "model/head.h"
 
 #define TOKENS 2 // of the text graph whose shapes are looked at
 
@@ -213,6 +214,7 @@ static enum bv_status check(struct towers *t, int64_t *image, int64_t *text, str
         BV_TRY(bv_model_text_graph(m, 1, T, &t->text, err));
     BV_TRY(check_global(t->image, "image", image, err));
     BV_TRY(check_global(t->text, "text", text, err));
+    BV_TRY(bv_text_head_check(m->card, t->text, err));
     return check_scoring(t, *image, *text, err);
 }
 

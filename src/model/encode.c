@@ -226,9 +226,11 @@ static void free_tokenized(struct tokenized *t)
     free(t->place);
 }
 
-static enum bv_status tokenize(const struct bv_model *m, const char *const *texts, size_t n,
-                               struct tokenized *t, unsigned char *truncated,
-                               struct bv_error *errors, struct bv_error *err)
+// seconds may be NULL: single texts.
+static enum bv_status tokenize(const struct bv_model *m, const char *const *texts,
+                               const char *const *seconds, size_t n, struct tokenized *t,
+                               unsigned char *truncated, struct bv_error *errors,
+                               struct bv_error *err)
 {
     t->n = n;
     t->tokens = calloc(n + 1, sizeof *t->tokens);
@@ -238,8 +240,11 @@ static enum bv_status tokenize(const struct bv_model *m, const char *const *text
         return bv_fail_nomem(err, "texts");
     for (size_t i = 0; i < n; i++) {
         struct bv_error *own = errors ? &errors[i] : err;
+        size_t n_bytes = strlen(texts[i]);
         enum bv_status status =
-            bv_tokenizer_encode(m->tokenizer, texts[i], strlen(texts[i]), &t->tokens[i], own);
+            seconds ? bv_tokenizer_encode_pair(m->tokenizer, texts[i], n_bytes, seconds[i],
+                                               strlen(seconds[i]), &t->tokens[i], own)
+                    : bv_tokenizer_encode(m->tokenizer, texts[i], n_bytes, &t->tokens[i], own);
         if (truncated)
             truncated[i] = t->tokens[i].truncated;
         if (status == BV_OK) {
@@ -264,25 +269,34 @@ static void spread_rows(float *out, size_t each, const size_t *place, size_t n_l
     }
 }
 
-enum bv_status bv_encode_texts(struct bv_session *s, const char *const *texts, size_t n,
-                               const struct bv_wanted *wanted, unsigned char *truncated,
-                               struct bv_error *errors, struct bv_error *err)
+enum bv_status bv_encode_text_outputs(struct bv_session *s, const char *const *texts,
+                                      const char *const *seconds, size_t n,
+                                      const struct bv_wanted *wanted, int n_wanted,
+                                      unsigned char *truncated, struct bv_error *errors,
+                                      struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
+    struct bv_wanted part[BV_MAX_GRAPH_OUTPUTS];
+    BV_TRY(check_count(n_wanted, err));
     if (!bv_model_has_text(m))
         return bv_fail(err, BV_ERR_ARG, "model \"%s\" has no text encoder", m->name);
     struct tokenized t = {.n = 0};
     if (errors)
         memset(errors, 0, n * sizeof *errors);
-    enum bv_status status = tokenize(m, texts, n, &t, truncated, errors, err);
+    enum bv_status status = tokenize(m, texts, seconds, n, &t, truncated, errors, err);
     if (status == BV_OK && n > 0) {
-        size_t each = wanted->n_floats / n;
-        struct bv_wanted part = {wanted->output, wanted->out,
-                                 t.n_listed < n ? t.n_listed * each : wanted->n_floats};
-        status = bv_session_encode_tokens(s, t.list, t.n_listed, &part, err);
-        if (status == BV_OK && t.n_listed < n)
-            spread_rows(wanted->out, each, t.place, t.n_listed, n);
+        rows_of(wanted, n_wanted, n, 0, t.n_listed, part);
+        status = bv_session_encode_outputs(s, t.list, t.n_listed, part, n_wanted, err);
+        for (int k = 0; status == BV_OK && t.n_listed < n && k < n_wanted; k++)
+            spread_rows(wanted[k].out, wanted[k].n_floats / n, t.place, t.n_listed, n);
     }
     free_tokenized(&t);
     return status;
+}
+
+enum bv_status bv_encode_texts(struct bv_session *s, const char *const *texts, size_t n,
+                               const struct bv_wanted *wanted, unsigned char *truncated,
+                               struct bv_error *errors, struct bv_error *err)
+{
+    return bv_encode_text_outputs(s, texts, NULL, n, wanted, 1, truncated, errors, err);
 }

@@ -40,4 +40,11 @@ enum bv_status bv_encode_texts(struct bv_session *session, const char *const *te
                                const struct bv_wanted *wanted, unsigned char *truncated,
                                struct bv_error *errors, struct bv_error *err);
 
+// The same with several pooled outputs of one run, of n texts or, seconds not NULL, of n pairs.
+enum bv_status bv_encode_text_outputs(struct bv_session *session, const char *const *texts,
+                                      const char *const *seconds, size_t n,
+                                      const struct bv_wanted *wanted, int n_wanted,
+                                      unsigned char *truncated, struct bv_error *errors,
+                                      struct bv_error *err);
+
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/graphs.h"
+#include "model/head.h"
 #include "model/model.h"
 #include "text/encoder.h"
 #include "vision/vision.h"
@@ -91,6 +92,9 @@ enum bv_status bv_model_text_graph(const struct bv_model *model, int64_t B, int6
         .last = bv_graph_input(g, "last", BV_I32, 2, (int64_t[]){B, 1}),
         .inner = bv_graph_input(g, "inner", BV_I32, 1, (int64_t[]){B}),
     };
+    // Elsewhere texts come alone and all tokens are of type 0.
+    if (strcmp(bv_json_string(bv_text_head_card(model->card), "kind", ""), "pair") == 0)
+        in.token_types = bv_graph_input(g, "types", BV_I32, 2, (int64_t[]){B, T});
     struct bv_features features = {0};
     bv_text_build(g, tower, "text.", &in, &features);
     add_outputs(g, tower, &features, &in);

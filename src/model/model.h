@@ -78,7 +78,8 @@ enum bv_status bv_model_prior_graph(const struct bv_model *model, int64_t N, int
                                     int64_t C, struct bv_graph **graph, struct bv_error *err);
 
 // The graph of the text tower for B sequences of T tokens: inputs "ids" [B,T], "lengths" [B],
-// "last" [B,1], "inner" [B] (see text/encoder.h); one output per member of card.text.outputs.
+// "last" [B,1], "inner" [B], of a model that classifies pairs "types" [B,T] (see text/encoder.h);
+// one output per member of card.text.outputs.
 enum bv_status bv_model_text_graph(const struct bv_model *model, int64_t B, int64_t T,
                                    struct bv_graph **graph, struct bv_error *err);
 
@@ -116,9 +117,9 @@ enum bv_status bv_model_logit_bias(const struct bv_model *model, float *bias, st
 // Checks a model's card against its weights and its recipe: the card's image size is what the
 // recipe makes; "global" is one vector per image and per text, of one dimension where the score
 // compares them; the outputs that the scoring rule and the heat map read exist and fit it; a
-// trained head has as many elements as the card names labels. Shapes are inferred, nothing is
-// computed. Fills in image_dim and text_dim. BV_ERR_MODEL with a sentence that says which part of
-// the card is wrong.
+// trained head has as many elements as the card names labels or classes. Shapes are inferred,
+// nothing is computed. Fills in image_dim and text_dim. BV_ERR_MODEL with a sentence that says
+// which part of the card is wrong.
 enum bv_status bv_model_check(struct bv_model *model, struct bv_error *err);
 
 #endif

@@ -58,6 +58,12 @@ enum bv_status bv_session_encode_tokens(struct bv_session *session,
                                         const struct bv_tokens *const *texts, size_t n,
                                         const struct bv_wanted *wanted, struct bv_error *err);
 
+// The same with several pooled outputs of one run.
+enum bv_status bv_session_encode_outputs(struct bv_session *session,
+                                         const struct bv_tokens *const *texts, size_t n,
+                                         const struct bv_wanted *wanted, int n_wanted,
+                                         struct bv_error *err);
+
 // The same for one batch as its authors run it: every text is padded with zeros to the longest, so
 // that outputs that pool over padding ("padded" steps) are theirs.
 enum bv_status bv_session_encode_padded(struct bv_session *session,

@@ -57,7 +57,7 @@ static const struct bv_tower text_tower = {build_text, true};
 
 // The inputs of one text batch.
 struct text_batch {
-    int32_t *ids;
+    int32_t *ids, *types; // [B,T] each, one block at ids
     int32_t lengths[BV_BATCH_TEXTS], last[BV_BATCH_TEXTS], inner[BV_BATCH_TEXTS];
     int64_t B, T;
 };
@@ -65,10 +65,22 @@ struct text_batch {
 static enum bv_status run_text(struct bv_session *s, struct text_batch *b,
                                const struct bv_wanted *wanted, int n_wanted, struct bv_error *err)
 {
-    const struct bv_input inputs[] = {
-        {"ids", b->ids}, {"lengths", b->lengths}, {"last", b->last}, {"inner", b->inner}};
+    const struct bv_input inputs[] = {{"ids", b->ids},
+                                      {"types", b->types},
+                                      {"lengths", b->lengths},
+                                      {"last", b->last},
+                                      {"inner", b->inner}};
     const struct bv_tower_key key = {&text_tower, {b->B, b->T}};
-    return bv_session_run(s, &key, inputs, 4, wanted, n_wanted, err);
+    return bv_session_run(s, &key, inputs, 5, wanted, n_wanted, err);
+}
+
+static enum bv_status make_room(struct text_batch *b, struct bv_error *err)
+{
+    b->ids = calloc(2 * (size_t)(b->B * b->T), sizeof *b->ids);
+    if (!b->ids)
+        return bv_fail_nomem(err, "a batch of texts");
+    b->types = b->ids + b->B * b->T;
+    return BV_OK;
 }
 
 // Whether the encoder reads every text at its greatest length, padding like other tokens: card
@@ -84,6 +96,7 @@ static void put_text(struct text_batch *b, int64_t row, const struct bv_model *m
     int64_t n = pads_texts(m) ? b->T : (int64_t)text->n;
     int32_t pad = bv_tokenizer_special(m->tokenizer, BV_TOKEN_PAD);
     memcpy(b->ids + row * b->T, text->ids, text->n * sizeof *b->ids);
+    memcpy(b->types + row * b->T, text->types, text->n * sizeof *b->types);
     for (int64_t i = (int64_t)text->n; i < n; i++)
         b->ids[row * b->T + i] = pad < 0 ? 0 : pad;
     b->lengths[row] = (int32_t)n;
@@ -129,25 +142,32 @@ int64_t bv_padded_length(const struct bv_model *model, size_t n)
     return model->max_tokens > 0 && T > model->max_tokens ? model->max_tokens : T;
 }
 
-// One batch, B texts from `first` on, padded to T tokens; results go to their places in out.
-static enum bv_status encode_batch(struct bv_session *s, const struct bv_text_list *list,
+// One batch, B texts from `first` on, padded to T tokens; the results of each of n outputs go to
+// their places in its list.
+static enum bv_status encode_batch(struct bv_session *s, const struct bv_text_list *lists, int n,
                                    size_t first, int64_t B, int64_t T, struct bv_error *err)
 {
-    const struct bv_by_length *order = list->order + first;
-    const int64_t D = list->D;
+    const struct bv_by_length *order = lists->order + first;
     struct text_batch b = {.B = B, .T = T};
-    b.ids = calloc((size_t)(B * b.T), sizeof *b.ids);
-    float *rows = calloc((size_t)(B * D), sizeof *rows);
-    enum bv_status status = BV_OK;
-    if (!b.ids || !rows)
-        status = bv_fail_nomem(err, "a batch of texts");
+    struct bv_wanted wanted[BV_MAX_GRAPH_OUTPUTS];
+    size_t width = 0, used = 0;
+    for (int k = 0; k < n; k++)
+        width += (size_t)lists[k].D;
+    float *rows = calloc((size_t)B * width, sizeof *rows);
+    enum bv_status status = rows ? make_room(&b, err) : bv_fail_nomem(err, "a batch of texts");
     for (int64_t i = 0; status == BV_OK && i < B; i++)
-        put_text(&b, i, bv_session_model(s), list->texts[order[i].index]);
-    struct bv_wanted wanted = {list->output, rows, (size_t)(B * D)};
+        put_text(&b, i, bv_session_model(s), lists->texts[order[i].index]);
+    for (int k = 0; k < n; k++) {
+        size_t floats = (size_t)(B * lists[k].D);
+        wanted[k] = (struct bv_wanted){lists[k].output, rows + used, floats};
+        used += floats;
+    }
     if (status == BV_OK)
-        status = run_text(s, &b, &wanted, 1, err);
-    for (int64_t i = 0; status == BV_OK && i < B; i++)
-        memcpy(list->out + order[i].index * (size_t)D, rows + i * D, (size_t)D * sizeof *rows);
+        status = run_text(s, &b, wanted, n, err);
+    for (int k = 0; status == BV_OK && k < n; k++)
+        for (int64_t i = 0; i < B; i++)
+            memcpy(lists[k].out + order[i].index * (size_t)lists[k].D,
+                   wanted[k].out + i * lists[k].D, (size_t)lists[k].D * sizeof *rows);
     free(rows);
     free(b.ids);
     return status;
@@ -167,37 +187,52 @@ static enum bv_status pooled_dim(const struct bv_model *m, const char *output, i
 
 // In batches of texts of similar lengths, or, with T > 0, all padded to T tokens.
 static enum bv_status encode_all(struct bv_session *s, const struct bv_tokens *const *texts,
-                                 size_t n, int64_t T, const struct bv_wanted *wanted,
+                                 size_t n, int64_t T, const struct bv_wanted *wanted, int n_wanted,
                                  struct bv_error *err)
 {
     const struct bv_model *m = bv_session_model(s);
-    int64_t D = 0;
-    BV_TRY(pooled_dim(m, wanted->output, &D, err));
-    BV_TRY(bv_check_wanted(wanted, (int64_t)n * D, m, err));
+    struct bv_text_list lists[BV_MAX_GRAPH_OUTPUTS];
     struct bv_by_length *order = NULL;
+    for (int k = 0; k < n_wanted; k++) {
+        int64_t D = 0;
+        BV_TRY(pooled_dim(m, wanted[k].output, &D, err));
+        BV_TRY(bv_check_wanted(&wanted[k], (int64_t)n * D, m, err));
+        lists[k] = (struct bv_text_list){texts, NULL, wanted[k].output, D, wanted[k].out};
+    }
     BV_TRY(bv_order_by_length(texts, n, &order, err));
+    for (int k = 0; k < n_wanted; k++)
+        lists[k].order = order;
     enum bv_status status = BV_OK;
-    const struct bv_text_list list = {texts, order, wanted->output, D, wanted->out};
     if (n > BV_BATCH_TEXTS)
         bv_session_expect_runs(s, &text_tower);
     for (size_t first = 0; status == BV_OK && first < n; first += BV_BATCH_TEXTS) {
         size_t B = n - first < BV_BATCH_TEXTS ? n - first : BV_BATCH_TEXTS;
         bool own = T > 0 && !pads_texts(m);
         int64_t length = own ? T : bv_padded_length(m, order[first + B - 1].n_tokens);
-        status = encode_batch(s, &list, first, (int64_t)B, length, err);
+        status = encode_batch(s, lists, n_wanted, first, (int64_t)B, length, err);
     }
     free(order);
     return status;
+}
+
+enum bv_status bv_session_encode_outputs(struct bv_session *s, const struct bv_tokens *const *texts,
+                                         size_t n, const struct bv_wanted *wanted, int n_wanted,
+                                         struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    if (n_wanted < 1 || n_wanted > BV_MAX_GRAPH_OUTPUTS)
+        return bv_fail(err, BV_ERR_ARG, "%d outputs at once; 1 to %d", n_wanted,
+                       BV_MAX_GRAPH_OUTPUTS);
+    for (size_t i = 0; i < n; i++)
+        BV_TRY(bv_check_length(m, texts[i], err));
+    return n == 0 ? BV_OK : encode_all(s, texts, n, 0, wanted, n_wanted, err);
 }
 
 enum bv_status bv_session_encode_tokens(struct bv_session *s, const struct bv_tokens *const *texts,
                                         size_t n, const struct bv_wanted *wanted,
                                         struct bv_error *err)
 {
-    const struct bv_model *m = bv_session_model(s);
-    for (size_t i = 0; i < n; i++)
-        BV_TRY(bv_check_length(m, texts[i], err));
-    return n == 0 ? BV_OK : encode_all(s, texts, n, 0, wanted, err);
+    return bv_session_encode_outputs(s, texts, n, wanted, 1, err);
 }
 
 enum bv_status bv_session_encode_padded(struct bv_session *s, const struct bv_tokens *const *texts,
@@ -210,7 +245,7 @@ enum bv_status bv_session_encode_padded(struct bv_session *s, const struct bv_to
         BV_TRY(bv_check_length(m, texts[i], err));
         T = (int64_t)texts[i]->n > T ? (int64_t)texts[i]->n : T;
     }
-    return n == 0 ? BV_OK : encode_all(s, texts, n, T, wanted, err);
+    return n == 0 ? BV_OK : encode_all(s, texts, n, T, wanted, 1, err);
 }
 
 // One text padded to T tokens; of an output with a row for each token those of the text's own.
@@ -241,9 +276,7 @@ enum bv_status bv_session_encode_sequence(struct bv_session *s, const struct bv_
     const struct bv_model *m = bv_session_model(s);
     BV_TRY(bv_check_length(m, text, err));
     struct text_batch b = {.B = 1, .T = pads_texts(m) ? m->max_tokens : (int64_t)text->n};
-    b.ids = calloc((size_t)b.T, sizeof *b.ids);
-    if (!b.ids)
-        return bv_fail_nomem(err, "a text");
+    BV_TRY(make_room(&b, err));
     put_text(&b, 0, m, text);
     enum bv_status status = BV_OK;
     if (pads_texts(m))

@@ -132,14 +132,26 @@ static bool is_punctuation(uint32_t rune) // Python's string.punctuation
            (rune > 'z' && rune < 0x7f);
 }
 
-// Appends without punctuation, runs of Python's white space as one space and none at the ends.
-static enum bv_status canonicalize(struct bv_runes *out, const uint32_t *text, size_t n,
-                                   struct bv_error *err)
+static bool is_list_number(const uint32_t *text, size_t n) // Python's [0-9]\.
+{
+    return n > 1 && text[0] >= '0' && text[0] <= '9' && text[1] == '.';
+}
+
+// What canonicalize() leaves out.
+enum omit { OMIT_NOTHING, OMIT_PUNCTUATION, OMIT_LIST_NUMBERS };
+
+// Appends with runs of Python's white space as one space and none at the ends.
+static enum bv_status canonicalize(struct bv_runes *out, enum omit omit, const uint32_t *text,
+                                   size_t n, struct bv_error *err)
 {
     bool in_space = false, any = false;
     for (size_t i = 0; i < n; i++) {
-        if (is_punctuation(text[i]))
+        if (omit == OMIT_PUNCTUATION && is_punctuation(text[i]))
             continue;
+        if (omit == OMIT_LIST_NUMBERS && is_list_number(text + i, n - i)) {
+            i++;
+            continue;
+        }
         bool space = bv_rune_is_python_space(text[i]);
         if (!space && in_space && any)
             BV_TRY(bv_runes_push(out, ' ', err));
@@ -155,7 +167,7 @@ static enum bv_status clean_siglip(struct bv_runes *out, struct bv_runes *a, str
                                    struct bv_error *err)
 {
     BV_TRY(bv_runes_lower(b, a->at, a->n, false, err)); // letter by letter: a final sigma is σ
-    return canonicalize(out, b->at, b->n, err);
+    return canonicalize(out, OMIT_PUNCTUATION, b->at, b->n, err);
 }
 
 static enum bv_status clean_by(struct bv_runes *out, enum bv_clean clean, struct bv_runes *a,
@@ -171,6 +183,10 @@ static enum bv_status clean_by(struct bv_runes *out, enum bv_clean clean, struct
     case BV_CLEAN_SIGLIP:
     case BV_CLEAN_SIGLIP_OPEN_CLIP:
         return clean_siglip(out, a, b, err);
+    case BV_CLEAN_SPACES:
+        return canonicalize(out, OMIT_NOTHING, a->at, a->n, err);
+    case BV_CLEAN_SPACES_UNNUMBERED:
+        return canonicalize(out, OMIT_LIST_NUMBERS, a->at, a->n, err);
     default:
         return clean_web(out, clean, a, b, err);
     }
@@ -197,7 +213,7 @@ static enum bv_status canonical(struct bv_runes *out, const uint32_t *text, size
     for (size_t i = 0; i < a->n; i++)
         if (a->at[i] == '_')
             a->at[i] = ' ';
-    BV_TRY(canonicalize(b, a->at, a->n, err));
+    BV_TRY(canonicalize(b, OMIT_PUNCTUATION, a->at, a->n, err));
     return bv_runes_lower(out, b->at, b->n, true, err);
 }
 

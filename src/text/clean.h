@@ -17,6 +17,8 @@ enum bv_clean {
     BV_CLEAN_SIGLIP,      // SiglipTokenizer: lower case, no ASCII punctuation, single spaces
     BV_CLEAN_SIGLIP_OPEN_CLIP, // the same after open_clip's "canonicalize": see
                                // bv_clean_canonical()
+    BV_CLEAN_SPACES, // CheXbert: runs of Python's white space as one space, none at the ends
+    BV_CLEAN_SPACES_UNNUMBERED, // the same once every "4." of a digit and a full stop is gone
 };
 
 // Appends the cleaned text[0..n) to out.

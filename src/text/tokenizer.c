@@ -100,9 +100,20 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
 {
     static const char *const kinds[] = {"wordpiece",     "clip-bpe",   "roberta-bpe",
                                         "sentencepiece", "hf-unigram", NULL};
-    static const char *const cleans[] = {"none",      "clip",   "clip-noftfy",      "open-clip",
-                                         "clip-hf",   "gloria", "biovil",           "albert",
-                                         "albert-hf", "siglip", "siglip-open-clip", NULL};
+    static const char *const cleans[] = {"none",
+                                         "clip",
+                                         "clip-noftfy",
+                                         "open-clip",
+                                         "clip-hf",
+                                         "gloria",
+                                         "biovil",
+                                         "albert",
+                                         "albert-hf",
+                                         "siglip",
+                                         "siglip-open-clip",
+                                         "spaces",
+                                         "spaces-unnumbered",
+                                         NULL};
     static const char *const modes[] = {"first", "inline", "words", "none", NULL};
     unsigned kind = 0, clean = 0, mode = 0;
     BV_TRY(choose(description, "kind", NULL, kinds, &kind, err));

@@ -24,8 +24,8 @@ struct bv_tokenizer;
 //   add_prefix_space roberta-bpe: bool (false)
 //   whitespace_split hf-unigram: bool (false), words end at white space of any kind
 //   clean           "none", "clip", "clip-noftfy", "open-clip", "clip-hf", "gloria", "biovil",
-//                   "albert", "siglip", "siglip-open-clip" (sentencepiece), "albert-hf"
-//                   (hf-unigram): see text/clean.h
+//                   "spaces", "spaces-unnumbered", "albert", "siglip", "siglip-open-clip"
+//                   (sentencepiece), "albert-hf" (hf-unigram): see text/clean.h
 //                   (clip-bpe: "clip"; else "none")
 //   specials        where special tokens are recognised in the text: "first" (anywhere, before all
 //                   else), "inline" (where a word starts), "words" (between spaces), "none"

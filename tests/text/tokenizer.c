@@ -254,6 +254,13 @@ static void test_clean(void **state)
     assert_tokens(t, "no. lung?!.", "[CLS]|no|.|lung|[SEP]");
     assert_tokens(t, "...", "[CLS]|[SEP]");
     bv_tokenizer_destroy(&t);
+    t = make("{\"kind\":\"wordpiece\",\"clean\":\"spaces\"}", words, NULL);
+    assert_tokens(t, " no\flung\x1e\xc2\x85the\xe2\x80\xa8no 4.lung\v", // BERT deletes \f itself
+                  "[CLS]|no|lung|the|no|[UNK]|.|lung|[SEP]");
+    bv_tokenizer_destroy(&t);
+    t = make("{\"kind\":\"wordpiece\",\"clean\":\"spaces-unnumbered\"}", words, NULL);
+    assert_tokens(t, "1. no 44.lung no.4 ..", "[CLS]|no|[UNK]|no|.|[UNK]|.|.|[SEP]");
+    bv_tokenizer_destroy(&t);
     t = make("{\"kind\":\"wordpiece\",\"lowercase\":false,\"clean\":\"open-clip\"}", words, NULL);
     assert_tokens(t, " Lung &amp;lt;\xe2\x80\x9cno", "[CLS]|Lung|[UNK]|[UNK]|no|[SEP]");
     bv_tokenizer_destroy(&t);

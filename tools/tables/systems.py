@@ -57,6 +57,9 @@ that the authors' numbers follow.
 - `medsiglip`: its three official preparations, `--set preprocess=medsiglip` (the authors' notebook;
   what is taken without it), `medsiglip-processor`, `medsiglip-serving`; 427 strings with
   `SiglipTokenizer`. Its `tokenizer.json` cuts 51 of them otherwise and is not read.
+- `chexbert`: a reduced checkpoint in both forms of file, ids, logits, classes and `[CLS]` vectors, with the
+  preparation of `label.py`, of `utils.label_report_list` (`--set tokenizer.clean=spaces-unnumbered`) and of
+  RadEval (`--set tokenizer.clean=none`).
 - `pubmedclip`: the authors' file of the ViT-B/32; the ResNets' have no card.
 - `unimed-clip`, `unimed-clip-l14`: a reduced file of the first; the second differs in size.
 - `kad-512`, `kad-224`, `medklip`, `carzero`: labels are the queries of a decoder. In KAD and MedKLIP
@@ -95,6 +98,8 @@ def cell(card, tower):
 
 
 def score(card):
+    if "head" in card:
+        return card["head"].get("kind", "sequence") + " head"
     return card.get("scoring", {}).get("rule", "–").replace("_", " ")
 
 
