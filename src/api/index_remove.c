@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/index.h"
@@ -45,8 +46,54 @@ static size_t sum(const struct bv_store_counts *c)
     return c->items[BV_KIND_IMAGE] + c->items[BV_KIND_REPORT] + c->reports + c->studies;
 }
 
+// The greatest number of a frame that the index has or had: what goes leaves a note of it.
+static enum bv_status find_last_frame(struct bv_index *index, int *last, struct bv_error *err)
+{
+    struct bv_arena arena = {0};
+    const char *note = NULL;
+    enum bv_status status = bv_store_last_frame(index->store, last, err);
+    if (status == BV_OK)
+        status = bv_store_get(index->store, "last_frame", &arena, &note, err);
+    long noted = status == BV_OK && note ? strtol(note, NULL, 10) : 0;
+    bv_arena_free(&arena);
+    if (noted > *last)
+        *last = noted < BV_INGEST_FRAMES ? (int)noted : BV_INGEST_FRAMES;
+    return status;
+}
+
+static enum bv_status note_last_frame(struct bv_index *index, int last, struct bv_error *err)
+{
+    char note[16];
+    if (last <= 0)
+        return BV_OK;
+    (void)snprintf(note, sizeof note, "%d", last);
+    return bv_store_set(index->store, "last_frame", note, err);
+}
+
+// The frames of an object are items of their own: takes them out, or forgets that they were.
+static enum bv_status each_frame(struct bv_index *index, const struct bv_index_removal *r,
+                                 bool readmit, int last, struct bv_store_counts *counts,
+                                 struct bv_error *err)
+{
+    for (int frame = 1; frame <= last && frame <= BV_INGEST_FRAMES; frame++) {
+        char text[NAME_ROOM], name[NAME_ROOM];
+        bool has = readmit;
+        (void)snprintf(text, sizeof text, "%s#%d", r->name, frame);
+        const struct bv_index_removal one = {r->what, text};
+        BV_TRY(name_of(index, &one, name, err));
+        if (!readmit)
+            BV_TRY(bv_store_has(index->store, name, &has, err));
+        if (!has)
+            continue;
+        BV_TRY(readmit ? bv_store_readmit(index->store, BV_NAMED_ITEM, name, err)
+                       : bv_store_remove(index->store, BV_NAMED_ITEM, name, counts, err));
+    }
+    return BV_OK;
+}
+
+// last_frame: the greatest number of a frame in the index.
 static enum bv_status remove_one(struct bv_index *index, const struct bv_index_removal *r,
-                                 struct bv_store_counts *counts, size_t *unknown,
+                                 int last_frame, struct bv_store_counts *counts, size_t *unknown,
                                  struct bv_error *err)
 {
     char name[NAME_ROOM];
@@ -55,16 +102,20 @@ static enum bv_status remove_one(struct bv_index *index, const struct bv_index_r
     BV_TRY(bv_store_remove(index->store, named_of(r->what), name, counts, err));
     if (sum(counts) == before && is_hash(r->name))
         BV_TRY(bv_store_remove(index->store, named_of(r->what), r->name, counts, err));
+    if (r->what == BV_INDEX_ITEM)
+        BV_TRY(each_frame(index, r, false, last_frame, counts, err));
     *unknown += sum(counts) == before;
     return BV_OK;
 }
 
 static enum bv_status readmit_one(struct bv_index *index, const struct bv_index_removal *r,
-                                  struct bv_error *err)
+                                  int last_frame, struct bv_error *err)
 {
     char name[NAME_ROOM];
     BV_TRY(name_of(index, r, name, err));
     BV_TRY(bv_store_readmit(index->store, named_of(r->what), name, err));
+    if (r->what == BV_INDEX_ITEM)
+        BV_TRY(each_frame(index, r, true, last_frame, NULL, err));
     return is_hash(r->name) ? bv_store_readmit(index->store, named_of(r->what), r->name, err)
                             : BV_OK;
 }
@@ -76,13 +127,18 @@ enum bv_status bv_index_remove(struct bv_index *index, const struct bv_index_rem
     struct bv_error *err = bv_begin(index->context);
     struct bv_store_counts counts = {.studies = 0};
     size_t unknown = 0;
+    int last_frame = 0;
     BV_TRY(bv_counts_check(removed, "bv_index_removed", err));
     BV_TRY(bv_index_need_key(index, err));
     bv_searcher_close(&index->searcher);
     enum bv_status status = bv_store_begin(index->store, err);
+    if (status == BV_OK)
+        status = find_last_frame(index, &last_frame, err);
+    if (status == BV_OK && !readmit)
+        status = note_last_frame(index, last_frame, err);
     for (size_t i = 0; i < n && status == BV_OK; i++)
-        status = readmit ? readmit_one(index, &removals[i], err)
-                         : remove_one(index, &removals[i], &counts, &unknown, err);
+        status = readmit ? readmit_one(index, &removals[i], last_frame, err)
+                         : remove_one(index, &removals[i], last_frame, &counts, &unknown, err);
     if (status == BV_OK && !readmit)
         status = bv_store_sweep(index->store, err);
     if (status == BV_OK)

@@ -43,6 +43,8 @@ static enum bv_status find_columns(struct update *u, const struct bv_index_updat
         if (u->fields[i] < 0)
             return bv_fail(err, BV_ERR_ARG, "%s: there is no column \"%s\"", o->table,
                            o->columns[i]);
+        if (strcmp(o->columns[i], "frame") == 0)
+            return bv_fail(err, BV_ERR_ARG, "\"frame\" says which frame an image is; it stays");
     }
     u->n_fields = o->n_columns;
     return BV_OK;

@@ -23,6 +23,7 @@ enum {
     COMMIT_ITEMS = 32768, // a transaction ends after so many items,
     COMMIT_SECONDS = 2,   // or after so long, whichever is first
     NAME_ROOM = 1025,     // an id as it is stored
+    MAX_LOST = WAITING,   // frames in a row that cannot be read, then the rest is left out
 };
 
 // An input on its way: names are final, the encoder input comes from decode().
@@ -50,6 +51,7 @@ struct bv_ingest {
     size_t dimension, n_open;                  // items of the open transaction
     struct timespec began;
     bool in_transaction;
+    size_t n_lost; // frames in a row that failed
     struct slot slots[WAITING];
     size_t n_slots;
     float *embeddings; // [WAITING][dimension]
@@ -123,6 +125,7 @@ static void fail_record(struct bv_ingest *ingest, const struct bv_record *r, enu
                         const char *text)
 {
     bv_ingest_fail(ingest, r->name, status, text);
+    ingest->n_lost++;
     if (r->outcome)
         *r->outcome = status;
 }
@@ -345,6 +348,7 @@ static enum bv_status check_known(struct bv_ingest *ingest, const struct slot *s
         fail_record(ingest, &slot->record, BV_ERR_REFUSED, text);
     } else {
         ingest->counts.skipped++;
+        ingest->n_lost = 0;
     }
     return BV_OK;
 }
@@ -375,6 +379,7 @@ static enum bv_status add_image(struct bv_ingest *ingest, struct slot *slot, con
     if (status == BV_OK && !has) {
         ingest->counts.images++;
         ingest->n_open++;
+        ingest->n_lost = 0;
     }
     return status == BV_OK && has ? check_known(ingest, slot, err) : status;
 }
@@ -534,12 +539,15 @@ static enum bv_status prepare_report(struct bv_ingest *ingest, const struct bv_r
     return BV_OK;
 }
 
-// Whether it was taken out of the index: its own identifier, its study's or its patient's.
+// Whether it was taken out of the index: its own identifier, its object's, its study's or its
+// patient's.
 static enum bv_status was_removed(struct bv_ingest *ingest, const struct bv_record *r,
                                   const char *id, bool *removed, struct bv_error *err)
 {
     char name[NAME_ROOM], patient[BV_SITEKEY_NAME];
     BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_ITEM, id, removed, err));
+    if (!*removed && r->object && name_of(ingest->key, r->object, name))
+        BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_ITEM, name, removed, err));
     if (!*removed && r->study && name_of(ingest->key, r->study, name))
         BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_STUDY, name, removed, err));
     if (*removed || !r->patient)
@@ -628,33 +636,66 @@ static enum bv_status put(struct bv_ingest *ingest, const struct bv_record *reco
     return status == BV_OK ? BV_OK : bv_fail(err, status, "%s", mine.text);
 }
 
-// Puts one frame of a record as an item of its own; the report comes with the first.
+// Puts one frame of a record as an item of its own.
 static enum bv_status put_frame(struct bv_ingest *ingest, const struct bv_record *record, int frame,
-                                bool first, struct bv_error *err)
+                                bool with_report, struct bv_error *err)
 {
     struct bv_record one = *record;
-    char id[NAME_ROOM];
-    const char *base = record->id ? record->id : record->path;
-    int n = base ? snprintf(id, sizeof id, "%s#%d", base, frame) : 0;
+    char id[NAME_ROOM], name[PATH_MAX + 64];
+    one.object = record->id ? record->id : record->path;
+    int n = one.object ? snprintf(id, sizeof id, "%s#%d", one.object, frame) : 0;
+    (void)snprintf(name, sizeof name, "%s#%d", record->name, frame);
+    one.name = name;
     one.frame = frame;
-    if (!first)
+    if (!with_report)
         one.report = NULL;
     if (n > 0 && n < NAME_ROOM)
         one.id = id;
     return put(ingest, &one, err);
 }
 
+// The last frame first: an index that has the first one has the others, wherever it was
+// interrupted. The report comes with the first to be put. An object's header may name any number of
+// frames.
+static enum bv_status put_each_frame(struct bv_ingest *ingest, const struct bv_record *record,
+                                     int first, int last, struct bv_error *err)
+{
+    char text[512];
+    if (ingest->n_slots > 0) // what fails then is of this object
+        BV_TRY(flush(ingest, err));
+    ingest->n_lost = 0;
+    enum bv_status status = BV_OK;
+    for (int frame = last; frame >= first && status == BV_OK; frame--) {
+        if (ingest->n_lost >= MAX_LOST) {
+            (void)snprintf(text, sizeof text,
+                           "%.300s: %d frames in a row cannot be read; those before are left out",
+                           record->name, MAX_LOST);
+            fail_record(ingest, record, BV_ERR_FORMAT, text);
+            return BV_OK;
+        }
+        status = put_frame(ingest, record, frame, frame == last, err);
+    }
+    return status;
+}
+
 static enum bv_status put_frames(struct bv_ingest *ingest, const struct bv_record *record,
                                  struct bv_error *err)
 {
+    struct bv_record plain = *record;
+    char text[512];
     int wanted = record->frame ? record->frame : ingest->options.frame;
-    if (!record->has_image || !wanted || (!record->frame && record->n_frames < 2))
-        return put(ingest, record, err);
+    bool single = record->n_frames < 2 && record->frame <= 1; // its first frame is all of it
+    plain.frame = 0;
+    if (!record->has_image || !wanted || single)
+        return put(ingest, &plain, err);
     int first = wanted > 0 ? wanted : 1, last = wanted > 0 ? wanted : record->n_frames;
-    enum bv_status status = BV_OK;
-    for (int frame = first; frame <= last && status == BV_OK; frame++)
-        status = put_frame(ingest, record, frame, frame == first, err);
-    return status;
+    if (last > BV_INGEST_FRAMES) {
+        (void)snprintf(text, sizeof text, "%.300s: frames beyond the %dth", record->name,
+                       BV_INGEST_FRAMES);
+        fail_record(ingest, record, BV_ERR_LIMIT, text);
+        return BV_OK;
+    }
+    return put_each_frame(ingest, record, first, last, err);
 }
 
 enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *record,
@@ -669,7 +710,7 @@ enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *r
 enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, bool *has,
                              struct bv_error *err)
 {
-    char name[NAME_ROOM] = "", frame[NAME_ROOM], framed[NAME_ROOM];
+    char name[NAME_ROOM] = "", frame[NAME_ROOM], framed[NAME_ROOM] = "";
     bool found = false;
     if (name_of(ingest->key, identifier, name))
         BV_TRY(bv_store_has(ingest->store, name, &found, err));
@@ -680,6 +721,8 @@ enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, b
         BV_TRY(bv_store_has(ingest->store, framed, &found, err));
     if (!found && *name)
         BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_ITEM, name, &found, err));
+    if (!found && *framed)
+        BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_ITEM, framed, &found, err));
     ingest->counts.skipped += found;
     *has = found;
     return BV_OK;

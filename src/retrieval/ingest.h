@@ -51,11 +51,13 @@ struct bv_ingest_counts {
     size_t failed;          // refused ones included
 };
 
+enum { BV_INGEST_FRAMES = 65536 };
+
 struct bv_ingest_options {
     struct bv_pool *pool; // borrowed; NULL: one thread
     bool keep_paths;      // images keep the absolute path of their file as metadata "path"
     // Of multi-frame objects: this frame, from 1, or -1: each; they are items of their own, with
-    // the object's identifier and "#N". 0: such objects are refused.
+    // the object's identifier and "#N". 0: such objects are refused. None beyond BV_INGEST_FRAMES.
     int frame;
     // May be NULL. Its progress counts every input that was taken, skipped or failed; what
     // is kept apart from the study that its names lead to is logged as a warning.

@@ -30,6 +30,7 @@ struct bv_record {
     const uint8_t *bytes; // the file in memory, then path is not read; NULL otherwise
     size_t size;
     const char *id;               // identifier of the image or report; NULL: taken from the object
+    const char *object;           // of the object whose frame it is; NULL: it is no frame
     const char *study;            // of the study; NULL when unknown
     const char *accession;        // its accession number; NULL when unknown
     const char *patient;          // the patient's number; NULL when unknown

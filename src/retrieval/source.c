@@ -257,7 +257,7 @@ static enum bv_status put_row(struct walk *w, const struct table *t, const struc
         if (n > 0 && (size_t)n < sizeof path) {
             path[bv_image_path_length(path, &r.frame)] = 0; // "cine.dcm#2"
             r.frame++;
-            status = put_file(w, path, file, &r, err);
+            status = put_file(w, path, path + folder, &r, err);
         } else {
             bv_ingest_fail(w->ingest, name, BV_ERR_LIMIT, "a path of more than 4095 bytes");
             status = BV_OK;

@@ -306,6 +306,20 @@ enum bv_status bv_store_remove(struct bv_store *s, enum bv_named what, const cha
     return status;
 }
 
+enum bv_status bv_store_last_frame(struct bv_store *s, int *last, struct bv_error *err)
+{
+    static const char query[] = "SELECT max(json_extract(metadata, '$.frame')) FROM item"
+                                " WHERE metadata LIKE '%\"frame\":%' AND json_valid(metadata)"
+                                "  AND json_type(metadata, '$.frame') = 'integer'";
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(s->db, query, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    *last = code == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
+    (void)sqlite3_finalize(statement);
+    return code == SQLITE_ROW ? BV_OK : bv_store_fail(s->db, s->path, code, err);
+}
+
 enum bv_status bv_store_readmit(struct bv_store *s, enum bv_named what, const char *name,
                                 struct bv_error *err)
 {

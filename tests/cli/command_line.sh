@@ -125,6 +125,64 @@ expect 0 "$biovl" search cine.index -t edema --where site=south --csv
 expect 0 "$biovl" index verify cine.index
 expect 2 "$biovl" index update cine.index t.csv --metadata nothing
 says 'no column "nothing"'
+printf 'id,frame\n2.25.1#1,2\n' >t.csv
+expect 2 "$biovl" index update cine.index t.csv --metadata frame
+says '"frame" says which frame an image is'
+
+# An object leaves with its frames, by its own name, and they stay out; one frame leaves alone.
+expect 0 "$biovl" index remove cine.index --item 2.25.1
+prints '"images":2,.*"unknown":0'
+expect 0 "$biovl" index add cine.index both.dcm --frames all
+prints '"images":0,.*"skipped":2'
+expect 0 "$biovl" index add cine.index both.dcm --frame 2
+prints '"images":0,.*"skipped":1'
+expect 0 "$biovl" index remove cine.index --item 2.25.1
+prints '"images":0,.*"unknown":1'
+expect 0 "$biovl" index remove cine.index --item 2.25.1 --readmit
+expect 0 "$biovl" index add cine.index both.dcm --frames all
+prints '"images":2'
+expect 0 "$biovl" index remove cine.index --item '2.25.1#2'
+prints '"images":1'
+expect 0 "$biovl" index add cine.index both.dcm --frames all
+prints '"images":0,.*"skipped":2'
+for key in '' --keep-identifiers; do
+    rm -f hashed.index*
+    expect 0 "$biovl" index create hashed.index $key
+    expect 0 "$biovl" index add hashed.index first.dcm both.dcm --frames all
+    # first.dcm has the same identifier and one frame, which is all of it.
+    [ "$(grep -c '"images":[12],' out)" -eq 2 ] || fail "not three images: $(cat out)"
+    expect 0 "$biovl" index remove hashed.index --item 2.25.1
+    prints '"images":3'
+    expect 0 "$biovl" index verify hashed.index
+    # Nor does another index bring them back.
+    rm -f other.index*
+    expect 0 "$biovl" index create other.index $key --key hashed.index.key
+    expect 0 "$biovl" index add other.index both.dcm --frames all --key hashed.index.key
+    expect 0 "$biovl" index merge hashed.index other.index
+    expect 0 "$biovl" index info hashed.index
+    prints '"images":0,'
+    expect 0 "$biovl" index remove hashed.index --item 2.25.1 --readmit
+    expect 0 "$biovl" index merge hashed.index other.index
+    expect 0 "$biovl" index info hashed.index
+    prints '"images":2,'
+done
+
+# A header may name frames that are not there, or too many.
+for n in 65 65536 65537 2000000000; do
+    python3 - $n <<'PY'
+import struct, sys
+data = open("both.dcm", "rb").read()
+at = data.index(struct.pack("<HH2s", 0x28, 8, b"IS"))
+value = sys.argv[1].encode()
+value += b" " * (len(value) % 2)
+open("many.dcm", "wb").write(data[:at + 6] + struct.pack("<H", len(value)) + value + data[at + 10:])
+PY
+    rm -f many.index*
+    expect 0 "$biovl" index create many.index
+    expect 1 "$biovl" index add many.index many.dcm --frames all
+    prints '"images":0,.*"failed":1?[0-9]}?'
+    [ "$(wc -l <err)" -lt 30 ] || fail "a message for each of $n frames: $(wc -l <err)"
+done
 
 for verb in match ask segment; do
     expect 0 "$biovl" $verb --help
