@@ -77,7 +77,9 @@ check)
 tidy)
     install_packages "${build_packages[@]}" "${test_packages[@]}" "${check_packages[@]}"
     build asan -DBIOVL_TESTS=ON
-    run-clang-tidy-14 -p build/asan -quiet '/(src|fusion|tools)/.*\.c$' 2>/dev/null
+    # The analyzer walks 30000 states of a function, not 225000: a fifth of the time.
+    run-clang-tidy-14 -p build/asan -quiet -extra-arg=-Xclang -extra-arg=-analyzer-config \
+        -extra-arg=-Xclang -extra-arg=max-nodes=30000 '/(src|fusion|tools)/.*\.c$' 2>/dev/null
     ;;
 *)
     sed -n '2,11s/^# \{0,1\}//p' "$0" >&2

@@ -8,7 +8,7 @@ expect 0 "$biovl" embed --text a -o plain.npy
 
 # A pipe gets the bytes and stays a pipe.
 mkfifo pipe
-timeout 20 cat pipe >got & reader=$!
+timeout 200 cat pipe >got & reader=$!
 expect 0 "$biovl" embed --text a -o pipe
 wait "$reader"
 [ -p pipe ] || fail "the pipe was replaced"
