@@ -151,7 +151,17 @@ static enum bv_status add_image(struct folder *f, struct bv_error *err)
 
 // ---- the text tower ----
 
-// SigLIP's tokenizer in place of CLIP's.
+// SigLIP 2 has Gemma's vocabulary of 256,000 tokens, which its tokenizer's class tells too.
+static bool has_gemma(const struct folder *f)
+{
+    json_t *config = bv_settings_read(f->checkpoint, "tokenizer_config.json");
+    bool gemma = strncmp(bv_json_string(config, "tokenizer_class", ""), "Gemma", 5) == 0 ||
+                 bv_json_integer(f->text, "vocab_size", 0) == 256000;
+    json_decref(config);
+    return gemma;
+}
+
+// SigLIP's tokenizer, or SigLIP 2's, in place of CLIP's.
 static enum bv_status take_tokenizer(struct folder *f, struct bv_error *err)
 {
     const json_t *kwargs = json_object_get(f->text, "tokenizer_kwargs");
@@ -160,7 +170,7 @@ static enum bv_status take_tokenizer(struct folder *f, struct bv_error *err)
         return BV_OK;
     if (strcmp(clean, "canonicalize") != 0)
         return refuse(err, "text_cfg.tokenizer_kwargs.clean", clean);
-    return add_part(f, "siglip_tokenizer", err);
+    return add_part(f, has_gemma(f) ? "siglip2_tokenizer" : "siglip_tokenizer", err);
 }
 
 static enum bv_status add_native_text(struct folder *f, struct bv_error *err)

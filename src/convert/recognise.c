@@ -34,24 +34,24 @@ static size_t count_matches(const struct bv_checkpoint *c, const json_t *pattern
     return n;
 }
 
-// The folder's config.json, or NULL.
-static json_t *read_config(const struct bv_checkpoint *c)
+// A JSON file of the folder, or NULL.
+static json_t *read_beside(const struct bv_checkpoint *c, const char *name)
 {
     char *text = NULL;
     size_t size = 0;
-    json_t *config = NULL;
-    if (bv_checkpoint_has_file(c, config_name) &&
-        bv_checkpoint_read_file(c, config_name, max_config_bytes, &text, &size, NULL) == BV_OK)
-        (void)bv_json_parse(&config, text, size, "config.json", NULL);
+    json_t *value = NULL;
+    if (bv_checkpoint_has_file(c, name) &&
+        bv_checkpoint_read_file(c, name, max_config_bytes, &text, &size, NULL) == BV_OK)
+        (void)bv_json_parse(&value, text, size, name, NULL);
     free(text);
-    return config;
+    return value;
 }
 
 static bool config_fits(const struct bv_checkpoint *c, const json_t *wanted)
 {
     if (!wanted)
         return true;
-    json_t *config = read_config(c);
+    json_t *config = read_beside(c, config_name);
     bool fits = config != NULL;
     const char *key;
     json_t *value;
@@ -130,6 +130,42 @@ static size_t count_shapes(const struct bv_checkpoint *c, const json_t *shapes)
     return n;
 }
 
+// The class of the tokenizer beside the checkpoint, without "Fast", is one of these.
+static bool tokenizer_fits(const struct bv_checkpoint *c, const json_t *classes)
+{
+    if (!classes)
+        return true;
+    json_t *config = read_beside(c, "tokenizer_config.json");
+    const char *own = bv_json_string(config, "tokenizer_class", "");
+    size_t n = strlen(own), i;
+    const json_t *name;
+    bool fits = false;
+    if (n > 4 && strcmp(own + n - 4, "Fast") == 0)
+        n -= 4;
+    json_array_foreach(classes, i, name)
+    {
+        fits = fits || (json_string_length(name) == n && n > 0 &&
+                        memcmp(json_string_value(name), own, n) == 0);
+    }
+    json_decref(config);
+    return fits;
+}
+
+// One of several signs is enough.
+static bool any_sign(const struct bv_checkpoint *c, const json_t *signs)
+{
+    size_t i;
+    const json_t *sign;
+    json_array_foreach(signs, i, sign)
+    {
+        const json_t *shapes = json_object_get(sign, "shapes");
+        if (count_shapes(c, shapes) == json_object_size(shapes) &&
+            tokenizer_fits(c, json_object_get(sign, "tokenizers")))
+            return true;
+    }
+    return json_array_size(signs) == 0;
+}
+
 bool bv_recognise_fits(struct bv_checkpoint *c, const json_t *card)
 {
     const json_t *spec = json_object_get(card, "recognise");
@@ -141,6 +177,7 @@ bool bv_recognise_fits(struct bv_checkpoint *c, const json_t *card)
            files_fit(c, json_object_get(spec, "beside")) &&
            !any_file(c, json_object_get(spec, "not_beside")) &&
            saved_fit(c, json_object_get(spec, "saved")) &&
+           any_sign(c, json_object_get(spec, "any")) &&
            config_fits(c, json_object_get(spec, "config"));
 }
 
@@ -205,6 +242,7 @@ enum bv_status bv_recognise(struct bv_checkpoint *c, json_t **out, struct bv_err
                    json_array_size(json_object_get(spec, "none")) +
                    json_array_size(json_object_get(spec, "beside")) +
                    json_array_size(json_object_get(spec, "saved")) +
+                   json_array_size(json_object_get(spec, "any")) +
                    json_object_size(json_object_get(spec, "shapes")) +
                    100 * json_object_size(json_object_get(spec, "config"));
         if (bv_json_boolean(spec, "family", false))

@@ -158,11 +158,13 @@ void bv_settings_tokenizers(const json_t *card, const struct bv_checkpoint *c, j
 {
     static const char whole[] = "tokenizer.json";
     const json_t *files = json_object_get(json_object_get(card, "vocabulary"), "files");
-    const char *own = json_string_value(json_array_get(files, 0));
-    if (json_object_get(card, "settings") && own && strcmp(own, whole) != 0 &&
-        bv_checkpoint_has_file(c, own) && bv_checkpoint_has_file(c, whole))
+    const char *own = json_string_value(json_array_get(files, 0)), *other = whole;
+    if (own && strcmp(own, whole) == 0)
+        other = json_string_value(json_array_get(files, 1));
+    if (json_object_get(card, "settings") && own && other && bv_checkpoint_has_file(c, own) &&
+        bv_checkpoint_has_file(c, other))
         bv_note(notes,
                 "%s is read, %s beside it is not: where they differ, the authors' code "
                 "follows the former",
-                own, whole);
+                own, other);
 }

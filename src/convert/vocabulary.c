@@ -67,9 +67,9 @@ static bool is_generic(const json_t *card)
 // The members of the card's description that stay where a file brings its own.
 static json_t *overrides_of(const json_t *card)
 {
-    static const char *const keys[] = {"max_length", "truncate", "clean"};
+    static const char *const keys[] = {"max_length", "truncate", "clean", "cls", "sep"};
     const json_t *own = json_object_get(card, "tokenizer");
-    size_t n = is_generic(card) ? 2 : 3; // a bare encoder's cleaning goes with its kind
+    size_t n = is_generic(card) ? 2 : 5; // a bare encoder's cleaning and ends go with its kind
     json_t *overrides = json_object();
     for (size_t k = 0; k < n; k++)
         if (json_object_get(own, keys[k]))

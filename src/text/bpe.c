@@ -9,10 +9,11 @@
 
 struct bv_merge {
     int32_t left, right, result;
+    uint32_t rank; // its own place, or that of all merges with an equal score
 };
 
 enum { MAX_PROBES = 512 };
-static const uint32_t no_rank = UINT32_MAX;
+static const uint32_t no_merge = UINT32_MAX;
 static const uint32_t no_symbol = UINT32_MAX;
 
 uint32_t bv_bpe_byte_rune(unsigned char byte)
@@ -37,21 +38,21 @@ static uint32_t pair_hash(int32_t left, int32_t right)
     return (uint32_t)(key >> 32);
 }
 
-// The rank of the merge of two symbols; no_rank where there is none.
-static uint32_t rank_of(const struct bv_bpe *bpe, int32_t left, int32_t right)
+// The merge of two symbols; no_merge where there is none.
+static uint32_t merge_of(const struct bv_bpe *bpe, int32_t left, int32_t right)
 {
     for (uint32_t i = pair_hash(left, right) & bpe->mask; bpe->slots[i]; i = (i + 1) & bpe->mask) {
         const struct bv_merge *merge = &bpe->merges[bpe->slots[i] - 1];
         if (merge->left == left && merge->right == right)
             return bpe->slots[i] - 1;
     }
-    return no_rank;
+    return no_merge;
 }
 
-// Of equal pairs the last rank counts, as in a Python dict.
-static enum bv_status insert(struct bv_bpe *bpe, uint32_t rank, struct bv_error *err)
+// Of equal pairs the last counts, as in a Python dict.
+static enum bv_status insert(struct bv_bpe *bpe, uint32_t index, struct bv_error *err)
 {
-    const struct bv_merge *merge = &bpe->merges[rank];
+    const struct bv_merge *merge = &bpe->merges[index];
     uint32_t i = pair_hash(merge->left, merge->right) & bpe->mask;
     for (int probes = 0; bpe->slots[i]; i = (i + 1) & bpe->mask, probes++) {
         if (probes == MAX_PROBES)
@@ -60,7 +61,7 @@ static enum bv_status insert(struct bv_bpe *bpe, uint32_t rank, struct bv_error 
         if (other->left == merge->left && other->right == merge->right)
             break;
     }
-    bpe->slots[i] = rank + 1;
+    bpe->slots[i] = index + 1;
     return BV_OK;
 }
 
@@ -89,47 +90,82 @@ static enum bv_status resolve(struct bv_merge *merge, const struct bv_vocab *voc
     return BV_OK;
 }
 
+// Memory for n merges and the table of their pairs.
+static enum bv_status reserve(struct bv_bpe *bpe, size_t n, struct bv_error *err)
+{
+    size_t n_slots = 16;
+    if (n > BV_VOCAB_MAX_TOKENS)
+        return bv_fail(err, BV_ERR_LIMIT, "merges: %zu entries, at most %zu are allowed", n,
+                       BV_VOCAB_MAX_TOKENS);
+    while (n_slots < 2 * n)
+        n_slots *= 2;
+    bpe->mask = (uint32_t)(n_slots - 1);
+    bpe->merges = malloc((n + 1) * sizeof *bpe->merges);
+    bpe->slots = calloc(n_slots, sizeof *bpe->slots);
+    return bpe->merges && bpe->slots ? BV_OK : bv_fail_nomem(err, "merges");
+}
+
+static void find_byte_tokens(struct bv_bpe *bpe, const struct bv_vocab *vocab, const char *suffix)
+{
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[16];
+        size_t n = bv_utf8_encode(bv_bpe_byte_rune((unsigned char)byte), text);
+        bpe->bytes[byte] = bv_vocab_find(vocab, text, n);
+        (void)snprintf(text + n, sizeof text - n, "%s", suffix);
+        bpe->finals[byte] = bv_vocab_find(vocab, text, n + strlen(suffix));
+    }
+}
+
+static enum bv_status read_merges(struct bv_bpe *bpe, const struct bv_vocab *vocab,
+                                  const struct bv_merge_text *merges, size_t n,
+                                  struct bv_error *err)
+{
+    char *joined = NULL;
+    size_t capacity = 0;
+    enum bv_status status = BV_OK;
+    for (size_t i = 0; status == BV_OK && i < n; i++) {
+        status = resolve(&bpe->merges[i], vocab, &merges[i], i, &joined, &capacity, err);
+        bpe->merges[i].rank = (uint32_t)i;
+        bpe->n_merges = i + 1;
+        if (status == BV_OK)
+            status = insert(bpe, (uint32_t)i, err);
+    }
+    free(joined);
+    return status;
+}
+
 enum bv_status bv_bpe_build(struct bv_bpe *bpe, const struct bv_vocab *vocab, const char *suffix,
                             const struct bv_merge_text *merges, size_t n_merges, int32_t unknown,
                             struct bv_error *err)
 {
-    if (n_merges > BV_VOCAB_MAX_TOKENS)
-        return bv_fail(err, BV_ERR_LIMIT, "merges: %zu entries, at most %zu are allowed", n_merges,
-                       BV_VOCAB_MAX_TOKENS);
-    size_t n_slots = 16;
-    while (n_slots < 2 * n_merges)
-        n_slots *= 2;
-    struct bv_bpe built = {
-        .n_merges = n_merges, .mask = (uint32_t)(n_slots - 1), .unknown = unknown};
-    char *joined = NULL;
-    size_t capacity = 0, n_suffix = strlen(suffix);
-    enum bv_status status = BV_OK;
-    for (unsigned byte = 0; byte < 256; byte++) {
-        char text[16];
-        size_t n = bv_utf8_encode(bv_bpe_byte_rune((unsigned char)byte), text);
-        built.bytes[byte] = bv_vocab_find(vocab, text, n);
-        (void)snprintf(text + n, sizeof text - n, "%s", suffix);
-        built.finals[byte] = bv_vocab_find(vocab, text, n + n_suffix);
+    struct bv_bpe built = {.unknown = unknown};
+    enum bv_status status = reserve(&built, n_merges, err);
+    if (status == BV_OK)
+        status = read_merges(&built, vocab, merges, n_merges, err);
+    if (status != BV_OK) {
+        bv_bpe_free(&built);
+        return status;
     }
-    built.merges = malloc((n_merges + 1) * sizeof *built.merges);
-    built.slots = calloc(n_slots, sizeof *built.slots);
-    if (!built.merges || !built.slots) {
-        status = bv_fail_nomem(err, "merges");
-        goto fail;
-    }
-    for (size_t rank = 0; rank < n_merges; rank++) {
-        status = resolve(&built.merges[rank], vocab, &merges[rank], rank, &joined, &capacity, err);
-        if (status == BV_OK)
-            status = insert(&built, (uint32_t)rank, err);
-        if (status != BV_OK)
-            goto fail;
-    }
-    free(joined);
+    find_byte_tokens(&built, vocab, suffix);
     *bpe = built;
     return BV_OK;
-fail:
-    free(joined);
-    bv_bpe_free(&built);
+}
+
+enum bv_status bv_bpe_build_ranked(struct bv_bpe *bpe, const struct bv_ranked_merge *merges,
+                                   size_t n_merges, struct bv_error *err)
+{
+    struct bv_bpe built = {.at_once = true, .unknown = -1};
+    enum bv_status status = reserve(&built, n_merges, err);
+    for (size_t i = 0; status == BV_OK && i < n_merges; i++) {
+        built.merges[i] =
+            (struct bv_merge){merges[i].left, merges[i].right, merges[i].result, merges[i].rank};
+        built.n_merges = i + 1;
+        status = insert(&built, (uint32_t)i, err);
+    }
+    if (status == BV_OK)
+        *bpe = built;
+    else
+        bv_bpe_free(&built);
     return status;
 }
 
@@ -141,12 +177,12 @@ void bv_bpe_free(struct bv_bpe *bpe)
 }
 
 // A word as a linked list of symbols, and the possible merges as a heap ordered by rank, then by
-// place. An entry of the heap is stale when the symbol at its place no longer has that rank.
+// place. An entry of the heap is stale when no merge of that rank is possible at its place.
 struct work {
     int32_t *id;     // [n] symbol, by the place of its first byte
     uint32_t *next;  // [n] place of the symbol after, no_symbol at the end
     uint32_t *prev;  // [n]
-    uint32_t *rank;  // [n] of merging this symbol with the next
+    uint32_t *merge; // [n] of this symbol with the next
     uint64_t *heap;  // [3 n] rank << 32 | place
     uint64_t *fresh; // [2 n] entries that wait until the current pass is over
     size_t n_heap, n_fresh;
@@ -177,8 +213,8 @@ static enum bv_status prepare(struct work *w, struct bv_bpe_scratch *scratch, si
     w->fresh = w->heap + 3 * capacity;
     w->next = (uint32_t *)(w->fresh + 2 * capacity);
     w->prev = w->next + capacity;
-    w->rank = w->prev + capacity;
-    w->id = (int32_t *)(w->rank + capacity);
+    w->merge = w->prev + capacity;
+    w->id = (int32_t *)(w->merge + capacity);
     w->n_heap = w->n_fresh = 0;
     return BV_OK;
 }
@@ -207,22 +243,27 @@ static uint64_t heap_pop(struct work *w)
     return top;
 }
 
+static bool has_rank(const struct bv_bpe *bpe, const struct work *w, uint32_t place, uint32_t rank)
+{
+    return w->merge[place] != no_merge && bpe->merges[w->merge[place]].rank == rank;
+}
+
 // Finds again whether the symbol at a place merges with the one after it.
 static void look(const struct bv_bpe *bpe, struct work *w, uint32_t place)
 {
     uint32_t next = w->next[place];
-    w->rank[place] = next == no_symbol ? no_rank : rank_of(bpe, w->id[place], w->id[next]);
-    if (w->rank[place] != no_rank)
-        w->fresh[w->n_fresh++] = (uint64_t)w->rank[place] << 32 | place;
+    w->merge[place] = next == no_symbol ? no_merge : merge_of(bpe, w->id[place], w->id[next]);
+    if (w->merge[place] != no_merge)
+        w->fresh[w->n_fresh++] = (uint64_t)bpe->merges[w->merge[place]].rank << 32 | place;
 }
 
 // Makes one symbol of those at left and after it; the list keeps the place of left.
 static void merge_at(const struct bv_bpe *bpe, struct work *w, uint32_t left)
 {
     uint32_t right = w->next[left];
-    w->id[left] = bpe->merges[w->rank[left]].result;
+    w->id[left] = bpe->merges[w->merge[left]].result;
     w->next[left] = w->next[right];
-    w->rank[right] = no_rank;
+    w->merge[right] = no_merge;
     if (w->next[left] != no_symbol)
         w->prev[w->next[left]] = left;
     look(bpe, w, left);
@@ -236,14 +277,49 @@ static void merge_all(const struct bv_bpe *bpe, struct work *w)
         for (size_t i = 0; i < w->n_fresh; i++)
             heap_push(w, w->fresh[i]);
         w->n_fresh = 0;
-        // One pass: all places of one pair from the left. What they give rise to comes after.
+        // One pass: all places of one pair from the left. What they give rise to comes after, or,
+        // at once, takes part with the next place.
         uint32_t rank = (uint32_t)(w->heap[0] >> 32);
         while (w->n_heap && (uint32_t)(w->heap[0] >> 32) == rank) {
             uint32_t place = (uint32_t)heap_pop(w);
-            if (w->rank[place] == rank)
+            if (has_rank(bpe, w, place, rank))
                 merge_at(bpe, w, place);
+            if (bpe->at_once && w->n_fresh)
+                break;
         }
     }
+}
+
+static void link_all(const struct bv_bpe *bpe, struct work *w, size_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        w->prev[i] = i ? i - 1 : no_symbol;
+        w->next[i] = i + 1 < n ? i + 1 : no_symbol;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        look(bpe, w, i);
+    merge_all(bpe, w);
+}
+
+enum bv_status bv_bpe_merge_spans(const struct bv_bpe *bpe, struct bv_piece_span *spans, size_t *n,
+                                  struct bv_bpe_scratch *scratch, struct bv_error *err)
+{
+    struct work w = {0};
+    if (*n == 0)
+        return BV_OK;
+    if (*n > BV_BPE_MAX_SPANS)
+        return bv_fail(err, BV_ERR_LIMIT, "a text of more than %zu characters", BV_BPE_MAX_SPANS);
+    BV_TRY(prepare(&w, scratch, *n, err));
+    for (size_t i = 0; i < *n; i++)
+        w.id[i] = spans[i].id;
+    link_all(bpe, &w, *n);
+    size_t left = 0;
+    for (uint32_t i = 0; i != no_symbol; i = w.next[i]) {
+        size_t last = (w.next[i] == no_symbol ? *n : w.next[i]) - 1;
+        spans[left++] = (struct bv_piece_span){w.id[i], spans[i].start, spans[last].end};
+    }
+    *n = left;
+    return BV_OK;
 }
 
 enum bv_status bv_bpe_word(const struct bv_bpe *bpe, const char *word, size_t n,
@@ -257,12 +333,8 @@ enum bv_status bv_bpe_word(const struct bv_bpe *bpe, const char *word, size_t n,
     for (uint32_t i = 0; i < n; i++) {
         unsigned char byte = (unsigned char)word[i];
         w.id[i] = i + 1 < n ? bpe->bytes[byte] : bpe->finals[byte];
-        w.prev[i] = i ? i - 1 : no_symbol;
-        w.next[i] = i + 1 < n ? i + 1 : no_symbol;
     }
-    for (uint32_t i = 0; i < n; i++)
-        look(bpe, &w, i);
-    merge_all(bpe, &w);
+    link_all(bpe, &w, n);
     bool continues = false;
     for (uint32_t i = 0; i != no_symbol; i = w.next[i]) {
         int32_t id = w.id[i] >= 0 ? w.id[i] : bpe->unknown;

@@ -187,6 +187,9 @@ static enum bv_status clean_by(struct bv_runes *out, enum bv_clean clean, struct
         return canonicalize(out, OMIT_NOTHING, a->at, a->n, err);
     case BV_CLEAN_SPACES_UNNUMBERED:
         return canonicalize(out, OMIT_LIST_NUMBERS, a->at, a->n, err);
+    case BV_CLEAN_LOWER:
+    case BV_CLEAN_LOWER_OPEN_CLIP:
+        return bv_runes_lower(out, a->at, a->n, false, err); // a final sigma is σ
     default:
         return clean_web(out, clean, a, b, err);
     }

@@ -19,6 +19,8 @@ enum bv_clean {
                                // bv_clean_canonical()
     BV_CLEAN_SPACES, // CheXbert: runs of Python's white space as one space, none at the ends
     BV_CLEAN_SPACES_UNNUMBERED, // the same once every "4." of a digit and a full stop is gone
+    BV_CLEAN_LOWER,             // lower case, letter by letter
+    BV_CLEAN_LOWER_OPEN_CLIP,   // the same after open_clip's "canonicalize"
 };
 
 // Appends the cleaned text[0..n) to out.

@@ -8,22 +8,24 @@
 
 static const char clip_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 
+// The special token at a place of a template, NULL where it has none there.
+static const char *template_token(const json_t *single, size_t i)
+{
+    return bv_json_string(json_object_get(json_array_get(single, i), "SpecialToken"), "id", NULL);
+}
+
 // [CLS] and [SEP] (or <s> and </s>) are named by the post-processor.
 static enum bv_status read_ends(const json_t *document, json_t *description, struct bv_error *err)
 {
     const json_t *post = json_object_get(document, "post_processor");
+    const json_t *single = json_object_get(post, "single");
     const char *cls = NULL, *sep = NULL;
     if (bv_hf_is_type(post, "BertProcessing") || bv_hf_is_type(post, "RobertaProcessing")) {
         cls = json_string_value(json_array_get(json_object_get(post, "cls"), 0));
         sep = json_string_value(json_array_get(json_object_get(post, "sep"), 0));
-    } else if (bv_hf_is_type(post, "TemplateProcessing")) {
-        const json_t *single = json_object_get(post, "single");
-        const json_t *first = json_object_get(json_array_get(single, 0), "SpecialToken");
-        const json_t *last = json_object_get(json_array_get(single, 2), "SpecialToken");
-        if (json_array_size(single) == 3) {
-            cls = bv_json_string(first, "id", NULL);
-            sep = bv_json_string(last, "id", NULL);
-        }
+    } else if (bv_hf_is_type(post, "TemplateProcessing") && json_array_size(single) == 3) {
+        cls = template_token(single, 0);
+        sep = template_token(single, 2);
     }
     if (!cls || !sep)
         return bv_hf_unsupported(err, "post-processor", post);
@@ -31,11 +33,37 @@ static enum bv_status read_ends(const json_t *document, json_t *description, str
     return bv_hf_set(description, "sep", json_string(sep), err);
 }
 
+// Gemma's texts have one end or none: a template of the text alone, with <eos> behind it, or <bos>
+// before it. Where the file has no template the caller's ends stay.
+static enum bv_status read_gemma_ends(const json_t *document, json_t *description,
+                                      struct bv_error *err)
+{
+    const json_t *post = json_object_get(document, "post_processor");
+    const json_t *single = json_object_get(post, "single");
+    size_t n = json_array_size(single), text = 0;
+    BV_TRY(bv_hf_set(description, "cls", json_null(), err));
+    BV_TRY(bv_hf_set(description, "sep", json_null(), err));
+    if (!post || json_is_null(post))
+        return BV_OK;
+    while (text < n && !json_object_get(json_array_get(single, text), "Sequence"))
+        text++;
+    if (!bv_hf_is_type(post, "TemplateProcessing") || text >= n || text > 1 || n - text > 2 ||
+        (text == 1 && !template_token(single, 0)) ||
+        (n - text == 2 && !template_token(single, n - 1)))
+        return bv_hf_unsupported(err, "post-processor", post);
+    if (text == 1)
+        BV_TRY(bv_hf_set(description, "cls", json_string(template_token(single, 0)), err));
+    return n - text == 2
+               ? bv_hf_set(description, "sep", json_string(template_token(single, n - 1)), err)
+               : BV_OK;
+}
+
 static enum bv_status read_added(const json_t *document, json_t *description,
                                  struct bv_vocab_source *source, struct bv_error *err)
 {
     const json_t *tokens = json_object_get(document, "added_tokens");
     json_t *added = json_array();
+    bool gemma = strcmp(bv_json_string(description, "kind", ""), "hf-bpe") == 0;
     BV_TRY(bv_hf_set(description, "added", added, err));
     for (size_t i = 0; i < json_array_size(tokens); i++) {
         const json_t *token = json_array_get(tokens, i);
@@ -45,10 +73,16 @@ static enum bv_status read_added(const json_t *document, json_t *description,
                            "tokenizer.json: the added token %zu is for single words", i);
         BV_TRY(
             bv_vocab_source_put(source, bv_json_integer(token, "id", -1), text, strlen(text), err));
-        // A token that is looked for in normalised text is found in any case by CLIP, which
-        // lower-cases. The other kinds have no such tokens with capitals (hf_unigram.c has none).
-        bool fold = bv_json_boolean(token, "normalized", false) &&
-                    !json_is_null(json_object_get(document, "normalizer"));
+        // A token that is looked for in normalised text is found in any case by those who
+        // lower-case. The other kinds have no such tokens with capitals (hf_unigram.c has none).
+        bool normalized = bv_json_boolean(token, "normalized", false);
+        if (gemma && normalized && strpbrk(text, " ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+            return bv_fail(err, BV_ERR_UNSUPPORTED,
+                           "tokenizer.json: the added token %zu, with spaces or capitals, is "
+                           "looked for in normalised text",
+                           i);
+        bool fold = normalized && !json_is_null(json_object_get(document, "normalizer")) &&
+                    strcmp(bv_json_string(description, "clean", ""), "none") != 0;
         json_t *entry = json_pack("{s:s,s:b,s:b,s:b}", "text", text, "lstrip",
                                   bv_json_boolean(token, "lstrip", false), "rstrip",
                                   bv_json_boolean(token, "rstrip", false), "fold", fold);
@@ -109,6 +143,47 @@ static bool is_clip_pre_tokenizer(const json_t *pre)
            bv_hf_is_type(json_array_get(steps, 1), "ByteLevel");
 }
 
+// Gemma's normaliser: a space is U+2581, perhaps after lower-casing.
+static bool is_gemma_normalizer(const json_t *normalizer, bool *lowercase)
+{
+    const json_t *steps = json_object_get(normalizer, "normalizers"), *replace = normalizer;
+    size_t n = json_array_size(steps);
+    *lowercase = n == 2 && bv_hf_is_type(json_array_get(steps, 0), "Lowercase");
+    if (bv_hf_is_type(normalizer, "Sequence") && n >= 1 && n <= 2 && (n == 1 || *lowercase))
+        replace = json_array_get(steps, n - 1);
+    return bv_hf_is_type(replace, "Replace") &&
+           strcmp(bv_json_string(json_object_get(replace, "pattern"), "String", ""), " ") == 0 &&
+           strcmp(bv_json_string(replace, "content", ""), "\xe2\x96\x81") == 0;
+}
+
+// Its words end at spaces, which the normaliser has left none of.
+static bool is_gemma_pre_tokenizer(const json_t *pre)
+{
+    return !pre || json_is_null(pre) ||
+           (bv_hf_is_type(pre, "Split") &&
+            strcmp(bv_json_string(json_object_get(pre, "pattern"), "String", ""), " ") == 0 &&
+            strcmp(bv_json_string(pre, "behavior", ""), "MergedWithPrevious") == 0 &&
+            !bv_json_boolean(pre, "invert", false));
+}
+
+// Gemma's: over characters, with bytes for those that are no token.
+static enum bv_status read_gemma(const json_t *document, const json_t *model, json_t *description,
+                                 struct bv_error *err)
+{
+    const json_t *normalizer = json_object_get(document, "normalizer");
+    const json_t *pre = json_object_get(document, "pre_tokenizer");
+    bool lowercase = false;
+    if (!is_gemma_normalizer(normalizer, &lowercase))
+        return bv_hf_unsupported(err, "normalizer", normalizer);
+    if (!is_gemma_pre_tokenizer(pre))
+        return bv_hf_unsupported(err, "pre-tokenizer", pre);
+    const char *unknown = bv_json_string(model, "unk_token", NULL);
+    BV_TRY(bv_hf_set(description, "kind", json_string("hf-bpe"), err));
+    BV_TRY(bv_hf_set(description, "unk", unknown ? json_string(unknown) : json_null(), err));
+    BV_TRY(bv_hf_set(description, "mask", json_null(), err));
+    return bv_hf_set(description, "clean", json_string(lowercase ? "lower" : "none"), err);
+}
+
 static enum bv_status read_bpe(const json_t *document, const json_t *model, json_t *description,
                                struct bv_error *err)
 {
@@ -117,12 +192,16 @@ static enum bv_status read_bpe(const json_t *document, const json_t *model, json
     const char *unknown = bv_json_string(model, "unk_token", NULL);
     bool clip = strcmp(bv_json_string(model, "end_of_word_suffix", ""), "</w>") == 0;
     if (json_is_number(json_object_get(model, "dropout")) ||
-        bv_json_boolean(model, "byte_fallback", false) ||
         bv_json_boolean(model, "ignore_merges", false) ||
         *bv_json_string(model, "continuing_subword_prefix", ""))
         return bv_fail(err, BV_ERR_UNSUPPORTED,
-                       "tokenizer.json: byte-pair encoding with dropout, byte fallback, ignored "
-                       "merges or prefixes");
+                       "tokenizer.json: byte-pair encoding with dropout, ignored merges or "
+                       "prefixes");
+    if (bv_json_boolean(model, "byte_fallback", false) && !clip)
+        return read_gemma(document, model, description, err);
+    if (bv_json_boolean(model, "byte_fallback", false))
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "tokenizer.json: byte-pair encoding with byte fallback and \"</w>\"");
     if (clip ? !is_clip_normalizer(normalizer) : normalizer && !json_is_null(normalizer))
         return bv_hf_unsupported(err, "normalizer", normalizer);
     if (clip ? !is_clip_pre_tokenizer(pre)
@@ -205,11 +284,19 @@ static enum bv_status read_document(const json_t *document, json_t *description,
     default:
         return bv_hf_unsupported(err, "model", model);
     }
-    BV_TRY(read_ends(document, description, err));
+    bool gemma = strcmp(bv_json_string(description, "kind", ""), "hf-bpe") == 0;
+    BV_TRY((gemma ? read_gemma_ends : read_ends)(document, description, err));
     BV_TRY(read_added(document, description, source, err));
     int64_t max_length = bv_json_integer(json_object_get(document, "truncation"), "max_length", 0);
     return max_length > 0 ? bv_hf_set(description, "max_length", json_integer(max_length), err)
                           : BV_OK;
+}
+
+static enum bv_vocab_form form_of(const char *kind)
+{
+    return strcmp(kind, "wordpiece") == 0 ? BV_VOCAB_LINES
+           : strcmp(kind, "hf-bpe") == 0  ? BV_VOCAB_BPE_ESCAPED
+                                          : BV_VOCAB_BPE;
 }
 
 enum bv_status bv_tokenizer_from_hf_json(struct bv_tokenizer **tokenizer, const char *bytes,
@@ -232,8 +319,7 @@ enum bv_status bv_tokenizer_from_hf_json(struct bv_tokenizer **tokenizer, const 
     if (status == BV_OK && strcmp(kind, "hf-unigram") == 0)
         status = bv_hf_unigram_write(document, &source, &vocabulary, &n_vocabulary, err);
     else if (status == BV_OK)
-        status = bv_vocab_source_write(&source, strcmp(kind, "wordpiece") == 0, &vocabulary,
-                                       &n_vocabulary, err);
+        status = bv_vocab_source_write(&source, form_of(kind), &vocabulary, &n_vocabulary, err);
     if (status == BV_OK)
         status =
             bv_tokenizer_create(tokenizer, description, vocabulary, n_vocabulary, NULL, 0, err);

@@ -46,6 +46,7 @@ struct bv_bpe {
     uint32_t *slots; // hash of a pair -> rank + 1
     uint32_t mask;
     int32_t unknown; // id for a byte without a token; -1: such bytes are dropped
+    bool at_once;    // what a merge makes possible comes before other places of the pair
 };
 
 // suffix is "</w>" (CLIP) or "": what the last piece of a word ends in. A merge whose parts or
@@ -53,6 +54,17 @@ struct bv_bpe {
 enum bv_status bv_bpe_build(struct bv_bpe *bpe, const struct bv_vocab *vocab, const char *suffix,
                             const struct bv_merge_text *merges, size_t n_merges, int32_t unknown,
                             struct bv_error *err);
+
+// A merge by ids. Where ranks are equal the leftmost place comes first.
+struct bv_ranked_merge {
+    int32_t left, right, result;
+    uint32_t rank;
+};
+
+// Merges as SentencePiece and the tokenizers library do them: always the lowest rank of the whole
+// text (at_once). There are no byte tokens: such a bpe is for bv_bpe_merge_spans().
+enum bv_status bv_bpe_build_ranked(struct bv_bpe *bpe, const struct bv_ranked_merge *merges,
+                                   size_t n_merges, struct bv_error *err);
 
 void bv_bpe_free(struct bv_bpe *bpe);
 
@@ -75,6 +87,49 @@ void bv_bpe_scratch_free(struct bv_bpe_scratch *scratch);
 enum bv_status bv_bpe_word(const struct bv_bpe *bpe, const char *word, size_t n,
                            struct bv_bpe_scratch *scratch, struct bv_tokens *out,
                            struct bv_error *err);
+
+// A piece of a text: its id and the bytes that it covers.
+struct bv_piece_span {
+    int32_t id;
+    uint32_t start, end;
+};
+
+// Merges neighbours among spans[0..*n), in place. An id that no merge has is left alone. More than
+// BV_BPE_MAX_SPANS is BV_ERR_LIMIT.
+#define BV_BPE_MAX_SPANS ((size_t)8 << 20)
+enum bv_status bv_bpe_merge_spans(const struct bv_bpe *bpe, struct bv_piece_span *spans, size_t *n,
+                                  struct bv_bpe_scratch *scratch, struct bv_error *err);
+
+// char_bpe.c: byte-pair encoding over characters, as Hugging Face's tokenizers library has it with
+// byte fallback (Gemma): a text is one word, its spaces U+2581.
+
+// Immutable after bv_char_bpe_build(); zero-initialise, free with bv_char_bpe_free().
+struct bv_char_bpe {
+    struct bv_bpe bpe;
+    int32_t bytes[256]; // "<0x0A>", for characters without token
+};
+
+// A byte without token, and a merge whose parts or result are no tokens, are BV_ERR_FORMAT.
+enum bv_status bv_char_bpe_build(struct bv_char_bpe *c, const struct bv_vocab *vocab,
+                                 const struct bv_merge_text *merges, size_t n_merges,
+                                 struct bv_error *err);
+void bv_char_bpe_free(struct bv_char_bpe *c);
+
+// Memory for texts under way; zero-initialise, free with bv_char_bpe_scratch_free(). One per
+// thread.
+struct bv_char_bpe_scratch {
+    struct bv_bpe_scratch merging;
+    struct bv_piece_span *spans;
+    char *text;
+    size_t capacity; // bytes
+};
+void bv_char_bpe_scratch_free(struct bv_char_bpe_scratch *scratch);
+
+// Appends the pieces of text (valid UTF-8). More than BV_BPE_MAX_SPANS characters, or bytes of
+// characters without token, is BV_ERR_LIMIT.
+enum bv_status bv_char_bpe_encode(const struct bv_char_bpe *c, const struct bv_vocab *vocab,
+                                  const char *text, size_t n, struct bv_char_bpe_scratch *scratch,
+                                  struct bv_tokens *out, struct bv_error *err);
 
 // How CLIP and RoBERTa cut text into the words that byte-pair encoding then cuts further.
 
@@ -121,13 +176,14 @@ struct bv_spiece_file {
     bool escape_spaces;            // a space becomes U+2581
     bool space_last;               // the dummy prefix stands behind instead
     bool bytes;                    // what no piece covers becomes bytes
+    bool merges;                   // byte-pair encoding: scores rank merges (spiece_merges.c)
 };
 
 void bv_spiece_file_free(struct bv_spiece_file *file);
 
 // Reads a model of n bytes (at most BV_VOCAB_MAX_BYTES), which must outlive file. Damage, a piece
 // that is empty, too long or not UTF-8, a score that is no number, and a file without its one
-// unknown piece are BV_ERR_FORMAT; a model other than unigram is BV_ERR_UNSUPPORTED.
+// unknown piece are BV_ERR_FORMAT; a model other than unigram and BPE is BV_ERR_UNSUPPORTED.
 enum bv_status bv_spiece_file_read(struct bv_spiece_file *file, const void *bytes, size_t n,
                                    struct bv_error *err);
 
@@ -138,6 +194,12 @@ enum bv_status bv_spiece_file_read(struct bv_spiece_file *file, const void *byte
 // holds is written beside the float nearest to it. More than BV_VOCAB_MAX_BYTES is BV_ERR_LIMIT.
 enum bv_status bv_spiece_file_write(const struct bv_spiece_file *file, char **bytes, size_t *n,
                                     struct bv_error *err);
+
+// Makes the merges of a model of byte-pair encoding. vocab holds the pieces of file by id. A
+// character that is no piece takes part in none. Pieces that are marked as unused are
+// BV_ERR_UNSUPPORTED, too long ones BV_ERR_LIMIT.
+enum bv_status bv_spiece_merges(struct bv_bpe *bpe, const struct bv_vocab *vocab,
+                                const struct bv_spiece_file *file, struct bv_error *err);
 
 // charsmap.c: SentencePiece's precompiled normalisation: rules "these bytes become those", found by
 // their longest beginning.
@@ -173,7 +235,8 @@ size_t bv_charsmap_shortest(const struct bv_charsmap *map, const char *text, siz
 
 // unigram.c: SentencePiece's unigram segmentation (Kudo 2018): of all ways to cut a normalised text
 // into pieces, that with the largest sum of scores. Equal to the sentencepiece library's encoding,
-// or to that of Hugging Face's tokenizers library.
+// or to that of Hugging Face's tokenizers library. A model file of byte-pair encoding differs in
+// the segmentation alone, and is one of these too.
 
 // Pieces in the order of their bytes, so that those that begin a text are found byte by byte.
 struct bv_piece_list {
@@ -198,6 +261,8 @@ struct bv_unigram {
     float largest_score;
     int32_t unknown, byte_ids[256];
     bool bytes;
+    bool merges; // pieces are merged: bpe
+    struct bv_bpe bpe;
     bool split_comma; // ALBERT's: "▁9," becomes "▁9" and ","
     char *source;     // the model file
     size_t n_source;

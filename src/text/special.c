@@ -37,6 +37,7 @@ enum bv_status bv_specials_add(struct bv_specials *specials, const char *text, s
     }
     specials->list = list;
     list[specials->n++] = special;
+    specials->firsts |= special.fold ? UINT64_MAX : UINT64_C(1) << (special.text.at[0] & 63);
     return BV_OK;
 fail:
     bv_runes_free(&special.text);
@@ -61,6 +62,8 @@ const struct bv_special *bv_specials_at(const struct bv_specials *specials, cons
                                         size_t n)
 {
     const struct bv_special *best = NULL;
+    if (n == 0 || !(specials->firsts >> (*text & 63) & 1))
+        return NULL;
     for (size_t i = 0; i < specials->n; i++) {
         const struct bv_special *special = &specials->list[i];
         if ((!best || special->text.n > best->text.n) && starts_with(text, n, special))

@@ -127,10 +127,12 @@ static enum bv_status read_trainer(struct bv_spiece_file *file, struct bv_token_
     static const char *const models[] = {"unigram", "bpe", "word", "char"};
     struct reader r = read_from(message.at, message.n);
     while (next_field(&r)) {
-        if (is_field(&r, 3, VARINT) && r.value != 1)
+        if (is_field(&r, 3, VARINT) && r.value != 1 && r.value != 2)
             return bv_fail(err, BV_ERR_UNSUPPORTED,
-                           "vocabulary: a SentencePiece model of kind %s, not unigram",
+                           "vocabulary: a SentencePiece model of kind %s, neither unigram nor bpe",
                            r.value >= 1 && r.value <= 4 ? models[r.value - 1] : "unknown");
+        if (is_field(&r, 3, VARINT))
+            file->merges = r.value == 2;
         if (is_field(&r, 24, VARINT))
             file->space_last = r.value != 0;
         if (is_field(&r, 35, VARINT))

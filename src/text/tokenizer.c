@@ -10,7 +10,7 @@
 #include "text/tokens.h"
 #include "text/vocab_file.h"
 
-enum kind { WORDPIECE, CLIP_BPE, ROBERTA_BPE, SENTENCEPIECE, HF_UNIGRAM };
+enum kind { WORDPIECE, CLIP_BPE, ROBERTA_BPE, SENTENCEPIECE, HF_UNIGRAM, HF_BPE };
 enum specials_mode { FIRST, INLINE, WORDS, NOWHERE };
 
 struct bv_tokenizer {
@@ -23,6 +23,7 @@ struct bv_tokenizer {
     struct bv_specials specials;
     struct bv_wordpiece wordpiece;
     struct bv_bpe bpe;
+    struct bv_char_bpe char_bpe;
     struct bv_unigram unigram;
     int32_t special[BV_TOKEN_N];
     size_t n_lead; // pieces of the unknown token's name, which SigLIP's texts are cut behind
@@ -39,11 +40,23 @@ static const char *const special_names[][BV_TOKEN_N] = {
     [ROBERTA_BPE] = {"<s>", "</s>", "<pad>", "<mask>", "<unk>"},
     [SENTENCEPIECE] = {"[CLS]", "[SEP]", "<pad>", "[MASK]", "<unk>"}, // ALBERT's
     [HF_UNIGRAM] = {"[CLS]", "[SEP]", "<pad>", "[MASK]", "<unk>"},
+    [HF_BPE] = {"<bos>", "<eos>", "<pad>", "<mask>", "<unk>"}, // Gemma's
 };
 
 static bool is_siglip(const struct bv_tokenizer *t)
 {
     return t->clean == BV_CLEAN_SIGLIP || t->clean == BV_CLEAN_SIGLIP_OPEN_CLIP;
+}
+
+static bool is_lower(enum bv_clean clean)
+{
+    return clean == BV_CLEAN_LOWER || clean == BV_CLEAN_LOWER_OPEN_CLIP;
+}
+
+// Whether open_clip's "canonicalize" comes before all else.
+static bool is_canonical(const struct bv_tokenizer *t)
+{
+    return t->clean == BV_CLEAN_SIGLIP_OPEN_CLIP || t->clean == BV_CLEAN_LOWER_OPEN_CLIP;
 }
 
 // Whether the vocabulary is a SentencePiece model.
@@ -98,8 +111,8 @@ static enum bv_status read_lengths(struct bv_tokenizer *t, const json_t *descrip
 static enum bv_status read_description(struct bv_tokenizer *t, const json_t *description,
                                        struct bv_error *err)
 {
-    static const char *const kinds[] = {"wordpiece",     "clip-bpe",   "roberta-bpe",
-                                        "sentencepiece", "hf-unigram", NULL};
+    static const char *const kinds[] = {"wordpiece",  "clip-bpe", "roberta-bpe", "sentencepiece",
+                                        "hf-unigram", "hf-bpe",   NULL};
     static const char *const cleans[] = {"none",
                                          "clip",
                                          "clip-noftfy",
@@ -113,6 +126,8 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
                                          "siglip-open-clip",
                                          "spaces",
                                          "spaces-unnumbered",
+                                         "lower",
+                                         "lower-open-clip",
                                          NULL};
     static const char *const modes[] = {"first", "inline", "words", "none", NULL};
     unsigned kind = 0, clean = 0, mode = 0;
@@ -126,6 +141,9 @@ static enum bv_status read_description(struct bv_tokenizer *t, const json_t *des
     if ((clean == BV_CLEAN_SIGLIP || clean == BV_CLEAN_SIGLIP_OPEN_CLIP) && kind != SENTENCEPIECE)
         return bv_fail(err, BV_ERR_ARG, "tokenizer: clean \"siglip\" does not go with kind \"%s\"",
                        kinds[kind]);
+    if (is_lower((enum bv_clean)clean) && kind != SENTENCEPIECE && kind != HF_BPE)
+        return bv_fail(err, BV_ERR_ARG, "tokenizer: clean \"%s\" does not go with kind \"%s\"",
+                       cleans[clean], kinds[kind]);
     bool albert = clean == BV_CLEAN_ALBERT || clean == BV_CLEAN_ALBERT_HF;
     if (albert && kind != (clean == BV_CLEAN_ALBERT ? SENTENCEPIECE : HF_UNIGRAM))
         return bv_fail(err, BV_ERR_ARG, "tokenizer: clean \"%s\" does not go with kind \"%s\"",
@@ -242,6 +260,8 @@ static enum bv_status read_vocabulary(struct bv_tokenizer *t, struct bv_vocab_so
     BV_TRY(read_added(t, description, err));
     if (t->kind == WORDPIECE || spiece)
         return BV_OK;
+    if (t->kind == HF_BPE)
+        return bv_char_bpe_build(&t->char_bpe, &t->vocab, source->merges, source->n_merges, err);
     return bv_bpe_build(&t->bpe, &t->vocab, clip ? "</w>" : "", source->merges, source->n_merges,
                         t->special[BV_TOKEN_UNK], err);
 }
@@ -290,6 +310,7 @@ void bv_tokenizer_destroy(struct bv_tokenizer **tokenizer)
     bv_vocab_free(&t->vocab);
     bv_specials_free(&t->specials);
     bv_bpe_free(&t->bpe);
+    bv_char_bpe_free(&t->char_bpe);
     bv_unigram_free(&t->unigram);
     json_decref(t->description);
     free(t);
@@ -300,6 +321,7 @@ void bv_tokenizer_destroy(struct bv_tokenizer **tokenizer)
 struct encoder {
     const struct bv_tokenizer *t;
     struct bv_bpe_scratch scratch;
+    struct bv_char_bpe_scratch char_bpe;
     struct bv_unigram_scratch unigram;
     char *word; // UTF-8 of the current word
     size_t word_capacity;
@@ -369,6 +391,15 @@ static enum bv_status encode_spiece(struct encoder *e, const uint32_t *text, siz
                              err);
 }
 
+static enum bv_status encode_hf_bpe(struct encoder *e, const uint32_t *text, size_t n,
+                                    struct bv_error *err)
+{
+    size_t n_bytes = 0;
+    BV_TRY(write_word(e, text, n, &n_bytes, err));
+    return bv_char_bpe_encode(&e->t->char_bpe, &e->t->vocab, e->word, n_bytes, &e->char_bpe, e->out,
+                              err);
+}
+
 static const uint32_t unknown_name[] = {'<', 'u', 'n', 'k', '>'}; // of SigLIP's vocabularies
 enum { N_UNKNOWN_NAME = sizeof unknown_name / sizeof *unknown_name };
 static const uint32_t space_symbol = 0x2581;
@@ -431,7 +462,7 @@ static enum bv_status encode_hf_unigram(struct encoder *e, const uint32_t *text,
 static bool cleans_stretches(const struct bv_tokenizer *t)
 {
     return t->clean == BV_CLEAN_CLIP_HF || t->clean == BV_CLEAN_ALBERT ||
-           t->clean == BV_CLEAN_ALBERT_HF || is_siglip(t);
+           t->clean == BV_CLEAN_ALBERT_HF || is_siglip(t) || is_lower(t->clean);
 }
 
 static enum bv_status clean_stretch(const struct bv_tokenizer *t, struct bv_runes *clean,
@@ -468,6 +499,8 @@ static enum bv_status encode_stretch(struct encoder *e, const uint32_t *text, si
         status = encode_spiece(e, text, n, err);
     else if (status == BV_OK && t->kind == HF_UNIGRAM)
         status = encode_hf_unigram(e, text, n, err);
+    else if (status == BV_OK && t->kind == HF_BPE)
+        status = encode_hf_bpe(e, text, n, err);
     else if (status == BV_OK)
         status = encode_roberta(e, text, n, err);
     bv_runes_free(&clean);
@@ -482,8 +515,9 @@ static enum bv_status encode_runes(struct encoder *e, const uint32_t *text, size
     if (e->t->specials_mode != FIRST)
         return encode_stretch(e, text, n, err);
     // Python's rule for the kinds that have a slow tokenizer too; this one is Rust's alone.
-    bool (*is_space)(uint32_t) =
-        e->t->kind == HF_UNIGRAM ? bv_rune_is_white_space : bv_rune_is_python_space;
+    bool (*is_space)(uint32_t) = e->t->kind == HF_UNIGRAM || e->t->kind == HF_BPE
+                                     ? bv_rune_is_white_space
+                                     : bv_rune_is_python_space;
     size_t start = 0;
     for (size_t i = 0; i < n;) {
         const struct bv_special *special = bv_specials_at(&e->t->specials, text + i, n - i);
@@ -513,7 +547,7 @@ static enum bv_status prepare(const struct bv_tokenizer *t, struct bv_runes *tex
     bool prefix = t->add_prefix_space && raw.n && !bv_rune_is_python_space(raw.at[0]);
     if (status == BV_OK && prefix)
         status = bv_runes_push(text, ' ', err);
-    if (status == BV_OK && t->clean == BV_CLEAN_SIGLIP_OPEN_CLIP) {
+    if (status == BV_OK && is_canonical(t)) {
         struct bv_runes canonical = {0};
         status = bv_clean_canonical(&canonical, raw.at, raw.n, err);
         bv_runes_free(&raw);
@@ -545,6 +579,7 @@ static enum bv_status encode_text(const struct bv_tokenizer *t, struct bv_tokens
         status = encode_runes(&e, text.at, text.n, err);
     bv_runes_free(&text);
     bv_bpe_scratch_free(&e.scratch);
+    bv_char_bpe_scratch_free(&e.char_bpe);
     bv_unigram_scratch_free(&e.unigram);
     free(e.word);
     return status;
@@ -702,7 +737,9 @@ enum bv_status bv_tokenizer_vocabulary(const struct bv_tokenizer *tokenizer, cha
     if (has_pieces(tokenizer->kind))
         return write_spiece(&tokenizer->unigram, text, n, err);
     const struct bv_vocab *vocab = &tokenizer->vocab;
-    size_t n_merges = tokenizer->bpe.n_merges;
+    enum kind kind = tokenizer->kind;
+    const struct bv_bpe *bpe = kind == HF_BPE ? &tokenizer->char_bpe.bpe : &tokenizer->bpe;
+    size_t n_merges = bpe->n_merges;
     struct bv_vocab_source source = {.n_tokens = vocab->n, .n_merges = n_merges};
     enum bv_status status;
     source.tokens = malloc((vocab->n + 1) * sizeof *source.tokens);
@@ -712,11 +749,15 @@ enum bv_status bv_tokenizer_vocabulary(const struct bv_tokenizer *tokenizer, cha
             source.tokens[i] = bv_vocab_text(vocab, (int32_t)i);
         for (size_t i = 0; i < n_merges; i++) {
             int32_t left, right;
-            bv_bpe_merge(&tokenizer->bpe, i, &left, &right);
+            bv_bpe_merge(bpe, i, &left, &right);
             source.merges[i].left = bv_vocab_text(vocab, left);
             source.merges[i].right = bv_vocab_text(vocab, right);
         }
-        status = bv_vocab_source_write(&source, tokenizer->kind == WORDPIECE, text, n, err);
+        status = bv_vocab_source_write(&source,
+                                       kind == WORDPIECE ? BV_VOCAB_LINES
+                                       : kind == HF_BPE  ? BV_VOCAB_BPE_ESCAPED
+                                                         : BV_VOCAB_BPE,
+                                       text, n, err);
     } else {
         status = bv_fail_nomem(err, "vocabulary");
     }

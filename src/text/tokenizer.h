@@ -16,7 +16,7 @@ struct bv_tokenizer;
 // Creates a tokenizer from its description and vocabulary. Neither is needed afterwards.
 //
 // description, a JSON object; all members but kind may be left out:
-//   kind            "wordpiece", "clip-bpe", "roberta-bpe", "sentencepiece" or "hf-unigram"
+//   kind            "wordpiece", "clip-bpe", "roberta-bpe", "sentencepiece", "hf-unigram", "hf-bpe"
 //   lowercase       wordpiece and clean "albert", "albert-hf": bool (true)
 //   strip_accents   wordpiece and clean "albert", "albert-hf": bool (as lowercase; ALBERT's: true)
 //   chinese         wordpiece: bool (true), each CJK ideograph is a word
@@ -25,7 +25,8 @@ struct bv_tokenizer;
 //   whitespace_split hf-unigram: bool (false), words end at white space of any kind
 //   clean           "none", "clip", "clip-noftfy", "open-clip", "clip-hf", "gloria", "biovil",
 //                   "spaces", "spaces-unnumbered", "albert", "siglip", "siglip-open-clip"
-//                   (sentencepiece), "albert-hf" (hf-unigram): see text/clean.h
+//                   (sentencepiece), "albert-hf" (hf-unigram), "lower", "lower-open-clip"
+//                   (sentencepiece, hf-bpe): see text/clean.h
 //                   (clip-bpe: "clip"; else "none")
 //   specials        where special tokens are recognised in the text: "first" (anywhere, before all
 //                   else), "inline" (where a word starts), "words" (between spaces), "none"
@@ -40,16 +41,17 @@ struct bv_tokenizer;
 //
 // vocabulary: the bytes of vocab.txt; for byte-pair encoding vocab.json with merges.txt in merges,
 // or what bv_tokenizer_vocabulary() made, or for clip-bpe the merges alone, plain or gzip (merges
-// is NULL then); for sentencepiece and hf-unigram the bytes of spiece.model (unigram). Bounds:
-// BV_VOCAB_MAX_BYTES, BV_VOCAB_MAX_TOKENS. Damage is BV_ERR_FORMAT.
+// is NULL then); for sentencepiece and hf-unigram the bytes of spiece.model (unigram or BPE).
+// Bounds: BV_VOCAB_MAX_BYTES, BV_VOCAB_MAX_TOKENS. Damage is BV_ERR_FORMAT.
 enum bv_status bv_tokenizer_create(struct bv_tokenizer **tokenizer, const json_t *description,
                                    const void *vocabulary, size_t n_vocabulary, const void *merges,
                                    size_t n_merges, struct bv_error *err);
 
 // Creates a tokenizer from a Hugging Face tokenizer.json (WordPiece, byte-level BPE as CLIP and
-// RoBERTa have it, or Unigram as ALBERT has it). overrides (may be NULL) is an object whose members
-// replace those of the description that is read from the file: max_length, truncate, clean. A part
-// that this library does not do is BV_ERR_UNSUPPORTED and named.
+// RoBERTa have it, BPE with byte fallback as Gemma has it, or Unigram as ALBERT has it). overrides
+// (may be NULL) is an object whose members replace those of the description that is read from the
+// file: max_length, truncate, clean. A part that this library does not do is BV_ERR_UNSUPPORTED and
+// named.
 enum bv_status bv_tokenizer_from_hf_json(struct bv_tokenizer **tokenizer, const char *bytes,
                                          size_t n, const json_t *overrides, struct bv_error *err);
 

@@ -76,7 +76,7 @@ enum bv_status bv_tokens_reserve(struct bv_tokens *tokens, size_t n, struct bv_e
 // special.c: tokens such as "[MASK]" and "<mask>" that are recognised in the text itself, before
 // any other rule sees it.
 
-#define BV_SPECIAL_MAX 256
+#define BV_SPECIAL_MAX 1024
 
 struct bv_special {
     struct bv_runes text;
@@ -89,6 +89,7 @@ struct bv_special {
 struct bv_specials {
     struct bv_special *list;
     size_t n;
+    uint64_t firsts; // of their first runes the lowest six bits; all where one is found in any case
 };
 
 void bv_specials_free(struct bv_specials *specials);

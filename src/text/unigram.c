@@ -152,6 +152,8 @@ static enum bv_status build(struct bv_unigram *u, const struct bv_vocab *vocab,
     BV_TRY(make_list(&u->pieces, u->rules, vocab, file, false, err));
     BV_TRY(make_list(&u->user, u->rules, vocab, file, true, err));
     BV_TRY(bv_charsmap_read(&u->map, file->charsmap, err));
+    if (file->merges)
+        BV_TRY(bv_spiece_merges(&u->bpe, vocab, file, err));
     return file->bytes ? find_bytes(u, vocab, err) : BV_OK;
 }
 
@@ -165,6 +167,7 @@ enum bv_status bv_unigram_build(struct bv_unigram *unigram, enum bv_unigram_rule
                            .escape_spaces = file->escape_spaces,
                            .space_last = file->space_last,
                            .bytes = file->bytes,
+                           .merges = file->merges,
                            .n_source = n_source};
     enum bv_status status = build(&u, vocab, file, source, n_source, err);
     if (status == BV_OK)
@@ -181,6 +184,7 @@ void bv_unigram_free(struct bv_unigram *unigram)
     free(unigram->pieces.entries);
     free(unigram->user.entries);
     bv_charsmap_free(&unigram->map);
+    bv_bpe_free(&unigram->bpe);
     free(unigram->source);
     *unigram = (struct bv_unigram){0};
 }
@@ -195,18 +199,14 @@ struct node {
 };
 static const uint32_t unreached = UINT32_MAX;
 
-struct span {
-    int32_t id;
-    uint32_t start, end;
-};
-
 struct bv_unigram_buffers {
     char *text; // normalised
     size_t n, capacity;
     struct node *nodes;
     size_t node_capacity;
-    struct span *spans;
+    struct bv_piece_span *spans;
     size_t n_spans, span_capacity;
+    struct bv_bpe_scratch merging;
 };
 
 void bv_unigram_scratch_free(struct bv_unigram_scratch *scratch)
@@ -218,6 +218,7 @@ void bv_unigram_scratch_free(struct bv_unigram_scratch *scratch)
         free(b->text);
         free(b->nodes);
         free(b->spans);
+        bv_bpe_scratch_free(&b->merging);
         free(b);
         scratch->buffers[i] = NULL;
     }
@@ -260,15 +261,23 @@ static enum bv_status put_space(const struct bv_unigram *u, struct bv_unigram_bu
     return u->escape_spaces ? put(b, space_symbol, SPACE_BYTES, err) : put(b, " ", 1, err);
 }
 
+// The longest entry that text[0..n) begins with, NULL where none does.
+static const struct bv_piece_entry *longest(const struct bv_piece_list *list, const char *text,
+                                            size_t n)
+{
+    struct walk w = start_walk(list);
+    const struct bv_piece_entry *entry = NULL, *found = NULL;
+    for (size_t i = 0; i < n && step(&w, text[i], &entry); i++)
+        found = entry ? entry : found;
+    return found;
+}
+
 // What text[0..n) begins with, once normalised; returns the bytes that it stands for.
 static size_t normalize_next(const struct bv_unigram *u, const char *text, size_t n,
                              struct bv_token_text *result)
 {
-    struct walk w = start_walk(&u->user);
-    const struct bv_piece_entry *entry = NULL;
-    size_t taken = 0;
-    for (size_t i = 0; i < n && step(&w, text[i], &entry); i++)
-        taken = entry ? i + 1 : taken;
+    const struct bv_piece_entry *user = longest(&u->user, text, n);
+    size_t taken = user ? user->n : 0;
     if (taken == 0) {
         size_t rule = bv_charsmap_match(&u->map, text, n, result);
         if (rule)
@@ -381,19 +390,9 @@ static void find_best(const struct bv_unigram *u, const char *text, size_t n, st
     }
 }
 
-// Reads the best path from its end; neighbouring unknown pieces become one.
-static enum bv_status read_path(const struct bv_unigram *u, struct bv_unigram_buffers *b, size_t n,
-                                struct bv_error *err)
+// Neighbouring unknown pieces become one.
+static void join_unknown(const struct bv_unigram *u, struct bv_unigram_buffers *b)
 {
-    size_t count = 0;
-    for (size_t end = n; end > 0; end = b->nodes[end].start)
-        count++;
-    void *block = b->spans;
-    BV_TRY(reserve(&block, &b->span_capacity, count, sizeof *b->spans, err));
-    b->spans = block;
-    b->n_spans = count;
-    for (size_t end = n; end > 0; end = b->nodes[end].start)
-        b->spans[--count] = (struct span){b->nodes[end].id, b->nodes[end].start, (uint32_t)end};
     size_t joined = 0;
     for (size_t i = 0; i < b->n_spans; i++) {
         if (joined && !u->bytes && b->spans[i].id == u->unknown &&
@@ -403,18 +402,78 @@ static enum bv_status read_path(const struct bv_unigram *u, struct bv_unigram_bu
             b->spans[joined++] = b->spans[i];
     }
     b->n_spans = joined;
+}
+
+static enum bv_status reserve_spans(struct bv_unigram_buffers *b, size_t n, struct bv_error *err)
+{
+    void *block = b->spans;
+    BV_TRY(reserve(&block, &b->span_capacity, n, sizeof *b->spans, err));
+    b->spans = block;
     return BV_OK;
+}
+
+// Reads the best path from its end.
+static enum bv_status read_path(struct bv_unigram_buffers *b, size_t n, struct bv_error *err)
+{
+    size_t count = 0;
+    for (size_t end = n; end > 0; end = b->nodes[end].start)
+        count++;
+    BV_TRY(reserve_spans(b, count, err));
+    b->n_spans = count;
+    for (size_t end = n; end > 0; end = b->nodes[end].start)
+        b->spans[--count] =
+            (struct bv_piece_span){b->nodes[end].id, b->nodes[end].start, (uint32_t)end};
+    return BV_OK;
+}
+
+// Merges the spans from first on.
+static enum bv_status merge_from(const struct bv_unigram *u, struct bv_unigram_buffers *b,
+                                 size_t first, struct bv_error *err)
+{
+    size_t n = b->n_spans - first;
+    BV_TRY(bv_bpe_merge_spans(&u->bpe, b->spans + first, &n, &b->merging, err));
+    b->n_spans = first + n;
+    return BV_OK;
+}
+
+// Byte-pair encoding: characters are merged, between pieces that are always cut out.
+static enum bv_status cut_merging(const struct bv_unigram *u, struct bv_unigram_buffers *b,
+                                  const char *text, size_t n, struct bv_error *err)
+{
+    size_t first = 0;
+    b->n_spans = 0;
+    for (size_t i = 0; i < n;) {
+        const struct bv_piece_entry *user = longest(&u->user, text + i, n - i), *own = NULL;
+        size_t width = character_bytes(text[i]);
+        width = user ? user->n : width < n - i ? width : n - i;
+        own = user ? user : longest(&u->pieces, text + i, width);
+        int32_t id = own && own->n == width ? own->id : u->unknown;
+        if (user) {
+            BV_TRY(merge_from(u, b, first, err));
+            first = b->n_spans + 1;
+        }
+        BV_TRY(reserve_spans(b, b->n_spans + 1, err));
+        b->spans[b->n_spans++] = (struct bv_piece_span){id, (uint32_t)i, (uint32_t)(i + width)};
+        i += width;
+    }
+    return merge_from(u, b, first, err);
 }
 
 // Cuts a normalised text: b->spans.
 static enum bv_status cut(const struct bv_unigram *u, struct bv_unigram_buffers *b,
                           const char *text, size_t n, struct bv_error *err)
 {
-    void *block = b->nodes;
-    BV_TRY(reserve(&block, &b->node_capacity, n + 1, sizeof *b->nodes, err));
-    b->nodes = block;
-    find_best(u, text, n, b->nodes);
-    return read_path(u, b, n, err);
+    if (u->merges) {
+        BV_TRY(cut_merging(u, b, text, n, err));
+    } else {
+        void *block = b->nodes;
+        BV_TRY(reserve(&block, &b->node_capacity, n + 1, sizeof *b->nodes, err));
+        b->nodes = block;
+        find_best(u, text, n, b->nodes);
+        BV_TRY(read_path(b, n, err));
+    }
+    join_unknown(u, b);
+    return BV_OK;
 }
 
 static enum bv_status take_buffers(struct bv_unigram_buffers **buffers, struct bv_error *err)
@@ -504,7 +563,7 @@ enum bv_status bv_unigram_encode(const struct bv_unigram *unigram, const struct 
     BV_TRY(segment(unigram, &scratch->buffers[0], text, n, err));
     const struct bv_unigram_buffers *b = scratch->buffers[0];
     for (size_t i = 0; i < b->n_spans; i++) {
-        const struct span *s = &b->spans[i];
+        const struct bv_piece_span *s = &b->spans[i];
         const char *piece = b->text + s->start;
         size_t length = s->end - s->start;
         if (unigram->split_comma && ends_in_digit_comma(piece, length))
@@ -525,7 +584,7 @@ enum bv_status bv_unigram_encode_word(const struct bv_unigram *unigram, const ch
     struct bv_unigram_buffers *b = scratch->buffers[0];
     BV_TRY(cut(unigram, b, word, n, err));
     for (size_t i = 0; i < b->n_spans; i++) {
-        const struct span *s = &b->spans[i];
+        const struct bv_piece_span *s = &b->spans[i];
         BV_TRY(push(out, s->id, first && i == 0, word + s->start, s->end - s->start, err));
     }
     return BV_OK;

@@ -246,6 +246,51 @@ fail:
     return status;
 }
 
+// Characters that tokens and merges are not written with, and what follows a backslash instead.
+static const char special_bytes[] = "\n\r \\", escapes[] = "nrs\\";
+enum { N_ESCAPES = sizeof escapes - 1 };
+
+// Undoes the escapes of a text in place of storage, which is moved on.
+static enum bv_status unescape(struct bv_token_text *text, char **storage, struct bv_error *err)
+{
+    char *to = *storage;
+    for (size_t i = 0; i < text->n; i++) {
+        char byte = text->at[i];
+        if (byte == '\\') {
+            const char *escape = ++i < text->n ? memchr(escapes, text->at[i], N_ESCAPES) : NULL;
+            if (!escape)
+                return bv_fail(err, BV_ERR_FORMAT, "vocabulary: a damaged escape");
+            byte = special_bytes[escape - escapes];
+        }
+        *to++ = byte;
+    }
+    *text = (struct bv_token_text){*storage, (size_t)(to - *storage)};
+    *storage = to;
+    return BV_OK;
+}
+
+static enum bv_status unescape_all(struct bv_vocab_source *source, size_t n, struct bv_error *err)
+{
+    source->storage = malloc(n + 1);
+    if (!source->storage)
+        return bv_fail_nomem(err, "vocabulary");
+    char *at = source->storage;
+    for (size_t i = 0; i < source->n_tokens; i++)
+        BV_TRY(unescape(&source->tokens[i], &at, err));
+    for (size_t i = 0; i < source->n_merges; i++) {
+        BV_TRY(unescape(&source->merges[i].left, &at, err));
+        BV_TRY(unescape(&source->merges[i].right, &at, err));
+    }
+    return BV_OK;
+}
+
+static bool starts_with(const char *bytes, size_t n, const char *start)
+{
+    return n >= strlen(start) && memcmp(bytes, start, strlen(start)) == 0;
+}
+
+static const char escaped_head[] = "#biovl-bpe-escaped ";
+
 // "#biovl-bpe N M", N tokens, M merges.
 static enum bv_status read_canonical(struct bv_vocab_source *source, const char *bytes, size_t n,
                                      struct bv_error *err)
@@ -254,9 +299,11 @@ static enum bv_status read_canonical(struct bv_vocab_source *source, const char 
     struct bv_token_text line;
     char head[64] = {0};
     unsigned long n_tokens = 0, n_merges = 0;
+    bool escaped = starts_with(bytes, n, escaped_head);
     if (next_line(&at, end, &line) && line.n < sizeof head)
         memcpy(head, line.at, line.n);
-    if (sscanf(head, "#biovl-bpe %lu %lu", &n_tokens, &n_merges) != 2)
+    if (sscanf(head, escaped ? "#biovl-bpe-escaped %lu %lu" : "#biovl-bpe %lu %lu", &n_tokens,
+               &n_merges) != 2)
         return bv_fail(err, BV_ERR_FORMAT, "vocabulary: the first line is damaged");
     BV_TRY(make_tokens(source, n_tokens, err));
     for (size_t i = 0; i < n_tokens; i++) {
@@ -267,7 +314,7 @@ static enum bv_status read_canonical(struct bv_vocab_source *source, const char 
     if (source->n_merges != n_merges)
         return bv_fail(err, BV_ERR_FORMAT, "vocabulary: %zu merges instead of %lu",
                        source->n_merges, n_merges);
-    return BV_OK;
+    return escaped ? unescape_all(source, n, err) : BV_OK;
 }
 
 static enum bv_status read_json(struct bv_vocab_source *source, const char *vocabulary,
@@ -280,11 +327,6 @@ static enum bv_status read_json(struct bv_vocab_source *source, const char *voca
     BV_TRY(bv_json_parse(&source->document, vocabulary, n_vocabulary, "vocabulary", err));
     BV_TRY(bv_vocab_source_map(source, source->document, err));
     return read_merges(source, merges, merges + n_merges, SIZE_MAX, err);
-}
-
-static bool starts_with(const char *bytes, size_t n, const char *start)
-{
-    return n >= strlen(start) && memcmp(bytes, start, strlen(start)) == 0;
 }
 
 enum bv_status bv_vocab_source_bpe(struct bv_vocab_source *source, bool clip,
@@ -301,7 +343,8 @@ enum bv_status bv_vocab_source_bpe(struct bv_vocab_source *source, bool clip,
     BV_TRY(check_text(vocabulary, n_vocabulary, err));
     if (starts_with(vocabulary, n_vocabulary, "{"))
         return read_json(source, vocabulary, n_vocabulary, merges, n_merges, err);
-    if (starts_with(vocabulary, n_vocabulary, "#biovl-bpe "))
+    if (starts_with(vocabulary, n_vocabulary, "#biovl-bpe ") ||
+        starts_with(vocabulary, n_vocabulary, escaped_head))
         return read_canonical(source, vocabulary, n_vocabulary, err);
     if (!clip)
         return bv_fail(err, BV_ERR_FORMAT, "vocabulary: neither JSON nor a biovl vocabulary");
@@ -309,42 +352,67 @@ enum bv_status bv_vocab_source_bpe(struct bv_vocab_source *source, bool clip,
     return derive_clip_tokens(source, err);
 }
 
-static char *write_bytes(char *at, const char *text, size_t n)
+// Appends a text, with line breaks and spaces escaped where it is asked for.
+static char *write_text(char *at, struct bv_token_text text, enum bv_vocab_form form)
 {
-    if (n)
-        memcpy(at, text, n);
-    return at + n;
+    for (size_t i = 0; i < text.n; i++) {
+        const char *special =
+            form == BV_VOCAB_BPE_ESCAPED ? memchr(special_bytes, text.at[i], N_ESCAPES) : NULL;
+        if (special)
+            *at++ = '\\';
+        *at++ = special ? escapes[special - special_bytes] : text.at[i];
+    }
+    return at;
 }
 
-enum bv_status bv_vocab_source_write(const struct bv_vocab_source *source, bool lines, char **text,
-                                     size_t *n, struct bv_error *err)
+// Bytes that the texts take at most, with an end for each; a line break where none can be written
+// is BV_ERR_UNSUPPORTED.
+static enum bv_status count_bytes(const struct bv_vocab_source *source, enum bv_vocab_form form,
+                                  size_t *bytes, struct bv_error *err)
 {
-    size_t bytes = 64;
+    size_t sum = 0;
     for (size_t i = 0; i < source->n_tokens; i++) {
         struct bv_token_text token = source->tokens[i];
-        if (token.n && (memchr(token.at, '\n', token.n) || memchr(token.at, '\r', token.n)))
+        if (form != BV_VOCAB_BPE_ESCAPED && token.n &&
+            (memchr(token.at, '\n', token.n) || memchr(token.at, '\r', token.n)))
             return bv_fail(err, BV_ERR_UNSUPPORTED, "vocabulary: token %zu has a line break", i);
-        bytes += token.n + 1;
+        sum += token.n + 1;
     }
     for (size_t i = 0; i < source->n_merges; i++)
-        bytes += source->merges[i].left.n + source->merges[i].right.n + 2;
-    BV_TRY(check_size(bytes, err));
-    char *out = malloc(bytes), *at = out;
+        sum += source->merges[i].left.n + source->merges[i].right.n + 2;
+    *bytes = 64 + (form == BV_VOCAB_BPE_ESCAPED ? 2 * sum : sum);
+    return BV_OK;
+}
+
+enum bv_status bv_vocab_source_write(const struct bv_vocab_source *source, enum bv_vocab_form form,
+                                     char **text, size_t *n, struct bv_error *err)
+{
+    size_t bytes = 0;
+    BV_TRY(count_bytes(source, form, &bytes, err));
+    char *out = bytes <= 2 * BV_VOCAB_MAX_BYTES ? malloc(bytes) : NULL, *at = out;
     if (!out)
-        return bv_fail_nomem(err, "vocabulary");
-    if (!lines)
-        at += snprintf(at, 64, "#biovl-bpe %zu %zu\n", source->n_tokens, source->n_merges);
+        return bytes > 2 * BV_VOCAB_MAX_BYTES ? check_size(bytes, err)
+                                              : bv_fail_nomem(err, "vocabulary");
+    if (form != BV_VOCAB_LINES)
+        at += snprintf(at, 64, "%s%zu %zu\n",
+                       form == BV_VOCAB_BPE_ESCAPED ? escaped_head : "#biovl-bpe ",
+                       source->n_tokens, source->n_merges);
     for (size_t i = 0; i < source->n_tokens; i++) {
-        at = write_bytes(at, source->tokens[i].at, source->tokens[i].n);
+        at = write_text(at, source->tokens[i], form);
         *at++ = '\n';
     }
     for (size_t i = 0; i < source->n_merges; i++) {
-        at = write_bytes(at, source->merges[i].left.at, source->merges[i].left.n);
+        at = write_text(at, source->merges[i].left, form);
         *at++ = ' ';
-        at = write_bytes(at, source->merges[i].right.at, source->merges[i].right.n);
+        at = write_text(at, source->merges[i].right, form);
         *at++ = '\n';
     }
     *at = '\0';
+    enum bv_status status = check_size((size_t)(at - out), err);
+    if (status != BV_OK) {
+        free(out);
+        return status;
+    }
     *text = out;
     *n = (size_t)(at - out);
     return BV_OK;

@@ -15,7 +15,9 @@
 //   merges.txt      "left right" per line after a "#version" line; alone, it is CLIP's
 //                   bpe_simple_vocab_16e6.txt, plain or gzip, from which the tokens follow
 //   biovl           "#biovl-bpe N M", then N tokens (an empty line: an id without token) and M
-//                   merges, one per line: what bv_vocab_source_write() makes of the others
+//                   merges, one per line: what bv_vocab_source_write() makes of the others;
+//                   "#biovl-bpe-escaped N M" where tokens may hold any character: line breaks,
+//                   spaces and backslashes are "\n", "\r", "\s" and "\\"
 
 // Zero-initialise; free with bv_vocab_source_free(). The texts point into the caller's bytes or
 // into what the source owns.
@@ -49,10 +51,12 @@ enum bv_status bv_vocab_source_map(struct bv_vocab_source *source, const json_t 
 enum bv_status bv_vocab_source_put(struct bv_vocab_source *source, int64_t id, const char *text,
                                    size_t n, struct bv_error *err);
 
-// The canonical text: vocab.txt where lines is true, else the biovl form. malloc'd, with a
-// terminating zero that is not counted.
-enum bv_status bv_vocab_source_write(const struct bv_vocab_source *source, bool lines, char **text,
-                                     size_t *n, struct bv_error *err);
+enum bv_vocab_form { BV_VOCAB_LINES, BV_VOCAB_BPE, BV_VOCAB_BPE_ESCAPED };
+
+// The canonical text: vocab.txt or one of the biovl forms. malloc'd, with a terminating zero that
+// is not counted.
+enum bv_status bv_vocab_source_write(const struct bv_vocab_source *source, enum bv_vocab_form form,
+                                     char **text, size_t *n, struct bv_error *err);
 
 // hf_json.c: what the readers of a Hugging Face tokenizer.json share. Its parts are objects with a
 // "type".

@@ -53,6 +53,33 @@ converts 'spiece.model is read, tokenizer.json beside it is not'
 rm "$work/f/spiece.model" "$work/f/tokenizer.json"
 refuses 'spiece.model is not beside it'
 
+# SigLIP 2: Gemma's tokenizer, told by its class, from either file, and texts in lower case.
+gemma=$root/tests/text/spiece
+copy "$siglip"
+rm "$work/f/spiece.model"
+echo '{"tokenizer_class": "GemmaTokenizerFast"}' >"$work/f/tokenizer_config.json"
+python3 - "$gemma/gemma.json" "$work/f/tokenizer.json" <<'EOF'
+import json, sys
+document = json.load(open(sys.argv[1]))
+vocab = document["model"]["vocab"]
+while len(vocab) < 1200:
+    vocab[f"<unused{len(vocab)}>"] = len(vocab)
+json.dump(document, open(sys.argv[2], "w"))
+EOF
+converts '"system": ?"siglip2"'
+expect 0 "$biovl" convert "$work/f" -o "$out"
+expect 0 "$biovl" tokenize -m "$out" --text 'SMALL <eos>Effusion'
+capitals=$(cut -d: -f3 "$work/out")
+expect 0 "$biovl" tokenize -m "$out" --text 'small <eos>effusion'
+[ "$capitals" = "$(cut -d: -f3 "$work/out")" ] || fail "capitals of SigLIP 2 count"
+rm "$out"
+cp "$gemma/gemma.model" "$work/f/tokenizer.model"
+converts 'tokenizer.json is read, tokenizer.model beside it is not'
+rm "$work/f/tokenizer.json"
+refuses 'the vocabulary has [0-9]+ tokens, the model.s table 1200 rows'
+rm "$work/f/tokenizer.model"
+refuses 'tokenizer.json is not beside it'
+
 # The processor of another model, and one that makes images of another size.
 copy "$siglip"
 sed -i 's/"SiglipImageProcessor"/"ConvNextImageProcessor"/' "$work/f/preprocessor_config.json"

@@ -118,6 +118,69 @@ static void test_fast_ids(void **state)
     json_decref(expected);
 }
 
+// Ids with their ends; null where the reference has none.
+static void assert_whole_ids(const struct bv_tokenizer *t, const json_t *strings,
+                             const json_t *expected)
+{
+    struct bv_tokens tokens = {0};
+    size_t compared = 0;
+    assert_int_equal(json_array_size(strings), json_array_size(expected));
+    for (size_t i = 0; i < json_array_size(strings); i++) {
+        const json_t *text = json_array_get(strings, i), *ids = json_array_get(expected, i);
+        if (json_is_null(ids))
+            continue;
+        assert_ok(bv_tokenizer_encode(t, json_string_value(text), json_string_length(text), &tokens,
+                                      &err),
+                  err);
+        bool same = tokens.n == json_array_size(ids);
+        for (size_t k = 0; same && k < tokens.n; k++)
+            same = tokens.ids[k] == json_integer_value(json_array_get(ids, k));
+        if (!same)
+            fail_msg("string %zu differs", i);
+        compared++;
+    }
+    assert_true(compared > 50);
+    bv_tokens_free(&tokens);
+}
+
+// As SigLIP 2 reads Gemma's vocabulary.
+static const char siglip2[] =
+    "{\"kind\":\"sentencepiece\",\"clean\":\"lower\",\"cls\":null,\"sep\":\"<eos>\","
+    "\"pad\":\"<pad>\",\"mask\":null,\"added\":[{\"text\":\"<pad>\"},{\"text\":\"<eos>\"},"
+    "{\"text\":\"<bos>\"},{\"text\":\"<unk>\"}]}";
+
+static void test_gemma_ids(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *strings, *ids;
+    } cases[] = {{"gemma.model", "strings", "model"},
+                 {"gemma.json", "strings", "json"},
+                 {"gemma_made.json", "made strings", "made"}};
+    json_t *expected = NULL, *lower = json_pack("{s:s}", "clean", "lower");
+    assert_ok(bv_json_load(&expected, "tests/text/spiece/expected_gemma.json", 1 << 20, &err), err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const json_t *strings = json_object_get(expected, cases[i].strings);
+        const json_t *ids = json_object_get(expected, cases[i].ids);
+        struct bv_tokenizer *t = NULL;
+        char *bytes = NULL;
+        size_t n = 0;
+        read_file(cases[i].file, &bytes, &n);
+        if (i == 0)
+            assert_ok(create(&t, siglip2, bytes, n), err);
+        else
+            assert_ok(bv_tokenizer_from_hf_json(&t, bytes, n, i == 1 ? lower : NULL, &err), err);
+        assert_whole_ids(t, strings, ids);
+        struct bv_tokenizer *again = rebuild(t);
+        assert_whole_ids(again, strings, ids);
+        bv_tokenizer_destroy(&again);
+        bv_tokenizer_destroy(&t);
+        free(bytes);
+    }
+    json_decref(lower);
+    json_decref(expected);
+}
+
 static void test_words_and_pairs(void **state)
 {
     (void)state;
@@ -197,7 +260,10 @@ static void test_refused(void **state)
     REFUSED("[UNK]\n[CLS]\n", BV_ERR_FORMAT, "no SentencePiece model");
     REFUSED(PIECES, BV_ERR_FORMAT, "0 unknown pieces");
     REFUSED(PIECES UNKNOWN UNKNOWN, BV_ERR_FORMAT, "2 unknown pieces");
-    REFUSED(PIECES UNKNOWN "\x12\x02\x18\x02", BV_ERR_UNSUPPORTED, "kind bpe");
+    REFUSED(PIECES UNKNOWN "\x12\x02\x18\x03", BV_ERR_UNSUPPORTED, "kind word");
+    REFUSED(PIECES UNKNOWN "\x12\x02\x18\x02\x0a\x05\x0a\x01"
+                           "a\x18\x05",
+            BV_ERR_UNSUPPORTED, "marked as unused");
     REFUSED(PIECES UNKNOWN "\x12\x03\x98\x02\x01", BV_ERR_FORMAT, "no piece for the byte 0");
     REFUSED(PIECES UNKNOWN "\x0a\x03\x0a\x01"
                            "a"
@@ -315,13 +381,10 @@ static void test_base64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_fast_ids),
-        cmocka_unit_test(test_words_and_pairs),
-        cmocka_unit_test(test_fast_refused),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_ids),          cmocka_unit_test(test_fast_ids),
+        cmocka_unit_test(test_gemma_ids),    cmocka_unit_test(test_words_and_pairs),
+        cmocka_unit_test(test_fast_refused), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

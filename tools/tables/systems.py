@@ -52,8 +52,13 @@ that the authors' numbers follow.
   and of open_clip, which are read by their own configuration: SigLIP and XraySigLIP, PubMedCLIP, plip
   and XrayCLIP, QuiltNet and SigLIP in timm's names, say. Compared on reduced folders with these
   libraries; the ResNet towers and text flags of open_clip that no such folder has are built and not
-  compared. SigLIP 2 is refused: its tokenizer (Gemma's) is not read. Recipes do what the processors
-  do with Pillow.
+  compared. Recipes do what the processors do with Pillow.
+- `siglip2`: the fixed resolutions (`google/siglip2-*-patch*-*`, not NaFlex), also in timm's names by
+  `open-clip`. Texts are lower-cased first, as the model was trained (Siglip2Tokenizer does so, other
+  classes that read the same `tokenizer.json` do not). No published file was at hand: ids are those of
+  the tokenizers and sentencepiece libraries for vocabularies of that kind that were trained here, on
+  427 strings and 8,000 random ones; letters of Unicode 16 (Garay) stay capitals, which its newest
+  library lower-cases.
 - `medsiglip`: its three official preparations, `--set preprocess=medsiglip` (the authors' notebook;
   what is taken without it), `medsiglip-processor`, `medsiglip-serving`; 427 strings with
   `SiglipTokenizer`. Its `tokenizer.json` cuts 51 of them otherwise and is not read.
