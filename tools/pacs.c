@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pacs_options.h"
+#include "pictures.h"
 
 // The first line of a file; NULL after printing why not.
 static char *read_secret(const char *path)
@@ -229,7 +230,7 @@ struct listen {
     struct model_options model;
     struct bv_listen_options settings;
     struct pacs_options pacs; // of the archive that results go to
-    const char *key, *labels, *send_to, *events;
+    const char *key, *labels, *send_to, *events, *frame;
     bool any_host, captures;
     struct opened opened;
     struct bv_index *index;
@@ -350,6 +351,7 @@ static int run_listen(int argc, char **argv)
          "append a line of JSON for each association and object, - for standard error"},
         {"--metrics", OPTION_INTEGER, &l.settings.metrics_port, "PORT",
          "numbers for Prometheus at http://127.0.0.1:PORT/metrics"},
+        FRAME_OPTION(&l.frame),
         {"--key", OPTION_STRING, &l.key, "FILE", "the index's site key (default: INDEX.key)"},
         {"--labels|-l", OPTION_STRING, &l.labels, "FILE",
          "score each image against labels, with --send-to"},
@@ -371,7 +373,7 @@ static int run_listen(int argc, char **argv)
     if (parsed == PARSE_OK && (rest.n != 1 || !l.labels != !l.send_to)) {
         (void)fprintf(stderr, "usage: biovl pacs listen %s; --labels and --send-to go together\n",
                       usage.synopsis);
-    } else if (parsed == PARSE_OK) {
+    } else if (parsed == PARSE_OK && parse_frame(l.frame, &l.settings.frame)) {
         code = listen_until_told(&l, rest.items[0]);
     }
     free_secrets(&l.pacs);

@@ -104,6 +104,7 @@ struct bv_listen_options {
                                        // 10, 60, 300
     int metrics_port; // numbers in Prometheus' text format at http://127.0.0.1:PORT/metrics; 0:
                       // none
+    int frame;        // of multi-frame objects, as in bv_index_sources; 0: they are answered C000
 };
 
 // Receives objects (C-STORE) on a port and adds them to the index until the observer's progress(),

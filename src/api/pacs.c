@@ -309,12 +309,15 @@ static enum bv_status read_listen(const struct bv_context *context, struct bv_li
     to->receiver.max_associations = (size_t)o->max_associations;
     to->receiver.max_object = (size_t)o->max_object_mib << 20;
     to->metrics_port = o->metrics_port;
+    to->frame = o->frame;
     to->receiver.associate_s = o->associate_s;
     to->receiver.idle_s = o->idle_s;
     to->receiver.object_s = o->object_s;
     if (o->max_associations < 0 || o->max_associations > 1000 || o->max_object_mib < 0 ||
         o->max_object_mib > 16384 || o->associate_s < 0 || o->idle_s < 0 || o->object_s < 0)
         return bv_fail(err, BV_ERR_ARG, "a limit of the receiver that is out of range");
+    if (o->frame < -1)
+        return bv_fail(err, BV_ERR_ARG, "frame %d: frames are counted from 1", o->frame);
     if (o->port < 1 || o->port > 65535 || strlen(to->receiver.title) > 16)
         return bv_fail(err, BV_ERR_ARG, "a port is 1 to 65535, a title at most 16 characters");
     if (!context->observer.progress)

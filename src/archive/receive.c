@@ -11,8 +11,6 @@ enum { BATCH = 64 };
 
 struct receiving {
     const struct bv_receive_options *options;
-    struct bv_store *store;
-    const struct bv_sitekey *key;
     struct bv_ingest *ingest;
     struct bv_sender *sender; // NULL: nothing goes back
     size_t n_objects;
@@ -154,15 +152,10 @@ static void receive(void *arg, struct bv_arrival *const *arrivals, size_t n)
 
 static bool holds(void *arg, const char *sop)
 {
-    struct receiving *r = arg;
-    char name[1025];
+    const struct receiving *r = arg;
     struct bv_error ignored = {0};
     bool has = false;
-    if (r->key->keep_identifiers)
-        (void)snprintf(name, sizeof name, "%s", sop);
-    else
-        bv_sitekey_hash(r->key, sop, name);
-    return bv_store_has(r->store, name, &has, &ignored) == BV_OK && has;
+    return bv_ingest_holds(r->ingest, sop, &has, &ignored) == BV_OK && has;
 }
 
 static void event(void *arg, const char *line)
@@ -210,13 +203,14 @@ enum bv_status bv_receive(struct bv_store *store, struct bv_session *session,
                           const struct bv_receive_options *options,
                           struct bv_receive_counts *counts, struct bv_error *err)
 {
-    struct receiving r = {.options = options, .store = store, .key = key};
+    struct receiving r = {.options = options};
     // Progress is the receiver's, not the ingest's, which would stop within an object.
     struct bv_observer failures = {0};
     if (options->observer)
         failures = *options->observer;
     failures.progress = NULL;
-    const struct bv_ingest_options ingest = {.pool = pool, .observer = &failures};
+    const struct bv_ingest_options ingest = {
+        .pool = pool, .observer = &failures, .frame = options->frame};
     struct bv_receiver_options receiver = options->receiver;
     receiver.received = receive;
     receiver.holds = holds;

@@ -28,6 +28,7 @@ struct bv_receive_options {
     const char *send_to; // URL of the archive that the answers go to; NULL without answer
     struct bv_archive_options archive;
     int metrics_port;                   // 127.0.0.1, metrics.c; 0: none
+    int frame;                          // of multi-frame objects, as in bv_ingest_options
     const struct bv_observer *observer; // its progress counts objects, and ends the receiver
 };
 

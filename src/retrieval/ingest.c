@@ -91,7 +91,8 @@ enum bv_status bv_ingest_open(struct bv_ingest **out, struct bv_store *store,
 
 static void clear_slot(struct slot *slot)
 {
-    free((void *)slot->record.bytes);
+    if (!slot->record.borrowed)
+        free((void *)slot->record.bytes);
     json_decref(slot->record.metadata);
     json_decref(slot->report_metadata);
     bv_encoder_input_free(&slot->input);
@@ -251,7 +252,11 @@ static enum bv_status copy_record(bool keep_paths, struct slot *slot, const stru
     copy->frame = r->frame;
     copy->metadata = r->metadata ? json_deep_copy(r->metadata) : json_object();
     copy->has_image = r->has_image;
-    if (r->bytes && r->has_image) {
+    if (r->borrowed) {
+        copy->borrowed = true;
+        copy->bytes = r->bytes;
+        copy->size = r->size;
+    } else if (r->bytes && r->has_image) {
         uint8_t *bytes = malloc(r->size ? r->size : 1);
         if (bytes)
             memcpy(bytes, r->bytes, r->size);
@@ -463,8 +468,12 @@ static enum bv_status flush(struct bv_ingest *ingest, struct bv_error *err)
     bv_pool_for(ingest->options.pool, ingest->n_slots, decode_slot, ingest);
     for (size_t i = 0; i < ingest->n_slots; i++) {
         struct slot *slot = &ingest->slots[i];
-        if (slot->error.status != BV_OK)
-            fail_record(ingest, &slot->record, slot->error.status, slot->error.text);
+        if (slot->error.status == BV_OK)
+            continue;
+        fail_record(ingest, &slot->record, slot->error.status, slot->error.text);
+        // Refused is what the index has otherwise; these are pixels that no model takes.
+        if (slot->record.outcome && slot->error.status == BV_ERR_REFUSED)
+            *slot->record.outcome = BV_ERR_FORMAT;
     }
     BV_TRY(encode_images(ingest, err));
     for (size_t i = 0; i < ingest->n_slots; i++) {
@@ -647,6 +656,7 @@ static enum bv_status put_frame(struct bv_ingest *ingest, const struct bv_record
     (void)snprintf(name, sizeof name, "%s#%d", record->name, frame);
     one.name = name;
     one.frame = frame;
+    one.borrowed = record->bytes != NULL;
     if (!with_report)
         one.report = NULL;
     if (n > 0 && n < NAME_ROOM)
@@ -671,11 +681,12 @@ static enum bv_status put_each_frame(struct bv_ingest *ingest, const struct bv_r
                            "%.300s: %d frames in a row cannot be read; those before are left out",
                            record->name, MAX_LOST);
             fail_record(ingest, record, BV_ERR_FORMAT, text);
-            return BV_OK;
+            break;
         }
         status = put_frame(ingest, record, frame, frame == last, err);
     }
-    return status;
+    // The object's bytes, which all its frames share, are the caller's again.
+    return status == BV_OK && ingest->n_slots > 0 ? flush(ingest, err) : status;
 }
 
 static enum bv_status put_frames(struct bv_ingest *ingest, const struct bv_record *record,
@@ -707,21 +718,39 @@ enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *r
     return status;
 }
 
+// What the index calls the frame of an object that is put last; "" when that is too long.
+static void name_last_frame(const struct bv_ingest *ingest, const char *identifier,
+                            char framed[NAME_ROOM])
+{
+    char frame[NAME_ROOM];
+    *framed = 0;
+    if (snprintf(frame, sizeof frame, "%s#%d", identifier,
+                 ingest->options.frame > 0 ? ingest->options.frame : 1) >= NAME_ROOM ||
+        !name_of(ingest->key, frame, framed))
+        *framed = 0;
+}
+
+enum bv_status bv_ingest_holds(const struct bv_ingest *ingest, const char *identifier, bool *holds,
+                               struct bv_error *err)
+{
+    char name[NAME_ROOM] = "", framed[NAME_ROOM];
+    *holds = false;
+    if (name_of(ingest->key, identifier, name))
+        BV_TRY(bv_store_has(ingest->store, name, holds, err));
+    name_last_frame(ingest, identifier, framed);
+    return !*holds && *framed ? bv_store_has(ingest->store, framed, holds, err) : BV_OK;
+}
+
 enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, bool *has,
                              struct bv_error *err)
 {
-    char name[NAME_ROOM] = "", frame[NAME_ROOM], framed[NAME_ROOM] = "";
+    char name[NAME_ROOM] = "", framed[NAME_ROOM];
     bool found = false;
-    if (name_of(ingest->key, identifier, name))
-        BV_TRY(bv_store_has(ingest->store, name, &found, err));
-    if (!found && ingest->options.frame &&
-        snprintf(frame, sizeof frame, "%s#%d", identifier,
-                 ingest->options.frame > 0 ? ingest->options.frame : 1) < NAME_ROOM &&
-        name_of(ingest->key, frame, framed))
-        BV_TRY(bv_store_has(ingest->store, framed, &found, err));
-    if (!found && *name)
+    BV_TRY(bv_ingest_holds(ingest, identifier, &found, err));
+    if (!found && name_of(ingest->key, identifier, name))
         BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_ITEM, name, &found, err));
-    if (!found && *framed)
+    name_last_frame(ingest, identifier, framed);
+    if (!found && ingest->options.frame && *framed)
         BV_TRY(bv_store_is_removed(ingest->store, BV_NAMED_ITEM, framed, &found, err));
     ingest->counts.skipped += found;
     *has = found;

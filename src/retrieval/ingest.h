@@ -105,6 +105,10 @@ enum bv_status bv_ingest_put(struct bv_ingest *ingest, const struct bv_record *r
 enum bv_status bv_ingest_has(struct bv_ingest *ingest, const char *identifier, bool *has,
                              struct bv_error *err);
 
+// Whether the index holds it: the item of an identifier, or the frames of an object.
+enum bv_status bv_ingest_holds(const struct bv_ingest *ingest, const char *identifier, bool *holds,
+                               struct bv_error *err);
+
 // Notes an input that could not even become a record.
 void bv_ingest_fail(struct bv_ingest *ingest, const char *name, enum bv_status status,
                     const char *text);

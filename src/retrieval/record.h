@@ -29,12 +29,13 @@ struct bv_record {
     const char *path;     // image or object file; NULL when there is none
     const uint8_t *bytes; // the file in memory, then path is not read; NULL otherwise
     size_t size;
-    const char *id;               // identifier of the image or report; NULL: taken from the object
-    const char *object;           // of the object whose frame it is; NULL: it is no frame
-    const char *study;            // of the study; NULL when unknown
-    const char *accession;        // its accession number; NULL when unknown
-    const char *patient;          // the patient's number; NULL when unknown
-    const char *report;           // report text; NULL when there is none
+    bool borrowed;         // bytes stay until the ingest is done with it: they are not copied
+    const char *id;        // identifier of the image or report; NULL: taken from the object
+    const char *object;    // of the object whose frame it is; NULL: it is no frame
+    const char *study;     // of the study; NULL when unknown
+    const char *accession; // its accession number; NULL when unknown
+    const char *patient;   // the patient's number; NULL when unknown
+    const char *report;    // report text; NULL when there is none
     struct bv_report_facts facts; // of the report
     json_t *report_metadata;      // of the report, likewise; NULL: none
     json_t *metadata; // what may be stored and filtered on; a reference of the record's owner
