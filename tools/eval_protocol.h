@@ -11,7 +11,7 @@ struct opened_protocol {
 };
 
 // EXIT_OK, or the code after the reason was printed: also for a protocol of another task than
-// "classification", "retrieval" or "vqa".
+// "classification", "retrieval", "vqa" or "grounding".
 int open_protocol(struct opened_protocol *p, const char *name, const char *data, const char *task);
 
 // Prints the result as JSON and leaves protocol.json and protocol.csv in folder. metrics: a task's

@@ -6,6 +6,7 @@
 
 #include "biovl/eval.h"
 #include "command.h"
+#include "eval_protocol.h"
 #include "meter.h"
 
 struct task {
@@ -13,21 +14,32 @@ struct task {
     struct model_options model;
     struct bv_eval_retrieval_options retrieval;
     struct bv_eval_task_options with_model;
-    const char *answers;
+    const char *answers, *protocol, *truth, *thresholds;
     int batch, workers;
-    bool bilinear;
+    bool bilinear, tune;
+    struct opened_protocol opened;
 };
 
-static int print(char *json)
+// Prints the result, or what the protocol says of it.
+static int print(struct task *t, char *json)
 {
-    printf("%s\n", json);
+    int code = EXIT_OK;
+    if (t->protocol)
+        code = report_protocol(&t->opened, t->with_model.folder, json);
+    else
+        printf("%s\n", json);
     bv_free(json);
-    return EXIT_OK;
+    return code;
+}
+
+static bool is_of(const struct task *t, const char *name)
+{
+    return strcmp(t->name, name) == 0;
 }
 
 // ---- What a file holds already ----
 
-static int run_retrieval(const struct task *t)
+static int run_retrieval(struct task *t)
 {
     struct opened o = {0};
     char *json = NULL;
@@ -42,33 +54,63 @@ static int run_retrieval(const struct task *t)
     int code = (int)exit_code_of(status); // a model that does not open has said so
     if (status == BV_OK) {
         status = bv_eval_retrieval(o.engine, &options, &json);
-        code = status == BV_OK ? print(json) : (int)report_failure(o.context, status);
+        code = status == BV_OK ? print(t, json) : (int)report_failure(o.context, status);
     }
     close_model(&o);
     return code;
 }
 
-static int judge_file(const struct task *t, struct bv_context *context)
+static int judge_file(struct task *t, struct bv_context *context)
 {
     char *json = NULL;
     const struct bv_eval_task_options *o = &t->with_model;
-    if (t->model.model || o->folder) {
+    if (t->model.model || (o->folder && !t->protocol)) {
         (void)fprintf(
             stderr,
             "biovl: %s has the results of a model (column \"%s\"): it is judged as it is, "
             "without --model and --output\n",
-            o->data, strcmp(t->name, "vqa") == 0 ? "prediction" : "map");
+            o->data, is_of(t, "vqa") ? "prediction" : "map");
         return EXIT_USAGE;
     }
-    enum bv_status status = strcmp(t->name, "vqa") == 0
-                                ? bv_eval_vqa(context, o->data, o->by, &json)
-                                : bv_eval_grounding(context, o->data, o->root, &json);
-    return status == BV_OK ? print(json) : (int)report_failure(context, status);
+    enum bv_status status = is_of(t, "vqa") ? bv_eval_vqa(context, o->data, o->by, &json)
+                                            : bv_eval_grounding(context, o->data, o->root, &json);
+    return status == BV_OK ? print(t, json) : (int)report_failure(context, status);
+}
+
+// ---- Masks ----
+
+// opened NULL: the data holds masks or maps.
+static int localize(struct task *t, struct bv_context *context, const struct opened *opened)
+{
+    struct meter meter;
+    char *json = NULL;
+    const struct bv_eval_task_options *o = &t->with_model;
+    const struct bv_eval_localize_options options = {.size = sizeof options,
+                                                     .data = o->data,
+                                                     .truth = t->truth,
+                                                     .folder = o->folder,
+                                                     .root = o->root,
+                                                     .path_column = o->path_column,
+                                                     .thresholds = t->thresholds,
+                                                     .tune = t->tune,
+                                                     .method = o->method,
+                                                     .layers = o->layers,
+                                                     .smooth = t->bilinear};
+    struct bv_eval_counts counts = {.size = sizeof counts};
+    enum bv_status status = begin_meter(&meter, context);
+    if (status == BV_OK)
+        status =
+            bv_eval_localize(context, opened ? opened->engine : NULL, &options, &counts, &json);
+    clear_meter(&meter);
+    if (status != BV_OK)
+        return (int)report_failure(context, status);
+    const int code = print(t, json);
+    return code != EXIT_OK || !opened ? code : report_rows(&counts, o->folder, false);
 }
 
 // ---- What a model makes ----
 
-static int run_model(const struct task *t, struct opened *o, const struct strings *answers)
+static int run_model(struct task *t, struct opened *o, const struct strings *answers)
 {
     struct meter meter;
     char *json = NULL;
@@ -80,16 +122,16 @@ static int run_model(const struct task *t, struct opened *o, const struct string
     options.size = sizeof options;
     enum bv_status status = begin_meter(&meter, o->context);
     if (status == BV_OK)
-        status = strcmp(t->name, "vqa") == 0 ? bv_eval_ask(o->engine, &options, &counts, &json)
-                                             : bv_eval_ground(o->engine, &options, &counts, &json);
+        status = is_of(t, "vqa") ? bv_eval_ask(o->engine, &options, &counts, &json)
+                                 : bv_eval_ground(o->engine, &options, &counts, &json);
     clear_meter(&meter);
     if (status != BV_OK)
         return (int)report_failure(o->context, status);
-    (void)print(json);
-    return report_rows(&counts, options.folder, false);
+    const int code = print(t, json);
+    return code == EXIT_OK ? report_rows(&counts, options.folder, false) : code;
 }
 
-static int ask_model(const struct task *t)
+static int ask_model(struct task *t)
 {
     struct opened o = {0};
     struct strings answers = {0};
@@ -108,7 +150,7 @@ static int ask_model(const struct task *t)
         code = (int)exit_code_of(open_model(&o, &t->model, true));
     if (code == EXIT_OK) {
         print_research_notice(&o);
-        code = run_model(t, &o, &answers);
+        code = t->truth ? localize(t, o.context, &o) : run_model(t, &o, &answers);
     }
     close_model(&o);
     free_strings(&answers);
@@ -116,22 +158,64 @@ static int ask_model(const struct task *t)
     return code;
 }
 
-static int run(const struct task *t)
+static bool ends_with(const char *text, const char *ending)
+{
+    const size_t n = strlen(text), m = strlen(ending);
+    return n > m && strcmp(text + n - m, ending) == 0;
+}
+
+// Whether the data holds what a model made: masks, or a column of them. False after printing why
+// not.
+static bool look(struct task *t, struct bv_context *context, int *has, int *code)
+{
+    const char *data = t->with_model.data;
+    enum bv_status status = BV_OK;
+    *has = t->truth && ends_with(data, ".json");
+    if (!*has && !is_of(t, "retrieval"))
+        status = bv_eval_has_column(context, data, is_of(t, "vqa") ? "prediction" : "map", has);
+    *code = status == BV_OK ? EXIT_OK : (int)report_failure(context, status);
+    return status == BV_OK;
+}
+
+static int keep_to_protocol(struct task *t, bool has)
+{
+    const bool of_masks = strcmp(t->protocol, "chexlocalize") == 0;
+    if (!t->with_model.folder) {
+        (void)fprintf(stderr, "biovl: give the folder for the results: --output DIR\n");
+        return EXIT_USAGE;
+    }
+    if (of_masks != (t->truth != NULL)) {
+        (void)fprintf(stderr,
+                      of_masks ? "biovl: protocol %s compares with masks: --truth FILE\n"
+                               : "biovl: protocol %s compares with no masks\n",
+                      t->protocol);
+        return EXIT_USAGE;
+    }
+    return open_protocol(&t->opened, t->protocol, has ? NULL : t->with_model.data, t->name);
+}
+
+static int run(struct task *t)
 {
     struct bv_context *context = NULL;
-    int has = 0;
-    if (strcmp(t->name, "retrieval") == 0)
-        return run_retrieval(t);
+    int has = 0, code = EXIT_OK;
     enum bv_status status = bv_context_open(&context, t->model.threads);
     if (status != BV_OK)
         return (int)exit_code_of(status);
-    status = bv_eval_has_column(context, t->with_model.data,
-                                strcmp(t->name, "vqa") == 0 ? "prediction" : "map", &has);
-    int code = status != BV_OK ? (int)report_failure(context, status)
-               : has           ? judge_file(t, context)
-                               : EXIT_OK;
+    if (look(t, context, &has, &code) && t->protocol)
+        code = keep_to_protocol(t, has);
+    if (code == EXIT_OK && has)
+        code = t->truth && !t->model.model ? localize(t, context, NULL) : judge_file(t, context);
     bv_context_close(&context);
-    return status == BV_OK && !has ? ask_model(t) : code;
+    if (code == EXIT_OK && !has)
+        code = is_of(t, "retrieval") ? run_retrieval(t) : ask_model(t);
+    close_protocol(&t->opened);
+    return code;
+}
+
+static bool is_valid(const struct task *t, const struct strings *data)
+{
+    const bool masks = t->truth || t->thresholds || t->tune;
+    return data->n == 1 && t->batch >= 0 && (!masks || (t->truth && is_of(t, "grounding")));
 }
 
 int run_eval_task(int argc, char **argv)
@@ -153,6 +237,15 @@ int run_eval_task(int argc, char **argv)
          "default: the model's own similarity maps"},
         {"--layers", OPTION_INTEGER, &o->layers, "N",
          "grounding: how many of the last layers legrad and surgery read"},
+        {"--protocol", OPTION_STRING, &t.protocol, "NAME",
+         "a benchmark by name or file (biovl eval protocols): its number beside published ones"},
+        {"--truth", OPTION_STRING, &t.truth, "FILE",
+         "grounding: true masks (JSON, COCO's runs), with which masks or maps are compared as "
+         "cheXlocalize does"},
+        {"--thresholds", OPTION_STRING, &t.thresholds, "FILE",
+         "grounding with masks: CSV file of thresholds of maps (task, threshold); default: Otsu's"},
+        {"--tune", OPTION_FLAG, &t.tune, NULL,
+         "grounding with masks: finds those thresholds, on a validation set"},
         {"--text-col", OPTION_STRING, &t.retrieval.text_column, "NAME",
          "retrieval: reports (text)"},
         {"--class-col", OPTION_STRING, &t.retrieval.class_column, "NAME",
@@ -167,7 +260,9 @@ int run_eval_task(int argc, char **argv)
         command, "DATA.csv [-o DIR] [options]",
         "retrieval: columns path, text, a class column if asked for. "
         "grounding: columns map (.npy), or path and text for a model to make the maps (-o); x, y, "
-        "w, h, category. "
+        "w, h, category; or with --truth: a JSON file of masks, or columns id, task and map, or "
+        "path "
+        "and task for a model. "
         "vqa: columns prediction, or path and question for a model to answer (-o); answer, type "
         "(closed or open).",
         options, sizeof options / sizeof *options};
@@ -175,7 +270,7 @@ int run_eval_task(int argc, char **argv)
     enum parse_result parsed = parse_arguments(&usage, argc, argv, &positional);
     int code = parsed == PARSE_HELP ? EXIT_OK : EXIT_USAGE;
     if (parsed == PARSE_OK) {
-        if (positional.n != 1 || t.batch < 0)
+        if (!is_valid(&t, &positional))
             (void)fprintf(stderr, "usage: biovl %s %s\n", command, usage.synopsis);
         else {
             o->data = positional.items[0];

@@ -249,6 +249,31 @@ BV_API enum bv_status bv_eval_ground(struct bv_engine *engine,
                                      const struct bv_eval_task_options *options,
                                      struct bv_eval_counts *counts, char **json);
 
+// Masks of findings, or maps that become masks, against masks that radiologists drew, as
+// cheXlocalize compares them: mIoU of images in which both have a pixel and of all, hit rate of the
+// maps' largest pixels, means of 1000 bootstrap replicates with their 25th and 975th. Masks are in
+// JSON files of {"image": {"task": {"size": [height, width], "counts": COCO's runs}}}.
+struct bv_eval_localize_options {
+    size_t size;       // sizeof (struct bv_eval_localize_options)
+    const char *data;  // masks (.json); or a CSV file: columns id, task, map (.npy, [H,W] float32);
+                       // or, with an engine, path, task, optionally text (else the task) and id
+                       // (else the path's last names, joined by _)
+    const char *truth; // masks
+    const char *folder; // for segmentations.json, scores.csv, summary.csv, metrics.json; NULL: none
+    const char *root, *path_column; // as in bv_eval_options
+    const char *thresholds; // CSV, columns task and threshold, of the share of a map's range; NULL:
+                            // Otsu's
+    int tune;               // finds those thresholds: in the result, and in thresholds.csv
+    const char *method;     // as in bv_eval_task_options
+    int layers, smooth;
+};
+
+// engine NULL: data holds masks or maps, and counts may be NULL. With one, a folder is needed, rows
+// that fail are in errors.csv, and warnings.csv and predictions.csv are written as well.
+BV_API enum bv_status bv_eval_localize(struct bv_context *context, struct bv_engine *engine,
+                                       const struct bv_eval_localize_options *options,
+                                       struct bv_eval_counts *counts, char **json);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,7 @@
 #include "eval/run/scorers.h"
 #include "eval/tasks/finding_tables.h"
 #include "eval/tasks/grounding.h"
+#include "eval/tasks/localization.h"
 #include "eval/tasks/retrieval_table.h"
 #include "eval/tasks/vqa.h"
 #include "table/csv.h"
@@ -174,11 +175,51 @@ enum bv_status bv_eval_ground(struct bv_engine *engine, const struct bv_eval_tas
     json_t *result = NULL;
     const struct bv_text_encoder texts = {engine, encode_texts};
     BV_TRY(read_options(&o, theirs, counts, engine, &grounding.task, err));
-    grounding.smooth = o.smooth != 0;
-    grounding.method = o.method;
-    grounding.layers = o.layers;
+    grounding.maps = (struct bv_phrase_map_options){o.smooth != 0, o.method, o.layers};
     enum bv_status status =
         bv_grounding_run(&grounding, engine->session, &texts, &made, &result, err);
     json_decref((json_t *)(uintptr_t)grounding.task.model);
     return deliver(status, &made, result, counts, json, err);
+}
+
+static enum bv_status localize_with(struct bv_engine *engine,
+                                    const struct bv_eval_localize_options *o,
+                                    const struct bv_localize_options *own,
+                                    struct bv_eval_counts *counts, char **json,
+                                    struct bv_error *err)
+{
+    const struct bv_eval_task_options task = {.size = sizeof task,
+                                              .data = o->data,
+                                              .folder = o->folder,
+                                              .root = o->root,
+                                              .path_column = o->path_column};
+    const struct bv_phrase_map_options maps = {o->smooth != 0, o->method, o->layers};
+    const struct bv_text_encoder texts = {engine, encode_texts};
+    struct bv_eval_task_options unused;
+    struct bv_task_options read = {.folder = NULL};
+    struct bv_evaluation_counts made = {0};
+    json_t *result = NULL;
+    BV_TRY(read_options(&unused, &task, counts, engine, &read, err));
+    enum bv_status status =
+        bv_localize_run(own, &read, &maps, engine->session, &texts, &made, &result, err);
+    json_decref((json_t *)(uintptr_t)read.model);
+    return deliver(status, &made, result, counts, json, err);
+}
+
+enum bv_status bv_eval_localize(struct bv_context *context, struct bv_engine *engine,
+                                const struct bv_eval_localize_options *theirs,
+                                struct bv_eval_counts *counts, char **json)
+{
+    assert(context && json);
+    struct bv_error *err = bv_begin(context);
+    struct bv_eval_localize_options o;
+    json_t *result = NULL;
+    BV_TRY(bv_options_read(&o, sizeof o, theirs, "bv_eval_localize_options", err));
+    if (!o.data || !o.truth)
+        return bv_fail(err, BV_ERR_ARG, "a comparison needs data and true masks");
+    const struct bv_localize_options own = {o.truth, o.thresholds, o.tune != 0, o.folder};
+    if (engine)
+        return localize_with(engine, &o, &own, counts, json, err);
+    BV_TRY(bv_localize_table(&own, o.data, o.root, &result, err));
+    return bv_json_text(result, json, err);
 }

@@ -41,6 +41,7 @@ struct bv_torch_resize {
     enum bv_resample_filter filter; // BILINEAR or BICUBIC
     bool antialias;                 // bicubic then has a = -0.5, else a = -0.75
     bool align_corners;             // not together with antialias
+    bool float_positions;           // bilinear, as torch 2 has them: equal cells stay equal
 };
 
 // torch.nn.functional.interpolate and torchvision's Resize of a float tensor (torch 1.13, CPU).

@@ -40,11 +40,18 @@ static double source_position(float scale, int i, bool align_corners)
     return align_corners ? (double)scale * i : (double)scale * (i + 0.5) - 0.5;
 }
 
-static void linear_axis(struct axis *axis, int n_in, int n_out, bool align_corners)
+static double linear_position(float scale, int i, const struct bv_torch_resize *how)
 {
-    float scale = axis_scale(n_in, n_out, align_corners);
+    if (how->float_positions && !how->align_corners)
+        return (double)(scale * ((float)i + 0.5f) - 0.5f);
+    return source_position(scale, i, how->align_corners);
+}
+
+static void linear_axis(struct axis *axis, int n_in, int n_out, const struct bv_torch_resize *how)
+{
+    float scale = axis_scale(n_in, n_out, how->align_corners);
     for (int i = 0; i < n_out; i++) {
-        double at = source_position(scale, i, align_corners);
+        double at = linear_position(scale, i, how);
         at = at < 0 ? 0 : at;
         int low = (int)at < n_in - 1 ? (int)at : n_in - 1;
         float right = (float)(at - low);
@@ -71,9 +78,10 @@ static float cubic_outer(float x, float a)
     return fmaf(fmaf(a, x, -5.0f * a), x, 8.0f * a) * x - 4.0f * a;
 }
 
-static void cubic_axis(struct axis *axis, int n_in, int n_out, bool align_corners)
+static void cubic_axis(struct axis *axis, int n_in, int n_out, const struct bv_torch_resize *how)
 {
     const float a = -0.75f;
+    const bool align_corners = how->align_corners;
     float scale = axis_scale(n_in, n_out, align_corners);
     for (int i = 0; i < n_out; i++) {
         double at = source_position(scale, i, align_corners);
@@ -183,9 +191,10 @@ enum bv_status bv_resize_torch(const float *in, struct bv_size from, int channel
         if (status == BV_OK)
             status = axis_alloc(&down, to.height, linear ? 2 : 4, err);
         if (status == BV_OK) {
-            void (*make)(struct axis *, int, int, bool) = linear ? linear_axis : cubic_axis;
-            make(&across, from.width, to.width, how.align_corners);
-            make(&down, from.height, to.height, how.align_corners);
+            void (*make)(struct axis *, int, int, const struct bv_torch_resize *) =
+                linear ? linear_axis : cubic_axis;
+            make(&across, from.width, to.width, &how);
+            make(&down, from.height, to.height, &how);
         }
     }
     if (status == BV_OK) {

@@ -117,9 +117,11 @@ static enum bv_status resize_float(const struct bv_pixels *in, struct bv_pixels 
 {
     struct bv_size from = {in->width, in->height}, to = {out->width, out->height};
     if (step->like == BV_LIKE_TORCH)
-        return bv_resize_torch(
-            in->data, from, in->channels, out->data, to,
-            (struct bv_torch_resize){step->filter, step->antialias, step->align_corners}, err);
+        return bv_resize_torch(in->data, from, in->channels, out->data, to,
+                               (struct bv_torch_resize){.filter = step->filter,
+                                                        .antialias = step->antialias,
+                                                        .align_corners = step->align_corners},
+                               err);
     if (step->like == BV_LIKE_OPENCV)
         return bv_resize_opencv_f32(in->data, from, in->channels, out->data, to, step->filter, err);
     if (in->channels != 1)

@@ -13,7 +13,7 @@ static enum bv_status resample(const float *table, struct bv_size from, float *o
 {
     size_t n_in = (size_t)from.width * (size_t)from.height;
     size_t n_out = (size_t)to.width * (size_t)to.height;
-    const struct bv_torch_resize how = {BV_FILTER_BICUBIC, true, false};
+    const struct bv_torch_resize how = {.filter = BV_FILTER_BICUBIC, .antialias = true};
     float *plane = malloc((n_in + n_out) * sizeof *plane);
     if (!plane)
         return bv_fail_nomem(err, "a position table");

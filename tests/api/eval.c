@@ -132,6 +132,10 @@ static void test_refused(void **state)
     assert_int_not_equal(bv_eval_ground(f->engine, &task, &counts, &json), BV_OK);
     assert_int_equal(bv_eval_grounding(f->context, "/no/such.csv", NULL, &json), BV_ERR_IO);
     assert_int_equal(bv_eval_vqa(f->context, "/no/such.csv", NULL, &json), BV_ERR_IO);
+    const struct bv_eval_localize_options localize = {
+        .size = sizeof localize, .data = "/no/such.json", .truth = "/no/such.json"};
+    assert_int_equal(bv_eval_localize(f->context, NULL, &localize, &counts, &json), BV_ERR_IO);
+    assert_int_not_equal(bv_eval_localize(f->context, f->engine, &localize, &counts, &json), BV_OK);
     assert_null(json);
     bv_zero_shot_close(&z);
 }

@@ -42,6 +42,31 @@ prints '"pointing_accuracy_15px":'
 prints '"method":"hirescam"'
 expect 3 "$biovl" eval grounding "$work/boxes.csv" --method legrad -o "$work/refused"
 
+# Against masks: of 640 x 576 pixels, the left half.
+runs='{"size":[640,576],"counts":[0,184320,184320]}'
+printf '{"sample_cxr":{"Edema":%s,"Cardiomegaly":%s}}' "$runs" "$runs" >"$work/truth.json"
+expect 0 "$biovl" eval grounding "$work/truth.json" --truth "$work/truth.json"
+prints '"Edema":{"miou":{"n":1,"mean":1.0,'
+printf 'path,task,text\n%s,Edema,\n%s,Cardiomegaly,a large heart\n%s,None,\n' "$sample" "$sample" "$sample" >"$work/tasks.csv"
+expect 1 "$biovl" eval grounding "$work/tasks.csv" --truth "$work/truth.json" --method gradcam --protocol chexlocalize -o "$work/masks"
+prints '"protocol":"chexlocalize"'
+grep -q '^4,.*,no_truth,' "$work/masks/errors.csv" || fail "a row without truth"
+grep -q '^hitrate_15px,Edema,1,' "$work/masks/summary.csv" || fail "no hit rate"
+expect 0 "$biovl" eval grounding "$work/masks/segmentations.json" --truth "$work/masks/segmentations.json"
+prints '"mean_of_tasks":{"miou":1.0'
+printf 'id,task,map\nsample_cxr,Edema,maps.npy\n' >"$work/maps.csv"
+expect 3 "$biovl" eval grounding "$work/maps.csv" --truth "$work/truth.json" # a stack of maps
+says 'maps.csv: line 2: .*maps.npy: not a float32 array'
+sed 's/184320\]/184321]/' "$work/truth.json" >"$work/bad.json"
+expect 3 "$biovl" eval grounding "$work/bad.json" --truth "$work/truth.json"
+says 'runs that do not make 576 . 640 pixels'
+expect 2 "$biovl" eval grounding "$work/boxes.csv" --protocol chexlocalize -o "$work/refused"
+expect 2 "$biovl" eval grounding "$work/boxes.csv" --tune -o "$work/refused"
+for protocol in boxes ms-cxr xbench padchest-gr; do
+    expect 0 "$biovl" eval grounding "$work/boxes.csv" --method gradcam --protocol $protocol -o "$work/$protocol"
+    prints "\"protocol\":\"$protocol\""
+done
+
 expect 0 "$biovl" explain --methods
 prints '"name":"rise"'
 expect 3 "$biovl" explain "$sample" --text edema --method legrad

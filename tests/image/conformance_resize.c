@@ -51,7 +51,9 @@ static enum bv_status resize(const struct method *method, const uint8_t *in, con
                              struct bv_size from, void *out, struct bv_size to,
                              struct bv_error *err)
 {
-    struct bv_torch_resize how = {method->filter, method->antialias, method->align_corners};
+    struct bv_torch_resize how = {.filter = method->filter,
+                                  .antialias = method->antialias,
+                                  .align_corners = method->align_corners};
     switch (method->library) {
     case PILLOW:
         return bv_resize_pillow(in, from, 1, out, to, method->filter, err);

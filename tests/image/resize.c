@@ -47,7 +47,9 @@ static enum bv_status resize(const struct expected *e, const uint8_t *in, const 
         return bv_resize_opencv_f32(wide, from, channels, out, e->size, e->filter, err);
     case TORCH:
         return bv_resize_torch(wide, from, channels, out, e->size,
-                               (struct bv_torch_resize){e->filter, e->antialias, e->align_corners},
+                               (struct bv_torch_resize){.filter = e->filter,
+                                                        .antialias = e->antialias,
+                                                        .align_corners = e->align_corners},
                                err);
     case SKIMAGE:
         break;
@@ -158,9 +160,10 @@ static void test_wrong_filters(void **state)
     assert_int_equal(bv_resize_opencv(&u, one, 1, &v, one, BV_FILTER_BOX, NULL), BV_ERR_ARG);
     assert_int_equal(bv_resize_opencv_f32(&f, one, 1, &g, one, BV_FILTER_BICUBIC, NULL),
                      BV_ERR_ARG);
-    struct bv_torch_resize how = {BV_FILTER_LANCZOS, false, false};
+    struct bv_torch_resize how = {.filter = BV_FILTER_LANCZOS};
     assert_int_equal(bv_resize_torch(&f, one, 1, &g, one, how, NULL), BV_ERR_ARG);
-    how = (struct bv_torch_resize){BV_FILTER_BILINEAR, true, true};
+    how = (struct bv_torch_resize){
+        .filter = BV_FILTER_BILINEAR, .antialias = true, .align_corners = true};
     assert_int_equal(bv_resize_torch(&f, one, 1, &g, one, how, NULL), BV_ERR_ARG);
 }
 

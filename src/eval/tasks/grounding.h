@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "eval/run/task_run.h"
-#include "eval/tasks/retrieval_table.h"
+#include "eval/tasks/phrase_maps.h"
 
 // grounding_metrics.c: a heat map against boxes drawn by a radiologist (MS-CXR).
 //
@@ -73,11 +73,7 @@ enum bv_status bv_grounding_sums_json(const struct bv_grounding_sums *sums, json
 
 struct bv_grounding_options {
     struct bv_task_options task;
-    bool smooth; // maps are brought to the image's size bilinearly, not by the nearest cell
-    // NULL: the similarity map that the model's card describes. Else a method of src/explain, for
-    // any dual encoder ("auto": the model's default), whose maps are bilinear.
-    const char *method;
-    int layers; // as in struct bv_probe_request
+    struct bv_phrase_map_options maps;
 };
 
 // Columns: the image's path; "text" (or "phrase", "label_text"); "x", "y", "w", "h" in the image's
@@ -91,6 +87,11 @@ enum bv_status bv_grounding_run(const struct bv_grounding_options *options,
                                 struct bv_session *session, const struct bv_text_encoder *texts,
                                 struct bv_evaluation_counts *counts, json_t **metrics,
                                 struct bv_error *err);
+
+// map_file.c: a map of a table: a .npy file of [H,W] float32, relative to root, or to the table's
+// folder when root is NULL. The caller frees *map.
+enum bv_status bv_map_file_load(const char *table, const char *root, const char *name, float **map,
+                                size_t *H, size_t *W, struct bv_error *err);
 
 // grounding_table.c: heat maps against boxes, listed in a CSV file.
 

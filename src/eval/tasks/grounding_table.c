@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpoint/npy.h"
 #include "eval/data/out_folder.h"
 #include "table/csv.h"
 
-enum { MAX_BOXES = 256, MAX_SIDE = 65536 };
+enum { MAX_BOXES = 256 };
 
 struct table {
     const char *path, *root;
@@ -37,38 +36,6 @@ static enum bv_status find_columns(struct table *t, struct bv_error *err)
     return BV_OK;
 }
 
-// The map's values, malloc'd.
-static enum bv_status load_map(const struct table *t, float **map, size_t *H, size_t *W,
-                               struct bv_error *err)
-{
-    char path[4096];
-    struct bv_npy array = {0};
-    const char *slash = strrchr(t->path, '/'), *folder = t->root ? t->root : t->path;
-    int n = t->root ? (int)strlen(t->root) : slash ? (int)(slash - t->path) : 0;
-    if (*t->map_name == '/' || !n)
-        (void)snprintf(path, sizeof path, "%s", t->map_name);
-    else if ((size_t)n + strlen(t->map_name) + 2 > sizeof path)
-        return bv_fail(err, BV_ERR_ARG, "%s: the path of a map is too long", t->path);
-    else
-        (void)snprintf(path, sizeof path, "%.*s/%s", n, folder, t->map_name);
-    BV_TRY(bv_npy_open(&array, path, err));
-    float *values = NULL;
-    enum bv_status status = BV_OK;
-    if (array.dtype != BV_F32 || array.n_dims != 2 || array.shape[0] < 1 || array.shape[1] < 1 ||
-        array.shape[0] > MAX_SIDE || array.shape[1] > MAX_SIDE)
-        status = bv_fail(err, BV_ERR_FORMAT, "%s: not a float32 array [H,W]", path);
-    else if (!(values = malloc(array.bytes)))
-        status = bv_fail_nomem(err, "a map");
-    if (status == BV_OK) {
-        bv_npy_copy(&array, values);
-        *map = values;
-        *H = (size_t)array.shape[0];
-        *W = (size_t)array.shape[1];
-    }
-    bv_npy_close(&array);
-    return status;
-}
-
 // Evaluates the map whose boxes are complete.
 static enum bv_status finish_map(struct table *t, struct bv_error *err)
 {
@@ -77,7 +44,7 @@ static enum bv_status finish_map(struct table *t, struct bv_error *err)
     struct bv_grounding g = {0};
     if (!t->n_boxes)
         return BV_OK;
-    BV_TRY(load_map(t, &map, &H, &W, err));
+    BV_TRY(bv_map_file_load(t->path, t->root, t->map_name, &map, &H, &W, err));
     enum bv_status status = bv_grounding_evaluate(map, H, W, t->boxes, t->n_boxes, &g, err);
     free(map);
     if (status != BV_OK)

@@ -14,7 +14,7 @@ static const char folder[] = "protocols/";
 static const char ending[] = ".json";
 static const size_t max_bytes = 1 << 20;
 
-static const char *const tasks[] = {"classification", "retrieval", "vqa"};
+static const char *const tasks[] = {"classification", "retrieval", "vqa", "grounding"};
 
 // ---- The form ----
 
@@ -114,7 +114,7 @@ static enum bv_status check(const json_t *json, const char *name, struct bv_erro
     while (t < sizeof tasks / sizeof *tasks && strcmp(tasks[t], task) != 0)
         t++;
     if (t == sizeof tasks / sizeof *tasks)
-        return malformed(name, "task is classification, retrieval or vqa", err);
+        return malformed(name, "task is classification, retrieval, vqa or grounding", err);
     if (!*bv_json_string(json, "protocol", "") || bv_json_integer(json, "version", 0) < 1)
         return malformed(name, "protocol or version is missing", err);
     BV_TRY(check_columns(json_object_get(data, "columns"), name, err));

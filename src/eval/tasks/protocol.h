@@ -19,6 +19,7 @@ enum bv_protocol_task {
     BV_PROTOCOL_CLASSIFICATION,
     BV_PROTOCOL_RETRIEVAL,
     BV_PROTOCOL_VQA,
+    BV_PROTOCOL_GROUNDING,
 };
 
 // Opens a protocol that is compiled in, or a file (its name ends in .json). An unknown name is

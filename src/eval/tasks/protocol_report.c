@@ -270,6 +270,8 @@ enum bv_status bv_protocol_report(const struct bv_protocol *p, const char *folde
             status = digest_list(&run, list, err);
         metrics = run.metrics;
     }
+    if (status == BV_OK)
+        status = bv_folder_make(folder, err);
     json_t *made = status == BV_OK ? result_object(p, metrics, list) : NULL;
     if (status == BV_OK)
         status = made ? write_result(made, folder, err) : bv_fail_nomem(err, "a protocol");
