@@ -33,10 +33,8 @@ const askJson = async (...args) => (await ask(...args)).json();
 const guarded = work => async (...args) => {
   try { say(); return await work(...args); } catch (error) { say(error.message); if (error.status === 401) $('unlock').hidden = false; }
 };
-function floats(text) {
-  const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
-  return new Float32Array(bytes.buffer);
-}
+const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+const floats = text => new Float32Array(bytes(text).buffer);
 
 // Models.
 const can = what => state.models.filter(m => m.can.includes(what));
@@ -81,32 +79,53 @@ function listImages() {
     return item;
   }));
 }
+async function grayOf(image, query) {
+  const answer = await ask('GET', `/v1/images/${image.id}/gray${query}`);
+  return { values: new Uint16Array(await answer.arrayBuffer()), facts: JSON.parse(answer.headers.get('Biovl-Facts')) };
+}
+// First as many values as the canvas shows, which are few and soon there; then all of them.
 async function choose(image) {
-  const began = performance.now();
   state.image = image;
   listImages();
-  const answer = await ask('GET', `/v1/images/${image.id}/gray`);
-  const values = new Uint16Array(await answer.arrayBuffer()), facts = JSON.parse(answer.headers.get('Biovl-Facts'));
+  const box = $('canvas').getBoundingClientRect();
+  const side = Math.ceil(Math.max(box.width, box.height, 64) * (window.devicePixelRatio || 1));
+  const { values, facts } = await grayOf(image, '?side=' + side);
   if (image !== state.image) return;
+  const windows = image.windows.map(w => w.levels ? { ...w, levels: bytes(w.levels) } : w);
+  const first = { center: facts.center, width: facts.window, ...windows[0] };
   $('drop').hidden = true;
   $('canvas').setAttribute('aria-label', `Radiograph ${image.name}, ${image.width} by ${image.height} pixels, view ${image.view}`);
-  viewer.show(values, facts, image.windows);
-  state.shown = performance.now() - began;
-  const presets = [{ name: 'as stored', center: facts.center, width: facts.window },
-    ...image.windows.slice(1).map((w, i) => ({ name: `of the file, ${i + 2}`, ...w })), rangeOf(values, facts, 0, 'all values'),
-    rangeOf(values, facts, 0.01, '1 to 99 %'), rangeOf(values, facts, 0.05, '5 to 95 %')].slice(0, 9);
-  state.presets = presets;
-  $('presets').replaceChildren(...presets.map((p, i) => make('option', `${i + 1}: ${p.name}`, { value: i })));
+  viewer.show(values, facts, first);
+  const ofFile = [{ name: 'as stored', ...first }, ...windows.slice(1).map((w, i) => ({ name: `of the file, ${i + 2}`, ...w }))];
+  setPresets(ofFile);
+  $('presets').value = 0;
   setHeat(null);
-  await Promise.all([showFed(), score()]);
+  await new Promise(requestAnimationFrame);
+  await Promise.all([showAll(image, values, facts, ofFile), showFed(), score()]);
 }
-// The window of the values but a share at each end.
-function rangeOf(values, facts, share, name) {
+async function showAll(image, values, facts, ofFile) {
+  if (values.length < facts.width * facts.height) {
+    values = (await grayOf(image, '')).values;
+    if (image !== state.image) return;
+  }
+  viewer.refine(values);
+  setPresets([...ofFile, ...rangesOf(values, facts)]);
+}
+function setPresets(presets) {
+  const kept = $('presets').value;
+  state.presets = presets.slice(0, 9);
+  $('presets').replaceChildren(...state.presets.map((p, i) => make('option', `${i + 1}: ${p.name}`, { value: i })));
+  if (kept && kept < presets.length) $('presets').value = kept;
+}
+// The windows of the values but a share at each end.
+function rangesOf(values, facts) {
   const counts = new Uint32Array(65536);
   for (let i = 0; i < values.length; i++) counts[values[i]]++;
-  const end = from => { let v = from ? 65535 : 0, n = counts[v]; while (n <= share * values.length) n += counts[from ? --v : ++v]; return v; };
-  const a = end(0), b = end(1);
-  return { name, center: facts.low + facts.step * (a + b) / 2, width: facts.step * Math.max(1, b - a) };
+  return [[0, 'all values'], [0.01, '1 to 99 %'], [0.05, '5 to 95 %']].map(([share, name]) => {
+    const end = from => { let v = from ? 65535 : 0, n = counts[v]; while (n <= share * values.length) n += counts[from ? --v : ++v]; return v; };
+    const a = end(0), b = end(1);
+    return { name, center: facts.low + facts.step * (a + b) / 2, width: facts.step * Math.max(1, b - a) };
+  });
 }
 async function showFed() {
   const on = $('fed').getAttribute('aria-pressed') === 'true' && state.image;
@@ -280,8 +299,9 @@ const browse = guarded(async path => {
 });
 
 // What is pressed.
+const shapes = { sigmoid: ', sigmoid', table: ', by the curve of the file' };
 const viewer = new Viewer($('canvas'), () => {
-  $('window').textContent = `Window ${viewer.width.toFixed(0)}, level ${viewer.center.toFixed(0)}${viewer.inverted ? ', inverted' : ''}, zoom ${(100 * viewer.scale).toFixed(0)} %`;
+  $('window').textContent = `Window ${viewer.width.toFixed(0)}, level ${viewer.center.toFixed(0)}${shapes[viewer.shape] || ''}${viewer.inverted ? ', inverted' : ''}, zoom ${(100 * viewer.scale).toFixed(0)} %`;
 });
 viewer.threshold = 0.5;
 function toggle(button) {
@@ -308,7 +328,7 @@ function preset(i) {
   const p = state.presets && state.presets[i];
   if (!p) return;
   $('presets').value = i;
-  viewer.setWindow(p.center, p.width);
+  viewer.setPreset(p);
 }
 const arrows = { ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8] };
 document.addEventListener('keydown', e => {

@@ -16,16 +16,23 @@ class Viewer {
     this.listen();
   }
 
-  // values: Uint16Array; facts: what they mean.
-  show(values, facts, windows) {
+  // values: Uint16Array of [facts.rows, facts.columns], perhaps of a reduced copy; facts: what they
+  // mean; window: what the file says to look at first.
+  show(values, facts, window) {
     this.image = facts;
-    this.levels = [{ values, width: facts.width, height: facts.height }];
-    for (let l = this.levels[0]; Math.min(l.width, l.height) > 512; l = this.levels[this.levels.length - 1])
-      this.levels.push(Viewer.halve(l));
-    this.windows = windows;
+    this.levels = [{ values, width: facts.columns, height: facts.rows }];
     this.heat = null;
-    this.first = { center: facts.center, width: facts.window, inverted: facts.inverted };
+    this.first = { ...window, inverted: facts.inverted };
     this.reset();
+  }
+
+  // All values of the image that is shown, in the place of the reduced copy.
+  refine(values) {
+    const levels = [{ values, width: this.image.width, height: this.image.height }];
+    for (let l = levels[0]; Math.min(l.width, l.height) > 512; l = levels[levels.length - 1])
+      levels.push(Viewer.halve(l));
+    this.levels = levels;
+    this.draw();
   }
 
   static halve({ values, width, height }) {
@@ -40,8 +47,9 @@ class Viewer {
 
   reset() {
     if (!this.image) return;
-    Object.assign(this, this.first);
-    this.retable();
+    this.inverted = this.first.inverted;
+    this.fitting = true;
+    this.setPreset(this.first);
     this.fit();
   }
 
@@ -62,11 +70,26 @@ class Viewer {
     this.draw();
   }
 
+  // A window with its curve, which stays when the window is dragged.
+  setPreset({ center, width, shape, levels }) {
+    this.shape = shape;
+    this.curve = levels;
+    this.setWindow(center, width);
+  }
+
+  // From a value to 0 … 255, not yet rounded.
+  mapping() {
+    const { center, width, curve } = this, from = center - width / 2;
+    if (this.shape === 'sigmoid') return value => 255 / (1 + Math.exp(-4 * (value - center) / width));
+    if (this.shape !== 'table' || !curve) return value => 255 * (value - from) / width;
+    const last = curve.length - 1, scale = curve.length / width;
+    return value => curve[Math.min(last, Math.max(0, Math.floor((value - from) * scale)))];
+  }
+
   retable() {
-    const { low, step } = this.image, from = this.center - this.width / 2;
-    const scale = 255 * step / this.width, start = 255 * (low - from) / this.width;
+    const { low, step } = this.image, map = this.mapping();
     for (let v = 0; v < 65536; v++) {
-      let g = start + scale * v;
+      let g = map(low + step * v);
       g = g < 0 ? 0 : g > 255 ? 255 : (g + 0.5) | 0;
       if (this.inverted) g = 255 - g;
       this.table[v] = 0xff000000 | g << 16 | g << 8 | g;

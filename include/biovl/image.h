@@ -140,6 +140,20 @@ BV_API enum bv_status bv_image_gray(struct bv_context *context, const struct bv_
 BV_API size_t bv_image_window_count(const struct bv_image *image);
 BV_API void bv_image_window(const struct bv_image *image, size_t i, double *center, double *width);
 
+// How a window goes from black to white, with t = (value - center) / width.
+enum bv_window_shape {
+    BV_WINDOW_LINEAR = 0,  // t + 1/2, between 0 and 1
+    BV_WINDOW_SIGMOID = 1, // 1 / (1 + exp(-4 t))
+    BV_WINDOW_TABLE = 2,   // a lookup table
+};
+BV_API enum bv_window_shape bv_image_window_shape(const struct bv_image *image, size_t i);
+
+// The gray levels, 0 (black) to 1, of a BV_WINDOW_TABLE: n of them, the first for values from
+// center - width / 2 on (and below), each for a part of width / n. levels has room for `capacity`
+// of them; returns n, and 0 for other windows.
+BV_API size_t bv_image_window_table(const struct bv_image *image, size_t i, float *levels,
+                                    size_t capacity);
+
 // What decoding found worth a warning. Results have these and more: bv_result_warning_count().
 BV_API size_t bv_image_warning_count(const struct bv_image *image);
 BV_API enum bv_reason bv_image_warning_reason(const struct bv_image *image, size_t i);

@@ -103,6 +103,25 @@ void bv_image_window(const struct bv_image *image, size_t i, double *center, dou
     *width = linear && w.width > 1 ? w.width - 1 : w.width;
 }
 
+enum bv_window_shape bv_image_window_shape(const struct bv_image *image, size_t i)
+{
+    assert(image && i < bv_image_window_count(image));
+    if (i < (size_t)image->n_voi_luts)
+        return BV_WINDOW_TABLE;
+    return image->voi_function == BV_VOI_SIGMOID ? BV_WINDOW_SIGMOID : BV_WINDOW_LINEAR;
+}
+
+size_t bv_image_window_table(const struct bv_image *image, size_t i, float *levels, size_t capacity)
+{
+    assert(image && (levels || !capacity) && i < bv_image_window_count(image));
+    if (bv_image_window_shape(image, i) != BV_WINDOW_TABLE)
+        return 0;
+    const struct bv_voi voi = bv_gray_voi(image, (int)i);
+    for (size_t k = 0; k < voi.lut->n && k < capacity; k++)
+        levels[k] = (float)bv_gray_voi_apply(&voi, voi.lut->first + (double)k);
+    return voi.lut->n;
+}
+
 enum bv_status bv_image_gray(struct bv_context *context, const struct bv_image *image,
                              uint16_t **values, struct bv_gray_values *facts)
 {

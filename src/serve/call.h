@@ -63,7 +63,7 @@ struct bv_reply {
     const char *location; // of a redirection
     char cookie[192];     // Set-Cookie; empty: none
     int retry_after;      // seconds; 0: not sent
-    char facts[256];      // JSON of what the bytes mean, in a header; empty: none
+    char facts[320];      // JSON of what the bytes mean, in a header; empty: none
 };
 
 struct bv_call {
@@ -73,6 +73,7 @@ struct bv_call {
     const struct bv_route *route;
     char name[BV_NAME_SIZE];              // the variable part of the path
     char model[BV_NAME_SIZE], path[1024]; // of the query
+    int side;                             // of the query, 0: not there, -1: no such number
     char type[256];                       // Content-Type
     bool head;                            // answered without a body
     bool admitted;                        // counted among those that wait

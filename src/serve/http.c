@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -163,6 +164,17 @@ static void copy_query(struct MHD_Connection *c, const char *key, char *out, siz
     (void)snprintf(out, room, "%s", value ? value : "");
 }
 
+// A whole number from 1 on; 0 where it is not there.
+static int read_query(struct MHD_Connection *c, const char *key)
+{
+    char text[12], *end = text;
+    copy_query(c, key, text, sizeof text);
+    long value = strtol(text, &end, 10);
+    if (!*text)
+        return 0;
+    return *end || value < 1 || value > INT_MAX ? -1 : (int)value;
+}
+
 // The page for whom has no cookie yet: a fresh token becomes one, and the page is shown without.
 static bool open_page(struct bv_call *call)
 {
@@ -231,6 +243,7 @@ static void begin(struct bv_call *call, const char *url, const char *method)
     (void)snprintf(call->type, sizeof call->type, "%s", asker.type ? asker.type : "");
     copy_query(c, "model", call->model, sizeof call->model);
     copy_query(c, "path", call->path, sizeof call->path);
+    call->side = read_query(c, "side");
     call->stream = accept && strncasecmp(accept, "text/event-stream", 17) == 0;
     if (!open_page(call) && !call->route->body && !call->route->reads)
         (void)call->route->answer(call);

@@ -20,14 +20,41 @@ static json_t *warnings_json(const struct bv_image *image)
     return list;
 }
 
+static const char *const shape_names[] = {
+    [BV_WINDOW_LINEAR] = "linear", [BV_WINDOW_SIGMOID] = "sigmoid", [BV_WINDOW_TABLE] = "table"};
+
+// The gray levels of a window's curve, 0 to 255 each, in base64; NULL where there are none.
+static json_t *levels_json(const struct bv_image *image, size_t i)
+{
+    size_t n = bv_image_window_table(image, i, NULL, 0);
+    float *levels = calloc(n + 1, sizeof *levels);
+    char *text = malloc(BV_BASE64_SIZE(n) + 1);
+    json_t *coded = NULL;
+    if (levels && text) {
+        uint8_t *bytes = (uint8_t *)levels; // each byte takes the place of an earlier level
+        (void)bv_image_window_table(image, i, levels, n);
+        for (size_t k = 0; k < n; k++)
+            bytes[k] = (uint8_t)(levels[k] * 255 + 0.5F);
+        bv_base64_encode(bytes, n, text);
+        coded = json_string(text);
+    }
+    free(levels);
+    free(text);
+    return coded;
+}
+
 static json_t *windows_json(const struct bv_image *image)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < bv_image_window_count(image); i++) {
         double center = 0, width = 0;
         bv_image_window(image, i, &center, &width);
-        (void)json_array_append_new(list,
-                                    json_pack("{s:f, s:f}", "center", center, "width", width));
+        enum bv_window_shape shape = bv_image_window_shape(image, i);
+        json_t *window = json_pack("{s:f, s:f, s:s}", "center", center, "width", width, "shape",
+                                   shape_names[shape]);
+        if (shape == BV_WINDOW_TABLE)
+            (void)json_object_set_new(window, "levels", levels_json(image, i));
+        (void)json_array_append_new(list, window);
     }
     return list;
 }
@@ -105,32 +132,65 @@ bool bv_answer_drop_image(struct bv_call *call)
     return true;
 }
 
+// Rows and columns of gray values.
+struct grid {
+    uint16_t *values;
+    size_t rows, columns;
+};
+
+// Halved as often as its longer side stays at `side` or above: each value the mean of four. An odd
+// last row or column is left out.
+static void halve(struct grid *g, size_t side)
+{
+    while ((g->rows > g->columns ? g->rows : g->columns) / 2 >= side && g->rows > 1 &&
+           g->columns > 1) {
+        size_t columns = g->columns / 2;
+        g->rows /= 2;
+        for (size_t y = 0; y < g->rows; y++) {
+            const uint16_t *a = g->values + 2 * y * g->columns, *b = a + g->columns;
+            uint16_t *out = g->values + y * columns; // not beyond what is read
+            for (size_t x = 0; x < columns; x++)
+                out[x] = (uint16_t)((a[2 * x] + a[2 * x + 1] + b[2 * x] + b[2 * x + 1] + 2) / 4);
+        }
+        g->columns = columns;
+    }
+}
+
 // Rows of unsigned 16-bit values, least significant byte first; what they mean is in headers.
 bool bv_answer_gray(struct bv_call *call)
 {
-    struct bv_image *image = named(call);
     struct bv_gray_values facts = {.size = sizeof facts};
     struct bv_image_facts size = {.size = sizeof size};
-    uint16_t *values = NULL;
+    struct grid g = {0};
+    if (call->side < 0) {
+        bv_call_refuse(call, 400, "argument", "\"side\" is a number of pixels, 1 or more");
+        return true;
+    }
+    struct bv_image *image = named(call);
     if (!image)
         return true;
     enum bv_status status = bv_image_describe(image, &size);
     if (status == BV_OK)
-        status = bv_image_gray(bv_reader_context(), image, &values, &facts);
+        status = bv_image_gray(bv_reader_context(), image, &g.values, &facts);
     bv_image_close(&image);
     if (status != BV_OK) {
         bv_call_fail(call, status, bv_last_error(bv_reader_context()));
         return true;
     }
+    g.rows = (size_t)size.height;
+    g.columns = (size_t)size.width;
+    if (call->side)
+        halve(&g, (size_t)call->side);
     call->answer = (struct bv_reply){.status = 200,
                                      .type = "application/octet-stream",
-                                     .bytes = (char *)values,
-                                     .size = (size_t)size.width * (size_t)size.height * 2};
+                                     .bytes = (char *)g.values,
+                                     .size = g.rows * g.columns * 2};
     // Read back by the page: numbers alone.
     (void)snprintf(call->answer.facts, sizeof call->answer.facts,
-                   "{\"width\":%d,\"height\":%d,\"low\":%.17g,\"step\":%.17g,\"inverted\":%s,"
+                   "{\"width\":%d,\"height\":%d,\"columns\":%zu,\"rows\":%zu,\"low\":%.17g,"
+                   "\"step\":%.17g,\"inverted\":%s,"
                    "\"center\":%.17g,\"window\":%.17g}",
-                   size.width, size.height, facts.low, facts.step,
+                   size.width, size.height, g.columns, g.rows, facts.low, facts.step,
                    facts.inverted ? "true" : "false", facts.center, facts.width);
     return true;
 }

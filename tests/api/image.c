@@ -273,6 +273,59 @@ static void test_gray(void **state)
     assert_int_equal(bv_image_gray(f->context, f->image, &values, &gray), BV_ERR_ARG);
 }
 
+// The sample with bytes before the first place where others stand.
+static struct bv_image *open_with(const struct fixture *f, const void *before, size_t n_before,
+                                  const void *added, size_t n)
+{
+    size_t size = 0, at = 0;
+    uint8_t *bytes = read_file(SAMPLE, &size);
+    struct bv_image *image = NULL;
+    while (memcmp(bytes + at, before, n_before) != 0)
+        at++;
+    assert_true(at + n_before <= size && size + n <= 1 << 24);
+    memmove(bytes + at + n, bytes + at, size - at);
+    memcpy(bytes + at, added, n);
+    must(f->context, bv_image_open_bytes(f->context, bytes, size + n, NULL, &image));
+    free(bytes);
+    return image;
+}
+
+// A file may name a curve, and not only where black and white are.
+static void test_window_shapes(void **state)
+{
+    struct fixture *f = *state;
+    float levels[4] = {9, 9, 9, 9};
+    double center = 0, width = 0;
+    assert_int_equal(bv_image_window_shape(f->image, 0), BV_WINDOW_LINEAR);
+    assert_int_equal(bv_image_window_table(f->image, 0, levels, 4), 0);
+    static const char lossy[] = "\x28\0\x10\x21"
+                                "CS",
+                      acquisition[] = "\x40\0\x55\x05SQ";
+    static const char sigmoid[] = "\x28\0\x56\x10"
+                                  "CS\x08\0SIGMOID ";
+    struct bv_image *image = open_with(f, lossy, 6, sigmoid, sizeof sigmoid - 1);
+    assert_int_equal(bv_image_window_count(image), 1);
+    assert_int_equal(bv_image_window_shape(image, 0), BV_WINDOW_SIGMOID);
+    bv_image_window(image, 0, &center, &width);
+    assert_true(center == 1850 && width == 3500);
+    bv_image_close(&image);
+    // Three entries of 8 bits for 1000, 1001 and 1002, before the window of the sample.
+    static const char table[] = "\x28\0\x10\x30SQ\0\0\x24\0\0\0"
+                                "\xfe\xff\0\xe0\x1c\0\0\0"
+                                "\x28\0\x02\x30US\x06\0\3\0\xe8\3\x08\0"
+                                "\x28\0\x06\x30US\x06\0\xff\0\x33\0\0\0";
+    image = open_with(f, acquisition, 6, table, sizeof table - 1);
+    assert_int_equal(bv_image_window_count(image), 2);
+    assert_int_equal(bv_image_window_shape(image, 0), BV_WINDOW_TABLE);
+    assert_int_equal(bv_image_window_shape(image, 1), BV_WINDOW_LINEAR);
+    bv_image_window(image, 0, &center, &width);
+    assert_true(center == 1001.5 && width == 3);
+    assert_int_equal(bv_image_window_table(image, 0, NULL, 0), 3);
+    assert_int_equal(bv_image_window_table(image, 0, levels, 4), 3);
+    assert_true(levels[0] == 1 && levels[1] == 0.2F && levels[2] == 0 && levels[3] == 9);
+    bv_image_close(&image);
+}
+
 static void test_prior(void **state)
 {
     struct fixture *f = *state;
@@ -298,9 +351,10 @@ static void test_prior(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),  cmocka_unit_test(test_displayed),
-        cmocka_unit_test(test_stored), cmocka_unit_test(test_absurd),
-        cmocka_unit_test(test_prior),  cmocka_unit_test(test_gray),
+        cmocka_unit_test(test_bytes),         cmocka_unit_test(test_displayed),
+        cmocka_unit_test(test_stored),        cmocka_unit_test(test_absurd),
+        cmocka_unit_test(test_prior),         cmocka_unit_test(test_gray),
+        cmocka_unit_test(test_window_shapes),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

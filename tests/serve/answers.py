@@ -137,6 +137,21 @@ class Answers(unittest.TestCase):
         self.assertEqual(len(gray.body), 2 * facts["width"] * facts["height"])
         self.assertEqual((facts["step"], facts["inverted"], facts["center"]), (1, False, 1849.5))
         self.assertEqual(min(array.array("H", gray.body)), 0)
+        self.assertEqual((facts["columns"], facts["rows"]), (facts["width"], facts["height"]))
+        self.assertEqual(kept["images"][0]["windows"][0]["shape"], "linear")
+        # A copy for a small canvas: each value the mean of four, twice.
+        small = self.service.get(f"/v1/images/{first}/gray?side=150")
+        self.assertEqual(json.loads(small.headers["Biovl-Facts"]), dict(facts, columns=144, rows=160))
+        rows, width = array.array("H", gray.body), facts["width"]
+        half = lambda rows, width: [(rows[i] + rows[i + 1] + rows[i + width] + rows[i + width + 1] + 2) // 4
+                                    for y in range(0, len(rows) // width, 2)
+                                    for i in range(y * width, (y + 1) * width, 2)]
+        self.assertEqual(list(array.array("H", small.body)), half(half(rows, width), width // 2))
+        for side, size in (("1", 2), ("640", len(gray.body)), ("99999999", len(gray.body))):
+            self.assertEqual(len(self.service.get(f"/v1/images/{first}/gray?side={side}").body), size)
+        for side in ("0", "-1", "x", "1x", "99999999999999"):
+            answer = self.service.get(f"/v1/images/{first}/gray?side={side}")
+            self.assertEqual((answer.status, answer.json()["error"]["type"]), (400, "argument"), side)
         fed = self.service.get(f"/v1/images/{first}/fed").json()
         pixels = base64.b64decode(fed["base64"])
         out = os.path.join(self.folder.name, "fed.npy")
