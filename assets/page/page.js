@@ -61,12 +61,14 @@ const takeFiles = guarded(async files => {
   for (const file of files) {
     const form = new FormData();
     form.append('image', file, file.name);
-    await take(await askJson('POST', '/v1/images', form));
+    await take(await askJson('POST', '/v1/images', form), { file });
   }
 });
-async function take(told) {
+// source: what the image can be sent as once more, when an object is made of it.
+async function take(told, source) {
   for (const image of told.images) {
     if (image.error) { say(image.error.message); continue; }
+    image.source = source;
     state.images.push(image);
     await choose(image);
   }
@@ -197,6 +199,7 @@ function toolsCell(s, i, preview) {
 }
 function showScores() {
   const { first, second, typed } = state.results, table = $('scores');
+  $('sr').hidden = $('sc').hidden = $('mapsc').hidden = state.image.format !== 'dicom';
   table.hidden = $('exports').hidden = $('provenance').hidden = false;
   table.caption.textContent = `Each score is a ${first.scores[0].kind.replace(/_/g, ' ')}, not the probability of a disease.`;
   $('othercolumn').hidden = !second;
@@ -234,8 +237,10 @@ function setHeat(on) {
   viewer.draw();
 }
 const explain = guarded(async s => {
-  const text = s.positive_prompts[0] || s.label;
+  const text = s.positive_prompts[0] || s.label, image = state.image;
   const told = await askJson('POST', '/v1/explain', { image: { id: state.image.id }, texts: [text], model: model().id });
+  if (image !== state.image) return;
+  state.mapped = text;
   const map = told.maps[0], values = floats(map.pixels.base64), nulls = told.null || {};
   let low = Infinity, high = -Infinity;
   for (const v of values) if (v === v) { low = Math.min(low, v); high = Math.max(high, v); }
@@ -279,6 +284,19 @@ function csv() {
   return rows.map(row => row.map(quote).join(',') + '\n').join('');
 }
 
+// A DICOM object of the image's study: like the image it names the patient.
+const saveObject = guarded(async (path, request, as) => {
+  const { file, image } = state.image.source;
+  let body = { ...request, image, as, model: model().id };
+  if (file) {
+    const form = new FormData();
+    form.append('image', file, file.name);
+    form.append('request', JSON.stringify(body));
+    body = form;
+  }
+  save(`biovl-${as.slice(-2)}.dcm`, 'application/dicom', await (await ask('POST', path, body)).blob());
+});
+
 // The folder below the root.
 const browse = guarded(async path => {
   const told = await askJson('GET', '/v1/files?path=' + encodeURIComponent(path));
@@ -290,7 +308,8 @@ const browse = guarded(async path => {
     button.addEventListener('click', guarded(async () => {
       if (entry.folder) return browse(inner);
       $('folder').close();
-      await take(await askJson('POST', '/v1/images', { image: { path: inner } }));
+      const image = { path: inner };
+      await take(await askJson('POST', '/v1/images', { image }), { image });
     }));
     item.append(button);
     return item;
@@ -372,6 +391,9 @@ $('ask').addEventListener('submit', guarded(async e => {
 $('copy').addEventListener('click', guarded(() => navigator.clipboard.writeText(resultText())));
 $('json').addEventListener('click', () => save('biovl.json', 'application/json', resultText()));
 $('csv').addEventListener('click', () => save('biovl.csv', 'text/csv', csv()));
+for (const as of ['sr', 'sc'])
+  $(as).addEventListener('click', () => saveObject('/v1/classify', { labels: state.labels }, 'dicom-' + as));
+$('mapsc').addEventListener('click', () => saveObject('/v1/explain', { texts: [state.mapped] }, 'dicom-sc'));
 $('unlock').addEventListener('submit', guarded(async e => {
   e.preventDefault();
   const answer = await fetch('/v1/session', { method: 'POST', headers: { Authorization: 'Bearer ' + $('token').value } });

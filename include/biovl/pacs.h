@@ -145,6 +145,19 @@ BV_API enum bv_status bv_explained_write_capture(struct bv_context *context,
                                                  const struct bv_explained *explained, size_t i,
                                                  const char *source, const char *path);
 
+// The same three objects in memory, of a source in memory; name stands for it in messages. *bytes
+// is freed with bv_free().
+BV_API enum bv_status bv_result_sr(struct bv_context *context, const struct bv_result *result,
+                                   const void *source, size_t source_size, const char *name,
+                                   uint8_t **bytes, size_t *size);
+BV_API enum bv_status bv_result_sc(struct bv_context *context, const struct bv_result *result,
+                                   const void *source, size_t source_size, const char *name,
+                                   uint8_t **bytes, size_t *size);
+BV_API enum bv_status bv_explained_sc(struct bv_context *context,
+                                      const struct bv_explained *explained, size_t i,
+                                      const void *source, size_t source_size, const char *name,
+                                      uint8_t **bytes, size_t *size);
+
 // Writes a picture (PNG, JPEG: a heat map over the image, say) as a Secondary Capture of the study
 // that source belongs to; description says what it shows.
 BV_API enum bv_status bv_pacs_capture(struct bv_context *context, const char *source,

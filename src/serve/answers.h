@@ -53,11 +53,15 @@ bool bv_hand_items(struct bv_call *call, const struct bv_parts *parts, bv_take_i
 // Hands the one image of a request on; refuses none and several.
 bool bv_hand_one(struct bv_call *call, const struct bv_parts *parts, enum bv_work work);
 
+// What "as" asks for: "json", which is usual, "dicom-sr" where `report` says that this can be, or
+// "dicom-sc"; of one image. False after refusing.
+bool bv_take_object(struct bv_call *call, bool report);
+
 // Reads a request with "texts", which become a list of at most `most`, and its model; false after
 // refusing.
 bool bv_take_texts(struct bv_call *call, struct bv_parts *parts, size_t most);
 
-// The answer of a call with one item: its value or its failure.
+// The answer of a call with one item: its value, its object or its failure.
 void bv_compose_one(struct bv_call *call);
 
 // Sets the labels of a classification: an array of texts "label = prompt | prompt", or one text of

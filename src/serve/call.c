@@ -26,6 +26,8 @@ static void free_item(struct bv_asked *item)
     json_decref(item->value);
     free(item->failure);
     free(item->vector);
+    free(item->source.owned);
+    bv_free(item->object);
 }
 
 void bv_call_forget_body(struct bv_call *call)

@@ -37,6 +37,21 @@ enum bv_work {
     BV_WORK_EXPLAIN,
 };
 
+// The DICOM object that is asked for instead of JSON.
+enum bv_object {
+    BV_OBJECT_NONE,
+    BV_OBJECT_SR,
+    BV_OBJECT_SC,
+};
+
+// What an image was read of: bytes in the call's body, or owned (malloc'd).
+struct bv_sent {
+    const char *bytes;
+    size_t size;
+    char *owned;
+    const char *name; // in the call's document or body; "" without one
+};
+
 // One image or text of a call. A model's thread fills the result.
 struct bv_asked {
     struct bv_asked *next; // in a queue
@@ -44,11 +59,14 @@ struct bv_asked {
     size_t index;           // in the call
     struct bv_image *image; // NULL where there is none; released with the call
     size_t bytes;           // of its samples
+    struct bv_sent source;  // where an object is made of it
     const char *text;       // in the call's document
     // The result: a value, or a failure.
     enum bv_status status;
-    char *failure; // malloc'd; where status is not BV_OK
-    json_t *value; // owned
+    char *failure;   // malloc'd; where status is not BV_OK
+    json_t *value;   // owned
+    uint8_t *object; // DICOM, of n_object bytes, malloc'd
+    size_t n_object;
     float *vector; // malloc'd, of an embedding
     size_t n_vector;
     size_t n_tokens;
@@ -87,6 +105,7 @@ struct bv_call {
     json_t *document; // what was asked, owned
     struct bv_served *served;
     enum bv_work work;
+    enum bv_object object;
     char *key; // of a classification: prompt set, a byte 1, labels; malloc'd
     struct bv_asked *items;
     size_t n_items;

@@ -36,7 +36,9 @@ bool bv_hand_items(struct bv_call *call, const struct bv_parts *parts, bv_take_i
 static enum bv_status take_image(struct bv_call *call, const struct bv_parts *parts, size_t i,
                                  struct bv_error *err)
 {
-    return bv_request_image(call, parts, i, &call->items[i].image, err);
+    struct bv_asked *item = &call->items[i];
+    return bv_request_source(call, parts, i, &item->image, call->object ? &item->source : NULL,
+                             err);
 }
 
 bool bv_hand_images(struct bv_call *call, const struct bv_parts *parts)
@@ -57,6 +59,19 @@ bool bv_hand_one(struct bv_call *call, const struct bv_parts *parts, enum bv_wor
     return bv_hand_images(call, parts);
 }
 
+bool bv_take_object(struct bv_call *call, bool report)
+{
+    const char *as = bv_json_string(call->document, "as", "json");
+    call->object = strcmp(as, "dicom-sc") == 0             ? BV_OBJECT_SC
+                   : report && strcmp(as, "dicom-sr") == 0 ? BV_OBJECT_SR
+                                                           : BV_OBJECT_NONE;
+    if (call->object || strcmp(as, "json") == 0)
+        return true;
+    bv_call_refuse(call, 400, "argument", "\"as\" is \"json\"%s or \"dicom-sc\"",
+                   report ? ", \"dicom-sr\"" : "");
+    return false;
+}
+
 bool bv_take_texts(struct bv_call *call, struct bv_parts *parts, size_t most)
 {
     struct bv_error err = {0};
@@ -75,7 +90,13 @@ bool bv_take_texts(struct bv_call *call, struct bv_parts *parts, size_t most)
 void bv_compose_one(struct bv_call *call)
 {
     struct bv_asked *item = &call->items[0];
-    if (item->status == BV_OK)
+    if (item->object) {
+        call->answer = (struct bv_reply){.status = 200,
+                                         .type = "application/dicom",
+                                         .bytes = (char *)item->object,
+                                         .size = item->n_object};
+        item->object = NULL;
+    } else if (item->status == BV_OK)
         bv_call_json(call, 200, json_incref(item->value));
     else
         bv_call_fail(call, item->status, item->failure);
@@ -146,7 +167,7 @@ bool bv_answer_classify(struct bv_call *call)
     if (bv_request_read(call, &parts, &err) != BV_OK)
         return bv_refuse_error(call, &err);
     call->served = bv_request_model(call);
-    if (!call->served || !bv_take_labels(call, "labels"))
+    if (!call->served || !bv_take_labels(call, "labels") || !bv_take_object(call, true))
         return true;
     size_t n = bv_request_image_count(call, &parts);
     bool one = json_object_get(call->document, "image") || (n == 1 && parts.n == 1);
@@ -155,11 +176,15 @@ bool bv_answer_classify(struct bv_call *call)
                        BV_MAX_IMAGES);
         return true;
     }
+    if (call->object && !one) {
+        bv_call_refuse(call, 400, "argument", "a DICOM object is made of one \"image\"");
+        return true;
+    }
     call->work = BV_WORK_CLASSIFY;
     call->compose = one ? bv_compose_one : compose_list;
     if (!bv_call_items(call, n))
         return bv_refuse_error(call, &(struct bv_error){BV_ERR_NOMEM, "no memory"});
-    if (call->stream)
+    if (call->stream && !call->object)
         bv_call_begin_stream(call);
     return bv_hand_images(call, &parts);
 }

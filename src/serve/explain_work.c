@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "base/json.h"
+#include "biovl/pacs.h"
 #include "serve/server.h"
 
 enum { SIDE = 512 };
@@ -65,12 +66,14 @@ void bv_work_explain(struct bv_served *s, struct bv_asked *item)
         texts[i] = json_string_value(json_array_get(list, i));
     enum bv_status status =
         bv_explain_texts(s->engine, item->image, texts, n, &options, &explained);
-    if (status == BV_OK) {
+    if (status == BV_OK && item->call->object)
+        status = bv_explained_sc(s->context, explained, 0, item->source.bytes, item->source.size,
+                                 "the image", &item->object, &item->n_object);
+    else if (status == BV_OK)
         item->value = explained_json(explained, item->image);
-        bv_metrics_image(&s->server->metrics);
-    }
+    bv_metrics_image(&s->server->metrics);
     bv_explained_free(&explained);
-    if (item->value)
+    if (item->value || item->object)
         bv_item_done(item);
     else
         bv_item_fail(item, status == BV_OK ? BV_ERR_NOMEM : status,

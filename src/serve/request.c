@@ -42,6 +42,7 @@ static const struct {
     {"model", JSON_STRING, "a text"},
     {"templates", JSON_STRING, "a text"},
     {"method", JSON_STRING, "a text"},
+    {"as", JSON_STRING, "a text"},
     {"encoding_format", JSON_STRING, "a text"},
     {"question", JSON_STRING, "a text"},
     {"text", JSON_STRING, "a text"},
@@ -105,54 +106,50 @@ size_t bv_request_image_count(const struct bv_call *call, const struct bv_parts 
     return list ? json_array_size(list) : parts->n;
 }
 
-static enum bv_status open_bytes(const void *bytes, size_t n, struct bv_image_options *options,
-                                 const char *name, struct bv_image **image, struct bv_error *err)
+static enum bv_status open_source(const struct bv_sent *source, struct bv_image_options *options,
+                                  struct bv_image **image, struct bv_error *err)
 {
     struct bv_context *context = bv_reader_context();
-    options->name = options->name ? options->name : *name ? name : "image";
+    options->name = options->name ? options->name : *source->name ? source->name : "image";
     options->max_pixels = MOST_PIXELS;
-    enum bv_status status = bv_image_open_bytes(context, bytes, n, options, image);
+    enum bv_status status =
+        bv_image_open_bytes(context, source->bytes, source->size, options, image);
     return status == BV_OK ? BV_OK : bv_fail(err, status, "%s", bv_last_error(context));
 }
 
 // The text may be a data address ("data:image/png;base64,…").
-static enum bv_status open_base64(const json_t *text, struct bv_image_options *options,
-                                  struct bv_image **image, struct bv_error *err)
+static enum bv_status read_base64(const json_t *text, struct bv_sent *source, struct bv_error *err)
 {
     const char *coded = json_string_value(text);
-    size_t n = json_string_length(text), n_bytes = 0;
+    size_t n = json_string_length(text);
     const char *comma = strncmp(coded, "data:", 5) == 0 ? memchr(coded, ',', n) : NULL;
     if (comma) {
         n -= (size_t)(comma + 1 - coded);
         coded = comma + 1;
     }
-    char *bytes = NULL;
-    BV_TRY(bv_base64_decode(coded, n, &bytes, &n_bytes, err));
-    enum bv_status status = open_bytes(bytes, n_bytes, options, "", image, err);
-    free(bytes);
-    return status;
+    BV_TRY(bv_base64_decode(coded, n, &source->owned, &source->size, err));
+    source->bytes = source->owned;
+    return BV_OK;
 }
 
-static enum bv_status open_path(struct bv_call *call, const char *path,
-                                struct bv_image_options *options, struct bv_image **image,
-                                struct bv_error *err)
+static enum bv_status read_path(const struct bv_call *call, const char *path,
+                                struct bv_sent *source, struct bv_error *err)
 {
-    char *bytes = NULL;
-    size_t n = 0;
-    BV_TRY(bv_root_read(call->server->root, path, (size_t)1 << 28, &bytes, &n, err));
-    enum bv_status status = open_bytes(bytes, n, options, path, image, err);
-    free(bytes);
-    return status;
+    BV_TRY(bv_root_read(call->server->root, path, (size_t)1 << 28, &source->owned, &source->size,
+                        err));
+    source->bytes = source->owned;
+    source->name = path;
+    return BV_OK;
 }
 
-static enum bv_status open_part(const struct bv_parts *parts, size_t i,
-                                struct bv_image_options *options, struct bv_image **image,
+static enum bv_status find_part(const struct bv_parts *parts, size_t i, struct bv_sent *source,
                                 struct bv_error *err)
 {
     if (i >= parts->n)
         return bv_fail(err, BV_ERR_ARG, "there is no file part %zu", i);
     const struct bv_part *part = &parts->files[i];
-    return open_bytes(part->bytes, part->size, options, part->name, image, err);
+    *source = (struct bv_sent){.bytes = part->bytes, .size = part->size, .name = part->name};
+    return BV_OK;
 }
 
 static enum bv_status find_kept(struct bv_call *call, const char *id, struct bv_image **image,
@@ -185,53 +182,95 @@ static enum bv_status check_image(const json_t *spec, const struct bv_image *pri
     return BV_OK;
 }
 
+// The bytes that a description stands for.
+static enum bv_status read_source(const struct bv_call *call, const struct bv_parts *parts,
+                                  const json_t *spec, struct bv_sent *source, struct bv_error *err)
+{
+    const json_t *base64 = json_is_string(spec) ? spec : json_object_get(spec, "base64"),
+                 *path = json_object_get(spec, "path"), *part = json_object_get(spec, "part");
+    *source = (struct bv_sent){.name = ""};
+    if (json_is_string(base64))
+        return read_base64(base64, source, err);
+    if (json_is_string(path))
+        return read_path(call, json_string_value(path), source, err);
+    if (json_is_integer(part) && json_integer_value(part) >= 0)
+        return find_part(parts, (size_t)json_integer_value(part), source, err);
+    return bv_fail(err, BV_ERR_ARG,
+                   "\"base64\", \"path\" and \"id\" are texts, \"part\" the number of a file part");
+}
+
+// An image, and where they are wanted the bytes that it was read of.
 static enum bv_status open_image(struct bv_call *call, const struct bv_parts *parts,
                                  const json_t *spec, struct bv_image *prior,
-                                 struct bv_image **image, struct bv_error *err)
+                                 struct bv_image **image, struct bv_sent *kept,
+                                 struct bv_error *err)
 {
-    const json_t *base64 = json_object_get(spec, "base64"), *path = json_object_get(spec, "path"),
-                 *part = json_object_get(spec, "part"), *id = json_object_get(spec, "id");
+    const json_t *id = json_object_get(spec, "id");
+    struct bv_sent source;
     BV_TRY(check_image(spec, prior, err));
     struct bv_image_options options = {.size = sizeof options,
                                        .name = bv_json_string(spec, "name", NULL),
                                        .prior = prior,
                                        .frame = (int)bv_json_integer(spec, "frame", 0)};
-    if (json_is_string(spec))
-        return open_base64(spec, &options, image, err);
-    if (json_is_string(base64))
-        return open_base64(base64, &options, image, err);
-    if (json_is_string(id))
+    if (json_is_string(id) && !kept)
         return find_kept(call, json_string_value(id), image, err);
-    if (json_is_string(path))
-        return open_path(call, json_string_value(path), &options, image, err);
-    if (json_is_integer(part) && json_integer_value(part) >= 0)
-        return open_part(parts, (size_t)json_integer_value(part), &options, image, err);
-    return bv_fail(err, BV_ERR_ARG,
-                   "\"base64\", \"path\" and \"id\" are texts, \"part\" the number of a file part");
+    if (json_is_string(id))
+        return bv_fail(err, BV_ERR_ARG,
+                       "a DICOM object is made of its source: send that, as "
+                       "\"base64\", \"path\" or a file part");
+    if (kept && options.frame > 1)
+        return bv_fail(err, BV_ERR_ARG,
+                       "a DICOM object names its source as a whole, no frame of it");
+    BV_TRY(read_source(call, parts, spec, &source, err));
+    enum bv_status status = open_source(&source, &options, image, err);
+    if (status == BV_OK && kept)
+        *kept = source;
+    else
+        free(source.owned);
+    return status;
+}
+
+static enum bv_status open_with_prior(struct bv_call *call, const struct bv_parts *parts,
+                                      const json_t *spec, struct bv_image **image,
+                                      struct bv_sent *kept, struct bv_error *err)
+{
+    const json_t *earlier = json_object_get(spec, "prior");
+    struct bv_image *prior = NULL;
+    if (earlier)
+        BV_TRY(open_image(call, parts, earlier, NULL, &prior, NULL, err));
+    enum bv_status status = open_image(call, parts, spec, prior, image, kept, err);
+    bv_image_close(&prior);
+    return status;
 }
 
 enum bv_status bv_request_open(struct bv_call *call, const struct bv_parts *parts,
                                const json_t *spec, struct bv_image **image, struct bv_error *err)
 {
-    const json_t *earlier = json_object_get(spec, "prior");
-    struct bv_image *prior = NULL;
-    if (earlier)
-        BV_TRY(open_image(call, parts, earlier, NULL, &prior, err));
-    enum bv_status status = open_image(call, parts, spec, prior, image, err);
-    bv_image_close(&prior);
-    return status;
+    return open_with_prior(call, parts, spec, image, NULL, err);
+}
+
+enum bv_status bv_request_source(struct bv_call *call, const struct bv_parts *parts, size_t i,
+                                 struct bv_image **image, struct bv_sent *kept,
+                                 struct bv_error *err)
+{
+    const json_t *spec = json_object_get(call->document, "image");
+    const json_t *list = json_object_get(call->document, "images");
+    struct bv_image_options options = {.size = sizeof options};
+    struct bv_sent part;
+    if (!spec && list)
+        spec = json_array_get(list, i);
+    if (spec)
+        return open_with_prior(call, parts, spec, image, kept, err);
+    BV_TRY(find_part(parts, i, &part, err));
+    if (kept)
+        *kept = part;
+    return open_source(&part, &options, image, err);
 }
 
 enum bv_status bv_request_image(struct bv_call *call, const struct bv_parts *parts, size_t i,
                                 struct bv_image **image, struct bv_error *err)
 {
-    const json_t *spec = json_object_get(call->document, "image");
-    const json_t *list = json_object_get(call->document, "images");
-    struct bv_image_options options = {.size = sizeof options};
-    if (!spec && list)
-        spec = json_array_get(list, i);
-    return spec ? bv_request_open(call, parts, spec, image, err)
-                : open_part(parts, i, &options, image, err);
+    return bv_request_source(call, parts, i, image, NULL, err);
 }
 
 // Texts and names.

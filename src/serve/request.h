@@ -45,6 +45,12 @@ size_t bv_request_image_count(const struct bv_call *call, const struct bv_parts 
 enum bv_status bv_request_image(struct bv_call *call, const struct bv_parts *parts, size_t i,
                                 struct bv_image **image, struct bv_error *err);
 
+// The same, with the bytes that it was read of, which are not there of a kept image: that
+// is refused. kept->owned is malloc'd or NULL; kept may be NULL.
+enum bv_status bv_request_source(struct bv_call *call, const struct bv_parts *parts, size_t i,
+                                 struct bv_image **image, struct bv_sent *kept,
+                                 struct bv_error *err);
+
 // A list of texts: an array of strings, or one string. NULL in *list where the key is absent.
 enum bv_status bv_request_texts(const struct bv_call *call, const char *key, size_t most,
                                 json_t **list, struct bv_error *err);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "biovl/pacs.h"
 #include "serve/server.h"
 
 static void fail_all(struct bv_asked *const *items, size_t n, enum bv_status status,
@@ -69,10 +70,28 @@ static void add_prompts(const struct bv_zero_shot *z, json_t *value)
     }
 }
 
+// The result as an object of the study that the image is of.
+static void give_object(struct bv_served *s, struct bv_asked *item, const struct bv_result *result)
+{
+    const struct bv_sent *source = &item->source;
+    enum bv_status status = (item->call->object == BV_OBJECT_SR ? bv_result_sr : bv_result_sc)(
+        s->context, result, source->bytes, source->size, "the image", &item->object,
+        &item->n_object);
+    bv_metrics_image(&s->server->metrics);
+    if (status == BV_OK)
+        bv_item_done(item);
+    else
+        bv_item_fail(item, status, bv_last_error(s->context));
+}
+
 static void give_result(struct bv_served *s, const struct bv_zero_shot *zero_shot,
                         struct bv_asked *item, const struct bv_result *result)
 {
     char *text = NULL;
+    if (item->call->object) {
+        give_object(s, item, result);
+        return;
+    }
     enum bv_status status = bv_result_json(result, &text);
     if (status != BV_OK) {
         bv_item_fail(item, status, bv_last_error(s->context));

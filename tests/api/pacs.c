@@ -2,6 +2,7 @@
 // cli.dimse, cli.dicom_result.
 #include "api/fixture.h"
 
+#include <biovl/explain.h>
 #include <biovl/pacs.h>
 #include <unistd.h>
 
@@ -62,6 +63,50 @@ static void test_index(void **state)
     (void)unlink(key);
 }
 
+// The same but for the time of day.
+static void assert_same_file(const char *path, uint8_t *bytes, size_t size)
+{
+    size_t n = 0;
+    static uint8_t file[1 << 23];
+    FILE *stream = fopen(path, "rb");
+    assert_non_null(stream);
+    assert_int_equal(fread(file, 1, sizeof file, stream), size);
+    (void)fclose(stream);
+    for (size_t i = 0; i < size; i++)
+        n += file[i] != bytes[i];
+    assert_in_range(n, 0, 16);
+    bv_free(bytes);
+    (void)unlink(path);
+}
+
+// Objects in memory are those of the files.
+static void same_in_memory(const struct fixture *f, const struct bv_result *r, const char *path)
+{
+    static uint8_t sample[1 << 20];
+    FILE *stream = fopen(SAMPLE, "rb");
+    assert_non_null(stream);
+    const size_t n = fread(sample, 1, sizeof sample, stream);
+    (void)fclose(stream);
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    must(f->context, bv_result_write_sr(f->context, r, SAMPLE, path));
+    must(f->context, bv_result_sr(f->context, r, sample, n, "sample", &bytes, &size));
+    assert_same_file(path, bytes, size);
+    must(f->context, bv_result_write_capture(f->context, r, SAMPLE, path));
+    must(f->context, bv_result_sc(f->context, r, sample, n, "sample", &bytes, &size));
+    assert_same_file(path, bytes, size);
+    struct bv_explained *e = NULL;
+    must(f->context,
+         bv_explain_texts(f->engine, f->image, (const char *const[]){"edema"}, 1, NULL, &e));
+    must(f->context, bv_explained_write_capture(f->context, e, 0, SAMPLE, path));
+    must(f->context, bv_explained_sc(f->context, e, 0, sample, n, "sample", &bytes, &size));
+    assert_same_file(path, bytes, size);
+    assert_int_equal(bv_explained_sc(f->context, e, 0, sample, 99, "a file", &bytes, &size),
+                     BV_ERR_FORMAT);
+    assert_non_null(strstr(bv_last_error(f->context), "a file"));
+    bv_explained_free(&e);
+}
+
 static void test_objects(void **state)
 {
     struct fixture *f = *state;
@@ -77,6 +122,7 @@ static void test_objects(void **state)
     (void)unlink(path);
     assert_int_not_equal(bv_result_write_sr(f->context, r, MODEL, path), BV_OK);
     assert_int_not_equal(access(path, F_OK), 0);
+    same_in_memory(f, r, path);
     bv_result_free(&r);
     bv_zero_shot_close(&z);
 }

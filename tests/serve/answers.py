@@ -172,6 +172,46 @@ class Answers(unittest.TestCase):
         self.assertEqual(len(self.service.post("/v1/images", {"images": images}).json()["images"]), 16)
         self.assertEqual(self.service.get(f"/v1/images/{second}/gray").status, 404)
 
+    def test_objects(self):
+        """Reports and captures are those that the commands write; their source is sent, not kept."""
+        spec = {"image": {"path": "sample/cxr.dcm"}}
+        with open(SAMPLE, "rb") as file:
+            sample = file.read()
+        same = lambda a, b: len(a) == len(b) and sum(x != y for x, y in zip(a, b)) <= 16  # the time of day
+        out = os.path.join(self.folder.name, "o.dcm")
+        for path, request, command_line in (
+                ("/v1/classify", {"labels": LABELS, "as": "dicom-sr"},
+                 ("classify", SAMPLE, "--labels", self.labels, "--dicom-sr", out)),
+                ("/v1/classify", {"labels": LABELS, "as": "dicom-sc"},
+                 ("classify", SAMPLE, "--labels", self.labels, "--dicom-sc", out)),
+                ("/v1/explain", {"texts": ["effusion"], "as": "dicom-sc"},
+                 ("explain", SAMPLE, "--text", "effusion", "--dicom-sc", out))):
+            command(*command_line)
+            with open(out, "rb") as file:
+                written = file.read()
+            body, headers = multipart(("image", "a.dcm", sample),
+                                      ("request", None, json.dumps(request).encode()))
+            for answer in (self.service.post(path, {**spec, **request}),
+                           self.service.ask("POST", path, body, headers),
+                           self.service.post(path, {"image": {"base64": sample_base64()}, **request})):
+                self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/dicom"))
+                self.assertTrue(same(answer.body, written), (path, request))
+        kept = self.service.post("/v1/images", spec).json()["images"][0]["id"]
+        sr = {"labels": LABELS, "as": "dicom-sr"}
+        png = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\0\0\0\0:~\x9bU"
+                               b"\0\0\0\nIDATx\x9cc`\0\0\0\2\0\1H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82").decode()
+        for path, request, status, said in (
+                ("/v1/classify", {**sr, "image": {"id": kept}}, 400, "source"),
+                ("/v1/classify", {**sr, "image": {"path": "sample/cxr.dcm", "frame": 2}}, 400, "frame"),
+                ("/v1/classify", {**sr, "images": [spec["image"]] * 2}, 400, "one"),
+                ("/v1/classify", {**sr, **spec, "as": "dicom-seg"}, 400, "dicom-sr"),
+                ("/v1/classify", {**sr, "image": {"base64": png}}, 422, "DICOM"),
+                ("/v1/explain", {**spec, "texts": ["a"], "as": "dicom-sr"}, 400, "dicom-sc"),
+                ("/v1/explain", {**spec, "texts": ["a", "b"], "as": "dicom-sc"}, 400, "one")):
+            answer = self.service.post(path, request)
+            self.assertEqual(answer.status, status, (request, answer.body[:300]))
+            self.assertIn(said, answer.json()["error"]["message"])
+
     def test_match(self):
         texts = ["a small left pleural effusion", "a normal chest"]
         printed = json.loads(command("match", SAMPLE, "--text", *texts, "--json"))

@@ -240,6 +240,12 @@ class Page(unittest.TestCase):
         WebDriverWait(self.browser, 20).until(lambda b: os.path.exists(path))
         with open(path) as file:
             self.assertEqual(json.load(file)["intended_use"], "research")
+        for name, mark in (("sr", b"1.2.840.10008.5.1.4.1.1.88.34"), ("sc", b"1.2.840.10008.5.1.4.1.1.7")):
+            self.find(name).click()
+            path = os.path.join(self.folder.name, f"biovl-{name}.dcm")
+            WebDriverWait(self.browser, 60).until(lambda b: os.path.exists(path))
+            with open(path, "rb") as file:
+                self.assertIn(mark, file.read())
         self.assertEqual(self.run_script("return csv().split('\\n')[0]"), "path,model,label,score,kind")
 
     def test_9_sizes_schemes_and_names(self):
