@@ -64,7 +64,7 @@ def measure(biovl, model, folder, peers, threads, rounds):
         f.write("effusion\npneumonia\n")
     for _ in range(rounds):
         for n in threads:
-            runs = {f"biovl {p}": (LAUNCH, biovl, "classify", "assets/sample/cxr.dcm", "--labels",
+            runs = {f"biovl {p}": (LAUNCH, biovl, "classify", "--no-cache", "assets/sample/cxr.dcm", "--labels",
                                    labels, "--model", model, "--device", "cpu", "--precision", p,
                                    "--threads", str(n)) for p in ("f32", "bf16", "int8")}
             runs.update({name: (PEER, *files, str(n)) for name, files in peers.items()})

@@ -15,7 +15,7 @@ struct classify {
     struct model_options model;
     const char *labels, *templates, *prior, *frame, *sr, *capture, *explain;
     struct strings ensemble; // further model files
-    bool json, csv;
+    bool json, csv, no_cache;
 };
 
 static void print_table(const struct bv_zero_shot *z, const struct bv_result *r, const char *path)
@@ -167,7 +167,8 @@ static int open_classifier(struct classifier *k, const struct classify *c, const
                                                 .labels = texts->labels,
                                                 .n_label_bytes = texts->labels_size,
                                                 .name = c->labels,
-                                                .templates = texts->templates};
+                                                .templates = texts->templates,
+                                                .cache = may_cache(c->no_cache)};
     status = bv_zero_shot_open(k->o.engine, &labels, &k->z);
     if (status != BV_OK)
         return (int)report_failure(k->o.context, status);
@@ -249,6 +250,7 @@ int run_classify(int argc, char **argv)
         {"--ensemble", OPTION_LIST, &c.ensemble, "MODEL...",
          "further models of the same kind: scores are the mean"},
         MODEL_OPTIONS(&c.model),
+        NO_CACHE_OPTION(&c.no_cache),
         {"--dicom-sr", OPTION_STRING, &c.sr, "OUT",
          "structured reports (TID 1500) of DICOM images: a .dcm file, or a folder for several"},
         {"--dicom-sc", OPTION_STRING, &c.capture, "OUT",

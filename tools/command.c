@@ -60,6 +60,12 @@ const char *model_path(const char *option)
     return NULL;
 }
 
+bool may_cache(bool no_cache)
+{
+    const char *variable = getenv("BIOVL_NO_CACHE");
+    return !no_cache && (!variable || !*variable || strcmp(variable, "0") == 0);
+}
+
 static void warn_of_fallback(struct opened *opened)
 {
     if (opened->warned || !bv_engine_fallback(opened->engine))

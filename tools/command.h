@@ -36,7 +36,14 @@ struct model_options {
     {"--device", OPTION_STRING, &(o)->device, "DEVICE", "auto, cpu, vulkan, vulkan:1, vulkan:NAME"}, \
     {"--precision", OPTION_STRING, &(o)->precision, "P", "auto, f32; GPU: f16; CPU: bf16, int8"},  \
     {"--threads", OPTION_INTEGER, &(o)->threads, "N", "processor threads (default: all)"}
+// Of commands that embed labels.
+#define NO_CACHE_OPTION(value)                                                                     \
+    {"--no-cache", OPTION_FLAG, value, NULL,                                                       \
+     "embed the prompts anew, and keep nothing of them (likewise: BIOVL_NO_CACHE=1)"}
 // clang-format on
+
+// Whether embeddings of prompts may be kept on disk: without the option and $BIOVL_NO_CACHE.
+bool may_cache(bool no_cache);
 
 // A context, model and engine opened together; zero-initialise, close in any state.
 struct opened {

@@ -18,7 +18,7 @@ struct eval {
         *prevalence;
     struct opened_protocol opened;
     int batch, workers, bootstrap;
-    bool resume, same_data, no_bootstrap, quiet, match;
+    bool resume, same_data, no_bootstrap, quiet, match, no_cache;
 };
 
 // ---- Arguments ----
@@ -98,7 +98,8 @@ static struct bv_zero_shot_options labels_of(const struct eval *e, const struct 
                                          .labels = job->labels,
                                          .n_label_bytes = job->labels_size,
                                          .name = e->labels ? e->labels : e->protocol,
-                                         .templates = job->templates};
+                                         .templates = job->templates,
+                                         .cache = may_cache(e->no_cache)};
 }
 
 static enum bv_status run_and_finish(const struct eval *e, struct job *job,
@@ -349,6 +350,7 @@ static int run_data(int argc, char **argv)
         {"--workers", OPTION_INTEGER, &e.workers, "N", "decoding threads"},
         {"--model|-m", OPTION_STRING, &e.model.model, "FILE",
          "model file (default: $BIOVL_MODEL, then the one that ships)"},
+        NO_CACHE_OPTION(&e.no_cache),
         {"--device", OPTION_STRING, &e.model.device, "DEVICE",
          "auto, cpu, vulkan, vulkan:1, vulkan:NAME"},
         {"--precision", OPTION_STRING, &e.model.precision, "P",

@@ -268,6 +268,9 @@ struct bv_zero_shot_options {
     const char *name;      // stands for the labels in messages; NULL: "labels"
     const char *templates; // instead of the model's own prompt set: the name of one that ships
                            // (bv_prompt_sets()), or JSON; NULL: the model's
+    int cache;             // not 0: keep the prompts' embeddings in $XDG_CACHE_HOME/biovl (or
+                           // ~/.cache/biovl), and take them from there where they are: the text
+                           // encoder is not read then. GLoRIA's words are not kept
 };
 
 // Embeds the prompts of the labels once.

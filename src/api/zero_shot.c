@@ -65,7 +65,8 @@ enum bv_status bv_zero_shot_open(struct bv_engine *engine,
     if (status == BV_OK)
         status = bv_labels_parse(&z->labels, o.labels, o.n_label_bytes, o.name, z->prompt_set, err);
     if (status == BV_OK)
-        status = bv_classifier_create(&z->classifier, engine->session, &z->labels, err);
+        status = (o.cache ? bv_classifier_create_cached
+                          : bv_classifier_create)(&z->classifier, engine->session, &z->labels, err);
     if (status != BV_OK) {
         bv_zero_shot_close(&z);
         return status;

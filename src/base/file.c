@@ -84,6 +84,7 @@ static enum bv_status map_file(struct bv_mapping *mapping, int fd, const struct 
     mapping->size = (size_t)st->st_size;
     mapping->device = st->st_dev;
     mapping->inode = st->st_ino;
+    mapping->modified = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
     return BV_OK;
 }
 
@@ -217,14 +218,14 @@ enum bv_status bv_output_place(const char *path, char **target, int *fd, struct 
 // Opens a new file, named after the target and this process, with the permissions of any new file.
 // The mask of the process is left to the kernel: to read it is to change it for a moment, in which
 // another thread's file would be open to all.
-static FILE *open_temporary(char *temporary, size_t size, const char *path)
+static FILE *open_temporary(char *temporary, size_t size, const char *path, mode_t mode)
 {
     static atomic_uint count;
     int fd = -1;
     for (int i = 0; fd < 0 && i < MAX_NAMES; i++) {
         (void)snprintf(temporary, size, "%s.part.%ld-%u", path, (long)getpid(),
                        atomic_fetch_add(&count, 1));
-        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (fd < 0 && errno != EEXIST)
             return NULL;
     }
@@ -236,21 +237,25 @@ static FILE *open_temporary(char *temporary, size_t size, const char *path)
     return stream;
 }
 
-enum bv_status bv_new_file_create(struct bv_new_file *file, const char *path, struct bv_error *err)
+static enum bv_status create_new(struct bv_new_file *file, const char *path, bool private,
+                                 struct bv_error *err)
 {
     struct bv_new_file made = {.number = -1};
     int fd = -1;
-    BV_TRY(bv_output_place(path, &made.path, &fd, err));
+    if (private)
+        made.path = strdup(path);
+    else
+        BV_TRY(bv_output_place(path, &made.path, &fd, err));
     if (fd >= 0) {
         made.path = strdup(path);
         made.stream = made.path ? fdopen(fd, "wb") : NULL;
         if (!made.stream)
             (void)close(fd);
-    } else {
+    } else if (made.path) {
         size_t size = strlen(made.path) + 48; // ".part.", a process and a number
         made.temporary = malloc(size);
         if (made.temporary)
-            made.stream = open_temporary(made.temporary, size, made.path);
+            made.stream = open_temporary(made.temporary, size, made.path, private ? 0600 : 0666);
     }
     if (!made.stream) {
         bool no_memory = !made.path || (fd < 0 && !made.temporary);
@@ -265,6 +270,17 @@ enum bv_status bv_new_file_create(struct bv_new_file *file, const char *path, st
         made.number = bv_unfinished_add(made.temporary);
     *file = made;
     return BV_OK;
+}
+
+enum bv_status bv_new_file_create(struct bv_new_file *file, const char *path, struct bv_error *err)
+{
+    return create_new(file, path, false, err);
+}
+
+enum bv_status bv_new_file_create_private(struct bv_new_file *file, const char *path,
+                                          struct bv_error *err)
+{
+    return create_new(file, path, true, err);
 }
 
 // The directory entry is durable only once the directory itself is synced.

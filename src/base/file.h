@@ -16,7 +16,8 @@ struct bv_mapping {
     size_t size;
     dev_t device; // with inode, which file it is
     ino_t inode;
-    bool copied; // read from a pipe into memory
+    int64_t modified; // when, in nanoseconds
+    bool copied;      // read from a pipe into memory
 };
 
 // Maps a regular file; reads what comes out of a pipe, a terminal or /dev/stdin to its end.
@@ -52,6 +53,10 @@ struct bv_new_file {
 };
 
 enum bv_status bv_new_file_create(struct bv_new_file *file, const char *path, struct bv_error *err);
+// The same for a file that none but its owner may read, and which takes the place of what path
+// names, be that a link or a pipe.
+enum bv_status bv_new_file_create_private(struct bv_new_file *file, const char *path,
+                                          struct bv_error *err);
 // On failure the temporary file is gone and path is as it was.
 enum bv_status bv_new_file_commit(struct bv_new_file *file, struct bv_error *err);
 // Accepts a zeroed or committed file.
@@ -60,6 +65,23 @@ void bv_new_file_discard(struct bv_new_file *file);
 // Writes path completely and durably, or leaves it as it is. BV_ERR_IO names it.
 enum bv_status bv_write_file(const char *path, const void *bytes, size_t size,
                              struct bv_error *err);
+
+// cache_folder.c: what a program keeps to be faster the next time.
+
+#define BV_CACHE_PATH 1024
+
+// The folder $XDG_CACHE_HOME/biovl/NAME, or ~/.cache/biovl/NAME, made where it is missing; name may
+// be "". False where there is no home, or where the folder is another user's or others may write
+// to it.
+bool bv_cache_folder(const char *name, char path[BV_CACHE_PATH]);
+
+// Reads a file of exactly n bytes into out. False where it is not there, is no regular file, is
+// another user's, or others may write to it. The time of its last use becomes now.
+bool bv_cache_read(const char *path, void *out, size_t n);
+
+// Removes the files of a folder that were not used for longest until it has at most max_files
+// with at most max_bytes together. Files that are being written count.
+void bv_cache_limit(const char *folder, size_t max_files, size_t max_bytes);
 
 // The names of files under construction, so that a program that is told to end can
 // remove them from within a signal handler.

@@ -21,6 +21,7 @@ struct bv_classifier {
     size_t n_members, n_recipes;
     struct bv_scoring scoring;
     size_t D, n_rows, n_truncated;
+    bool cached;                      // embeddings are kept on disk
     float *matrix;                    // [n_rows,D]
     struct rows *positive, *negative; // [labels]
 
@@ -119,6 +120,22 @@ static enum bv_status encode_words(struct bv_classifier *c, struct bv_session *s
     return status;
 }
 
+// Embeds the prompts, or takes what was kept of them.
+static enum bv_status encode_or_take(struct bv_classifier *c, struct bv_session *session,
+                                     const struct bv_tokens *tokens,
+                                     const struct bv_tokens *const *list, struct bv_error *err)
+{
+    struct bv_prompt_cache cache;
+    bool kept =
+        c->cached && bv_prompt_cache_open(&cache, session, tokens, c->n_rows, c->n_rows * c->D);
+    if (kept && bv_prompt_cache_read(&cache, c->matrix))
+        return BV_OK;
+    BV_TRY(encode(c, session, list, err));
+    if (kept)
+        bv_prompt_cache_write(&cache, c->matrix);
+    return BV_OK;
+}
+
 static enum bv_status embed(struct bv_classifier *c, struct bv_session *session,
                             struct bv_error *err)
 {
@@ -135,7 +152,7 @@ static enum bv_status embed(struct bv_classifier *c, struct bv_session *session,
     if (status == BV_OK)
         status = c->scoring.rule == BV_SCORE_GLOBAL_LOCAL
                      ? encode_words(c, session, tokens, slots, err)
-                     : encode(c, session, list, err);
+                     : encode_or_take(c, session, tokens, list, err);
     for (size_t i = 0; tokens && i < c->n_rows; i++)
         bv_tokens_free(&tokens[i]);
     free(tokens);
@@ -225,7 +242,7 @@ static enum bv_status fill_decoder(struct bv_classifier *c, struct bv_session *s
     (void)snprintf(c->region_output, sizeof c->region_output, "%s",
                    bv_json_string(card, "image", "tokens"));
     c->image_dim = c->D;
-    return bv_decoder_open(&c->decoder, session, c->labels, &c->n_truncated, err);
+    return bv_decoder_open(&c->decoder, session, c->labels, c->cached, &c->n_truncated, err);
 }
 
 static enum bv_status fill(struct bv_classifier *c, struct bv_session *session,
@@ -256,14 +273,15 @@ static enum bv_status fill(struct bv_classifier *c, struct bv_session *session,
     return BV_OK;
 }
 
-enum bv_status bv_classifier_create(struct bv_classifier **out, struct bv_session *session,
-                                    const struct bv_labels *labels, struct bv_error *err)
+static enum bv_status create(struct bv_classifier **out, struct bv_session *session,
+                             const struct bv_labels *labels, bool cached, struct bv_error *err)
 {
     struct bv_classifier *c = calloc(1, sizeof *c);
     if (!c)
         return bv_fail_nomem(err, "a classifier");
     c->labels = labels;
     c->session = session;
+    c->cached = cached;
     c->members[0] = c;
     c->n_members = c->n_recipes = 1;
     enum bv_status status = fill(c, session, err);
@@ -272,6 +290,18 @@ enum bv_status bv_classifier_create(struct bv_classifier **out, struct bv_sessio
     else
         *out = c;
     return status;
+}
+
+enum bv_status bv_classifier_create(struct bv_classifier **out, struct bv_session *session,
+                                    const struct bv_labels *labels, struct bv_error *err)
+{
+    return create(out, session, labels, false, err);
+}
+
+enum bv_status bv_classifier_create_cached(struct bv_classifier **out, struct bv_session *session,
+                                           const struct bv_labels *labels, struct bv_error *err)
+{
+    return create(out, session, labels, true, err);
 }
 
 static const json_t *recipe_of(const struct bv_classifier *c)

@@ -17,6 +17,11 @@ struct bv_classifier;
 // Embeds every prompt. labels and session (both borrowed) must outlive the classifier.
 enum bv_status bv_classifier_create(struct bv_classifier **classifier, struct bv_session *session,
                                     const struct bv_labels *labels, struct bv_error *err);
+// The same with what the prompts became kept on disk (prompt_cache.c), and taken from there by the
+// next classifier of the same model and prompts, which then reads none of the text encoder.
+enum bv_status bv_classifier_create_cached(struct bv_classifier **classifier,
+                                           struct bv_session *session,
+                                           const struct bv_labels *labels, struct bv_error *err);
 void bv_classifier_destroy(struct bv_classifier **classifier); // accepts NULL
 
 // Adds a member (borrowed, and alone) to the ensemble: images are scored by the mean over the

@@ -40,29 +40,9 @@ static enum bv_status encode_words(struct bv_session *session, const struct bv_t
     return status;
 }
 
-static enum bv_status encode(struct bv_decoder_labels *d, struct bv_session *session, size_t i,
-                             const char *text, size_t *truncated, struct bv_error *err)
-{
-    const struct bv_model *model = bv_session_model(session);
-    const char *words = bv_json_string(bv_model_decoder_card(model), "words", NULL);
-    struct bv_tokens tokens = {0};
-    float *rows = d->texts + i * d->rows * d->D;
-    enum bv_status status = bv_tokenizer_encode(model->tokenizer, text, strlen(text), &tokens, err);
-    *truncated += tokens.truncated;
-    if (status == BV_OK && words && d->rows > 1) {
-        status = encode_words(session, &tokens, words, d->rows - 1, d->D, rows, err);
-    } else if (status == BV_OK) {
-        const struct bv_wanted wanted = {"global", rows, d->D};
-        status = bv_session_encode_sequence(session, &tokens, &wanted, 1, err);
-    }
-    bv_tokens_free(&tokens);
-    return status;
-}
-
 // The labels as the queries themselves.
-static enum bv_status ask_labels(struct bv_decoder_labels *d, struct bv_session *session,
-                                 const struct bv_labels *labels, size_t *truncated,
-                                 struct bv_error *err)
+static enum bv_status ask_labels(struct bv_decoder_labels *d, const struct bv_labels *labels,
+                                 const char **texts, struct bv_error *err)
 {
     for (size_t i = 0; i < labels->n; i++) {
         const struct bv_label *label = &labels->items[i];
@@ -71,27 +51,81 @@ static enum bv_status ask_labels(struct bv_decoder_labels *d, struct bv_session 
                            "label \"%.60s\" has %zu prompts; a query decoder asks one for each",
                            label->name, label->n_positive);
         d->row[i] = i;
-        BV_TRY(encode(d, session, i, label->positive[0], truncated, err));
+        texts[i] = label->positive[0];
     }
     return BV_OK;
 }
 
 // The model's own set, always asked as a whole; the labels are some of it.
-static enum bv_status ask_set(struct bv_decoder_labels *d, struct bv_session *session,
+static enum bv_status ask_set(struct bv_decoder_labels *d, const struct bv_model *model,
                               const json_t *names, const struct bv_labels *labels,
-                              size_t *truncated, struct bv_error *err)
+                              const char **texts, struct bv_error *err)
 {
-    const struct bv_model *model = bv_session_model(session);
     for (size_t i = 0; i < labels->n; i++)
         BV_TRY(bv_find_head_label(names, labels->items[i].name, model->name, &d->row[i], err));
     for (size_t i = 0; i < d->n; i++) {
-        const char *text = fixed_text(model->card, names, i);
-        if (!text)
+        texts[i] = fixed_text(model->card, names, i);
+        if (!texts[i])
             return bv_fail(err, BV_ERR_MODEL, "card: scoring.labels[%zu] has no text in prompts",
                            i);
-        BV_TRY(encode(d, session, i, text, truncated, err));
     }
     return BV_OK;
+}
+
+// All texts: one embedding for each, or that and its words.
+static enum bv_status encode(struct bv_decoder_labels *d, struct bv_session *session,
+                             const struct bv_tokens *tokens, const struct bv_tokens *const *list,
+                             struct bv_error *err)
+{
+    const struct bv_model *model = bv_session_model(session);
+    const char *words = bv_json_string(bv_model_decoder_card(model), "words", NULL);
+    const struct bv_wanted all = {"global", d->texts, d->n * d->D};
+    if (!words || d->rows == 1)
+        return bv_session_encode_tokens(session, list, d->n, &all, err);
+    for (size_t i = 0; i < d->n; i++)
+        BV_TRY(encode_words(session, &tokens[i], words, d->rows - 1, d->D,
+                            d->texts + i * d->rows * d->D, err));
+    return BV_OK;
+}
+
+static enum bv_status encode_or_take(struct bv_decoder_labels *d, struct bv_session *session,
+                                     const struct bv_tokens *tokens,
+                                     const struct bv_tokens *const *list, bool cached,
+                                     struct bv_error *err)
+{
+    struct bv_prompt_cache cache;
+    size_t n = d->n * d->rows * d->D;
+    bool kept = cached && bv_prompt_cache_open(&cache, session, tokens, d->n, n);
+    if (kept && bv_prompt_cache_read(&cache, d->texts))
+        return BV_OK;
+    if (kept)
+        memset(d->texts, 0, n * sizeof *d->texts); // words that a text does not have
+    BV_TRY(encode(d, session, tokens, list, err));
+    if (kept)
+        bv_prompt_cache_write(&cache, d->texts);
+    return BV_OK;
+}
+
+static enum bv_status embed(struct bv_decoder_labels *d, struct bv_session *session,
+                            const char *const *texts, bool cached, size_t *truncated,
+                            struct bv_error *err)
+{
+    const struct bv_tokenizer *tokenizer = bv_session_model(session)->tokenizer;
+    struct bv_tokens *tokens = calloc(d->n + 1, sizeof *tokens);
+    const struct bv_tokens **list = calloc(d->n + 1, sizeof *list);
+    enum bv_status status = tokens && list ? BV_OK : bv_fail_nomem(err, "prompts");
+    for (size_t i = 0; status == BV_OK && i < d->n; i++) {
+        status = bv_tokenizer_encode(tokenizer, texts[i], strlen(texts[i]), &tokens[i], err);
+        *truncated += tokens[i].truncated;
+        list[i] = &tokens[i];
+    }
+    if (status == BV_OK)
+        status = encode_or_take(d, session, tokens, list, cached, err);
+    for (size_t i = 0; tokens && i < d->n; i++)
+        bv_tokens_free(&tokens[i]);
+    free(tokens);
+    free(list);
+    return status;
 }
 
 // How many logits the head gives.
@@ -112,7 +146,7 @@ static enum bv_status count_classes(struct bv_decoder_labels *d, const struct bv
 }
 
 enum bv_status bv_decoder_open(struct bv_decoder_labels *d, struct bv_session *session,
-                               const struct bv_labels *labels, size_t *truncated,
+                               const struct bv_labels *labels, bool cached, size_t *truncated,
                                struct bv_error *err)
 {
     const struct bv_model *model = bv_session_model(session);
@@ -133,8 +167,14 @@ enum bv_status bv_decoder_open(struct bv_decoder_labels *d, struct bv_session *s
     if (!d->texts || !d->row)
         return bv_fail_nomem(err, "label embeddings");
     BV_TRY(count_classes(d, model, err));
-    return names ? ask_set(d, session, names, labels, truncated, err)
-                 : ask_labels(d, session, labels, truncated, err);
+    const char **texts = calloc(d->n + 1, sizeof *texts);
+    enum bv_status status = !texts  ? bv_fail_nomem(err, "prompts")
+                            : names ? ask_set(d, model, names, labels, texts, err)
+                                    : ask_labels(d, labels, texts, err);
+    if (status == BV_OK)
+        status = embed(d, session, texts, cached, truncated, err);
+    free(texts);
+    return status;
 }
 
 enum bv_status bv_decoder_score(const struct bv_decoder_labels *d, struct bv_session *session,

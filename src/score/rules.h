@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "biovl/types.h"
 #include "model/session.h"
@@ -65,6 +66,25 @@ void bv_standardize_scores(double *scores, size_t images, size_t labels);
 // Scores from similarities: positive[i], and negative[i] for pair_softmax.
 void bv_score_labels(const struct bv_scoring *scoring, const double *positive,
                      const double *negative, size_t n, double *scores);
+
+// prompt_cache.c: what prompts became, kept on disk from one run to the next: at most 256 files and
+// 256 MB, the ones unused for longest removed.
+
+struct bv_prompt_cache {
+    char folder[BV_CACHE_PATH], path[BV_CACHE_PATH + 64];
+    uint8_t key[32];
+    size_t n; // floats
+};
+
+// Where the n floats are kept that a session makes of these token ids: by the model's tensors, file
+// and card, the version of this library, the device and its precision. False where nothing can be
+// kept: no home, a folder of someone else's, a model without digest, more than 64 MB.
+bool bv_prompt_cache_open(struct bv_prompt_cache *cache, const struct bv_session *session,
+                          const struct bv_tokens *tokens, size_t n_tokens, size_t n);
+// Fills values [n]; false, and values are anything, where they are not there, whole and finite.
+bool bv_prompt_cache_read(const struct bv_prompt_cache *cache, float *values);
+// Keeps values, whole or not at all; no failure is told.
+void bv_prompt_cache_write(const struct bv_prompt_cache *cache, const float *values);
 
 // local.c: GLoRIA's similarity of the words of a text with the regions of an image (Huang et al.
 // 2021, section 3.3), as its zero-shot code computes it.
@@ -155,7 +175,7 @@ struct bv_decoder_labels {
 // zeroed; free with bv_decoder_close(), also in failure. *truncated grows by the texts that were
 // cut.
 enum bv_status bv_decoder_open(struct bv_decoder_labels *d, struct bv_session *session,
-                               const struct bv_labels *labels, size_t *truncated,
+                               const struct bv_labels *labels, bool cached, size_t *truncated,
                                struct bv_error *err);
 void bv_decoder_close(struct bv_decoder_labels *d); // accepts a zeroed one
 

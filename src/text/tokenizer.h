@@ -50,8 +50,8 @@ enum bv_status bv_tokenizer_create(struct bv_tokenizer **tokenizer, const json_t
 // Creates a tokenizer from a Hugging Face tokenizer.json (WordPiece, byte-level BPE as CLIP and
 // RoBERTa have it, BPE with byte fallback as Gemma has it, or Unigram as ALBERT has it). overrides
 // (may be NULL) is an object whose members replace those of the description that is read from the
-// file: max_length, truncate, clean. A part that this library does not do is BV_ERR_UNSUPPORTED and
-// named.
+// file: max_length, truncate, clean, cls, sep. A part that this library does not do is
+// BV_ERR_UNSUPPORTED and named.
 enum bv_status bv_tokenizer_from_hf_json(struct bv_tokenizer **tokenizer, const char *bytes,
                                          size_t n, const json_t *overrides, struct bv_error *err);
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/sha256.h"
@@ -21,33 +20,16 @@ struct header {
     uint8_t sha256[32];
 };
 
-// $XDG_CACHE_HOME/biovl, else ~/.cache/biovl; false when there is no home.
-static bool folder(char path[1024])
+static bool file_name(const struct bv_vk *vk, char path[BV_CACHE_PATH])
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int n = -1;
-    if (cache && *cache == '/')
-        n = snprintf(path, 1024, "%s", cache);
-    else if (home && *home == '/')
-        n = snprintf(path, 1024, "%s/.cache", home);
-    if (n < 0 || n > 800)
-        return false;
-    (void)mkdir(path, 0700);
-    (void)snprintf(path + n, 1024 - (size_t)n, "/biovl");
-    (void)mkdir(path, 0700); // failing here shows when the file is made
-    return true;
-}
-
-static bool file_name(const struct bv_vk *vk, char path[1024])
-{
-    if (!folder(path))
+    if (!bv_cache_folder("", path))
         return false;
     size_t n = strlen(path);
-    n += (size_t)snprintf(path + n, 1024 - n, "/");
+    n += (size_t)snprintf(path + n, BV_CACHE_PATH - n, "/");
     for (int i = 0; i < 16; i++)
-        n += (size_t)snprintf(path + n, 1024 - n, "%02x", vk->info.cache_uuid[i]);
-    (void)snprintf(path + n, 1024 - n, "-%x-%x-%x.bin", vk->info.vendor_id, vk->info.device_id,
-                   vk->info.driver_version);
+        n += (size_t)snprintf(path + n, BV_CACHE_PATH - n, "%02x", vk->info.cache_uuid[i]);
+    (void)snprintf(path + n, BV_CACHE_PATH - n, "-%x-%x-%x.bin", vk->info.vendor_id,
+                   vk->info.device_id, vk->info.driver_version);
     return true;
 }
 
@@ -68,7 +50,7 @@ static struct header header_of(const struct bv_vk *vk, const void *data, size_t 
 
 void bv_vk_cache_open(struct bv_vk *vk)
 {
-    char path[1024];
+    char path[BV_CACHE_PATH];
     struct bv_mapping file = {0};
     VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO};
     if (file_name(vk, path) && bv_mapping_open(&file, path, max_bytes, NULL) == BV_OK &&
@@ -89,7 +71,7 @@ void bv_vk_cache_open(struct bv_vk *vk)
 
 static void write_file(const struct bv_vk *vk, const void *data, size_t bytes)
 {
-    char path[1024];
+    char path[BV_CACHE_PATH];
     struct bv_new_file file = {0};
     struct header h = header_of(vk, data, bytes);
     if (!file_name(vk, path) || bv_new_file_create(&file, path, NULL) != BV_OK)

@@ -3,6 +3,7 @@ biovl=$1
 root=$2
 export LC_ALL=C.UTF-8
 unset BIOVL_MODEL
+export BIOVL_NO_CACHE=1 # tests see what a build does, not what an earlier one did
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
