@@ -95,10 +95,11 @@ static void ask(const char *path, struct bv_pool *pool, const float *query)
         bv_vector_file_load(store, BV_KIND_IMAGE, BV_VECTOR_FILE_LEAST, pool, &v, &state, &err),
         &err);
     double loaded = bench_now(), best = 1e9;
+    const struct bv_search search = {.queries = query, .n = 1, .k = K};
     for (int i = 0; i < SEARCHES; i++) {
         struct bv_candidates found = {0};
         double before = bench_now();
-        bench_must(bv_vectors_search(&v, query, 1, K, NULL, pool, &found, &err), &err);
+        bench_must(bv_vectors_search(&v, &search, pool, &found, &err), &err);
         double took = bench_now() - before;
         bv_candidates_free(&found);
         best = took < best ? took : best;

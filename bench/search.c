@@ -41,15 +41,16 @@ static void run_flat(struct bench *b, size_t n)
 static void run_f16(struct bench *b, size_t n)
 {
     struct bv_error err = {0};
-    bench_must(bv_vectors_search(&b->v, b->queries, n, K, NULL, b->pool, b->found, &err), &err);
+    const struct bv_search search = {b->queries, n, K, 0, NULL};
+    bench_must(bv_vectors_search(&b->v, &search, b->pool, b->found, &err), &err);
     release(b, n);
 }
 
 static void run_i8(struct bench *b, size_t n)
 {
     struct bv_error err = {0};
-    bench_must(bv_vectors_search_i8(&b->v, b->queries, n, K, RERANK, NULL, b->pool, b->found, &err),
-               &err);
+    const struct bv_search search = {b->queries, n, K, RERANK, NULL};
+    bench_must(bv_vectors_search_i8(&b->v, &search, b->pool, b->found, &err), &err);
     release(b, n);
 }
 
@@ -79,11 +80,9 @@ static void measure_recall(struct bench *b)
     struct bv_error err = {0};
     static struct bv_candidates exact[RECALL_QUERIES];
     size_t hits = 0;
-    bench_must(bv_vectors_search(&b->v, b->queries, RECALL_QUERIES, K, NULL, b->pool, exact, &err),
-               &err);
-    bench_must(bv_vectors_search_i8(&b->v, b->queries, RECALL_QUERIES, K, RERANK, NULL, b->pool,
-                                    b->found, &err),
-               &err);
+    const struct bv_search search = {b->queries, RECALL_QUERIES, K, RERANK, NULL};
+    bench_must(bv_vectors_search(&b->v, &search, b->pool, exact, &err), &err);
+    bench_must(bv_vectors_search_i8(&b->v, &search, b->pool, b->found, &err), &err);
     for (size_t q = 0; q < RECALL_QUERIES; q++) {
         for (size_t i = 0; i < K; i++) {
             for (size_t j = 0; j < K; j++)

@@ -220,8 +220,8 @@ enum bv_status bv_generated_write_png(struct bv_generator *generator,
     struct bv_png_text texts[] = {{"Software", "biovl"},
                                   {"Source", "SYNTHETIC: made by a text-to-image model"},
                                   {"Comment", json}};
-    enum bv_status status = bv_png_encode_with_text(rgb, options.width, options.height, 3, texts, 3,
-                                                    &bytes, &size, err);
+    enum bv_status status =
+        bv_png_encode_rgb(rgb, options.width, options.height, texts, 3, &bytes, &size, err);
     free(json);
     return status == BV_OK ? write_whole(path, bytes, size, err) : status;
 }

@@ -137,10 +137,21 @@ static enum bv_status put(struct bv_new_file *file, const void *data, size_t byt
     return BV_OK;
 }
 
-static enum bv_status put_tensors(struct bv_new_file *file, const struct bv_safetensors_spec *specs,
-                                  const struct item *items, size_t n, bv_safetensors_fill *fill,
-                                  void *arg, struct bv_error *err)
+// The tensors of a file in their order; those without data are filled in.
+struct content {
+    const struct bv_safetensors_spec *specs;
+    const struct item *items; // [n]
+    size_t n;
+    bv_safetensors_fill *fill;
+    void *arg;
+};
+
+static enum bv_status put_tensors(struct bv_new_file *file, const struct content *c,
+                                  struct bv_error *err)
 {
+    const struct bv_safetensors_spec *specs = c->specs;
+    const struct item *items = c->items;
+    const size_t n = c->n;
     size_t largest = 1;
     for (size_t i = 0; i < n; i++)
         if (!specs[items[i].spec].data && items[i].bytes > largest)
@@ -152,7 +163,7 @@ static enum bv_status put_tensors(struct bv_new_file *file, const struct bv_safe
     for (size_t i = 0; i < n && status == BV_OK; i++) {
         const void *data = specs[items[i].spec].data;
         if (!data && items[i].bytes) {
-            status = fill(arg, items[i].spec, buffer, items[i].bytes, err);
+            status = c->fill(c->arg, items[i].spec, buffer, items[i].bytes, err);
             data = buffer;
         }
         if (status == BV_OK)
@@ -163,9 +174,7 @@ static enum bv_status put_tensors(struct bv_new_file *file, const struct bv_safe
 }
 
 static enum bv_status write_file(const char *path, const char *header, size_t header_bytes,
-                                 const struct bv_safetensors_spec *specs, const struct item *items,
-                                 size_t n, bv_safetensors_fill *fill, void *arg,
-                                 struct bv_error *err)
+                                 const struct content *content, struct bv_error *err)
 {
     uint8_t length[8];
     for (int i = 0; i < 8; i++)
@@ -176,7 +185,7 @@ static enum bv_status write_file(const char *path, const char *header, size_t he
     if (status == BV_OK)
         status = put(&file, header, header_bytes, err);
     if (status == BV_OK)
-        status = put_tensors(&file, specs, items, n, fill, arg, err);
+        status = put_tensors(&file, content, err);
     if (status != BV_OK) {
         bv_new_file_discard(&file);
         return status;
@@ -199,7 +208,8 @@ enum bv_status bv_safetensors_write(const char *path, const struct bv_safetensor
     if (status == BV_OK)
         status = make_header(specs, items, n, metadata, &header, &header_bytes, err);
     if (status == BV_OK)
-        status = write_file(path, header, header_bytes, specs, items, n, fill, arg, err);
+        status = write_file(path, header, header_bytes,
+                            &(struct content){specs, items, n, fill, arg}, err);
     free(header);
     free(items);
     return status;

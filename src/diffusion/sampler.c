@@ -147,18 +147,17 @@ enum bv_status bv_sampler_states(struct bv_sampler *s, const int32_t *ids, int64
     return status;
 }
 
-enum bv_status bv_sampler_predict(struct bv_sampler *s, int64_t N, int64_t H, int64_t W,
-                                  const float *latents, float timestep, const float *states,
-                                  float *out, struct bv_error *err)
+enum bv_status bv_sampler_predict(struct bv_sampler *s, const struct bv_noisy *noisy, float *out,
+                                  struct bv_error *err)
 {
     struct bv_program *p = NULL;
     const json_t *config = json_object_get(json_object_get(s->model->card, "diffusion"), "unet");
     float *time = malloc((size_t)bv_unet_time_width(config) * sizeof *time);
     if (!time)
         return bv_fail_nomem(err, "a timestep");
-    bv_timestep_features(config, timestep, time);
-    enum bv_status status = program_for(s, NETWORK_UNET, N, H, W, &p, err);
-    const void *inputs[] = {latents, time, states};
+    bv_timestep_features(config, noisy->timestep, time);
+    enum bv_status status = program_for(s, NETWORK_UNET, noisy->N, noisy->H, noisy->W, &p, err);
+    const void *inputs[] = {noisy->latents, time, noisy->states};
     if (status == BV_OK)
         status = bv_program_run(p, inputs, &out, err);
     free(time);
@@ -248,9 +247,9 @@ static enum bv_status predict(struct picture *p, int call, struct bv_error *err)
     bv_scheduler_scale(p->scheduler, call, p->latents, p->input);
     if (guided)
         memcpy(p->input + p->n, p->input, p->n * sizeof *p->input);
-    BV_TRY(bv_sampler_predict(p->s, guided ? 2 : 1, p->H, p->W, p->input,
-                              bv_scheduler_timestep(p->scheduler, call), p->states, p->prediction,
-                              err));
+    const struct bv_noisy noisy = {
+        guided ? 2 : 1, p->H, p->W, p->input, p->states, bv_scheduler_timestep(p->scheduler, call)};
+    BV_TRY(bv_sampler_predict(p->s, &noisy, p->prediction, err));
     float scale = (float)p->prompt->guidance;
     float *plain = p->prediction, *with_text = p->prediction + p->n;
     for (size_t i = 0; guided && i < p->n; i++)

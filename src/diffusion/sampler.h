@@ -125,9 +125,14 @@ enum bv_status bv_sample(struct bv_sampler *sampler, const struct bv_prompt *pro
 // The pieces, for tests. states [B,77,C] of B prompts' ids; *width: C.
 enum bv_status bv_sampler_states(struct bv_sampler *s, const int32_t *ids, int64_t B,
                                  float **states, int64_t *width, struct bv_error *err);
-enum bv_status bv_sampler_predict(struct bv_sampler *s, int64_t N, int64_t H, int64_t W,
-                                  const float *latents, float timestep, const float *states,
-                                  float *out, struct bv_error *err);
+// What the U-Net says of the noise in N latents, out [N,4,H,W].
+struct bv_noisy {
+    int64_t N, H, W;
+    const float *latents, *states; // [N,4,H,W], [N,77,C]
+    float timestep;
+};
+enum bv_status bv_sampler_predict(struct bv_sampler *s, const struct bv_noisy *noisy, float *out,
+                                  struct bv_error *err);
 enum bv_status bv_sampler_decode(struct bv_sampler *s, int64_t H, int64_t W, const float *latents,
                                  float *image, struct bv_error *err);
 

@@ -55,15 +55,16 @@ static void put_texts(png_structp png, png_infop info, const struct bv_png_text 
     }
 }
 
-enum bv_status bv_png_encode(const uint8_t *pixels, int width, int height, int channels,
-                             uint8_t **bytes, size_t *size, struct bv_error *err)
-{
-    return bv_png_encode_with_text(pixels, width, height, channels, NULL, 0, bytes, size, err);
-}
+// The rows of a picture, and what is said of it.
+struct picture {
+    const uint8_t *pixels;
+    int width, height, channels;
+    const struct bv_png_text *texts;
+    int n_texts;
+};
 
-enum bv_status bv_png_encode_with_text(const uint8_t *pixels, int width, int height, int channels,
-                                       const struct bv_png_text *texts, int n_texts,
-                                       uint8_t **bytes, size_t *size, struct bv_error *err)
+static enum bv_status encode(const struct picture *p, uint8_t **bytes, size_t *size,
+                             struct bv_error *err)
 {
     struct sink sink = {0};
     png_infop info = NULL;
@@ -76,18 +77,31 @@ enum bv_status bv_png_encode_with_text(const uint8_t *pixels, int width, int hei
         return bv_fail_nomem(err, "a PNG file");
     }
     png_set_write_fn(png, &sink, write_sink, flush_sink);
-    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8,
-                 channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
+    png_set_IHDR(png, info, (png_uint_32)p->width, (png_uint_32)p->height, 8,
+                 p->channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    put_texts(png, info, texts, n_texts);
+    put_texts(png, info, p->texts, p->n_texts);
     png_write_info(png, info);
-    for (int y = 0; y < height; y++)
-        png_write_row(png, pixels + (size_t)y * (size_t)width * (size_t)channels);
+    for (int y = 0; y < p->height; y++)
+        png_write_row(png, p->pixels + (size_t)y * (size_t)p->width * (size_t)p->channels);
     png_write_end(png, NULL);
     png_destroy_write_struct(&png, &info);
     *bytes = sink.data;
     *size = sink.size;
     return BV_OK;
+}
+
+enum bv_status bv_png_encode(const uint8_t *pixels, int width, int height, int channels,
+                             uint8_t **bytes, size_t *size, struct bv_error *err)
+{
+    return encode(&(struct picture){pixels, width, height, channels, NULL, 0}, bytes, size, err);
+}
+
+enum bv_status bv_png_encode_rgb(const uint8_t *pixels, int width, int height,
+                                 const struct bv_png_text *texts, int n_texts, uint8_t **bytes,
+                                 size_t *size, struct bv_error *err)
+{
+    return encode(&(struct picture){pixels, width, height, 3, texts, n_texts}, bytes, size, err);
 }
 
 enum bv_status bv_thumbnail_encode(const struct bv_image *image, int longest, uint8_t **bytes,

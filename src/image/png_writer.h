@@ -17,9 +17,10 @@ struct bv_png_text {
 enum bv_status bv_png_encode(const uint8_t *pixels, int width, int height, int channels,
                              uint8_t **bytes, size_t *size, struct bv_error *err);
 
-enum bv_status bv_png_encode_with_text(const uint8_t *pixels, int width, int height, int channels,
-                                       const struct bv_png_text *texts, int n_texts,
-                                       uint8_t **bytes, size_t *size, struct bv_error *err);
+// The same, RGB, with pieces of text.
+enum bv_status bv_png_encode_rgb(const uint8_t *pixels, int width, int height,
+                                 const struct bv_png_text *texts, int n_texts, uint8_t **bytes,
+                                 size_t *size, struct bv_error *err);
 
 // What a viewer would show of a radiograph, its longer side at most longest, gray, as PNG. The
 // caller frees *bytes.

@@ -89,8 +89,9 @@ static enum bv_status measure_recall(struct bv_faiss *faiss, const struct bv_vec
                             v->dimension);
     if (status == BV_OK)
         status = bv_faiss_search(faiss, queries, n, RECALL_AT + 1, 0, rows, err);
+    const struct bv_search search = {.queries = queries, .n = n, .k = RECALL_AT + 1};
     if (status == BV_OK)
-        status = bv_vectors_search(v, queries, n, RECALL_AT + 1, NULL, pool, exact, err);
+        status = bv_vectors_search(v, &search, pool, exact, err);
     for (size_t q = 0; q < n && status == BV_OK; q++) {
         for (size_t i = 0; i < exact[q].n && i < RECALL_AT + 1; i++) {
             if (exact[q].items[i].row == q * (v->n / n))

@@ -120,16 +120,16 @@ static enum bv_status find_rows(struct bv_searcher *s, const struct bv_query *q,
     uint64_t *allowed = NULL;
     size_t n_allowed = v->n;
     if (filtered)
-        BV_TRY(bv_store_select(s->store, q->find, q->filter->sql, q->filter->values,
-                               q->filter->n_values, v->n, &allowed, &n_allowed, err));
+        BV_TRY(bv_store_select(s->store, q->find, q->filter, v->n, &allowed, &n_allowed, err));
     enum bv_status status = BV_OK;
+    const size_t rerank = depth * RERANK_I8 > 100 ? depth * RERANK_I8 : 100;
+    const struct bv_search search = {q->vector, 1, depth, rerank, allowed};
     if (q->method == BV_METHOD_I8) {
         status = bv_vectors_quantize(v, s->pool, err);
-        size_t rerank = depth * RERANK_I8 > 100 ? depth * RERANK_I8 : 100;
         if (status == BV_OK)
-            status = bv_vectors_search_i8(v, q->vector, 1, depth, rerank, allowed, s->pool, c, err);
+            status = bv_vectors_search_i8(v, &search, s->pool, c, err);
     } else if (n_allowed > 0) {
-        status = bv_vectors_search(v, q->vector, 1, depth, allowed, s->pool, c, err);
+        status = bv_vectors_search(v, &search, s->pool, c, err);
     }
     free(allowed);
     return status;

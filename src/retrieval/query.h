@@ -25,13 +25,6 @@ enum bv_status bv_accelerate(struct bv_store *store, enum bv_kind kind, struct b
 
 // filter.c: conditions on metadata ("view=PA", "age>=60") as SQL with bound parameters.
 
-// All conditions hold at once. sql goes to bv_store_select(); all strings are in the arena.
-struct bv_filter {
-    const char *sql; // NULL: everything passes
-    const char **values;
-    size_t n_values;
-};
-
 // The FTS5 query for reports in which all words of a text occur, those in "double quotes" one after
 // the other; a word*'s begin suffices. Signs within a word ("right-sided", "COVID-19", "and/or",
 // "patient's") part it into words that follow each other, as they do in the reports. BV_ERR_ARG for

@@ -163,15 +163,19 @@ static enum bv_status find_column(const struct table *t, const char *wanted,
     return BV_OK;
 }
 
-// Columns of a list that the table has; named ones must be there, usual ones may be absent.
-static enum bv_status find_columns(const struct table *t, const char *const *wanted,
-                                   size_t n_wanted, const char *const *usual, size_t n_usual,
+struct names {
+    const char *const *at;
+    size_t n;
+};
+
+// Columns of a list that the table has; wanted ones must be there, usual ones may be absent.
+static enum bv_status find_columns(const struct table *t, struct names wanted, struct names usual,
                                    int *columns, size_t *n, size_t room, struct bv_error *err)
 {
-    for (size_t i = 0; i < n_wanted + n_usual; i++) {
+    for (size_t i = 0; i < wanted.n + usual.n; i++) {
         int column = -1;
-        const char *name = i < n_wanted ? wanted[i] : usual[i - n_wanted];
-        BV_TRY(find_column(t, i < n_wanted ? name : NULL, &name, 1, &column, err));
+        const char *name = i < wanted.n ? wanted.at[i] : usual.at[i - wanted.n];
+        BV_TRY(find_column(t, i < wanted.n ? name : NULL, &name, 1, &column, err));
         if (column >= 0 && *n == room)
             return bv_fail(err, BV_ERR_LIMIT, "more than %zu columns of one sort", room);
         if (column >= 0)
@@ -199,12 +203,12 @@ static enum bv_status find_all_columns(struct table *t, const struct bv_source_c
     BV_TRY(find_column(t, c->accession, USUAL(accession), &t->accession, err));
     BV_TRY(find_column(t, NULL, USUAL(patient), &t->patient, err));
     BV_TRY(find_column(t, c->report, USUAL(report), &t->report, err));
-    BV_TRY(find_columns(t, c->metadata, c->n_metadata, metadata,
-                        c->n_metadata ? 0 : sizeof metadata / sizeof *metadata, t->metadata,
-                        &t->n_metadata, MAX_METADATA, err));
-    BV_TRY(find_columns(t, c->identifiers, c->n_identifiers, USUAL(identifiers), t->identifiers,
-                        &t->n_identifiers, MAX_IDENTIFIERS, err));
+    const struct names usual = {USUAL(metadata)}, named = {USUAL(identifiers)}, none = {NULL, 0};
 #undef USUAL
+    BV_TRY(find_columns(t, (struct names){c->metadata, c->n_metadata}, c->n_metadata ? none : usual,
+                        t->metadata, &t->n_metadata, MAX_METADATA, err));
+    BV_TRY(find_columns(t, (struct names){c->identifiers, c->n_identifiers}, named, t->identifiers,
+                        &t->n_identifiers, MAX_IDENTIFIERS, err));
     if (t->path_column < 0 && t->report < 0)
         return bv_fail(err, BV_ERR_ARG, "%s: no column of image paths or reports", t->path);
     return BV_OK;

@@ -248,11 +248,18 @@ enum bv_status bv_store_read(struct bv_store *store, enum bv_kind kind, size_t f
 enum bv_status bv_store_load(struct bv_store *store, enum bv_kind kind, struct bv_pool *pool,
                              struct bv_vectors *vectors, struct bv_error *err);
 
-// A bitmap of the rows of a kind that pass: where is an SQL condition over item i and study s with
-// n_values parameters (filter.c makes it). *bits is malloc'd, (n + 63) / 64 words.
-enum bv_status bv_store_select(struct bv_store *store, enum bv_kind kind, const char *where,
-                               const char *const *values, size_t n_values, size_t n_rows,
-                               uint64_t **bits, size_t *n_set, struct bv_error *err);
+// Conditions that all hold at once (filter.c makes them).
+struct bv_filter {
+    const char *sql;     // over item i and study s; NULL: everything passes
+    const char **values; // [n_values] of its parameters
+    size_t n_values;
+};
+
+// A bitmap of the rows of a kind that pass; the filter has conditions. *bits is malloc'd,
+// (n + 63) / 64 words.
+enum bv_status bv_store_select(struct bv_store *store, enum bv_kind kind,
+                               const struct bv_filter *filter, size_t n_rows, uint64_t **bits,
+                               size_t *n_set, struct bv_error *err);
 
 // Reads everything: SQLite's structure, the full-text index, the numbering, each item's
 // checksum, which covers its vector. The first defect is BV_ERR_FORMAT and named.

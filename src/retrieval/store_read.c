@@ -240,20 +240,26 @@ enum bv_status bv_store_each(struct bv_store *s,
     return status;
 }
 
+// A connection, and the page that it read last.
+struct reader {
+    sqlite3 *db;
+    sqlite3_blob *blob; // NULL: none yet
+};
+
 // Rows [first, first + n) of one page.
-static enum bv_status read_page(sqlite3 *db, const struct bv_store *s, enum bv_kind kind,
-                                size_t page, size_t first, size_t n, sqlite3_blob **blob, void *out,
+static enum bv_status read_page(const struct bv_store *s, struct reader *r, enum bv_kind kind,
+                                size_t page, size_t first, size_t n, void *out,
                                 struct bv_error *err)
 {
     size_t bytes = s->info.dimension * sizeof(uint16_t);
     sqlite3_int64 key = bv_store_page_key(kind, page);
-    int code = *blob ? sqlite3_blob_reopen(*blob, key)
-                     : sqlite3_blob_open(db, "main", "page", "vectors", key, 0, blob);
-    if (code == SQLITE_OK && (size_t)sqlite3_blob_bytes(*blob) != s->page_rows * bytes)
+    int code = r->blob ? sqlite3_blob_reopen(r->blob, key)
+                       : sqlite3_blob_open(r->db, "main", "page", "vectors", key, 0, &r->blob);
+    if (code == SQLITE_OK && (size_t)sqlite3_blob_bytes(r->blob) != s->page_rows * bytes)
         return bv_fail(err, BV_ERR_FORMAT, "%s: vector page %zu has a wrong size", s->path, page);
     if (code == SQLITE_OK)
-        code = sqlite3_blob_read(*blob, out, (int)(n * bytes), (int)(first * bytes));
-    return code == SQLITE_OK ? BV_OK : bv_store_fail(db, s->path, code, err);
+        code = sqlite3_blob_read(r->blob, out, (int)(n * bytes), (int)(first * bytes));
+    return code == SQLITE_OK ? BV_OK : bv_store_fail(r->db, s->path, code, err);
 }
 
 enum bv_status bv_store_vector(struct bv_store *s, enum bv_kind kind, uint32_t row, uint16_t *out,
@@ -261,10 +267,10 @@ enum bv_status bv_store_vector(struct bv_store *s, enum bv_kind kind, uint32_t r
 {
     if (row >= s->n[kind])
         return bv_fail(err, BV_ERR_ARG, "%s: there is no %s %u", s->path, bv_kind_name(kind), row);
-    sqlite3_blob *blob = NULL;
+    struct reader r = {s->db, NULL};
     enum bv_status status =
-        read_page(s->db, s, kind, row / s->page_rows, row % s->page_rows, 1, &blob, out, err);
-    (void)sqlite3_blob_close(blob);
+        read_page(s, &r, kind, row / s->page_rows, row % s->page_rows, 1, out, err);
+    (void)sqlite3_blob_close(r.blob);
     return status;
 }
 
@@ -329,8 +335,8 @@ struct load_job {
 };
 
 // The rows of one page that the job wants. buffer is for rows that are padded in memory, else NULL.
-static enum bv_status load_page(const struct load_job *job, sqlite3 *db, sqlite3_blob **blob,
-                                size_t page, uint16_t *buffer, struct bv_error *err)
+static enum bv_status load_page(const struct load_job *job, struct reader *r, size_t page,
+                                uint16_t *buffer, struct bv_error *err)
 {
     const struct bv_store *s = job->s;
     const struct bv_vectors *v = job->v;
@@ -338,7 +344,7 @@ static enum bv_status load_page(const struct load_job *job, sqlite3 *db, sqlite3
     begin = begin > job->first ? begin : job->first;
     end = end < job->first + job->n ? end : job->first + job->n;
     uint16_t *rows = v->rows + (begin - job->first) * v->stride;
-    BV_TRY(read_page(db, s, job->kind, page, begin - page * s->page_rows, end - begin, blob,
+    BV_TRY(read_page(s, r, job->kind, page, begin - page * s->page_rows, end - begin,
                      buffer ? buffer : rows, err));
     for (size_t i = 0; buffer && i < end - begin; i++)
         memcpy(rows + i * v->stride, buffer + i * v->dimension, v->dimension * sizeof *buffer);
@@ -351,18 +357,17 @@ static enum bv_status load_pages(const struct load_job *job, size_t first, size_
     const struct bv_store *s = job->s;
     const struct bv_vectors *v = job->v;
     bool padded = v->stride != v->dimension;
-    sqlite3 *db = NULL;
-    sqlite3_blob *blob = NULL;
-    BV_TRY(bv_store_connect(&db, s->path, SQLITE_OPEN_READONLY, err));
+    struct reader r = {NULL, NULL};
+    BV_TRY(bv_store_connect(&r.db, s->path, SQLITE_OPEN_READONLY, err));
     enum bv_status status = BV_OK;
     uint16_t *buffer = padded ? malloc(s->page_rows * v->dimension * sizeof *buffer) : NULL;
     if (padded && !buffer)
         status = bv_fail_nomem(err, "vectors");
     for (size_t page = first; page < end && status == BV_OK && !job->failed; page++)
-        status = load_page(job, db, &blob, page, buffer, err);
+        status = load_page(job, &r, page, buffer, err);
     free(buffer);
-    (void)sqlite3_blob_close(blob);
-    (void)sqlite3_close(db);
+    (void)sqlite3_blob_close(r.blob);
+    (void)sqlite3_close(r.db);
     return status;
 }
 
@@ -412,23 +417,23 @@ enum bv_status bv_store_load(struct bv_store *s, enum bv_kind kind, struct bv_po
     return status;
 }
 
-enum bv_status bv_store_select(struct bv_store *s, enum bv_kind kind, const char *where,
-                               const char *const *values, size_t n_values, size_t n_rows,
-                               uint64_t **bits, size_t *n_set, struct bv_error *err)
+enum bv_status bv_store_select(struct bv_store *s, enum bv_kind kind,
+                               const struct bv_filter *filter, size_t n_rows, uint64_t **bits,
+                               size_t *n_set, struct bv_error *err)
 {
     static const char select[] = "SELECT i.row FROM item i JOIN examination o ON o.number = i.study"
                                  " JOIN examination s ON s.number = o.belongs"
                                  " WHERE i.kind = %d AND (%s)";
     sqlite3_stmt *statement = NULL;
-    char *query = sqlite3_mprintf(select, (int)kind, where);
+    char *query = sqlite3_mprintf(select, (int)kind, filter->sql);
     uint64_t *set = calloc((n_rows + 63) / 64 + 1, sizeof *set);
     enum bv_status status = query && set ? BV_OK : bv_fail_nomem(err, "a selection");
     int code = SQLITE_DONE;
     size_t count = 0;
     if (status == BV_OK) {
         code = sqlite3_prepare_v2(s->db, query, -1, &statement, NULL);
-        for (size_t i = 0; code == SQLITE_OK && i < n_values; i++)
-            code = sqlite3_bind_text(statement, (int)i + 1, values[i], -1, SQLITE_STATIC);
+        for (size_t i = 0; code == SQLITE_OK && i < filter->n_values; i++)
+            code = sqlite3_bind_text(statement, (int)i + 1, filter->values[i], -1, SQLITE_STATIC);
         while ((code == SQLITE_OK || code == SQLITE_ROW) &&
                (code = sqlite3_step(statement)) == SQLITE_ROW) {
             sqlite3_int64 row = sqlite3_column_int64(statement, 0);

@@ -252,12 +252,13 @@ static enum bv_status check_search(const struct bv_vectors *v, size_t n_queries,
     return BV_OK;
 }
 
-enum bv_status bv_vectors_search(const struct bv_vectors *v, const float *queries, size_t n_queries,
-                                 size_t k, const uint64_t *allowed, struct bv_pool *pool,
-                                 struct bv_candidates *results, struct bv_error *err)
+enum bv_status bv_vectors_search(const struct bv_vectors *v, const struct bv_search *search,
+                                 struct bv_pool *pool, struct bv_candidates *results,
+                                 struct bv_error *err)
 {
-    BV_TRY(check_search(v, n_queries, k, err));
-    float *padded = pad_queries(queries, n_queries, v->dimension, v->stride);
+    const size_t n_queries = search->n;
+    BV_TRY(check_search(v, n_queries, search->k, err));
+    float *padded = pad_queries(search->queries, n_queries, v->dimension, v->stride);
     if (!padded)
         return bv_fail_nomem(err, "queries");
     enum bv_status status = BV_OK;
@@ -267,8 +268,8 @@ enum bv_status bv_vectors_search(const struct bv_vectors *v, const float *querie
                                  .scan = bv_scan_best(),
                                  .queries = padded + first * v->stride,
                                  .n_queries = n,
-                                 .allowed = allowed};
-        status = run_job(&job, k, pool, results + first, err);
+                                 .allowed = search->allowed};
+        status = run_job(&job, search->k, pool, results + first, err);
         if (status != BV_OK) {
             for (size_t q = 0; q < first; q++)
                 bv_candidates_free(&results[q]);
@@ -299,13 +300,14 @@ static enum bv_status rerank(const struct bv_vectors *v, const float *query, siz
     return BV_OK;
 }
 
-enum bv_status bv_vectors_search_i8(const struct bv_vectors *v, const float *queries,
-                                    size_t n_queries, size_t k, size_t n_rerank,
-                                    const uint64_t *allowed, struct bv_pool *pool,
-                                    struct bv_candidates *results, struct bv_error *err)
+enum bv_status bv_vectors_search_i8(const struct bv_vectors *v, const struct bv_search *search,
+                                    struct bv_pool *pool, struct bv_candidates *results,
+                                    struct bv_error *err)
 {
-    BV_TRY(check_search(v, n_queries, k, err));
-    if (!v->codes || n_rerank < k)
+    const float *queries = search->queries;
+    const size_t n_queries = search->n;
+    BV_TRY(check_search(v, n_queries, search->k, err));
+    if (!v->codes || search->n_rerank < search->k)
         return bv_fail(err, BV_ERR_ARG, "an 8-bit search without 8-bit vectors");
     float *padded = pad_queries(queries, n_queries, v->dimension, v->stride);
     int8_t *coded = calloc(n_queries ? n_queries : 1, v->code_stride);
@@ -322,13 +324,13 @@ enum bv_status bv_vectors_search_i8(const struct bv_vectors *v, const float *que
                                  .coded = coded + done * v->code_stride,
                                  .coded_scales = scales + done,
                                  .n_queries = n,
-                                 .allowed = allowed};
-        status = run_job(&job, n_rerank, pool, results + done, err);
+                                 .allowed = search->allowed};
+        status = run_job(&job, search->n_rerank, pool, results + done, err);
         if (status == BV_OK)
             done += n;
     }
     for (size_t q = 0; q < n_queries && status == BV_OK; q++)
-        status = rerank(v, padded + q * v->stride, k, &results[q], err);
+        status = rerank(v, padded + q * v->stride, search->k, &results[q], err);
     if (status != BV_OK) {
         for (size_t q = 0; q < done; q++)
             bv_candidates_free(&results[q]);

@@ -99,20 +99,25 @@ void bv_vectors_free(struct bv_vectors *v); // accepts a zeroed one
 enum bv_status bv_vectors_quantize(struct bv_vectors *v, struct bv_pool *pool,
                                    struct bv_error *err);
 
-// Exact inner products of n_queries queries [n_queries][dimension] with all rows. results[q] holds
-// every row whose score is at least the k-th best, sorted (bv_candidates_finish()); the caller
-// frees them. allowed (may be NULL) is a bitmap of rows, see candidates.c. The outcome is the same
-// whatever the number of threads and queries.
-enum bv_status bv_vectors_search(const struct bv_vectors *v, const float *queries, size_t n_queries,
-                                 size_t k, const uint64_t *allowed, struct bv_pool *pool,
-                                 struct bv_candidates *results, struct bv_error *err);
+struct bv_search {
+    const float *queries; // [n][dimension]
+    size_t n, k;
+    size_t n_rerank;         // of bv_vectors_search_i8()
+    const uint64_t *allowed; // NULL: all rows; else a bitmap of rows, see candidates.c
+};
+
+// Exact inner products of n queries with all rows. results[q] holds every row whose score is at
+// least the k-th best, sorted (bv_candidates_finish()); the caller frees them. The outcome is the
+// same whatever the number of threads and queries.
+enum bv_status bv_vectors_search(const struct bv_vectors *v, const struct bv_search *search,
+                                 struct bv_pool *pool, struct bv_candidates *results,
+                                 struct bv_error *err);
 
 // The same through the 8-bit copy: the n_rerank best of an 8-bit scan are scored exactly. Scores
 // are exact; a row may be missing (recall is measured in bench/).
-enum bv_status bv_vectors_search_i8(const struct bv_vectors *v, const float *queries,
-                                    size_t n_queries, size_t k, size_t n_rerank,
-                                    const uint64_t *allowed, struct bv_pool *pool,
-                                    struct bv_candidates *results, struct bv_error *err);
+enum bv_status bv_vectors_search_i8(const struct bv_vectors *v, const struct bv_search *search,
+                                    struct bv_pool *pool, struct bv_candidates *results,
+                                    struct bv_error *err);
 
 // Scores given rows exactly: scores[i] belongs to rows[i].
 enum bv_status bv_vectors_score(const struct bv_vectors *v, const float *query,

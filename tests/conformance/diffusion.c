@@ -121,7 +121,8 @@ static void check_unet(const char *latents, const char *expected, const char *te
     assert_ok(bv_diffusion_tokenize(b.model, text, ids, &truncated, &b.err), b.err);
     assert_ok(bv_sampler_states(b.sampler, ids, 1, &states, &C, &b.err), b.err);
     channels_last(npy_f32(x), 4, H * W, in);
-    assert_ok(bv_sampler_predict(b.sampler, 1, H, W, in, timestep, states, out, &b.err), b.err);
+    const struct bv_noisy noisy = {1, H, W, in, states, timestep};
+    assert_ok(bv_sampler_predict(b.sampler, &noisy, out, &b.err), b.err);
     compare(expected, out, npy_f32(y), 4, H * W);
     free(states);
     free(in);

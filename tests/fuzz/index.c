@@ -34,8 +34,8 @@ static void use(struct bv_store *store)
     (void)bv_store_each(store, visit, NULL, &err);
     (void)bv_store_find(store, "item7", &arena, &entry, &found, &err);
     (void)bv_store_thumbnail(store, BV_KIND_IMAGE, 3, &arena, &picture, &size, &err);
-    if (bv_store_select(store, BV_KIND_IMAGE, "s.patient = ''", NULL, 0, 20, &bits, &n_set, &err) ==
-        BV_OK)
+    const struct bv_filter filter = {"s.patient = ''", NULL, 0};
+    if (bv_store_select(store, BV_KIND_IMAGE, &filter, 20, &bits, &n_set, &err) == BV_OK)
         free(bits);
     if (bv_store_rows(store, BV_KIND_IMAGE) < 100000 &&
         bv_store_load(store, BV_KIND_IMAGE, NULL, &v, &err) == BV_OK)

@@ -171,8 +171,8 @@ static void test_search(void **state)
         assert_ok(bv_pool_create(&pool, threads, &err), err);
         for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
             const uint64_t *filter = i % 2 ? allowed : NULL;
-            assert_ok(bv_vectors_search(&v, queries, QUERIES, ks[i], filter, pool, results, &err),
-                      err);
+            const struct bv_search search = {queries, QUERIES, ks[i], 0, filter};
+            assert_ok(bv_vectors_search(&v, &search, pool, results, &err), err);
             for (size_t q = 0; q < QUERIES; q++) {
                 if (q % 16 == 0)
                     check_results(&v, queries + q * D, ks[i], filter, &results[q]);
@@ -213,7 +213,8 @@ static void test_eight_bits(void **state)
     random_vectors(&v, N, D);
     assert_ok(bv_vectors_quantize(&v, NULL, &err), err);
     float *queries = random_queries(QUERIES, D);
-    assert_ok(bv_vectors_search_i8(&v, queries, QUERIES, 10, 100, NULL, NULL, results, &err), err);
+    const struct bv_search search = {queries, QUERIES, 10, 100, NULL};
+    assert_ok(bv_vectors_search_i8(&v, &search, NULL, results, &err), err);
     double r = recall(&v, queries, QUERIES, results);
     printf("8 bits, 100 reranked: recall@10 %.4f\n", r);
     assert_true(r >= 0.999); // 1.0000 was measured, here and at 1e6 × 512

@@ -143,9 +143,7 @@ static uint64_t matching(struct bv_store *store, enum bv_kind kind, const char *
     uint64_t *bits = NULL;
     size_t n_set = 0;
     assert_ok(bv_filter_make(&filter, NULL, 0, words, &arena, &err), err);
-    assert_ok(bv_store_select(store, kind, filter.sql, filter.values, filter.n_values, 20, &bits,
-                              &n_set, &err),
-              err);
+    assert_ok(bv_store_select(store, kind, &filter, 20, &bits, &n_set, &err), err);
     uint64_t first = bits[0];
     free(bits);
     bv_arena_free(&arena);
@@ -226,8 +224,7 @@ static void test_reports(void **state)
     uint64_t *bits = NULL;
     size_t n_set = 0;
     assert_ok(bv_filter_make(&filter, NULL, 0, "\"unclosed", &arena, &err), err);
-    assert_int_equal(bv_store_select(store, BV_KIND_IMAGE, filter.sql, filter.values,
-                                     filter.n_values, 20, &bits, &n_set, &err),
+    assert_int_equal(bv_store_select(store, BV_KIND_IMAGE, &filter, 20, &bits, &n_set, &err),
                      BV_ERR_ARG);
     bv_arena_free(&arena);
     bv_store_close(&store);
