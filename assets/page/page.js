@@ -158,7 +158,7 @@ const score = guarded(async () => {
   const other = $('other').value;
   const [first, second] = await Promise.all([classify(labels, model().id), other ? classify(labels, other) : null]);
   if (turn !== state.turn) return; // typed on since
-  state.results = { first, second, typed: labels !== state.labels };
+  state.results = { first, second, labels, typed: labels !== state.labels };
   showScores();
 });
 function promptList(title, prompts) {
@@ -176,11 +176,19 @@ function scoreCell(score) {
   cell.append(make('span', score.score.toFixed(4)));
   return cell;
 }
-function labelCell(s) {
+// How well the model file was found to rank this label, by the prompts of its name alone.
+function heldOut(text) {
+  const evaluation = model().evaluation, name = text.trim().toLowerCase();
+  const found = evaluation && evaluation.labels.find(l => l.names.some(n => n.toLowerCase() === name));
+  if (!found) return [];
+  const few = found.positives < 15 ? `, ${found.positives} cases: too few to say` : '';
+  return [make('div', `AUROC ${found.auroc.toFixed(2)} (${found.low.toFixed(2)}–${found.high.toFixed(2)})${few}`, { class: 'dim', title: `${found.positives} images with it` })];
+}
+function labelCell(s, text) {
   const cell = make('td'), details = make('details');
   details.append(make('summary', s.label), ...promptList('for', s.positive_prompts), ...promptList('against', s.negative_prompts),
     make('div', ['positive_cosine', 'negative_cosine'].filter(k => s[k] !== undefined).map(k => `${k.replace('_', ' ')} ${s[k].toFixed(4)}`).join(', ')));
-  cell.append(details);
+  cell.append(details, ...heldOut(text));
   return cell;
 }
 function toolsCell(s, i, preview) {
@@ -198,7 +206,7 @@ function toolsCell(s, i, preview) {
   return cell;
 }
 function showScores() {
-  const { first, second, typed } = state.results, table = $('scores');
+  const { first, second, labels, typed } = state.results, table = $('scores');
   $('sr').hidden = $('sc').hidden = $('mapsc').hidden = state.image.format !== 'dicom';
   table.hidden = $('exports').hidden = $('provenance').hidden = false;
   table.caption.textContent = `Each score is a ${first.scores[0].kind.replace(/_/g, ' ')}, not the probability of a disease.`;
@@ -208,7 +216,7 @@ function showScores() {
     const row = make('tr'), preview = typed && i === first.scores.length - 1;
     if (preview) row.className = 'preview';
     if (s.label === state.chosen) row.className = 'chosen';
-    row.append(labelCell(s), scoreCell(s));
+    row.append(labelCell(s, labels[i]), scoreCell(s));
     if (second) row.append(scoreCell(second.scores[i]));
     for (const key of ['positive_cosine', 'negative_cosine'])
       row.append(make('td', s[key] === undefined ? '' : s[key].toFixed(3), { class: 'number' }));
@@ -224,7 +232,8 @@ function showProvenance(first, second) {
   for (const r of second ? [first, second] : [first])
     facts.push(['model', r.model.name], ['digest of its tensors', r.model.sha256], ['gray levels', r.preset || 'as stored'],
       ['prompt set', `${r.prompts.set} ${r.prompts.sha256.slice(0, 16)}`], ['device', `${r.device}, ${r.precision}`]);
-  const s = first.source;
+  const evaluation = model().evaluation, s = first.source;
+  if (evaluation) facts.push(['AUROC beneath a label', `${evaluation.measure}, of ${evaluation.data}`]);
   facts.push(['image', `${s.format}, ${s.width} × ${s.height}, ${s.bits} bits, view ${s.view}${s.lossy ? ', lossy' : ''}`], ['biovl', first.version]);
   list.replaceChildren(...facts.flatMap(([k, v]) => [make('dt', k), make('dd', v)]));
 }

@@ -34,6 +34,8 @@ static json_t *describe(const struct bv_served *s)
         (void)json_object_set_new(model, "notice", json_string(s->facts.notice));
     if (s->facts.preset)
         (void)json_object_set_new(model, "preset", json_string(s->facts.preset));
+    if (s->evaluation)
+        (void)json_object_set_new(model, "evaluation", json_deep_copy(s->evaluation));
     return model;
 }
 

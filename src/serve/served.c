@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "biovl/fusion.h"
+#include "serve/evaluation.h"
 #include "serve/server.h"
 
 // How many items wait for a model before readers wait with the next; a large image waits alone.
@@ -200,6 +201,7 @@ enum bv_status bv_served_start(struct bv_served *s, struct bv_service *server, c
         status = open_index(s);
     if (status != BV_OK)
         return bv_fail(err, status, "%s", bv_last_error(s->context));
+    BV_TRY(bv_evaluation_read(path, s->facts.sha256, &s->evaluation, err));
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->some, NULL);
     (void)pthread_cond_init(&s->room, NULL);
@@ -226,6 +228,7 @@ void bv_served_stop(struct bv_served *s)
         bv_zero_shot_close(&s->prepared[i].zero_shot);
         free(s->prepared[i].key);
     }
+    json_decref(s->evaluation);
     bv_index_close(&s->index);
     bv_engine_close(&s->engine);
     bv_model_close(&s->model);

@@ -29,6 +29,7 @@ struct bv_served {
     struct bv_engine *engine;
     struct bv_index *index; // NULL, or what /v1/search asks
     struct bv_model_info facts;
+    json_t *evaluation; // of the file beside the model; NULL: none
     bool can_embed, can_match, can_ask;
     struct bv_prompted prepared[BV_CLASSIFIERS];
     uint64_t n_uses;

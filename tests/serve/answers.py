@@ -347,6 +347,35 @@ class Opening(unittest.TestCase):
                      for name in os.listdir(folder)}
             self.assertEqual(after, before)
 
+    def test_evaluation(self):
+        """What a file beside the model says of it is that model's card, or the service does not start."""
+        models = os.path.join(ROOT, "assets/models")
+        name = "biovl-cxr-small"
+        with open(os.path.join(models, name + ".evaluation.json")) as file:
+            shipped = json.load(file)
+        with open(os.path.join(models, name + ".md")) as file:
+            card = re.findall(r"^\| ([a-z ]+) \| (\d+) \| ([0-9.]+) \(([0-9.]+) to ([0-9.]+)\) \|",
+                              file.read(), re.M)
+        figures = [[l["positives"], l["auroc"], l["low"], l["high"]] for l in shipped["labels"]]
+        self.assertEqual(figures, [[int(row[1])] + [float(x) for x in row[2:]] for row in card])
+        self.assertEqual(len(figures), 15)
+        with Service() as service:
+            self.assertEqual(service.get("/v1/models").json()["data"][0]["evaluation"], shipped)
+        with tempfile.TemporaryDirectory() as folder:
+            model, beside = os.path.join(folder, "m.safetensors"), os.path.join(folder, "m.evaluation.json")
+            os.symlink(os.path.join(models, name + ".safetensors"), model)
+            with Service("--model", model) as service:
+                self.assertNotIn("evaluation", service.get("/v1/models").json()["data"][0])
+            label = shipped["labels"][0]
+            for wrong, said in ((dict(shipped, sha256="0" * 64), "other tensors"), ([], "an evaluation"),
+                                (dict(shipped, labels=None), "an evaluation"),
+                                (dict(shipped, labels=[dict(label, auroc=1.2)]), "an evaluation"),
+                                (dict(shipped, labels=[dict(label, low="0.1")]), "an evaluation"),
+                                (dict(shipped, labels=[dict(label, names=[1])]), "an evaluation")):
+                with open(beside, "w") as file:
+                    json.dump(wrong, file)
+                self.assertIn(said, command("serve", "--model", model, code=3))
+
     def test_tls(self):
         """Under TLS the cookie is Secure; plain HTTP gets nothing."""
         with tempfile.TemporaryDirectory() as folder:

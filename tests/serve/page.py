@@ -114,6 +114,12 @@ class Page(unittest.TestCase):
         shown = [cell.text for cell in self.browser.find_elements(By.CSS_SELECTOR, "td.score")]
         self.assertEqual(shown, [f"{s['score']:.4f}" for s in printed])
 
+    def test_2_how_well_each_label_was_found(self):
+        rows = [row.text for row in self.browser.find_elements(By.CSS_SELECTOR, "#scores tbody tr")]
+        effusion = next(row for row in rows if "Pleural effusion" in row)
+        self.assertIn("AUROC 0.77 (0.68–0.83)", effusion)
+        self.assertTrue(any("too few to say" in row for row in rows if row.startswith("Edema")))
+
     def test_3_window(self):
         say = lambda: self.find("window").text
         self.press("r")
