@@ -15,6 +15,9 @@ int run_convert(int argc, char **argv)
         {"--system", OPTION_STRING, &o.system, "NAME", "system card (default: recognise)"},
         {"--vocab", OPTION_STRING, &o.vocabulary, "FILE",
          "vocabulary (or a folder with it) when not beside the source"},
+        {"--processor", OPTION_STRING, &o.processor, "LIBRARY",
+         "pillow or torchvision: images as the folder's processor makes them in transformers 4 or "
+         "5"},
         {"--set", OPTION_LIST, &overrides, "KEY=VALUE", "override card fields, text.heads=4"},
         {"--dtype", OPTION_STRING, &o.dtype, "TYPE", "f32, f16, bf16 (default: as in the source)"},
         {"--weights", OPTION_STRING, &o.weights, "SET",

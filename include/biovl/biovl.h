@@ -128,6 +128,10 @@ struct bv_convert_options {
     // book).
     const char *const *parts;
     size_t n_parts;
+    // Of a Hugging Face folder: what runs its preprocessor_config.json, "pillow" (transformers 4)
+    // or "torchvision" (5); the file then goes before a recipe of the system's own. NULL: that
+    // recipe, or "pillow".
+    const char *processor;
 };
 // *json receives {"system", "tensors", "ignored", "sha256"}, and "prefix" where one was taken off
 // the names of all tensors ("module."), "weights" ("plain", "ema") where the checkpoint holds

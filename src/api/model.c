@@ -110,12 +110,11 @@ static enum bv_status convert_pipeline(const char *source, const char *path,
                                        const struct bv_import_options *o,
                                        struct bv_import_report *report, struct bv_error *err)
 {
-    if (options->system || options->n_overrides || options->vocabulary)
-        return bv_fail(
-            err, BV_ERR_ARG,
-            "%s: a text-to-image folder is read as it is: no system, field or vocabulary "
-            "can be set",
-            source);
+    if (options->system || options->n_overrides || options->vocabulary || options->processor)
+        return bv_fail(err, BV_ERR_ARG,
+                       "%s: a text-to-image folder is read as it is: no system, field, "
+                       "vocabulary or processor can be set",
+                       source);
     struct bv_pipeline_options how = {.dtype = o->dtype, .keep_dtype = o->keep_dtype};
     struct bv_pipeline_report done = {.n_tensors = 0};
     BV_TRY(bv_pipeline_convert(source, path, &how, &done, err));
@@ -151,6 +150,7 @@ enum bv_status bv_convert(struct bv_context *context, const char *source, const 
         .weights = options.weights,
         .parts = options.parts,
         .n_parts = options.n_parts,
+        .processor = options.processor,
     };
     struct bv_import_report report = {.n_tensors = 0};
     BV_TRY(parse_dtype(options.dtype, &o, err));

@@ -25,7 +25,8 @@ struct bv_import_options {
     const char *weights;      // "plain" or "ema" of a checkpoint that holds both; NULL: plain
     const char *const *parts; // n_parts files or folders that complete the source (card["parts"])
     size_t n_parts;
-    struct bv_pool *pool; // borrowed, may be NULL
+    const char *processor; // "pillow", "torchvision"; NULL: the card's (bv_settings_recipe)
+    struct bv_pool *pool;  // borrowed, may be NULL
 };
 
 // What an import found, for the program to tell.

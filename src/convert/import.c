@@ -256,7 +256,7 @@ static enum bv_status choose_card(struct import *im, const char *source, struct 
         BV_TRY(bv_card_set(im->card, path, equals + 1, err));
     }
     bv_settings_tokenizers(im->card, im->checkpoint, im->notes);
-    BV_TRY(bv_settings_recipe(im->card, im->checkpoint, im->notes, err));
+    BV_TRY(bv_settings_recipe(im->card, im->checkpoint, o->processor, im->notes, err));
     BV_TRY(bv_card_resolve(im->card, err));
     return set_pooling(im, err);
 }

@@ -23,6 +23,13 @@ static const struct defaults {
 
 static const double usual_factor = 1.0 / 255;
 
+// A configuration under way.
+struct processor {
+    const json_t *config;
+    const struct defaults *d;
+    enum bv_processor_library library;
+};
+
 void bv_processor_class(const json_t *config, char name[64])
 {
     const char *text = bv_json_string(config, "image_processor_type", NULL);
@@ -78,22 +85,22 @@ static enum bv_status put_target(json_t *step, const json_t *size, bool square,
     return BV_OK;
 }
 
-static enum bv_status add_resize(json_t *steps, const json_t *config, const struct defaults *d,
-                                 struct bv_error *err)
+static enum bv_status add_resize(json_t *steps, const struct processor *p, struct bv_error *err)
 {
     static const char *const filters[] = {"nearest", "lanczos", "bilinear", "bicubic", "box"};
-    int64_t filter = bv_json_integer(config, "resample", d->resample);
-    json_t *size = json_incref(json_object_get(config, "size")), *step = NULL;
-    if (filter < 0 || filter > 4) {
+    bool torchvision = p->library == BV_PROCESSOR_TORCHVISION;
+    int64_t filter = bv_json_integer(p->config, "resample", p->d->resample);
+    json_t *size = json_incref(json_object_get(p->config, "size")), *step = NULL;
+    if (filter < 0 || filter > 4 || (torchvision && filter != 2 && filter != 3)) {
         json_decref(size);
         return bv_fail(err, BV_ERR_UNSUPPORTED,
-                       "preprocessor_config.json: resample %lld is not supported",
-                       (long long)filter);
+                       "preprocessor_config.json: resample %lld is not supported%s",
+                       (long long)filter, torchvision ? " with torchvision" : "");
     }
-    step = json_pack("{s:s, s:s, s:s}", "op", "resize", "like", "pillow-13", "filter",
-                     filters[filter]);
-    size = size ? size : json_integer(d->size);
-    enum bv_status status = put_target(step, size, d->square, err);
+    step = json_pack("{s:s, s:s, s:s}", "op", "resize", "like",
+                     torchvision ? "torchvision" : "pillow-13", "filter", filters[filter]);
+    size = size ? size : json_integer(p->d->size);
+    enum bv_status status = put_target(step, size, p->d->square, err);
     (void)json_array_append_new(steps, step);
     json_decref(size);
     return status;
@@ -126,24 +133,84 @@ static json_t *channels(const json_t *config, const char *key, const char *fallb
     return own && !json_is_null(own) ? json_incref(own) : json_loads(fallback, 0, NULL);
 }
 
-static enum bv_status add_steps(json_t *steps, const json_t *config, const struct defaults *d,
-                                struct bv_error *err)
+// One number as torch holds it, times what bytes are divided by.
+static json_t *fused(const json_t *value, double factor)
 {
+    float own = (float)json_number_value(value), times = (float)(1.0 / factor);
+    return json_real((double)(own * times));
+}
+
+static json_t *fuse(json_t *values, double factor)
+{
+    json_t *out = json_array();
+    size_t i;
+    const json_t *value;
+    if (json_is_number(values)) {
+        json_decref(out);
+        out = fused(values, factor);
+    }
+    json_array_foreach(values, i, value)(void) json_array_append_new(out, fused(value, factor));
+    json_decref(values);
+    return out;
+}
+
+// transformers 5 with torchvision takes bytes to their end in one step: (v - mean / factor) / (std
+// / factor).
+static void add_fused(json_t *steps, const struct processor *p)
+{
+    double factor = bv_json_number(p->config, "rescale_factor", usual_factor);
+    (void)json_array_append_new(
+        steps, json_pack("{s:s, s:o, s:o}", "op", "normalize", "mean",
+                         fuse(channels(p->config, "image_mean", p->d->mean), factor), "std",
+                         fuse(channels(p->config, "image_std", p->d->std), factor)));
+}
+
+// A crop that is larger than the image would be padded otherwise than by Pillow's processors.
+static enum bv_status check_crop(const struct processor *p, struct bv_error *err)
+{
+    const json_t *size = json_object_get(p->config, "size"),
+                 *crop = json_object_get(p->config, "crop_size");
+    int64_t least = json_is_integer(size) ? json_integer_value(size)
+                                          : bv_json_integer(size, "shortest_edge", 224);
+    int64_t most =
+        json_is_integer(crop) ? json_integer_value(crop) : bv_json_integer(crop, "height", 224);
+    int64_t width = bv_json_integer(crop, "width", most);
+    most = width > most ? width : most;
+    if (p->library == BV_PROCESSOR_TORCHVISION && most > least)
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "preprocessor_config.json: a crop_size beyond size is not supported with "
+                       "torchvision");
+    return BV_OK;
+}
+
+static enum bv_status add_steps(json_t *steps, const struct processor *p, struct bv_error *err)
+{
+    const json_t *config = p->config;
+    const struct defaults *d = p->d;
+    bool rescale = bv_json_boolean(config, "do_rescale", true),
+         normalize = bv_json_boolean(config, "do_normalize", true);
     (void)json_array_append_new(steps, json_pack("{s:s}", "op", "rgb"));
     if (bv_json_boolean(config, "do_resize", true))
-        BV_TRY(add_resize(steps, config, d, err));
-    if (bv_json_boolean(config, "do_center_crop", d->crop))
+        BV_TRY(add_resize(steps, p, err));
+    if (bv_json_boolean(config, "do_center_crop", d->crop)) {
+        BV_TRY(check_crop(p, err));
         BV_TRY(add_crop(steps, config, err));
-    if (bv_json_boolean(config, "do_rescale", true))
+    }
+    if (rescale && normalize && p->library == BV_PROCESSOR_TORCHVISION) {
+        add_fused(steps, p);
+        return BV_OK;
+    }
+    if (rescale)
         add_scale(steps, config);
-    if (bv_json_boolean(config, "do_normalize", true))
+    if (normalize)
         (void)json_array_append_new(steps, json_pack("{s:s, s:o, s:o}", "op", "normalize", "mean",
                                                      channels(config, "image_mean", d->mean), "std",
                                                      channels(config, "image_std", d->std)));
     return BV_OK;
 }
 
-enum bv_status bv_processor_recipe(json_t **recipe, const json_t *config, struct bv_error *err)
+enum bv_status bv_processor_recipe(json_t **recipe, const json_t *config,
+                                   enum bv_processor_library library, struct bv_error *err)
 {
     char name[64];
     bv_processor_class(config, name);
@@ -156,7 +223,8 @@ enum bv_status bv_processor_recipe(json_t **recipe, const json_t *config, struct
         return bv_fail(err, BV_ERR_UNSUPPORTED,
                        "preprocessor_config.json: do_pad is not supported");
     json_t *steps = json_array();
-    enum bv_status status = add_steps(steps, config, d, err);
+    const struct processor p = {config, d, library};
+    enum bv_status status = add_steps(steps, &p, err);
     if (status != BV_OK) {
         json_decref(steps);
         return status;

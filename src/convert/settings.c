@@ -76,8 +76,9 @@ static bool is_among(const json_t *names, const char *name)
 }
 
 // Without a file the class of the card's first processor, at the model's size.
-static enum bv_status default_recipe(json_t **recipe, const json_t *processors, int64_t size,
-                                     json_t *notes, struct bv_error *err)
+static enum bv_status default_recipe(json_t **recipe, const json_t *processors,
+                                     enum bv_processor_library library, int64_t size, json_t *notes,
+                                     struct bv_error *err)
 {
     const char *name = json_string_value(json_array_get(processors, 0));
     json_t *config = json_pack("{s:s}", "image_processor_type", name ? name : "");
@@ -87,7 +88,7 @@ static enum bv_status default_recipe(json_t **recipe, const json_t *processors, 
     }
     bv_note(notes, "there is no preprocessor_config.json: images are prepared as %s does it",
             name ? name : "");
-    enum bv_status status = bv_processor_recipe(recipe, config, err);
+    enum bv_status status = bv_processor_recipe(recipe, config, library, err);
     json_decref(config);
     return status;
 }
@@ -119,21 +120,43 @@ static enum bv_status check_size(const json_t *recipe, int64_t size, struct bv_e
     return BV_OK;
 }
 
-enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *c, json_t *notes,
-                                  struct bv_error *err)
+// Which library runs the processor that the caller asks for.
+static enum bv_status choose_library(const json_t *card, const json_t *processors,
+                                     const char *processor, enum bv_processor_library *library,
+                                     struct bv_error *err)
+{
+    *library = BV_PROCESSOR_PILLOW;
+    if (!processor)
+        return BV_OK;
+    if (strcmp(processor, "torchvision") == 0)
+        *library = BV_PROCESSOR_TORCHVISION;
+    else if (strcmp(processor, "pillow") != 0)
+        return bv_fail(err, BV_ERR_ARG, "processor \"%.40s\": pillow and torchvision are known",
+                       processor);
+    return processors ? BV_OK
+                      : bv_fail(err, BV_ERR_ARG,
+                                "processor \"%s\" does not go with system %s, which no image "
+                                "processor of transformers prepares images for",
+                                processor, bv_json_string(card, "name", "?"));
+}
+
+enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *c,
+                                  const char *processor, json_t *notes, struct bv_error *err)
 {
     const json_t *processors = json_object_get(json_object_get(card, "settings"), "processors");
+    enum bv_processor_library library;
     char name[64];
-    if (!processors || json_object_get(card, "preprocess"))
+    BV_TRY(choose_library(card, processors, processor, &library, err));
+    if (!processors || (json_object_get(card, "preprocess") && !processor))
         return BV_OK;
     json_t *recipe = NULL, *config = bv_settings_read(c, "preprocessor_config.json");
     bv_processor_class(config, name);
     enum bv_status status = BV_OK;
     const char *own = bv_json_string(json_object_get(card, "settings"), "preprocess", NULL);
-    if (!config && own)
+    if (!config && own && !processor)
         recipe = json_string(own);
     else if (!config)
-        status = default_recipe(&recipe, processors, image_size(card, c), notes, err);
+        status = default_recipe(&recipe, processors, library, image_size(card, c), notes, err);
     else if (!is_among(processors, name))
         status = bv_fail(err, BV_ERR_MODEL,
                          "preprocessor_config.json is that of another model: it names the image "
@@ -141,7 +164,7 @@ enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *c, j
                          name, bv_json_string(card, "name", "?"),
                          json_string_value(json_array_get(processors, 0)));
     else
-        status = bv_processor_recipe(&recipe, config, err);
+        status = bv_processor_recipe(&recipe, config, library, err);
     json_decref(config);
     if (status == BV_OK)
         status = check_size(recipe, image_size(card, c), err);

@@ -13,9 +13,11 @@ void bv_settings_towers(json_t *card, const struct bv_checkpoint *checkpoint, js
 
 // The recipe of a card without "preprocess": that of the folder's preprocessor_config.json, which
 // must be of one of the classes card["settings"]["processors"] and make images of the model's size
-// (BV_ERR_MODEL); without the file, of the first of these classes.
+// (BV_ERR_MODEL); without the file, of the first of these classes. processor, "pillow" or
+// "torchvision" (NULL: the former), is the library that runs it; where it is given, the file goes
+// before the card's own recipe, and BV_ERR_ARG says that a card has no such classes.
 enum bv_status bv_settings_recipe(json_t *card, const struct bv_checkpoint *checkpoint,
-                                  json_t *notes, struct bv_error *err);
+                                  const char *processor, json_t *notes, struct bv_error *err);
 
 // Says which of two tokenizers in a folder is read: the card's own file rather than tokenizer.json.
 void bv_settings_tokenizers(const json_t *card, const struct bv_checkpoint *checkpoint,
@@ -35,10 +37,14 @@ void bv_note(json_t *notes, const char *format, ...) __attribute__((format(print
 
 // processor.c: preprocessor_config.json as a recipe (image/recipe.h).
 
+// What runs the processors: Pillow in transformers 4 (and 5's classes "…Pil"), torchvision in 5.
+enum bv_processor_library { BV_PROCESSOR_PILLOW, BV_PROCESSOR_TORCHVISION };
+
 // Makes the recipe of an image processor's configuration; what it leaves out is as its class has
 // it. The caller owns the reference. BV_ERR_UNSUPPORTED names a processor, or a step of it, that
 // this library does not do; a field of the wrong kind is BV_ERR_FORMAT.
-enum bv_status bv_processor_recipe(json_t **recipe, const json_t *config, struct bv_error *err);
+enum bv_status bv_processor_recipe(json_t **recipe, const json_t *config,
+                                   enum bv_processor_library library, struct bv_error *err);
 
 // The class that a configuration names ("" where it names none), without "Fast".
 void bv_processor_class(const json_t *config, char name[64]);

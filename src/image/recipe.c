@@ -56,13 +56,11 @@ static const struct word gray_likes[] = {{"pillow", BV_LIKE_PILLOW},
                                          {"opencv_read", BV_LIKE_OPENCV_READ},
                                          {"mean", BV_LIKE_MEAN},
                                          {NULL, 0}};
-static const struct word resize_likes[] = {{"pillow", BV_LIKE_PILLOW},
-                                           {"pillow-13", BV_LIKE_PILLOW13},
-                                           {"torch", BV_LIKE_TORCH},
-                                           {"opencv", BV_LIKE_OPENCV},
-                                           {"skimage", BV_LIKE_SKIMAGE},
-                                           {"tensorflow", BV_LIKE_TENSORFLOW},
-                                           {NULL, 0}};
+static const struct word resize_likes[] = {
+    {"pillow", BV_LIKE_PILLOW},         {"pillow-13", BV_LIKE_PILLOW13},
+    {"torch", BV_LIKE_TORCH},           {"torchvision", BV_LIKE_TORCHVISION},
+    {"opencv", BV_LIKE_OPENCV},         {"skimage", BV_LIKE_SKIMAGE},
+    {"tensorflow", BV_LIKE_TENSORFLOW}, {NULL, 0}};
 static const struct word filters[] = {{"nearest", BV_FILTER_NEAREST},
                                       {"box", BV_FILTER_BOX},
                                       {"bilinear", BV_FILTER_BILINEAR},

@@ -30,8 +30,9 @@
 //   pad: size width height
 //       likewise, to at least that size
 //   resize: like filter size width height shorter longer rounding antialias align_corners
-//       like: pillow (default; to version 12) | pillow-13 | torch | opencv | skimage | tensorflow
-//       (tf.image.resize of bytes, bilinear, cut to bytes); filter: nearest | box | bilinear
+//       like: pillow (default; to version 12) | pillow-13 | torch | torchvision (of bytes, bilinear
+//       or bicubic) | opencv | skimage | tensorflow (tf.image.resize of bytes, bilinear, cut to
+//       bytes); filter: nearest | box | bilinear
 //       (default) | bicubic | lanczos | area; one of size, width with height, shorter, longer (that
 //       side, the other in proportion); rounding of the other side: product (default, int(a·b/c)) |
 //       ratio (int(a·(b/c))) | ratio_all (likewise, also the side that was named, which may become

@@ -37,6 +37,12 @@ enum bv_status bv_resize_pillow13(const uint8_t *in, struct bv_size from, int ch
                                   uint8_t *out, struct bv_size to, enum bv_resample_filter filter,
                                   struct bv_error *err);
 
+// torchvision's resize of a tensor of bytes with antialiasing (0.29, processors with AVX2):
+// BILINEAR, BICUBIC. As Pillow before 13, with weights of 16 bits.
+enum bv_status bv_resize_torchvision(const uint8_t *in, struct bv_size from, int channels,
+                                     uint8_t *out, struct bv_size to,
+                                     enum bv_resample_filter filter, struct bv_error *err);
+
 struct bv_torch_resize {
     enum bv_resample_filter filter; // BILINEAR or BICUBIC
     bool antialias;                 // bicubic then has a = -0.5, else a = -0.75

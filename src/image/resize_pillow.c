@@ -1,4 +1,6 @@
-// Pillow's resampling (libImaging Resample.c, Geometry.c) for 8-bit images.
+// Pillow's resampling (libImaging Resample.c, Geometry.c) for 8-bit images, and torchvision's,
+// which has the same positions and filters and weights of 16 bits (torch's
+// UpSampleKernelAVXAntialias.h).
 #include "image/resize.h"
 
 #include <math.h>
@@ -47,6 +49,7 @@ static double lanczos3(double x)
 struct kernel {
     double (*weight)(double x);
     double support;
+    bool short_weights; // of 16 bits, with as many after the point as the largest one leaves
 };
 
 // For each output position: the first input, the number of inputs, and their weights.
@@ -54,7 +57,8 @@ struct taps {
     int width; // room per output position
     int *first, *count;
     int32_t *weights; // [n_out][width]
-    double *exact;    // [width], scratch
+    double *exact;    // [n_out][width]
+    int bits;         // of weights after the point
 };
 
 static void taps_free(struct taps *taps)
@@ -63,6 +67,24 @@ static void taps_free(struct taps *taps)
     free(taps->count);
     free(taps->weights);
     free(taps->exact);
+}
+
+static void round_weights(struct taps *taps, size_t n, bool short_weights)
+{
+    double largest = 0;
+    taps->bits = PRECISION_BITS;
+    for (size_t i = 0; short_weights && i < n; i++)
+        largest = taps->exact[i] > largest ? taps->exact[i] : largest;
+    for (int bits = 0; short_weights && bits < PRECISION_BITS; bits++) {
+        if ((int)(0.5 + largest * (1 << (bits + 1))) < 1 << 15)
+            continue;
+        taps->bits = bits;
+        break;
+    }
+    for (size_t i = 0; i < n; i++) {
+        double w = taps->exact[i] * (1 << taps->bits);
+        taps->weights[i] = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
+    }
 }
 
 static enum bv_status taps_make(struct taps *taps, struct kernel kernel, int n_in, int n_out,
@@ -77,7 +99,7 @@ static enum bv_status taps_make(struct taps *taps, struct kernel kernel, int n_i
     taps->first = malloc((size_t)n_out * sizeof *taps->first);
     taps->count = malloc((size_t)n_out * sizeof *taps->count);
     taps->weights = calloc(n, sizeof *taps->weights);
-    taps->exact = malloc((size_t)taps->width * sizeof *taps->exact);
+    taps->exact = calloc(n, sizeof *taps->exact);
     if (!taps->first || !taps->count || !taps->weights || !taps->exact)
         return bv_fail_nomem(err, "resize weights");
     for (int i = 0; i < n_out; i++) {
@@ -85,41 +107,40 @@ static enum bv_status taps_make(struct taps *taps, struct kernel kernel, int n_i
         int low = (int)(center - support + 0.5), high = (int)(center + support + 0.5);
         low = low < 0 ? 0 : low;
         high = high > n_in ? n_in : high;
+        double *exact = taps->exact + (size_t)i * (size_t)taps->width;
         for (int k = low; k < high; k++) {
-            double w = kernel.weight((k - center + 0.5) * inverse);
-            taps->exact[k - low] = w;
-            sum += w;
+            exact[k - low] = kernel.weight((k - center + 0.5) * inverse);
+            sum += exact[k - low];
         }
-        int32_t *weights = taps->weights + (size_t)i * (size_t)taps->width;
-        for (int k = 0; k < high - low; k++) {
-            double w = (sum != 0.0 ? taps->exact[k] / sum : taps->exact[k]) * (1 << PRECISION_BITS);
-            weights[k] = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
-        }
+        for (int k = 0; k < high - low && sum != 0.0; k++)
+            exact[k] /= sum;
         taps->first[i] = low;
         taps->count[i] = high - low;
     }
+    round_weights(taps, n, kernel.short_weights);
     return BV_OK;
 }
 
-static uint8_t narrow(int32_t sum)
+static uint8_t narrow(int32_t sum, int bits)
 {
-    int32_t v = sum >> PRECISION_BITS;
+    int32_t v = sum >> bits;
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
 static void pass_across(const uint8_t *in, int n_in, uint8_t *out, int n_out, int rows,
                         int channels, const struct taps *taps)
 {
+    const int32_t half = taps->bits > 0 ? 1 << (taps->bits - 1) : 0;
     for (int y = 0; y < rows; y++) {
         const uint8_t *row = in + (size_t)y * (size_t)n_in * (size_t)channels;
         for (int x = 0; x < n_out; x++) {
             const int32_t *weights = taps->weights + (size_t)x * (size_t)taps->width;
             const uint8_t *p = row + (size_t)taps->first[x] * (size_t)channels;
             for (int c = 0; c < channels; c++) {
-                int32_t sum = 1 << (PRECISION_BITS - 1);
+                int32_t sum = half;
                 for (int k = 0; k < taps->count[x]; k++)
                     sum += p[k * channels + c] * weights[k];
-                *out++ = narrow(sum);
+                *out++ = narrow(sum, taps->bits);
             }
         }
     }
@@ -129,17 +150,18 @@ static void pass_across(const uint8_t *in, int n_in, uint8_t *out, int n_out, in
 static void pass_down(const uint8_t *in, uint8_t *out, int n_out, size_t row_n,
                       const struct taps *taps, int32_t *sums)
 {
+    const int32_t half = taps->bits > 0 ? 1 << (taps->bits - 1) : 0;
     for (int y = 0; y < n_out; y++, out += row_n) {
         const int32_t *weights = taps->weights + (size_t)y * (size_t)taps->width;
         for (size_t x = 0; x < row_n; x++)
-            sums[x] = 1 << (PRECISION_BITS - 1);
+            sums[x] = half;
         for (int k = 0; k < taps->count[y]; k++) {
             const uint8_t *row = in + (size_t)(taps->first[y] + k) * row_n;
             for (size_t x = 0; x < row_n; x++)
                 sums[x] += row[x] * weights[k];
         }
         for (size_t x = 0; x < row_n; x++)
-            out[x] = narrow(sums[x]);
+            out[x] = narrow(sums[x], taps->bits);
     }
 }
 
@@ -234,13 +256,17 @@ static enum bv_status by_filter(const uint8_t *in, struct bv_size from, int chan
     case BV_FILTER_NEAREST:
         return nearest(in, from, channels, out, to, err);
     case BV_FILTER_BOX:
-        return resize(in, from, channels, out, to, (struct kernel){box, 0.5}, down_first, err);
+        return resize(in, from, channels, out, to, (struct kernel){box, 0.5, false}, down_first,
+                      err);
     case BV_FILTER_BILINEAR:
-        return resize(in, from, channels, out, to, (struct kernel){triangle, 1.0}, down_first, err);
+        return resize(in, from, channels, out, to, (struct kernel){triangle, 1.0, false},
+                      down_first, err);
     case BV_FILTER_BICUBIC:
-        return resize(in, from, channels, out, to, (struct kernel){bicubic, 2.0}, down_first, err);
+        return resize(in, from, channels, out, to, (struct kernel){bicubic, 2.0, false}, down_first,
+                      err);
     case BV_FILTER_LANCZOS:
-        return resize(in, from, channels, out, to, (struct kernel){lanczos3, 3.0}, down_first, err);
+        return resize(in, from, channels, out, to, (struct kernel){lanczos3, 3.0, false},
+                      down_first, err);
     case BV_FILTER_AREA:
         break;
     }
@@ -262,4 +288,16 @@ enum bv_status bv_resize_pillow13(const uint8_t *in, struct bv_size from, int ch
             less_wide = (int64_t)from.width - to.width;
     bool down_first = less_high > 0 && less_high > 2 * less_wide;
     return by_filter(in, from, channels, out, to, filter, down_first, err);
+}
+
+enum bv_status bv_resize_torchvision(const uint8_t *in, struct bv_size from, int channels,
+                                     uint8_t *out, struct bv_size to,
+                                     enum bv_resample_filter filter, struct bv_error *err)
+{
+    if (filter == BV_FILTER_BILINEAR)
+        return resize(in, from, channels, out, to, (struct kernel){triangle, 1.0, true}, false,
+                      err);
+    if (filter == BV_FILTER_BICUBIC)
+        return resize(in, from, channels, out, to, (struct kernel){bicubic, 2.0, true}, false, err);
+    return bv_fail(err, BV_ERR_ARG, "torchvision resizes bytes by bilinear and bicubic filters");
 }

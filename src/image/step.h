@@ -17,6 +17,7 @@ enum bv_like {
     BV_LIKE_MEAN,
     BV_LIKE_TENSORFLOW,
     BV_LIKE_PILLOW13,
+    BV_LIKE_TORCHVISION,
 };
 
 // How a resize finds its target size.

@@ -140,7 +140,9 @@ enum bv_status bv_step_resize(struct bv_step_state *state, const struct bv_step 
         BV_TRY(bv_pixels_to_float(p, err));
     else if (!eight)
         return bv_fail(err, BV_ERR_ARG, "%s resize wants an 8-bit image here",
-                       step->like == BV_LIKE_TENSORFLOW ? "TensorFlow's" : "Pillow's");
+                       step->like == BV_LIKE_TENSORFLOW    ? "TensorFlow's"
+                       : step->like == BV_LIKE_TORCHVISION ? "torchvision's"
+                                                           : "Pillow's");
     struct bv_size from = {p->width, p->height}, to = target_size(p->width, p->height, step);
     if (to.width < 1 || to.height < 1)
         return bv_fail(err, BV_ERR_REFUSED, "an image of %d × %d is too long and narrow", p->width,
@@ -154,6 +156,8 @@ enum bv_status bv_step_resize(struct bv_step_state *state, const struct bv_step 
     else if (step->like == BV_LIKE_PILLOW13)
         status = bv_resize_pillow13(p->data, from, p->channels, out.data, to,
                                     state->indexed ? BV_FILTER_NEAREST : step->filter, err);
+    else if (step->like == BV_LIKE_TORCHVISION)
+        status = bv_resize_torchvision(p->data, from, p->channels, out.data, to, step->filter, err);
     else if (step->like == BV_LIKE_OPENCV)
         status = bv_resize_opencv(p->data, from, p->channels, out.data, to, step->filter, err);
     else

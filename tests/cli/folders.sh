@@ -91,6 +91,36 @@ copy "$siglip"
 rm "$work/f/preprocessor_config.json"
 converts 'there is no preprocessor_config.json'
 
+# The processor of transformers 5 in place of 4's: torchvision's resampling, scale and mean in one.
+sample=$root/assets/sample/cxr.dcm
+preprocess() {
+    expect 0 "$biovl" convert "$work/f" -o "$out" "$@"
+    expect 0 "$biovl" preprocess "$sample" -m "$out" -o "$work/pixels.npy"
+    sha256sum <"$work/pixels.npy"
+    rm "$out"
+}
+copy "$siglip"
+own=$(preprocess) pillow=$(preprocess --processor pillow) torchvision=$(preprocess --processor torchvision)
+[ "$own" = "$pillow" ] || fail "Pillow is not what runs a processor"
+[ "$own" != "$torchvision" ] || fail "torchvision makes the pixels of Pillow"
+expect 2 "$biovl" convert "$work/f" -o "$out" --processor opencv
+says 'pillow and torchvision are known'
+sed -i 's/"SiglipImageProcessor"/"ConvNextImageProcessor"/' "$work/f/preprocessor_config.json"
+refuses 'ConvNextImageProcessor' --processor torchvision
+copy "$siglip"
+sed -i 's/"resample": [0-9]*/"resample": 1/' "$work/f/preprocessor_config.json"
+refuses 'resample 1 is not supported with torchvision' --processor torchvision
+copy "$medsiglip" # whose own recipe is not the folder's processor
+[ "$(preprocess)" != "$(preprocess --processor pillow)" ] || fail "--processor did not reach MedSigLIP"
+[ "$(preprocess --processor pillow)" = "$(preprocess --set preprocess=medsiglip-processor)" ] ||
+    fail "the folder's processor is not medsiglip-processor"
+rm -r "$work/f"
+cp "$conformance/evax/small_eva_x_small_patch16_merged520k_mim.pt" "$work/f"
+expect 2 "$biovl" convert "$work/f" -o "$out" --processor torchvision
+says 'does not go with system eva-x'
+rm "$work/f"
+mkdir "$work/f"
+
 # A file that cannot be read is not one that is absent.
 for file in preprocessor_config.json config.json; do
     copy "$siglip"

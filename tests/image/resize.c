@@ -7,7 +7,7 @@
 #include "image/resize.h"
 #include "support/check.h"
 
-enum library { PILLOW, PILLOW_13, TENSORFLOW, OPENCV, OPENCV_FLOAT, TORCH, SKIMAGE };
+enum library { PILLOW, PILLOW_13, TORCHVISION, TENSORFLOW, OPENCV, OPENCV_FLOAT, TORCH, SKIMAGE };
 
 struct expected {
     const char *name;
@@ -39,6 +39,8 @@ static enum bv_status resize(const struct expected *e, const uint8_t *in, const 
         return bv_resize_pillow(in, from, channels, out, e->size, e->filter, err);
     case PILLOW_13:
         return bv_resize_pillow13(in, from, channels, out, e->size, e->filter, err);
+    case TORCHVISION:
+        return bv_resize_torchvision(in, from, channels, out, e->size, e->filter, err);
     case TENSORFLOW:
         return bv_resize_tensorflow(in, from, channels, out, e->size, e->filter, err);
     case OPENCV:

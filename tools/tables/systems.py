@@ -52,7 +52,10 @@ that the authors' numbers follow.
   and of open_clip, which are read by their own configuration: SigLIP and XraySigLIP, PubMedCLIP, plip
   and XrayCLIP, QuiltNet and SigLIP in timm's names, say. Compared on reduced folders with these
   libraries; the ResNet towers and text flags of open_clip that no such folder has are built and not
-  compared. Recipes do what the processors do with Pillow.
+  compared. Recipes do what the processors do with Pillow (transformers 4); with
+  `--processor torchvision` what transformers 5 does, compared with 5.24 on five images: no float of
+  SigLIP's, MedSigLIP's, CLIP's and RAD-DINO's differs. The difference between the two is up to two
+  gray levels, and more where one side grows and the other shrinks.
 - `siglip2`: the fixed resolutions (`google/siglip2-*-patch*-*`, not NaFlex), also in timm's names by
   `open-clip`. Texts are lower-cased first, as the model was trained (Siglip2Tokenizer does so, other
   classes that read the same `tokenizer.json` do not). No published file was at hand: ids are those of
