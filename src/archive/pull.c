@@ -309,7 +309,7 @@ static enum bv_status pull_changes(struct run *r, struct bv_error *err)
     char key[96], value[24];
     const char *noted = NULL;
     uint64_t since = 0;
-    bool done = false;
+    bool done = false, again = false; // again: it began anew, which it does once
     name_note(r, "change", key);
     enum bv_status status = r->sink->get_note(r->self, key, &arena, &noted, err);
     if (status == BV_OK && noted)
@@ -317,9 +317,13 @@ static enum bv_status pull_changes(struct run *r, struct bv_error *err)
     bv_arena_free(&arena);
     while (status == BV_OK && !done) {
         struct bv_error why = {0};
+        const uint64_t before = since;
         status = bv_archive_changes(r->archive, since, pull_instance, r, &since, &done, &why);
         if (status != BV_OK)
             return bv_fail(err, status, "%s", why.text);
+        if (since < before && again)
+            return bv_fail(err, BV_ERR_FORMAT, "the archive's change feed goes in a circle");
+        again |= since < before;
         status = r->sink->flush(r->self, err);
         (void)snprintf(value, sizeof value, "%llu", (unsigned long long)since);
         if (status == BV_OK && r->n_lost == 0)

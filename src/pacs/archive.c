@@ -70,7 +70,7 @@ enum bv_status bv_archive_open(struct bv_archive **out, const char *url,
     o->timeout_s = o->timeout_s > 0 ? o->timeout_s : 30;
     o->tries = o->tries > 0 ? o->tries : 4;
     o->pause_ms = o->pause_ms > 0 ? o->pause_ms : 500;
-    o->max_object = o->max_object > 0 ? o->max_object : (size_t)1 << 30;
+    o->max_object = o->max_object > 0 ? o->max_object : (size_t)512 << 20;
     enum bv_status status;
     if (!keep_options(a))
         status = bv_fail_nomem(err, "an archive");

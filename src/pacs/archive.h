@@ -23,7 +23,7 @@ struct bv_archive_options {
     int timeout_s;                         // without any progress; 0: 30
     int tries;                             // in all; 0: 4
     int pause_ms;      // before the second try, doubled for each further one; 0: 500
-    size_t max_object; // bytes of one object; 0: 2^30
+    size_t max_object; // bytes of one object; 0: 512 MiB
     int move_port;     // fetch by C-MOVE to this port of ours (DIMSE); 0: by C-GET
 };
 

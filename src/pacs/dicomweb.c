@@ -6,9 +6,12 @@
 
 #include "pacs/archive.h"
 #include "pacs/http.h"
+#include "pacs/pdu.h"
+#include "pacs/wire.h"
 
-// Archives that know no limit answer with all they have at once.
-enum { PAGE = 200, MAX_PAGES = 100000, MAX_ANSWER = 100000 };
+// Archives that know no limit answer with all they have at once. A whole search may find so much,
+// and take so many times the time without progress.
+enum { PAGE = 200, MAX_ANSWER = 100000, MAX_FOUND = 500000, SEARCH_TIMES = 400 };
 
 static const size_t max_list = (size_t)16 << 20; // bytes of one page of a QIDO answer
 
@@ -86,8 +89,16 @@ static enum bv_status find_all(struct dicomweb *w, const char *path, const char 
 {
     json_t *last = NULL;
     enum bv_status status = BV_OK;
-    for (size_t page = 0, offset = 0; page < MAX_PAGES && status == BV_OK; page++) {
+    const int64_t deadline = bv_now_ms() + (int64_t)SEARCH_TIMES * 1000 * w->options->timeout_s;
+    for (size_t offset = 0; status == BV_OK;) {
         json_t *list = NULL;
+        if (offset > MAX_FOUND || bv_now_ms() > deadline) {
+            status = bv_fail(err, BV_ERR_LIMIT,
+                             "the archive's list does not end within %d entries and %d s: ask for "
+                             "less at a time, by dates",
+                             MAX_FOUND, SEARCH_TIMES * w->options->timeout_s);
+            break;
+        }
         if ((status = find_page(w, path, query, offset, &list, err)) != BV_OK)
             break;
         size_t n = json_array_size(list);
@@ -284,16 +295,30 @@ static enum bv_status web_fetch(void *self, const struct bv_archive_instance *on
     return BV_OK;
 }
 
-// Whether the answer to STOW-RS lists an object that was not taken.
-static bool lists_failure(const struct bv_http_answer *answer)
+// The items of a sequence in DICOM JSON; NULL where there is none.
+static const json_t *items_of(const json_t *object, const char *tag)
+{
+    return json_object_get(json_object_get(object, tag), "Value");
+}
+
+// Whether the answer to STOW-RS says that an object was taken: it lists no failure, and where it
+// lists what was taken, the object is there. 202 means that something was not; an answer that is
+// no JSON is believed otherwise.
+static bool lists_success(const struct bv_http_answer *answer, const char *sop)
 {
     json_t *json = NULL;
     struct bv_error ignored = {0};
-    if (answer->size == 0 || bv_answer_json(answer, &json, &ignored) != BV_OK)
-        return false;
-    bool failed = json_array_size(json_object_get(json_object_get(json, "00081198"), "Value")) > 0;
+    if (answer->size == 0)
+        return answer->code != 202;
+    enum bv_status status = bv_answer_json(answer, &json, &ignored);
+    if (status != BV_OK)
+        return status == BV_ERR_FORMAT && answer->code != 202;
+    const json_t *taken = items_of(json, "00081199");
+    bool listed = !taken || !sop, failed = json_array_size(items_of(json, "00081198")) > 0;
+    for (size_t i = 0; i < json_array_size(taken); i++)
+        listed = listed || strcmp(attribute(json_array_get(taken, i), "00081155"), sop) == 0;
     json_decref(json);
-    return failed;
+    return listed && !failed;
 }
 
 static enum bv_status web_store(void *self, const uint8_t *bytes, size_t size, struct bv_error *err)
@@ -321,11 +346,14 @@ static enum bv_status web_store(void *self, const uint8_t *bytes, size_t size, s
                                       .body_size = n,
                                       .max_answer = max_list};
     struct bv_http_answer answer;
+    struct bv_part10 file = {.data = NULL};
+    struct bv_error ignored = {0};
+    const bool named = bv_part10_read(bytes, size, &file, &ignored) == BV_OK;
     enum bv_status status = bv_http_run(w->http, &request, &answer, err);
     free(body);
     if (status != BV_OK)
         return status;
-    if (answer.code >= 300 || lists_failure(&answer))
+    if (answer.code >= 300 || !lists_success(&answer, named ? file.sop : NULL))
         status = bv_fail(err, BV_ERR_REFUSED, "the archive did not store the object (HTTP %ld)",
                          answer.code);
     free(answer.body);

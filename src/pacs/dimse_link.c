@@ -13,7 +13,8 @@
 
 enum {
     MAX_MATCH = 1 << 20,  // bytes of one match
-    MAX_FOUND = 64 << 20, // bytes of all matches of a query
+    MAX_FOUND = 64 << 20, // bytes of all matches of a query,
+    MATCH_COSTS = 128,    // each of them so many more
     PENDING = 0xFF00,     // and FF01: an optional key was not used
     NO_SUCH_CONTEXT = 0,
 };
@@ -24,7 +25,10 @@ static const char *uncompressed[] = {"1.2.840.10008.1.2.1", "1.2.840.10008.1.2"}
 // What may be fetched: radiographs, captures, reports and text.
 static const char *const storage_classes[] = {
     "1.2.840.10008.5.1.4.1.1.1",     "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1.1",
-    "1.2.840.10008.5.1.4.1.1.7",     "1.2.840.10008.5.1.4.1.1.7.3", "1.2.840.10008.5.1.4.1.1.88.11",
+    "1.2.840.10008.5.1.4.1.1.7",     "1.2.840.10008.5.1.4.1.1.7.2", // multi-frame: bytes,
+    "1.2.840.10008.5.1.4.1.1.7.3",                                  // words,
+    "1.2.840.10008.5.1.4.1.1.7.4",                                  // colour
+    "1.2.840.10008.5.1.4.1.1.88.11",
     "1.2.840.10008.5.1.4.1.1.88.22", // Enhanced SR
     "1.2.840.10008.5.1.4.1.1.88.33", // Comprehensive SR
     "1.2.840.10008.5.1.4.1.1.88.34", // Comprehensive 3D SR
@@ -186,6 +190,13 @@ static enum bv_status await(struct exchange *e, size_t max_data, struct bv_messa
     return status;
 }
 
+// Whether a message is the answer of this service to the one question that was asked.
+static bool answers(const struct bv_message *m, const struct bv_command *question)
+{
+    return m->command.field == (question->field | 0x8000) && m->command.has_status &&
+           m->command.message_id == question->message_id;
+}
+
 static bool is_pending(uint16_t code)
 {
     return code == PENDING || code == PENDING + 1;
@@ -207,8 +218,8 @@ enum bv_status bv_dimse_find(struct bv_association *link, const struct bv_dimse_
         enum bv_status status = BV_OK;
         uint16_t code = m.command.status;
         pending = is_pending(code);
-        total += m.size;
-        if (m.command.field != BV_C_FIND_RSP || m.context != e.context || !m.command.has_status)
+        total += m.size + MATCH_COSTS;
+        if (!answers(&m, &command) || m.context != e.context)
             status = violated(err);
         else if (total > MAX_FOUND)
             status = bv_fail(err, BV_ERR_LIMIT, "the archive's answer is longer than %d bytes",
@@ -274,7 +285,7 @@ enum bv_status bv_dimse_get(struct bv_association *link, const struct bv_dimse_p
             break;
         if (m.command.field == BV_C_STORE_RQ)
             status = keep(&e, &m, &object, size, err);
-        else if (m.command.field == BV_C_GET_RSP && m.command.has_status)
+        else if (answers(&m, &command))
             *code = m.command.status;
         else
             status = violated(err);
@@ -300,10 +311,10 @@ enum bv_status bv_dimse_move(struct bv_association *link, const struct bv_dimse_
     for (*code = PENDING; is_pending(*code);) {
         struct bv_message m;
         BV_TRY(await(&e, MAX_MATCH, &m, err));
-        bool answers = m.command.field == BV_C_MOVE_RSP && m.command.has_status;
+        bool right = answers(&m, &command);
         *code = m.command.status;
         bv_message_free(&m);
-        if (!answers)
+        if (!right)
             return violated(err);
     }
     return BV_OK;
@@ -323,8 +334,10 @@ enum bv_status bv_dimse_store(struct bv_association *link, const struct bv_dimse
     memcpy(command.sop, file->sop, sizeof command.sop);
     BV_TRY(bv_association_send(link, e.context, &command, file->data, file->size, e.last_ms, err));
     BV_TRY(await(&e, MAX_MATCH, &m, err));
-    bool answers = m.command.field == BV_C_STORE_RSP && m.command.has_status;
+    // What it names, if anything, is the object that was sent.
+    bool right =
+        answers(&m, &command) && (!*m.command.sop || strcmp(m.command.sop, command.sop) == 0);
     *code = m.command.status;
     bv_message_free(&m);
-    return answers ? BV_OK : violated(err);
+    return right ? BV_OK : violated(err);
 }

@@ -118,7 +118,7 @@ static void set_options(const struct bv_http *http, const struct bv_http_request
     (void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L); // follow() decides
     // Neither the environment's proxy, nor one for this machine.
     (void)curl_easy_setopt(c, CURLOPT_PROXY, o->proxy ? o->proxy : "");
-    (void)curl_easy_setopt(c, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
+    (void)curl_easy_setopt(c, CURLOPT_NOPROXY, "localhost,127.0.0.0/8,::1");
     (void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);

@@ -150,11 +150,13 @@ enum bv_status bv_orthanc_changes(struct bv_http *http, const char *root, uint64
         status = bv_fail(err, BV_ERR_UNSUPPORTED,
                          "there is no change feed of Orthanc beside the DICOMweb root");
     size_t n = json_array_size(changes);
+    if (n > PAGE)
+        status = bv_fail(err, BV_ERR_FORMAT, "the archive's change feed gives more than was asked");
     for (size_t i = 0; i < n && status == BV_OK; i++)
         status = visit_change(&f, json_array_get(changes, i), visit, arg, err);
     if (status == BV_OK) {
-        // A feed that neither ends nor moves on would be read for ever.
-        *done = json_is_true(json_object_get(page, "Done")) || (uint64_t)last <= since;
+        // A feed that neither ends nor moves on, or moves on with nothing, would be read for ever.
+        *done = json_is_true(json_object_get(page, "Done")) || (uint64_t)last <= since || n == 0;
         *next = (uint64_t)last > since ? (uint64_t)last : since;
         if (n == 0 && since > 0)
             status = check_end(&f, since, next, done, err);

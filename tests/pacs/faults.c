@@ -33,6 +33,7 @@ enum deed {
     ELSEWHERE,     // a redirect to another one
     LATER,         // 503, again after a second
     BOMB,          // a small list that would be large in memory
+    NOTHING_FOUND, // an empty list
 };
 
 static void say(int fd, const char *text, size_t n)
@@ -122,6 +123,9 @@ static void serve(int fd, enum deed deed)
         break;
     case BOMB:
         say_bomb(fd);
+        break;
+    case NOTHING_FOUND:
+        say_answer(fd, "application/dicom+json", "[]", 2, 2);
         break;
     case EMPTY:
         say_answer(fd, "application/dicom", "", 0, 0);
@@ -269,6 +273,91 @@ static void test_malice(void **state)
     assert_ok(bv_archive_open(&archive, url, &options, &err), err);
     assert_int_equal(bv_archive_studies(archive, &window, ignore_study, NULL, &err), BV_ERR_LIMIT);
     bv_archive_close(&archive);
+    (void)kill(server, SIGKILL);
+    (void)waitpid(server, NULL, 0);
+}
+
+// Proxies.
+
+// A port that notes who calls and says nothing.
+static int open_trap(int *port)
+{
+    int trap = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(trap >= 0);
+    assert_int_equal(bind(trap, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(trap, 8), 0);
+    assert_int_equal(getsockname(trap, (struct sockaddr *)&address, &length), 0);
+    *port = ntohs(address.sin_port);
+    return trap;
+}
+
+// What the trap was asked since the last time, in text; false: nobody called.
+static bool was_asked(int trap, char *text, size_t room)
+{
+    int fd = accept(trap, NULL, NULL);
+    if (fd < 0)
+        return false;
+    ssize_t n = recv(fd, text, room - 1, MSG_DONTWAIT);
+    text[n > 0 ? n : 0] = 0;
+    (void)close(fd);
+    return true;
+}
+
+static enum bv_status list_from(const char *host, int port, const char *proxy)
+{
+    const struct bv_archive_options options = {.timeout_s = 1, .tries = 1, .proxy = proxy};
+    const struct bv_archive_window window = {0};
+    struct bv_archive *archive = NULL;
+    struct bv_error err = {0};
+    char url[128];
+    (void)snprintf(url, sizeof url, host, port);
+    assert_ok(bv_archive_open(&archive, url, &options, &err), err);
+    enum bv_status status = bv_archive_studies(archive, &window, ignore_study, NULL, &err);
+    bv_archive_close(&archive);
+    return status;
+}
+
+// 0.0.0.0 leads to this machine, but is not among the names for it: it stands for other machines.
+static void test_proxy(void **state)
+{
+    (void)state;
+    static const char *const variables[] = {"http_proxy",  "HTTP_PROXY", "https_proxy",
+                                            "HTTPS_PROXY", "all_proxy",  "ALL_PROXY"};
+    static const char *const here[] = {
+        "dicomweb://127.0.0.1:%d/root", "dicomweb://localhost:%d/root",
+        "dicomweb://LOCALHOST:%d/root", "dicomweb://127.0.0.2:%d/root",
+        "dicomweb://127.1:%d/root",     "dicomweb://[::1]:%d/root",
+        "dicomwebs://127.0.0.1:%d/root"};
+    static const enum deed deeds[] = {NOTHING_FOUND};
+    char proxy[64], text[2048];
+    int port, trap_port, trap = open_trap(&trap_port);
+    pid_t server = start_server(deeds, 1, &port);
+    (void)snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", trap_port);
+    // The environment's are not asked.
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        assert_int_equal(setenv(variables[i], proxy, 1), 0);
+    assert_int_equal(list_from("dicomweb://0.0.0.0:%d/root", port, NULL), BV_OK);
+    assert_int_not_equal(list_from("dicomwebs://0.0.0.0:%d/root", port, NULL), BV_OK); // no TLS
+    assert_false(was_asked(trap, text, sizeof text));
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        assert_int_equal(unsetenv(variables[i]), 0);
+    // The option's is, with and without TLS, but not for this machine.
+    assert_int_equal(list_from("dicomweb://0.0.0.0:%d/root", port, proxy), BV_ERR_IO);
+    assert_true(was_asked(trap, text, sizeof text));
+    assert_non_null(strstr(text, "GET http://0.0.0.0:"));
+    assert_int_equal(list_from("dicomwebs://0.0.0.0:%d/root", port, proxy), BV_ERR_IO);
+    assert_true(was_asked(trap, text, sizeof text));
+    assert_non_null(strstr(text, "CONNECT 0.0.0.0:"));
+    for (size_t i = 0; i < sizeof here / sizeof *here; i++) {
+        enum bv_status status = list_from(here[i], port, proxy);
+        assert_true(i > 2 || status == BV_OK); // the server has one address
+        if (was_asked(trap, text, sizeof text))
+            fail_msg("%s: by way of the proxy", here[i]);
+    }
+    (void)close(trap);
     (void)kill(server, SIGKILL);
     (void)waitpid(server, NULL, 0);
 }
@@ -421,8 +510,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_passing_trouble), cmocka_unit_test(test_lasting_trouble),
         cmocka_unit_test(test_dimse_trouble),   cmocka_unit_test(test_outbox),
-        cmocka_unit_test(test_malice),          cmocka_unit_test(test_multipart),
-        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_malice),          cmocka_unit_test(test_proxy),
+        cmocka_unit_test(test_multipart),       cmocka_unit_test(test_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

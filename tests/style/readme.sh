@@ -16,7 +16,7 @@ for test in $(grep -oE '`[a-z]+\.[a-z_]+\b' docs/security.md | cut -c2- | sort -
     cli.*) grep -q "^cli_test($name)" tests/cli/CMakeLists.txt ;;
     fuzz.*) [ -e "tests/fuzz/$name.c" ] ;;
     pacs.campaign_*) grep -q "^def ${name#campaign_}(" tests/pacs/campaign.py ;;
-    *) grep -qr "^biovl_test($test " tests --include=CMakeLists.txt ;;
+    *) grep -qrE "^(biovl_test\(|add_test\(NAME )$test( |$)" tests --include=CMakeLists.txt ;;
     esac || { echo "docs/security.md: no test $test"; bad=1; }
 done
 exit $bad
