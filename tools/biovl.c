@@ -16,6 +16,7 @@ static const struct {
     {"segment", "a mask of what a text describes", run_segment},
     {"generate", "synthetic radiographs from text", run_generate},
     {"embed", "embeddings of images or texts", run_embed},
+    {"label", "findings of reports, by a text classifier (CheXbert)", run_label},
     {"preprocess", "exactly the pixels that an image encoder sees", run_preprocess},
     {"tokenize", "token ids of texts", run_tokenize},
     {"convert", "a published checkpoint into a model file", run_convert},

@@ -111,6 +111,7 @@ int run_generate(int argc, char **argv);
 int run_match(int argc, char **argv);
 int run_segment(int argc, char **argv);
 int run_embed(int argc, char **argv);
+int run_label(int argc, char **argv);
 int run_explain(int argc, char **argv);
 int run_preprocess(int argc, char **argv);
 int run_tokenize(int argc, char **argv);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "base/memory.h"
 #include "base/status.h"
 
 // A read-only view of a file's bytes. data is NULL and size 0 for an empty file.
@@ -82,6 +83,11 @@ bool bv_cache_read(const char *path, void *out, size_t n);
 // Removes the files of a folder that were not used for longest until it has at most max_files
 // with at most max_bytes together. Files that are being written count.
 void bv_cache_limit(const char *folder, size_t max_files, size_t max_bytes);
+
+// The names in a folder that do not begin with a full stop, sorted. The names are the arena's; the
+// caller frees *names. BV_ERR_IO names the folder.
+enum bv_status bv_folder_names(const char *path, struct bv_arena *arena, char ***names,
+                               size_t *n_names, struct bv_error *err);
 
 // The names of files under construction, so that a program that is told to end can
 // remove them from within a signal handler.

@@ -1,6 +1,5 @@
 #include "retrieval/ingest.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,56 +299,13 @@ static enum bv_status put_table(struct walk *w, const char *path, struct bv_erro
 static enum bv_status put_any(struct walk *w, const char *path, const char *id, int depth,
                               struct bv_error *err);
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-// The names in a folder, sorted, in the arena.
-static enum bv_status list_folder(const char *path, struct bv_arena *arena, char ***names,
-                                  size_t *n_names, struct bv_error *err)
-{
-    DIR *dir = opendir(path);
-    char **list = NULL;
-    size_t n = 0, room = 0;
-    if (!dir)
-        return bv_fail(err, BV_ERR_IO, "%s: %s", path, strerror(errno));
-    enum bv_status status = BV_OK;
-    for (struct dirent *e; status == BV_OK && (e = readdir(dir));) {
-        if (e->d_name[0] == '.')
-            continue;
-        if (n == room) {
-            room = room ? room * 2 : 256;
-            char **more = realloc(list, room * sizeof *list);
-            if (!more) {
-                status = bv_fail_nomem(err, "a folder");
-                break;
-            }
-            list = more;
-        }
-        list[n] = bv_arena_strdup(arena, e->d_name);
-        if (!list[n++])
-            status = bv_fail_nomem(err, "a folder");
-    }
-    (void)closedir(dir);
-    if (status != BV_OK) {
-        free(list);
-        return status;
-    }
-    if (n > 1)
-        qsort(list, n, sizeof *list, by_name);
-    *names = list;
-    *n_names = n;
-    return BV_OK;
-}
-
 static enum bv_status put_folder(struct walk *w, const char *path, const char *id, int depth,
                                  struct bv_error *err)
 {
     struct bv_arena arena = {0};
     char **names = NULL;
     size_t n = 0;
-    enum bv_status status = list_folder(path, &arena, &names, &n, err);
+    enum bv_status status = bv_folder_names(path, &arena, &names, &n, err);
     for (size_t i = 0; i < n && status == BV_OK; i++) {
         char *below = bv_arena_printf(&arena, "%s/%s", path, names[i]);
         char *below_id = bv_arena_printf(&arena, "%s%s%s", id, *id ? "/" : "", names[i]);

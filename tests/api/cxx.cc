@@ -4,6 +4,7 @@
 #include <biovl/eval.h>
 #include <biovl/fusion.h>
 #include <biovl/generate.h>
+#include <biovl/label.h>
 #include <biovl/pacs.h>
 #include <biovl/retrieval.h>
 

@@ -60,3 +60,12 @@ def test_ask(tmp_path):
     run("convert", source, "-o", tmp_path / "ask.st", "--vocab", vocabulary, "--set",
         "fusion.heads=4", "text.heads=4")
     check("ask", json.loads(run("ask", SAMPLE, "-m", tmp_path / "ask.st", "-q", "x", "--json")))
+
+
+def test_label(tmp_path):
+    vocabulary, source = conformance("vocab/small-uncased-vocab.txt", "chexbert/small_chexbert.pth")
+    run("convert", source, "-o", tmp_path / "label.st", "--vocab", vocabulary, "--set", "text.heads=4")
+    lines = run("label", "--text", "No edema.", "Edema.", "-m", tmp_path / "label.st", "--json").splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        check("label", json.loads(line))

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-EVAL_TASKS = ("merge", "retrieval", "grounding", "vqa")
+EVAL_TASKS = ("merge", "retrieval", "grounding", "vqa", "compare", "subgroups", "conformal", "labels", "protocols")
 
 
 def run(command, *arguments):
