@@ -11,7 +11,8 @@
 struct explain {
     struct model_options model;
     struct strings texts;
-    const char *labels, *templates, *method, *output, *errors, *overlay, *capture, *frame;
+    const char *labels, *templates, *method, *output, *errors, *overlay, *capture, *report,
+        *segmentation, *frame;
     int layers, masks, seed;
     bool boxes, json, list;
 };
@@ -148,6 +149,10 @@ static enum bv_status explain_image(const struct explain *x, const struct opened
         status = write_overlays(x, e);
     if (status == BV_OK)
         status = write_captures(x, o->context, e, picture->path);
+    if (status == BV_OK && x->report)
+        status = bv_explained_write_sr(o->context, e, picture->path, x->report);
+    if (status == BV_OK && x->segmentation)
+        status = bv_explained_write_seg(o->context, e, picture->path, x->segmentation);
     if (status == BV_OK)
         status = x->json ? print_json(e) : print_lines(x, e, picture_name(picture));
     bv_explained_free(&e);
@@ -157,7 +162,7 @@ static enum bv_status explain_image(const struct explain *x, const struct opened
 
 static bool writes(const struct explain *x)
 {
-    return x->output || x->errors || x->overlay || x->capture;
+    return x->output || x->errors || x->overlay || x->capture || x->report || x->segmentation;
 }
 
 static int explain_all(const struct explain *x, const struct opened *o,
@@ -227,15 +232,17 @@ static int list_methods(const struct opened *o)
 static bool overwrites(const struct explain *x, const struct strings *images)
 {
     enum { MOST_TEXTS = 4096 };
-    const char *outputs[] = {x->output, x->errors, x->overlay, x->capture};
+    const char *outputs[] = {x->output,  x->errors, x->overlay,
+                             x->capture, x->report, x->segmentation};
+    const size_t n = sizeof outputs / sizeof *outputs;
     const char *const numbered[] = {x->overlay, x->capture};
     const char *read[] = {x->labels, x->templates, model_path(x->model.model)};
     const size_t n_texts = x->labels ? MOST_TEXTS : x->texts.n;
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < 3; k++)
             if (read[k] && is_input(outputs[i], &(struct strings){&read[k], 1}))
                 return true;
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < n; i++)
         if (is_input(outputs[i], images))
             return true;
     for (size_t k = 0; k < 2; k++)
@@ -245,7 +252,7 @@ static bool overwrites(const struct explain *x, const struct strings *images)
             if (is_input(path, images))
                 return true;
         }
-    return is_output_twice(outputs, 4);
+    return is_output_twice(outputs, n);
 }
 
 static int run(const struct explain *x, const struct strings *images)
@@ -266,7 +273,8 @@ static bool is_valid(const struct explain *x, const struct strings *images)
     if (x->list)
         return images->n == 0;
     return images->n > 0 && (x->texts.n > 0) != (x->labels != NULL) &&
-           (!writes(x) || images->n == 1) && (!x->capture || !x->frame) &&
+           (!writes(x) || images->n == 1) &&
+           (!(x->capture || x->report || x->segmentation) || !x->frame) &&
            (!x->templates || x->labels) && x->masks >= 0 && x->seed >= 0;
 }
 
@@ -292,6 +300,10 @@ int run_explain(int argc, char **argv)
         {"--errors", OPTION_STRING, &x.errors, "FILE.npy", "likewise, standard errors of rise"},
         {"--overlay", OPTION_STRING, &x.overlay, "OUT.png",
          "a picture of each map: OUT-1.png, OUT-2.png, … for several texts"},
+        {"--dicom-sr", OPTION_STRING, &x.report, "OUT.dcm",
+         "scores and regions as a DICOM report (TID 1500) about the image"},
+        {"--dicom-seg", OPTION_STRING, &x.segmentation, "OUT.dcm",
+         "the cells of the boxes as a DICOM Segmentation, a segment for each text"},
         {"--dicom-sc", OPTION_STRING, &x.capture, "OUT.dcm",
          "likewise, Secondary Captures of the study of a DICOM image"},
         {"--boxes", OPTION_FLAG, &x.boxes, NULL, "print boxes around what is high"},

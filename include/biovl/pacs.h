@@ -158,6 +158,18 @@ BV_API enum bv_status bv_explained_sc(struct bv_context *context,
                                       const void *source, size_t source_size, const char *name,
                                       uint8_t **bytes, size_t *size);
 
+// Writes scores and regions of all maps as a TID 1500 report about the source: a group for each
+// text, with the box of its map's peak or, where there is nothing, the whole image.
+BV_API enum bv_status bv_explained_write_sr(struct bv_context *context,
+                                            const struct bv_explained *explained,
+                                            const char *source, const char *path);
+
+// Writes all maps as a binary Segmentation of the source, a segment for each text: the cells that
+// make the boxes. BV_ERR_ARG where the image has not the source's size.
+BV_API enum bv_status bv_explained_write_seg(struct bv_context *context,
+                                             const struct bv_explained *explained,
+                                             const char *source, const char *path);
+
 // Writes a picture (PNG, JPEG: a heat map over the image, say) as a Secondary Capture of the study
 // that source belongs to; description says what it shows.
 BV_API enum bv_status bv_pacs_capture(struct bv_context *context, const char *source,

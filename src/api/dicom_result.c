@@ -5,7 +5,6 @@
 
 #include "api/result.h"
 #include "base/file.h"
-#include "biovl/explain.h"
 #include "biovl/pacs.h"
 #include "image/gray.h"
 #include "pacs/derived_object.h"
@@ -86,39 +85,6 @@ enum bv_status bv_result_write_capture(struct bv_context *context, const struct 
     return write_object(context, result, source, path, bv_result_capture);
 }
 
-// A map's picture as a Secondary Capture.
-static enum bv_status map_capture(struct bv_context *context, const struct bv_explained *explained,
-                                  size_t i, const struct bv_source_object *object, uint8_t **bytes,
-                                  size_t *size)
-{
-    uint8_t *rgb = NULL;
-    int width = 0, height = 0;
-    BV_TRY(bv_explained_picture(explained, i, &rgb, &width, &height));
-    const struct bv_derived_picture picture = {rgb, (unsigned)width, (unsigned)height,
-                                               "Heat map of a research model", BIOVL_VERSION};
-    enum bv_status status = bv_findings_capture(object, &picture, bytes, size, bv_begin(context));
-    free(rgb);
-    return status;
-}
-
-enum bv_status bv_explained_write_capture(struct bv_context *context,
-                                          const struct bv_explained *explained, size_t i,
-                                          const char *source, const char *path)
-{
-    assert(context && explained && source && path);
-    struct bv_mapping file = {0};
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    BV_TRY(bv_mapping_open(&file, source, max_source, bv_begin(context)));
-    const struct bv_source_object object = {file.data, file.size, source};
-    enum bv_status status = map_capture(context, explained, i, &object, &bytes, &size);
-    if (status == BV_OK)
-        status = bv_write_file(path, bytes, size, bv_begin(context));
-    free(bytes);
-    bv_mapping_close(&file);
-    return status;
-}
-
 enum bv_status bv_result_sr(struct bv_context *context, const struct bv_result *result,
                             const void *source, size_t source_size, const char *name,
                             uint8_t **bytes, size_t *size)
@@ -133,15 +99,6 @@ enum bv_status bv_result_sc(struct bv_context *context, const struct bv_result *
 {
     assert(context && result && source && name && bytes && size);
     return bv_result_capture(result, source, source_size, name, bytes, size, bv_begin(context));
-}
-
-enum bv_status bv_explained_sc(struct bv_context *context, const struct bv_explained *explained,
-                               size_t i, const void *source, size_t source_size, const char *name,
-                               uint8_t **bytes, size_t *size)
-{
-    assert(context && explained && source && name && bytes && size);
-    const struct bv_source_object object = {source, source_size, name};
-    return map_capture(context, explained, i, &object, bytes, size);
 }
 
 enum bv_status bv_pacs_capture(struct bv_context *context, const char *source, const char *picture,

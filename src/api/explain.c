@@ -1,31 +1,17 @@
 // The public calls that show where an encoder looks.
-#include "biovl/explain.h"
+#include "api/explained.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/context.h"
 #include "api/result.h"
 #include "base/file.h"
-#include "explain/explanation.h"
 #include "image/png_writer.h"
 #include "model/encode.h"
 
 enum { LONGEST = 1024, MOST_TEXTS = 4096 };
-
-struct bv_explained {
-    struct bv_context *context;
-    struct bv_image *image; // a reference
-    struct bv_arena arena;  // names
-    const char *model, *digest, *device, *precision;
-    const char *quantity; // that the score is
-    const char **texts;
-    unsigned char *truncated; // [texts]
-    uint64_t seed;
-    struct bv_explanation *explanation;
-};
 
 void bv_explained_free(struct bv_explained **out)
 {

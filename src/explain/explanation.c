@@ -217,6 +217,7 @@ static enum bv_status find_boxes(const struct bv_explanation *e, const float *gr
     int64_t *stack = calloc(cells, sizeof *stack);
     const double least = base + (t->peak - base) / 2;
     const bool made = done && stack;
+    t->least = t->peak > base ? least : NAN;
     for (size_t k = 0; made && k < cells; k++)
         if (e->seen[k] && !done[k] && grid[k] >= least && t->peak > base) {
             struct blob b;
@@ -226,6 +227,24 @@ static enum bv_status find_boxes(const struct bv_explanation *e, const float *gr
     free(done);
     free(stack);
     return made ? BV_OK : bv_fail_nomem(err, "boxes");
+}
+
+void bv_explanation_mask(const struct bv_explanation *e, size_t i, uint8_t *mask)
+{
+    const struct bv_frame *f = &e->frame;
+    const int64_t h = e->maps.h, w = e->maps.w;
+    const float *grid = e->maps.values + i * (size_t)(h * w);
+    for (int y = 0; y < e->height; y++)
+        for (int x = 0; x < e->width; x++) {
+            const double v = (y + 0.5) * f->scale_y + f->top, u = (x + 0.5) * f->scale_x + f->left;
+            const int64_t row = (int64_t)floor((v - e->maps.top) / e->maps.cell_height);
+            const int64_t column = (int64_t)floor((u - e->maps.left) / e->maps.cell_width);
+            const bool inside = v >= 0 && v < f->height && u >= 0 && u < f->width && row >= 0 &&
+                                row < h && column >= 0 && column < w;
+            const int64_t k = inside ? row * w + column : 0;
+            mask[(size_t)y * (size_t)e->width + (size_t)x] =
+                inside && e->seen[k] && grid[k] >= e->texts[i].least; // NAN: none
+        }
 }
 
 // ---- Reading the maps ----
@@ -298,7 +317,7 @@ static enum bv_status read_map(struct bv_explanation *e, size_t i, const struct 
     const size_t cells = (size_t)(e->maps.h * e->maps.w);
     const float *grid = e->maps.values + i * cells;
     t->score = e->maps.scores[i];
-    t->prompt_dependence = NAN;
+    t->prompt_dependence = t->least = NAN;
     for (size_t k = 0; k < cells; k++)
         if (!isfinite(grid[k]))
             return bv_fail(err, BV_ERR_MODEL, "method %s gives values that are not numbers here",

@@ -20,6 +20,7 @@ struct bv_text_map {
     double peak, row, column; // the largest cell, and its centre in the image
     double prompt_dependence; // 1 - rank correlation with the mean map of neutral texts; NAN: none
     bool nothing;             // the peak is no higher than those of neutral texts
+    double least;             // cells of boxes are at least as high; NAN: there are none
     struct bv_map_box boxes[BV_MAP_BOXES]; // the highest first
     size_t n_boxes;
 };
@@ -49,6 +50,9 @@ void bv_explanation_destroy(struct bv_explanation **explanation); // accepts NUL
 // where the encoder saw nothing. errors: that of the standard errors, which must be there.
 void bv_explanation_spread(const struct bv_explanation *explanation, size_t i, bool errors,
                            float *out);
+
+// The cells of text i's boxes as a mask of the image's pixels, [height,width].
+void bv_explanation_mask(const struct bv_explanation *explanation, size_t i, uint8_t *mask);
 
 // The part of the image that the encoder saw: in pixels of the image.
 struct bv_map_box bv_explanation_seen(const struct bv_explanation *explanation);

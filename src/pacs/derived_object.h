@@ -3,6 +3,7 @@
 #ifndef BV_PACS_DERIVED_OBJECT_H
 #define BV_PACS_DERIVED_OBJECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,9 +29,18 @@ struct bv_derived_picture {
     const char *version;     // of this software
 };
 
+// In pixels of the image, from its left upper corner.
+struct bv_finding_region {
+    double x, y, width, height;
+};
+
 struct bv_finding {
     const char *label; // "Pleural effusion"
     double score;
+    // Of a heat map:
+    struct bv_finding_region region; // of its peak; width 0: none
+    double peak;                     // its largest value
+    bool nothing;                    // which neutral texts reach as well
 };
 
 // Where scores come from; written into the objects. No string is NULL.
@@ -40,12 +50,14 @@ struct bv_findings_source {
     const char *digest;  // SHA-256 of the model
     const char *prompts; // name of the prompt set
     const char *version; // of this software
+    const char *map;     // method and unit of the heat maps; NULL: there are none
 };
 
 // A TID 1500 Measurement Report (Comprehensive 3D SR): per label a measurement group with the
 // label as tracking identifier, the finding coded in SNOMED CT where a code of exactly that meaning
 // is known and in our private scheme otherwise, and the score as a number of a private concept
-// that names the quantity: it is no probability of disease, and no standard code says so.
+// that names the quantity: it is no probability of disease, and no standard code says so. Each
+// group names a region of the image (TID 1410): that of the heat map's peak, else all of it.
 // The object's UID is a function of source and content. The caller frees *bytes. BV_ERR_ARG when
 // the source names no study or no instance.
 enum bv_status bv_findings_report(const struct bv_source_object *source,
@@ -58,6 +70,20 @@ enum bv_status bv_findings_report(const struct bv_source_object *source,
 enum bv_status bv_findings_capture(const struct bv_source_object *source,
                                    const struct bv_derived_picture *picture, uint8_t **bytes,
                                    size_t *size, struct bv_error *err);
+
+// segmentation.cc: masks that were derived from the source.
+
+struct bv_segment {
+    const char *label;
+    const uint8_t *mask; // [height,width], 0 or 1
+};
+
+// A binary Segmentation with a segment for each of n masks, of the size of the source's image.
+// BV_ERR_ARG where it has another one. The caller frees *bytes.
+enum bv_status bv_findings_segmentation(const struct bv_source_object *source,
+                                        const struct bv_segment *segments, size_t n, unsigned width,
+                                        unsigned height, const struct bv_findings_source *from,
+                                        uint8_t **bytes, size_t *size, struct bv_error *err);
 
 // synthetic.cc: pictures that a model made, as DICOM objects that say so.
 

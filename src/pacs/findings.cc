@@ -5,11 +5,10 @@ extern "C" {
 #include "base/sha256.h"
 }
 
-#include "image/dicom_characters.hh"
 #include "pacs/dataset_bytes.hh"
-#include "pacs/derived_object.hh"
+#include "pacs/finding_codes.hh"
+#include "pacs/origin.hh"
 
-#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -30,28 +29,6 @@ using namespace bv_derived;
 namespace
 {
 
-const char scheme[] = "99BIOVL";
-const char own_class[] = "biovl";
-
-// Codes of exactly the label's meaning. A label that is not here gets a private code: a near miss
-// in a standard vocabulary would say something else.
-const struct {
-    const char *label, *code, *meaning;
-} snomed[] = {
-    {"atelectasis", "46621007", "Atelectasis"},
-    {"cardiomegaly", "8186001", "Cardiomegaly"},
-    {"pleural effusion", "60046008", "Pleural effusion"},
-    {"pneumonia", "233604007", "Pneumonia"},
-    {"pneumothorax", "36118008", "Pneumothorax"},
-};
-
-std::string text_of(DcmDataset *dataset, const DcmTagKey &tag)
-{
-    OFString value;
-    (void)dataset->findAndGetOFString(tag, value);
-    return std::string(value.c_str());
-}
-
 std::string format_score(double score)
 {
     char text[32];
@@ -59,85 +36,6 @@ std::string format_score(double score)
     (void)std::snprintf(text, sizeof text, "%.6g", score); // at most 13 characters: fits DS
     bv_c_locale_leave(&scope);
     return text;
-}
-
-bool is_ascii(const std::string &text)
-{
-    for (char c : text) {
-        if (static_cast<unsigned char>(c) >= 0x80)
-            return false;
-    }
-    return true;
-}
-
-const char utf8[] = "ISO_IR 192";
-
-// An object that another one is made from, with its texts as UTF-8.
-struct origin {
-    DcmFileFormat file;
-    bool readable; // false: a text contradicts its character set, and all are as they were
-
-    DcmDataset *dataset()
-    {
-        return file.getDataset();
-    }
-};
-
-void open_origin(const uint8_t *bytes, size_t size, origin *from)
-{
-    check(bv_dataset_from_bytes(bytes, size, &from->file));
-    from->readable = bv_dicom_to_utf8(from->dataset(), "") == 0;
-    if (from->readable)
-        return;
-    from->file = DcmFileFormat();
-    check(bv_dataset_from_bytes(bytes, size, &from->file));
-}
-
-// The character set of an object with the origin's texts and `added`: names and labels are then the
-// same characters for every reader. False where there is none for both.
-bool choose_character_set(origin *from, const std::string &added, std::string *set)
-{
-    OFString own;
-    (void)from->dataset()->findAndGetOFStringArray(DCM_SpecificCharacterSet, own);
-    *set = is_ascii(added) ? own.c_str() : utf8;
-    return from->readable || is_ascii(added);
-}
-
-bv_status fail_characters(const char *name, bv_error *err)
-{
-    return bv_fail(err, BV_ERR_FORMAT,
-                   "%s: its texts cannot be read by its Specific Character Set, so that no text "
-                   "beyond ASCII can be written beside them",
-                   name);
-}
-
-// A private code for a text: letters and digits of it, 16 at most, told apart by a hash.
-DSRCodedEntryValue private_code(const std::string &text)
-{
-    char hex[65];
-    bv_sha256_hex(text.data(), text.size(), hex);
-    std::string code;
-    for (char c : text) {
-        if (std::isalnum(static_cast<unsigned char>(c)) && code.size() < 8)
-            code += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    }
-    code += "_" + std::string(hex, 6);
-    size_t n = text.size() < 64 ? text.size() : 64;
-    while (n < text.size() && (static_cast<unsigned char>(text[n]) & 0xc0) == 0x80)
-        n--; // not within a character
-    return DSRCodedEntryValue(code.c_str(), scheme, text.substr(0, n).c_str());
-}
-
-DSRCodedEntryValue finding_code(const char *label)
-{
-    std::string lower;
-    for (const char *p = label; *p; p++)
-        lower += static_cast<char>(std::tolower(static_cast<unsigned char>(*p)));
-    for (const auto &known : snomed) {
-        if (lower == known.label)
-            return DSRCodedEntryValue(known.code, "SCT", known.meaning);
-    }
-    return private_code(label);
 }
 
 // The image with what its header says of it; where a value there breaks a rule, the image alone.
@@ -154,6 +52,40 @@ void add_source(TID1500_MeasurementReport *report, DcmDataset *dataset)
     check(library.addImageEntry(*dataset, TID1600_ImageLibrary::withoutDescriptors));
 }
 
+// As a number of a private concept that names the quantity.
+void add_number(TID1500_MeasurementReport::TID1501_Measurements *group, const std::string &quantity,
+                double value)
+{
+    check(group->addMeasurement(
+        private_code(quantity),
+        TID1500_MeasurementReport::TID1501_Measurements::MeasurementValue(
+            format_score(value).c_str(), DSRCodedEntryValue("1", "UCUM", "no units"))));
+}
+
+bv_finding_region whole_image(DcmDataset *source)
+{
+    Uint16 rows = 0, columns = 0;
+    if (source->findAndGetUint16(DCM_Rows, rows).bad() ||
+        source->findAndGetUint16(DCM_Columns, columns).bad() || rows == 0 || columns == 0)
+        throw EC_TagNotFound;
+    return {0, 0, static_cast<double>(columns), static_cast<double>(rows)};
+}
+
+// A closed rectangle; the upper left corner of the image's first pixel is 0\\0.
+DSRSpatialCoordinatesValue outline(const bv_finding_region &r)
+{
+    DSRSpatialCoordinatesValue value(DSRTypes::GT_Polyline);
+    const double corners[5][2] = {{r.x, r.y},
+                                  {r.x + r.width, r.y},
+                                  {r.x + r.width, r.y + r.height},
+                                  {r.x, r.y + r.height},
+                                  {r.x, r.y}};
+    for (const auto &corner : corners)
+        value.getGraphicDataList().addItem(static_cast<Float32>(corner[0]),
+                                           static_cast<Float32>(corner[1]));
+    return value;
+}
+
 void add_finding(TID1500_MeasurementReport *report, const bv_finding &finding,
                  const bv_findings_source *from, const std::string &tracking)
 {
@@ -162,11 +94,40 @@ void add_finding(TID1500_MeasurementReport *report, const bv_finding &finding,
     check(group.setTrackingIdentifier(finding.label));
     check(group.setTrackingUniqueIdentifier(tracking.c_str()));
     check(group.setFinding(finding_code(finding.label)));
-    const DSRCodedEntryValue quantity = private_code(std::string("Model score, ") + from->kind);
-    check(group.addMeasurement(
-        quantity,
-        TID1500_MeasurementReport::TID1501_Measurements::MeasurementValue(
-            format_score(finding.score).c_str(), DSRCodedEntryValue("1", "UCUM", "no units"))));
+    add_number(&group, std::string("Model score, ") + from->kind, finding.score);
+    if (!from->map)
+        return;
+    add_number(&group, std::string("Heat map peak, ") + from->map, finding.peak);
+    if (finding.nothing)
+        check(group.addQualitativeEvaluation(private_code("Heat map"),
+                                             "no higher than maps of texts that name no finding"));
+}
+
+// The region of each finding: without one the whole image. Viewers open a measurement group by its
+// coordinates (TID 1410).
+void add_regions(DSRDocument *document, const bv_finding *findings, size_t n, DcmDataset *source)
+{
+    const DSRCodedEntryValue group("125007", "DCM", "Measurement Group");
+    const DSRCodedEntryValue region("111030", "DCM", "Image Region");
+    const DSRImageReferenceValue image(text_of(source, DCM_SOPClassUID).c_str(),
+                                       text_of(source, DCM_SOPInstanceUID).c_str());
+    const bv_finding_region whole = whole_image(source);
+    DSRDocumentTree &tree = document->getTree();
+    size_t at = tree.gotoNamedNode(group);
+    for (size_t i = 0; i < n; i++) {
+        if (at == 0)
+            throw SR_EC_InvalidDocumentTree;
+        check(tree.getCurrentContentItem().setTemplateIdentification("1410", "DCMR"));
+        check(tree.addChildContentItem(DSRTypes::RT_contains, DSRTypes::VT_SCoord, region));
+        check(tree.getCurrentContentItem().setSpatialCoordinates(
+            outline(findings[i].region.width > 0 ? findings[i].region : whole)));
+        if (tree.addContentItem(DSRTypes::RT_selectedFrom, DSRTypes::VT_Image,
+                                DSRTypes::AM_belowCurrent) == 0)
+            throw SR_EC_CannotAddContentItem;
+        check(tree.getCurrentContentItem().setImageReference(image));
+        tree.gotoNode(at);
+        at = tree.gotoNextNamedNode(group);
+    }
 }
 
 // Everything a reader needs to know of where the numbers come from, as texts of the whole report.
@@ -179,40 +140,11 @@ void add_provenance(TID1500_MeasurementReport *report, const bv_findings_source 
         {"Model name", from->model},
         {"Model SHA-256", from->digest},
         {"Prompt set", from->prompts},
+        {"Heat map", from->map ? from->map : ""},
     };
     for (const auto &text : texts)
-        check(report->addQualitativeEvaluation(private_code(text[0]), text[1].c_str()));
-}
-
-bool names_itself(DcmDataset *dataset)
-{
-    return !text_of(dataset, DCM_StudyInstanceUID).empty() &&
-           !text_of(dataset, DCM_SOPInstanceUID).empty() &&
-           !text_of(dataset, DCM_SOPClassUID).empty();
-}
-
-// Patient and study, copied element by element; type 2 elements exist even when empty.
-void copy_study(DcmDataset *from, DcmDataset *to)
-{
-    static const DcmTagKey type2[] = {
-        DCM_PatientName,    DCM_PatientID, DCM_PatientBirthDate,       DCM_PatientSex,
-        DCM_StudyDate,      DCM_StudyTime, DCM_ReferringPhysicianName, DCM_StudyID,
-        DCM_AccessionNumber};
-    static const DcmTagKey optional[] = {DCM_StudyDescription, DCM_PatientAge};
-    // Values that break their rule would make the new object wrong: they are left out.
-    check(
-        to->putAndInsertString(DCM_StudyInstanceUID, text_of(from, DCM_StudyInstanceUID).c_str()));
-    for (const DcmTagKey &tag : type2) {
-        if (from->tagExists(tag))
-            check(from->findAndInsertCopyOfElement(tag, to));
-        else
-            check(to->insertEmptyElement(tag));
-    }
-    for (const DcmTagKey &tag : optional) {
-        DcmElement *element = nullptr;
-        if (from->findAndGetElement(tag, element).good() && element->checkValue("1", OFTrue).good())
-            check(from->findAndInsertCopyOfElement(tag, to));
-    }
+        if (!text[1].empty())
+            check(report->addQualitativeEvaluation(private_code(text[0]), text[1].c_str()));
 }
 
 } // namespace
@@ -231,6 +163,8 @@ bv_status bv_findings_report(const bv_source_object *source, const bv_finding *f
         std::vector<std::string> identity = {"report",     text_of(dataset, DCM_SOPInstanceUID),
                                              from->kind,   from->model,
                                              from->digest, from->prompts};
+        if (from->map)
+            identity.push_back(from->map);
         const std::string series =
             make_uid({"series", text_of(dataset, DCM_StudyInstanceUID), from->digest});
         TID1500_MeasurementReport report(CMR_CID7021::ImagingMeasurementReport);
@@ -244,6 +178,8 @@ bv_status bv_findings_report(const bv_source_object *source, const bv_finding *f
         for (size_t i = 0; i < n; i++) {
             identity.push_back(findings[i].label);
             identity.push_back(format_score(findings[i].score));
+            if (from->map)
+                identity.push_back(format_score(findings[i].peak));
             add_finding(&report, findings[i], from,
                         make_uid({"tracking", text_of(dataset, DCM_SOPInstanceUID), from->digest,
                                   findings[i].label}));
@@ -257,8 +193,9 @@ bv_status bv_findings_report(const bv_source_object *source, const bv_finding *f
         DSRDocument document(DSRTypes::DT_Comprehensive3DSR);
         check(document.setTreeFromRootTemplate(report, OFTrue));
         check(document.changeDocumentType(DSRTypes::DT_Comprehensive3DSR));
+        add_regions(&document, findings, n, dataset);
         check(document.getCurrentRequestedProcedureEvidence().addItem(*dataset));
-        check(document.getCodingSchemeIdentification().addItem(scheme));
+        check(document.getCodingSchemeIdentification().addItem(code_scheme));
         check(document.getCodingSchemeIdentification().setCodingSchemeName("biovl private codes"));
         if (!character_set.empty())
             check(document.setSpecificCharacterSet(character_set.c_str()));
@@ -270,7 +207,8 @@ bv_status bv_findings_report(const bv_source_object *source, const bv_finding *f
         check(document.setSoftwareVersions(from->version));
         check(document.setSeriesNumber("9001"));
         check(document.setInstanceNumber("1"));
-        check(document.setSeriesDescription("biovl scores (research)"));
+        check(document.setSeriesDescription(from->map ? "biovl heat maps (research)"
+                                                      : "biovl scores (research)"));
         check(document.completeDocument("research software, unverified"));
         DcmFileFormat out;
         check(document.write(*out.getDataset()));

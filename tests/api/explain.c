@@ -100,6 +100,12 @@ static void test_texts(void **state)
     must(f->context, bv_image_open(f->context, path, NULL, &capture));
     bv_image_close(&capture);
     assert_int_equal(unlink(path), 0);
+    must(f->context, bv_explained_write_sr(f->context, e, SAMPLE, path));
+    assert_int_equal(unlink(path), 0);
+    must(f->context, bv_explained_write_seg(f->context, e, SAMPLE, path));
+    assert_int_equal(unlink(path), 0);
+    assert_int_not_equal(bv_explained_write_seg(f->context, e, MODEL, path), BV_OK);
+    assert_int_not_equal(access(path, F_OK), 0);
     bv_explained_free(&e);
     bv_explained_free(&e);
     assert_null(e);

@@ -39,10 +39,33 @@ if [ -d "$checkpoint" ]; then
     objects="$objects heat.dcm"
 fi
 
+# Heat maps: a region for each text, all of the image where there is nothing, and its pixels.
+expect 0 "$biovl" explain a.dcm --text 'Pleural effusion' edema --method eigencam --boxes \
+    --dicom-sr regions.dcm --dicom-seg masks.dcm --dicom-sc map.dcm
+box=$(sed -nE 's/^    box x ([0-9]+) y ([0-9]+) width ([0-9]+) height ([0-9]+) .*/\1 \2 \3 \4/p' out | head -1)
+read -r x y w h <<<"$box"
+[ -n "$h" ] || fail "no box"
+expect 0 "$biovl" explain a.dcm --text 'Pleural effusion' edema --method eigencam --dicom-sr same.dcm
+objects="$objects regions.dcm masks.dcm map-1.dcm"
+dsrdump +Pl regions.dcm >tree 2>&1
+[ "$(grep -c 'Image Region' tree)" = 2 ] || fail "no region for each text"
+grep -qE "POLYLINE,$x(\.[0-9]+)?/$y(\.[0-9]+)?,$((x + w))(\.[0-9]+)?/" tree || fail "$box: another region: $(grep POLYLINE tree)"
+dsrdump +Pl sr.dcm 2>&1 | grep -qE 'POLYLINE,0/0,' || fail "scores without a region"
+dcmdump -q +P 0028,0008 +P 0062,0005 masks.dcm >segments
+grep -q '\[2\]' segments && grep -q 'Pleural effusion' segments || fail "segments: $(cat segments)"
+# As many pixels as the boxes cover, or fewer: those of the cells.
+dcmdump -q +W . +P 7fe0,0010 masks.dcm >/dev/null
+marked=$(od -An -v -tu1 masks.dcm.0.raw | awk '{ for (i = 1; i <= NF; i++) for (v = $i; v > 0; v = int(v / 2)) n += v % 2 } END { print n / 2 }')
+[ "$marked" -ge $((w * h / 2)) ] || fail "$marked pixels are marked, of a box of $w x $h"
+expect 3 "$biovl" explain "$root/docs/images/explain.png" --text edema --method gradcam --dicom-seg none.dcm
+[ ! -e none.dcm ] || fail "a segmentation of no object"
+expect 2 "$biovl" explain a.dcm --text edema --dicom-sr a.dcm
+expect 2 "$biovl" explain a.dcm --text edema --dicom-sr x.dcm --dicom-seg x.dcm
+
 for file in $objects; do
     dciodvfy $file >verdict 2>&1
     grep -q '^Error' verdict && fail "dciodvfy of $file: $(grep '^Error' verdict | head -3)"
-    grep -qE '^(Comprehensive3DSR|SCImage)' verdict || fail "dciodvfy did not know $file"
+    grep -qE '^(Comprehensive3DSR|SCImage|Segmentation)' verdict || fail "dciodvfy did not know $file"
 done
 dsrdump sr.dcm >tree 2>&1
 for text in '60046008,SCT,"Pleural effusion"' '99BIOVL,"Rib notching"' "=\"$score" \
@@ -54,6 +77,7 @@ uid() { dcmdump +P "$2" "$1" | sed -E 's/.*\[(.*)\].*/\1/' | head -1; }
 for file in $objects; do
     [ "$(uid $file 0020,000d)" = 1.2.276.0.9999.1.1 ] || fail "$file is of another study"
 done
+[ "$(uid regions.dcm 0008,0018)" = "$(uid same.dcm 0008,0018)" ] || fail "the same maps, another UID"
 [ "$(uid sr.dcm 0008,0018)" = "$(uid again.dcm 0008,0018)" ] || fail "the same scores, another UID"
 
 expect 0 "$biovl" pacs send $url a.dcm $objects --auth-file auth

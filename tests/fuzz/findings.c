@@ -16,9 +16,11 @@ static void expect_sound(const uint8_t *bytes, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct bv_finding findings[] = {{"Edema", 0.25}, {"Erg\xc3\xbcsse", 0.5}};
-    static const struct bv_findings_source from = {"cosine", "model", "digest", "set", "1"};
-    static const uint8_t rgb[12];
+    static const struct bv_finding findings[] = {{.label = "Edema", .score = 0.25},
+                                                 {.label = "Erg\xc3\xbcsse", .score = 0.5}};
+    static const struct bv_findings_source from = {"cosine", "model", "digest", "set", "1", NULL};
+    enum { SIDE = 2 }; // others are refused
+    static const uint8_t rgb[12], mask[SIDE * SIDE] = {1};
     struct bv_error err = {0};
     uint8_t *bytes = NULL;
     size_t n = 0;
@@ -32,6 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(bytes);
     bytes = NULL;
     if (bv_findings_capture(&object, &picture, &bytes, &n, &err) == BV_OK)
+        expect_sound(bytes, n);
+    free(bytes);
+    bytes = NULL;
+    const struct bv_segment segments[] = {{"Edema", mask}, {"Erg\xc3\xbcsse", mask}};
+    if (bv_findings_segmentation(&object, segments, 1 + (data[0] & 1), SIDE, SIDE, &from, &bytes,
+                                 &n, &err) == BV_OK)
         expect_sound(bytes, n);
     free(bytes);
     return 0;

@@ -27,7 +27,9 @@ static void test_report(void **state)
     dicom_text(&source, 0x08, 0x18, "UI", "1.2.3.4");
     dicom_text(&source, 0x20, 0x0d, "UI", "1.2.3.5");
     dicom_text(&source, 0x20, 0x0e, "UI", "1.2.3.6");
-    const struct bv_finding finding = {"Edema", 0.555721};
+    dicom_us(&source, 0x28, 0x10, 5);
+    dicom_us(&source, 0x28, 0x11, 7);
+    const struct bv_finding finding = {.label = "Edema", .score = 0.555721};
     const struct bv_findings_source from = {.kind = "pair_softmax",
                                             .model = "model",
                                             .digest = "digest",
