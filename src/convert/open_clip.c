@@ -88,16 +88,38 @@ static void set_integer(json_t *object, const char *key, int64_t value)
 
 // ---- the image tower ----
 
+// The class token, or the mean of the patches, before or after the last norm.
+static void set_pool(struct folder *f, bool mean, bool norm_after)
+{
+    json_t *image = json_object_get(f->card, "image"), *outputs = outputs_of(f, "image");
+    json_t *steps = json_array();
+    if (mean)
+        (void)json_array_append_new(steps, json_pack("[s]", "mean"));
+    if (norm_after) {
+        double eps = bv_json_number(image, "eps", 1e-5);
+        (void)json_array_append_new(steps, json_pack("[s, s, f]", "layer_norm", "image.norm", eps));
+        (void)json_object_set_new(image, "final_norm", json_false());
+        (void)json_object_del(outputs, "local"); // of normed tokens, as the projection wants them
+        (void)json_object_del(outputs, "pooled");
+    }
+    (void)json_array_append_new(steps, json_pack("[s, s]", "linear", "image.proj"));
+    (void)json_object_set_new(
+        outputs, "global",
+        json_pack("{s:s, s:o}", "from", mean ? "patches" : "cls", "steps", steps));
+}
+
 static enum bv_status add_native_vit(struct folder *f, struct bv_error *err)
 {
-    static const char *const unknown[] = {"attentional_pool", "global_average_pool", "no_ln_pre"};
     int64_t width = bv_json_integer(f->vision, "width", 768),
             head = bv_json_integer(f->vision, "head_width", 64);
-    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
-        if (json_is_true(json_object_get(f->vision, unknown[i])) && i < 2)
-            return refuse(err, "vision_cfg", unknown[i]);
-    if (strcmp(bv_json_string(f->vision, "pool_type", "tok"), "tok") != 0)
-        return refuse(err, "vision_cfg.pool_type", bv_json_string(f->vision, "pool_type", ""));
+    const char *pool = bv_json_string(f->vision, "pool_type", "tok");
+    bool mean =
+        strcmp(pool, "avg") == 0 || bv_json_boolean(f->vision, "global_average_pool", false);
+    bool norm_after = bv_json_boolean(f->vision, "final_ln_after_pool", false);
+    if (bv_json_boolean(f->vision, "attentional_pool", false))
+        return refuse(err, "vision_cfg", "attentional_pool");
+    if (!mean && strcmp(pool, "tok") != 0)
+        return refuse(err, "vision_cfg.pool_type", pool);
     if (width < 1 || head < 1 || width % head != 0)
         return bv_fail(err, BV_ERR_MODEL,
                        "%s: a head_width of %lld does not divide a width of %lld", config_name,
@@ -106,6 +128,8 @@ static enum bv_status add_native_vit(struct folder *f, struct bv_error *err)
     set_integer(json_object_get(f->card, "image"), "heads", width / head);
     set_activation(f, "image", f->vision);
     set_eps(f, "image", f->vision);
+    if (mean || norm_after)
+        set_pool(f, mean, norm_after);
     return BV_OK;
 }
 
@@ -176,11 +200,11 @@ static enum bv_status take_tokenizer(struct folder *f, struct bv_error *err)
 static enum bv_status add_native_text(struct folder *f, struct bv_error *err)
 {
     const char *pool = bv_json_string(f->text, "pool_type", "argmax");
-    bool last = strcmp(pool, "last") == 0,
+    bool last = strcmp(pool, "last") == 0, first = strcmp(pool, "first") == 0,
          free_mask = bv_json_boolean(f->text, "no_causal_mask", false);
-    if (!last && strcmp(pool, "argmax") != 0 && strcmp(pool, "eos") != 0)
+    if (!last && !first && strcmp(pool, "argmax") != 0 && strcmp(pool, "eos") != 0)
         return refuse(err, "text_cfg.pool_type", pool);
-    if (!last && free_mask)
+    if (!last && !first && free_mask)
         return refuse(err, "text_cfg.no_causal_mask with pool_type", pool);
     if (bv_json_boolean(f->text, "embed_cls", false))
         return refuse(err, "text_cfg", "embed_cls");
@@ -188,11 +212,12 @@ static enum bv_status add_native_text(struct folder *f, struct bv_error *err)
     json_t *tower = json_object_get(f->card, "text");
     set_integer(tower, "heads", bv_json_integer(f->text, "heads", 8));
     (void)json_object_set_new(tower, "causal", json_boolean(!free_mask));
-    (void)json_object_set_new(tower, "pad", json_boolean(last));
+    (void)json_object_set_new(tower, "pad", json_boolean(last || (first && free_mask)));
     set_activation(f, "text", f->text);
     set_eps(f, "text", f->text);
     bool projects = strcmp(bv_json_string(f->text, "proj_type", "linear"), "none") != 0;
-    set_global(f, "text", "end", projects ? "[[\"linear\", \"text.proj\"]]" : "[]");
+    set_global(f, "text", first ? "start" : "end",
+               projects ? "[[\"linear\", \"text.proj\"]]" : "[]");
     return take_tokenizer(f, err);
 }
 
@@ -274,11 +299,14 @@ static enum bv_status take_recipe(struct folder *f, struct bv_error *err)
 {
     const char *mode = bv_json_string(f->preprocess, "resize_mode", "shortest"),
                *filter = bv_json_string(f->preprocess, "interpolation", "bicubic");
-    bool squash = strcmp(mode, "squash") == 0, bilinear = strcmp(filter, "bilinear") == 0;
+    bool squash = strcmp(mode, "squash") == 0, longest = strcmp(mode, "longest") == 0,
+         bilinear = strcmp(filter, "bilinear") == 0;
     int64_t height = 0, width = 0;
     BV_TRY(image_size(f, &height, &width, err));
-    if (!squash && (strcmp(mode, "shortest") != 0 || height != width))
+    if (!squash && ((strcmp(mode, "shortest") != 0 && !longest) || height != width))
         return refuse(err, "preprocess_cfg.resize_mode", mode);
+    if (longest && bv_json_integer(f->preprocess, "fill_color", 0) != 0)
+        return refuse(err, "preprocess_cfg", "fill_color");
     if (!bilinear && strcmp(filter, "bicubic") != 0 && strcmp(filter, "random") != 0)
         return refuse(err, "preprocess_cfg.interpolation", filter);
     json_t *steps = json_array(),
@@ -288,8 +316,10 @@ static enum bv_status take_recipe(struct folder *f, struct bv_error *err)
         set_integer(resize, "width", width);
         set_integer(resize, "height", height);
     } else {
-        set_integer(resize, "shorter", height);
+        set_integer(resize, longest ? "longer" : "shorter", height);
     }
+    if (longest) // timm's ResizeKeepRatio, then black around
+        (void)json_object_set_new(resize, "rounding", json_string("nearest"));
     (void)json_array_append_new(steps, resize);
     if (!squash)
         (void)json_array_append_new(

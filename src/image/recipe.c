@@ -71,6 +71,7 @@ static const struct word filters[] = {{"nearest", BV_FILTER_NEAREST},
 static const struct word roundings[] = {{"product", BV_ROUND_PRODUCT},
                                         {"ratio", BV_ROUND_RATIO},
                                         {"ratio_all", BV_ROUND_RATIO_ALL},
+                                        {"nearest", BV_ROUND_NEAREST},
                                         {NULL, 0}};
 static const struct word margin_roundings[] = {{"even", 0}, {"floor", 1}, {NULL, 0}};
 static const struct word eight_bits[] = {{"as_is", 0}, {"preset", 1}, {NULL, 0}};

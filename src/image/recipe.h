@@ -36,7 +36,8 @@
 //       (default) | bicubic | lanczos | area; one of size, width with height, shorter, longer (that
 //       side, the other in proportion); rounding of the other side: product (default, int(a·b/c)) |
 //       ratio (int(a·(b/c))) | ratio_all (likewise, also the side that was named, which may become
-//       one less); antialias, align_corners: true (torch)
+//       one less) | nearest (a / (c/b) rounded, of two the even one: timm's ResizeKeepRatio);
+//       antialias, align_corners: true (torch)
 //   center_crop: size width height square rounding
 //       zero padded where smaller; rounding of an odd margin: even (default: to even where larger,
 //       down where smaller, as torchvision) | floor (of the signed margin); square: true in place

@@ -33,6 +33,7 @@ enum bv_rounding {
     BV_ROUND_PRODUCT,   // (to · side) / from, as torchvision
     BV_ROUND_RATIO,     // side · (to / from)
     BV_ROUND_RATIO_ALL, // likewise, also the side that should become exactly to
+    BV_ROUND_NEAREST,   // side / (from / to) to the nearest number, of two the even one
 };
 
 // What a step works on besides the pixels.

@@ -95,6 +95,8 @@ enum bv_status bv_step_center_crop(struct bv_step_state *state, const struct bv_
 
 static int scaled(int side, int to, int from, enum bv_rounding rounding)
 {
+    if (rounding == BV_ROUND_NEAREST)
+        return (int)rint((double)side / ((double)from / (double)to));
     if (side == from && rounding != BV_ROUND_RATIO_ALL)
         return to;
     if (rounding == BV_ROUND_PRODUCT)

@@ -10,8 +10,8 @@
 //
 // Configuration: "heads" (width / 64), "eps" (1e-5), "activation" ("quick_gelu"; "gelu",
 // "gelu_tanh"), "causal" (true).
-// Features: "last" [B,T,C] after ln_final, "end" [B,C] at the last token of each sequence;
-// "block.i" before ln_final.
+// Features: "last" [B,T,C] after ln_final, "end" [B,C] at the last token of each sequence, "start"
+// at the first; "block.i" before ln_final.
 
 #include "graph/transformer.h"
 #include "text/encoder.h"
@@ -41,4 +41,6 @@ void bv_text_clip(struct bv_graph *g, const json_t *config, const char *prefix,
     bv_features_add(g, features, x, "last");
     struct bv_tensor *end = in->last ? bv_gather_rows(g, x, in->last) : NULL;
     bv_features_add(g, features, bv_reshape(g, end, 2, (int64_t[]){B, C}), "end");
+    bv_features_add(g, features, bv_reshape(g, bv_slice(g, x, 1, 0, 1), 2, (int64_t[]){B, C}),
+                    "start");
 }

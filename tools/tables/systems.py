@@ -51,8 +51,11 @@ that the authors' numbers follow.
 - `siglip`, `hf-clip`, `open-clip`: layouts of folders of transformers' `SiglipModel` and `CLIPModel`
   and of open_clip, which are read by their own configuration: SigLIP and XraySigLIP, PubMedCLIP, plip
   and XrayCLIP, QuiltNet and SigLIP in timm's names, say. Compared on reduced folders with these
-  libraries; the ResNet towers and text flags of open_clip that no such folder has are built and not
-  compared. Recipes do what the processors do with Pillow (transformers 4); with
+  libraries. Of open_clip's options that no such folder has, ResNet towers, LayerScale, pooling by the
+  mean of patches or the first token, norms after pooling and `resize_mode` "longest" are compared with
+  small models of the library (`model.open_clip_folders`; pixels and further flags by hand). Refused by
+  name: CoCa's (`embed_cls`, `attentional_pool`), `no_causal_mask` with a pooled end marker, a
+  `fill_color`. Recipes do what the processors do with Pillow (transformers 4); with
   `--processor torchvision` what transformers 5 does, compared with 5.24 on five images: no float of
   SigLIP's, MedSigLIP's, CLIP's and RAD-DINO's differs. The difference between the two is up to two
   gray levels, and more where one side grows and the other shrinks.
