@@ -14,7 +14,7 @@ struct task {
     struct model_options model;
     struct bv_eval_retrieval_options retrieval;
     struct bv_eval_task_options with_model;
-    const char *answers, *protocol, *truth, *thresholds;
+    const char *answers, *protocol, *truth, *thresholds, *clinical;
     int batch, workers;
     bool bilinear, tune;
     struct opened_protocol opened;
@@ -39,6 +39,30 @@ static bool is_of(const struct task *t, const char *name)
 
 // ---- What a file holds already ----
 
+// Also with the labeler that --clinical names.
+static enum bv_status retrieve(const struct task *t, const struct opened *o,
+                               struct bv_eval_retrieval_options *options, char **json)
+{
+    struct bv_model *model = NULL;
+    struct bv_engine *engine = NULL;
+    const struct bv_engine_options device = {
+        .size = sizeof device, .device = t->model.device, .precision = t->model.precision};
+    if (!t->clinical)
+        return bv_eval_retrieval(o->engine, options, json);
+    options->folder = t->protocol ? NULL : t->with_model.folder;
+    enum bv_status status = bv_model_open(o->context, t->clinical, &model);
+    if (status == BV_OK)
+        status = bv_engine_open(o->context, model, &device, &engine);
+    if (status == BV_OK)
+        status = bv_labeler_open(engine, &options->labeler);
+    if (status == BV_OK)
+        status = bv_eval_retrieval(o->engine, options, json);
+    bv_labeler_close(&options->labeler);
+    bv_engine_close(&engine);
+    bv_model_close(&model);
+    return status;
+}
+
 static int run_retrieval(struct task *t)
 {
     struct opened o = {0};
@@ -53,7 +77,7 @@ static int run_retrieval(struct task *t)
     enum bv_status status = open_model(&o, &t->model, true);
     int code = (int)exit_code_of(status); // a model that does not open has said so
     if (status == BV_OK) {
-        status = bv_eval_retrieval(o.engine, &options, &json);
+        status = retrieve(t, &o, &options, &json);
         code = status == BV_OK ? print(t, json) : (int)report_failure(o.context, status);
     }
     close_model(&o);
@@ -215,6 +239,8 @@ static int run(struct task *t)
 static bool is_valid(const struct task *t, const struct strings *data)
 {
     const bool masks = t->truth || t->thresholds || t->tune;
+    if ((t->clinical || t->retrieval.patient_column) && !is_of(t, "retrieval"))
+        return false;
     return data->n == 1 && t->batch >= 0 && (!masks || (t->truth && is_of(t, "grounding")));
 }
 
@@ -250,6 +276,11 @@ int run_eval_task(int argc, char **argv)
          "retrieval: reports (text)"},
         {"--class-col", OPTION_STRING, &t.retrieval.class_column, "NAME",
          "retrieval: items of the same class are right as well"},
+        {"--clinical", OPTION_STRING, &t.clinical, "MODEL",
+         "retrieval: a CheXbert model file; the nearest report of another patient is judged by "
+         "F1-CheXbert, SembScore and BLEU-2 (-o: retrieved.csv with the reports)"},
+        {"--patient-col", OPTION_STRING, &t.retrieval.patient_column, "NAME",
+         "retrieval: who is another patient (patient_id, patient, subject_id)"},
         {"--batch", OPTION_INTEGER, &t.batch, "N", "retrieval: images per run of the encoder"},
         {"--workers", OPTION_INTEGER, &t.workers, "N", "retrieval: decoding threads"},
         MODEL_OPTIONS(&t.model),

@@ -9,6 +9,7 @@
 #define BIOVL_EVAL_H
 
 #include "biovl/biovl.h"
+#include "biovl/label.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -192,6 +193,12 @@ struct bv_eval_retrieval_options {
     const char *path_column, *text_column, *class_column; // "path", "text", none
     size_t batch;
     int workers;
+    // With a labeler of CheXbert's findings (same context): for each image the nearest report of
+    // another patient (another row, without a column of patients), against the image's own:
+    // F1-CheXbert, SembScore, BLEU-2, as "clinical".
+    struct bv_labeler *labeler;
+    const char *patient_column; // patient_id, patient or subject_id
+    const char *folder;         // receives retrieved.csv, with the reports found; NULL: nowhere
 };
 BV_API enum bv_status bv_eval_retrieval(struct bv_engine *engine,
                                         const struct bv_eval_retrieval_options *options,

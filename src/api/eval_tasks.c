@@ -3,6 +3,7 @@
 
 #include "api/context.h"
 #include "api/eval.h"
+#include "api/label.h"
 #include "eval/run/scorers.h"
 #include "eval/tasks/finding_tables.h"
 #include "eval/tasks/grounding.h"
@@ -51,13 +52,21 @@ enum bv_status bv_eval_retrieval(struct bv_engine *engine,
     if (o->batch > MAX_BATCH || o->workers < 0 || o->workers > MAX_WORKERS)
         return bv_fail(err, BV_ERR_ARG, "batches of 1 to %d images and 1 to %d workers", MAX_BATCH,
                        MAX_WORKERS);
+    if (o->folder && !o->labeler)
+        return bv_fail(err, BV_ERR_ARG, "a folder for the reports found needs a labeler");
+    struct bv_clinical clinical = {.head = NULL};
+    if (o->labeler)
+        clinical = (struct bv_clinical){&o->labeler->head, o->labeler->engine->session};
     const struct bv_retrieval_options options = {.path = o->data,
                                                  .root = o->root,
                                                  .path_column = o->path_column,
                                                  .text_column = o->text_column,
                                                  .class_column = o->class_column,
                                                  .block = o->batch ? o->batch : DEFAULT_BATCH,
-                                                 .n_workers = o->workers ? o->workers : 1};
+                                                 .n_workers = o->workers ? o->workers : 1,
+                                                 .clinical = clinical,
+                                                 .patient_column = o->patient_column,
+                                                 .folder = o->folder};
     const struct bv_text_encoder texts = {engine, encode_texts};
     bv_model_scorer_init(&scorer, &images);
     BV_TRY(bv_retrieval_table(&options, &images, &texts, &result, err));

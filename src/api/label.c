@@ -1,5 +1,5 @@
 // The public calls of text classifiers.
-#include "biovl/label.h"
+#include "api/label.h"
 
 #include <assert.h>
 #include <math.h>
@@ -11,11 +11,6 @@
 #include "eval/tasks/label_reports.h"
 
 enum { TEXTS_AT_ONCE = 256 }; // between looks at the observer
-
-struct bv_labeler {
-    struct bv_engine *engine;
-    struct bv_text_head head;
-};
 
 enum bv_status bv_labeler_open(struct bv_engine *engine, struct bv_labeler **out)
 {

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "conformance/case.h"
+#include "eval/tasks/clinical.h"
 #include "model/encode.h"
-#include "score/text_head.h"
 #include "support/check.h"
 
 static bool open_as(struct bench *b, const char *checkpoint, const char *clean)
@@ -107,6 +107,19 @@ static void check_classes(struct bench *b, const struct bv_text_head *head, size
     free(classes);
 }
 
+// SembScore of pairs of reports: pairs [n,2], score [n] in single precision.
+static void check_semb(struct bench *b, const float *cls, size_t D)
+{
+    const struct npy *pairs = bench_array(b, "semb/pairs"), *golden = bench_array(b, "semb/score");
+    double scores[64];
+    assert_int_equal(pairs->n, 2 * golden->n);
+    assert_in_range(golden->n, 1, 64);
+    for (size_t i = 0; i < golden->n; i++)
+        scores[i] = bv_semb_score(cls + (size_t)integer_at(pairs, 2 * i) * D,
+                                  cls + (size_t)integer_at(pairs, 2 * i + 1) * D, D);
+    bench_compare_scores(b, "semb", scores, npy_f32(golden), golden->n);
+}
+
 static void check(struct bench *b, const char *prefix)
 {
     struct bv_error err = {0};
@@ -134,6 +147,8 @@ static void check(struct bench *b, const char *prefix)
     for (size_t i = 0; i < n; i++)
         bench_compare(b, EMBEDDING, "cls", cls + i * D, npy_f32(rows) + i * D, D);
     check_classes(b, &head, n, logits, prefix);
+    if (!*prefix)
+        check_semb(b, cls, D);
     free(cls);
     free(logits);
     free(texts);

@@ -7,7 +7,7 @@
 
 #include "table/csv.h"
 
-enum { FINDINGS = 14, FIVE = 5 };
+enum { FINDINGS = BV_FINDINGS, FIVE = 5 };
 static const char *const findings[FINDINGS] = {"Enlarged Cardiomediastinum",
                                                "Cardiomegaly",
                                                "Lung Opacity",
@@ -24,7 +24,12 @@ static const char *const findings[FINDINGS] = {"Enlarged Cardiomediastinum",
                                                "No Finding"};
 static const int five[FIVE] = {1, 4, 5, 7, 9};
 
-enum class { CLASS_BLANK, CLASS_POSITIVE, CLASS_NEGATIVE, CLASS_UNCERTAIN };
+enum { CLASS_BLANK, CLASS_POSITIVE, CLASS_NEGATIVE, CLASS_UNCERTAIN };
+
+const char *bv_finding_name(size_t i)
+{
+    return findings[i];
+}
 
 // ---- Reading ----
 
@@ -33,7 +38,7 @@ struct file {
     struct bv_csv_reader *csv;
     int columns[FINDINGS], study; // study -1: there is none
     const struct bv_csv_row *row;
-    enum class classes[FINDINGS];
+    int32_t classes[FINDINGS];
 };
 
 static bool is_name(const char *a, const char *b)
@@ -70,7 +75,7 @@ static enum bv_status open_file(struct file *f, const char *path, struct bv_erro
     return BV_OK;
 }
 
-static enum bv_status read_class(const struct file *f, int finding, enum class *to,
+static enum bv_status read_class(const struct file *f, int finding, int32_t *to,
                                  struct bv_error *err)
 {
     const char *text = f->row->fields[f->columns[finding]];
@@ -114,38 +119,29 @@ static enum bv_status check_pair(const struct file *a, const struct file *b, str
 
 // ---- Counting ----
 
-struct counts {
-    uint64_t tp, fp, fn;
-};
+static const char *const conventions[BV_CONVENTIONS] = {"rrg", "r2gen"};
 
-enum { RRG, R2GEN, CONVENTIONS };
-static const char *const conventions[CONVENTIONS] = {"rrg", "r2gen"};
-
-struct totals {
-    struct counts each[CONVENTIONS][FINDINGS];
-    uint64_t n, exact_five[CONVENTIONS];
-};
-
-static bool is_positive(enum class c, int convention)
+static bool is_positive(int32_t c, int convention)
 {
-    return c == CLASS_POSITIVE || (c == CLASS_UNCERTAIN && convention == RRG);
+    return c == CLASS_POSITIVE || (c == CLASS_UNCERTAIN && convention == BV_CONVENTION_RRG);
 }
 
-static void count_row(struct totals *t, const struct file *reference, const struct file *predicted)
+void bv_findings_add(struct bv_finding_totals *t, const int32_t reference[FINDINGS],
+                     const int32_t predicted[FINDINGS])
 {
     t->n++;
-    for (int c = 0; c < CONVENTIONS; c++) {
+    for (int c = 0; c < BV_CONVENTIONS; c++) {
         bool exact = true;
         for (int i = 0; i < FINDINGS; i++) {
-            bool truth = is_positive(reference->classes[i], c);
-            bool said = is_positive(predicted->classes[i], c);
+            bool truth = is_positive(reference[i], c);
+            bool said = is_positive(predicted[i], c);
             t->each[c][i].tp += truth && said;
             t->each[c][i].fp += !truth && said;
             t->each[c][i].fn += truth && !said;
         }
         for (int k = 0; k < FIVE; k++)
-            exact = exact && is_positive(reference->classes[five[k]], c) ==
-                                 is_positive(predicted->classes[five[k]], c);
+            exact =
+                exact && is_positive(reference[five[k]], c) == is_positive(predicted[five[k]], c);
         t->exact_five[c] += exact;
     }
 }
@@ -159,7 +155,7 @@ struct scores {
     double precision, recall, f1, support;
 };
 
-static struct scores scores_of(const struct counts *c)
+static struct scores scores_of(const struct bv_finding_counts *c)
 {
     double tp = (double)c->tp, fp = (double)c->fp, fn = (double)c->fn;
     return (struct scores){ratio(tp, tp + fp), ratio(tp, tp + fn), ratio(2 * tp, 2 * tp + fp + fn),
@@ -182,12 +178,12 @@ static void add(struct scores *sum, const struct scores *s, double weight)
 }
 
 // Micro, macro and weighted averages of n findings.
-static json_t *averages(const struct counts each[FINDINGS], const int *which, int n)
+static json_t *averages(const struct bv_finding_counts each[FINDINGS], const int *which, int n)
 {
-    struct counts pooled = {0};
+    struct bv_finding_counts pooled = {0};
     struct scores macro = {0}, weighted = {0};
     for (int i = 0; i < n; i++) {
-        const struct counts *c = &each[which ? which[i] : i];
+        const struct bv_finding_counts *c = &each[which ? which[i] : i];
         pooled.tp += c->tp;
         pooled.fp += c->fp;
         pooled.fn += c->fn;
@@ -203,7 +199,7 @@ static json_t *averages(const struct counts each[FINDINGS], const int *which, in
                      scores_object(&macro), "weighted", scores_object(&weighted));
 }
 
-static json_t *convention_object(const struct totals *t, int convention)
+static json_t *convention_object(const struct bv_finding_totals *t, int convention)
 {
     json_t *each = json_object();
     for (int i = 0; i < FINDINGS; i++) {
@@ -216,7 +212,15 @@ static json_t *convention_object(const struct totals *t, int convention)
                      ratio((double)t->exact_five[convention], (double)t->n));
 }
 
-static enum bv_status count_all(struct file files[2], struct totals *t, struct bv_error *err)
+json_t *bv_findings_json(const struct bv_finding_totals *totals)
+{
+    return json_pack("{s:I, s:o, s:o}", "n", (json_int_t)totals->n, conventions[BV_CONVENTION_RRG],
+                     convention_object(totals, BV_CONVENTION_RRG), conventions[BV_CONVENTION_R2GEN],
+                     convention_object(totals, BV_CONVENTION_R2GEN));
+}
+
+static enum bv_status count_all(struct file files[2], struct bv_finding_totals *t,
+                                struct bv_error *err)
 {
     for (;;) {
         BV_TRY(next_row(&files[0], err));
@@ -224,7 +228,7 @@ static enum bv_status count_all(struct file files[2], struct totals *t, struct b
         if (!files[0].row && !files[1].row)
             break;
         BV_TRY(check_pair(&files[0], &files[1], err));
-        count_row(t, &files[0], &files[1]);
+        bv_findings_add(t, files[0].classes, files[1].classes);
     }
     return t->n ? BV_OK : bv_fail(err, BV_ERR_ARG, "%s: no reports", files[0].path);
 }
@@ -233,7 +237,7 @@ enum bv_status bv_finding_tables(const char *reference, const char *predicted, j
                                  struct bv_error *err)
 {
     struct file files[2] = {{.csv = NULL}, {.csv = NULL}};
-    struct totals totals = {.n = 0};
+    struct bv_finding_totals totals = {.n = 0};
     enum bv_status status = open_file(&files[0], reference, err);
     if (status == BV_OK)
         status = open_file(&files[1], predicted, err);
@@ -242,8 +246,6 @@ enum bv_status bv_finding_tables(const char *reference, const char *predicted, j
     bv_csv_close(&files[0].csv);
     bv_csv_close(&files[1].csv);
     BV_TRY(status);
-    *result = json_pack("{s:I, s:o, s:o}", "n", (json_int_t)totals.n, conventions[RRG],
-                        convention_object(&totals, RRG), conventions[R2GEN],
-                        convention_object(&totals, R2GEN));
+    *result = bv_findings_json(&totals);
     return *result ? BV_OK : bv_fail_nomem(err, "the results");
 }

@@ -17,4 +17,27 @@
 enum bv_status bv_finding_tables(const char *reference, const char *predicted, json_t **result,
                                  struct bv_error *err);
 
+// ---- The same from findings in memory ----
+
+enum { BV_FINDINGS = 14 };
+
+// CheXbert's names, in its order.
+const char *bv_finding_name(size_t i);
+
+struct bv_finding_counts {
+    uint64_t tp, fp, fn;
+};
+enum { BV_CONVENTION_RRG, BV_CONVENTION_R2GEN, BV_CONVENTIONS };
+struct bv_finding_totals { // zero-initialise
+    struct bv_finding_counts each[BV_CONVENTIONS][BV_FINDINGS];
+    uint64_t n, exact_five[BV_CONVENTIONS];
+};
+
+// Counts one report: 0 blank, 1 positive, 2 negative, 3 uncertain.
+void bv_findings_add(struct bv_finding_totals *totals, const int32_t reference[BV_FINDINGS],
+                     const int32_t predicted[BV_FINDINGS]);
+
+// The result above; NULL where memory is out.
+json_t *bv_findings_json(const struct bv_finding_totals *totals);
+
 #endif

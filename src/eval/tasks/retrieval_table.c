@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "eval/data/out_folder.h"
+#include "eval/tasks/retrieval_clinical.h"
 #include "table/csv.h"
 
 enum { TEXTS_AT_ONCE = 64, MAX_PAIRS = 1 << 22 };
@@ -13,12 +14,13 @@ static const size_t cutoffs[] = {1, 2, 5, 10, 50, 100};
 
 struct pairs {
     struct bv_csv_reader *csv; // beside the pipeline's own reader: texts and classes
-    int text, class;           // columns
+    int text, class, patient;  // columns; -1: there is none
     struct bv_arena arena;
     size_t D, n, room;
     uint64_t n_failed;
     float *images, *texts; // [room][D]
-    const char **text_of, **class_of;
+    const char **text_of, **class_of, **patient_of;
+    uint64_t *line_of;
 };
 
 static enum bv_status grow(struct pairs *p, struct bv_error *err)
@@ -37,7 +39,13 @@ static enum bv_status grow(struct pairs *p, struct bv_error *err)
     const char **classes = realloc(p->class_of, room * sizeof *classes);
     if (classes)
         p->class_of = classes;
-    if (!images || !texts || !classes)
+    const char **patients = realloc(p->patient_of, room * sizeof *patients);
+    if (patients)
+        p->patient_of = patients;
+    uint64_t *lines = realloc(p->line_of, room * sizeof *lines);
+    if (lines)
+        p->line_of = lines;
+    if (!images || !texts || !classes || !patients || !lines)
         return bv_fail_nomem(err, "the pairs");
     p->room = room;
     return BV_OK;
@@ -61,7 +69,11 @@ static enum bv_status take_pair(void *arg, const struct bv_journal_record *recor
     p->text_of[p->n] = bv_arena_strdup(&p->arena, row->fields[p->text]);
     p->class_of[p->n] =
         p->class >= 0 ? bv_arena_strdup(&p->arena, row->fields[p->class]) : p->text_of[p->n];
-    if (!p->text_of[p->n] || !p->class_of[p->n])
+    const char *patient =
+        p->patient >= 0 && (size_t)p->patient < row->n ? row->fields[p->patient] : "";
+    p->patient_of[p->n] = *patient ? bv_arena_strdup(&p->arena, patient) : NULL;
+    p->line_of[p->n] = row->line;
+    if (!p->text_of[p->n] || !p->class_of[p->n] || (*patient && !p->patient_of[p->n]))
         return bv_fail_nomem(err, "a text");
     p->n++;
     return BV_OK;
@@ -72,6 +84,22 @@ static enum bv_status no_block_end(void *arg, struct bv_error *err)
     (void)arg;
     (void)err;
     return BV_OK;
+}
+
+// The column that tells patients apart; -1 where there is none that is asked for.
+static enum bv_status find_patient(struct pairs *p, const struct bv_retrieval_options *o,
+                                   struct bv_error *err)
+{
+    static const char *const usual[] = {"patient_id", "patient", "subject_id"};
+    p->patient = -1;
+    for (size_t i = 0; !o->patient_column && p->patient < 0 && i < 3; i++)
+        BV_TRY(bv_csv_find(p->csv, usual[i], &p->patient, err));
+    if (!o->patient_column)
+        return BV_OK;
+    BV_TRY(bv_csv_find(p->csv, o->patient_column, &p->patient, err));
+    return p->patient >= 0
+               ? BV_OK
+               : bv_fail(err, BV_ERR_ARG, "%s: no column \"%s\"", o->path, o->patient_column);
 }
 
 static enum bv_status find_columns(struct pairs *p, const struct bv_retrieval_options *o,
@@ -85,7 +113,7 @@ static enum bv_status find_columns(struct pairs *p, const struct bv_retrieval_op
     if (p->text < 0 || (o->class_column && p->class < 0))
         return bv_fail(err, BV_ERR_ARG, "%s: no column \"%s\"", o->path,
                        p->text < 0 ? text : o->class_column);
-    return BV_OK;
+    return find_patient(p, o, err);
 }
 
 static enum bv_status encode_images(struct pairs *p, const struct bv_retrieval_options *o,
@@ -215,14 +243,35 @@ static enum bv_status evaluate_pairs(const struct pairs *p, json_t **result, str
     return status;
 }
 
+// Adds what the reports found say to the results.
+static enum bv_status judge(const struct pairs *p, const struct bv_retrieval_options *o,
+                            json_t *result, struct bv_error *err)
+{
+    const struct bv_retrieved retrieved = {.n = p->n,
+                                           .D = p->D,
+                                           .images = p->images,
+                                           .texts = p->texts,
+                                           .text_of = p->text_of,
+                                           .patient_of = p->patient >= 0 ? p->patient_of : NULL,
+                                           .line_of = p->line_of};
+    json_t *clinical = NULL;
+    BV_TRY(bv_retrieval_clinical(&retrieved, &o->clinical, o->folder, &clinical, err));
+    return json_object_set_new(result, "clinical", clinical) == 0
+               ? BV_OK
+               : bv_fail_nomem(err, "the results");
+}
+
 enum bv_status bv_retrieval_table(const struct bv_retrieval_options *options,
                                   const struct bv_scorer *images,
                                   const struct bv_text_encoder *texts, json_t **result,
                                   struct bv_error *err)
 {
     struct pairs p = {.D = images->n_labels};
+    json_t *made = NULL;
     enum bv_status status =
         bv_csv_open(&p.csv, options->path, bv_csv_separator(options->path), err);
+    if (status == BV_OK && options->clinical.head)
+        status = bv_clinical_check(&options->clinical, err);
     if (status == BV_OK)
         status = find_columns(&p, options, err);
     if (status == BV_OK)
@@ -232,12 +281,20 @@ enum bv_status bv_retrieval_table(const struct bv_retrieval_options *options,
     if (status == BV_OK)
         status = encode_texts(&p, texts, err);
     if (status == BV_OK)
-        status = evaluate_pairs(&p, result, err);
+        status = evaluate_pairs(&p, &made, err);
+    if (status == BV_OK && options->clinical.head)
+        status = judge(&p, options, made, err);
+    if (status == BV_OK)
+        *result = made;
+    else
+        json_decref(made);
     bv_csv_close(&p.csv);
     bv_arena_free(&p.arena);
     free(p.images);
     free(p.texts);
     free(p.text_of);
     free(p.class_of);
+    free(p.patient_of);
+    free(p.line_of);
     return status;
 }

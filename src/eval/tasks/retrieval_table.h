@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "eval/run/pipeline.h"
+#include "eval/tasks/clinical.h"
 
 struct bv_retrieval_options {
     const char *path, *root;  // CSV; folder of relative image paths
@@ -15,6 +16,12 @@ struct bv_retrieval_options {
     const char *class_column; // NULL: no retrieval by class
     size_t block;
     int n_workers;
+    // NULL head: the report found for each image is not judged by what it says
+    // (retrieval_clinical.h). Reports of one patient are told by patient_column, or the usual ones
+    // (patient_id, patient, subject_id).
+    struct bv_clinical clinical;
+    const char *patient_column;
+    const char *folder; // receives retrieved.csv; NULL: nowhere
 };
 
 // How texts become embeddings [n,D], normalised.
@@ -29,7 +36,7 @@ struct bv_text_encoder {
 // counted and left out. *result: {"n", "failed", "duplicate_texts", "image_to_text",
 // "text_to_image"}, each direction with "paired" (the item of the same row counts), "equal_text"
 // (every item with the same text does) and, with a class column, "same_class"; K is 1, 2, 5, 10,
-// 50, 100 as far as there are items.
+// 50, 100 as far as there are items; and "clinical", where that is wanted.
 enum bv_status bv_retrieval_table(const struct bv_retrieval_options *options,
                                   const struct bv_scorer *images,
                                   const struct bv_text_encoder *texts, json_t **result,
