@@ -289,7 +289,7 @@ int run_explain(int argc, char **argv)
          "prompt set instead of the model's own: a name of biovl info --prompts, or a JSON file"},
         {"--method", OPTION_STRING, &x.method, "M",
          "auto, similarity, gradcam, hirescam, layercam, eigencam, legrad, gradeclip, surgery, "
-         "maskclip, rollout, occlusion, rise"},
+         "maskclip, rollout, occlusion, rise; attention of labels that a decoder scores"},
         {"--layers", OPTION_INTEGER, &x.layers, "N",
          "how many of the last layers legrad (2) and surgery (6) read; -1: all"},
         {"--masks", OPTION_INTEGER, &x.masks, "N",

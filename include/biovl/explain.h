@@ -46,8 +46,8 @@ BV_API enum bv_status bv_explain_texts(struct bv_engine *engine, const struct bv
                                        const struct bv_explain_options *options,
                                        struct bv_explained **explained);
 
-// Maps of a classifier's labels: of the mean of each label's positive prompts, or of a trained
-// head's logit.
+// Maps of a classifier's labels: of the mean of each label's positive prompts, of a trained head's
+// logit, or of where a query decoder looks for each (method attention alone).
 BV_API enum bv_status bv_explain_labels(const struct bv_zero_shot *zero_shot,
                                         const struct bv_image *image,
                                         const struct bv_explain_options *options,

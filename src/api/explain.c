@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "image/png_writer.h"
 #include "model/encode.h"
+#include "model/graphs.h"
 
 enum { LONGEST = 1024, MOST_TEXTS = 4096 };
 
@@ -74,7 +75,7 @@ static enum bv_status choose_method(const struct bv_model *model, const char *na
     char names[512];
     struct bv_error why = {0};
     const bool automatic = !name || strcmp(name, "auto") == 0;
-    *method = automatic ? bv_method_default(model) : bv_method_find(name);
+    *method = automatic ? bv_method_default(model, output) : bv_method_find(name);
     bv_method_names(model, output, names, sizeof names);
     if (!*method)
         return bv_fail(err, BV_ERR_ARG, "no method is called \"%s\"; model \"%s\" can have: %s",
@@ -95,7 +96,8 @@ struct subject {
     unsigned char *truncated; // [n]: cut to the model's maximum; NULL: labels
     float *direction;         // [n + BV_NEUTRAL_TEXTS, D], n filled
     size_t n, D;
-    bool linear; // a trained head's logits: no neutral texts
+    bool linear;                       // logits, of a trained head or a decoder: no neutral texts
+    struct bv_decoder_queries queries; // of a decoder; texts NULL: there is none
 };
 
 static enum bv_status name_texts(struct bv_explained *e, const struct subject *s,
@@ -140,7 +142,8 @@ static enum bv_status compute(struct bv_explained *e, const struct subject *s,
                                  .common =
                                      n_neutral > 0 ? s->engine->neutral + n_neutral * s->D : NULL,
                                  .n = s->n + n_neutral,
-                                 .D = s->D};
+                                 .D = s->D,
+                                 .queries = s->queries.texts ? &s->queries : NULL};
     BV_TRY(bv_encoder_input_make(m, s->image, NULL, &input, err));
     const struct bv_probe_request request = {.method = method,
                                              .layers = o->layers,
@@ -226,21 +229,28 @@ enum bv_status bv_explain_labels(const struct bv_zero_shot *z, const struct bv_i
     s.output = bv_classifier_output(z->classifier);
     s.D = bv_classifier_dim(z->classifier);
     s.linear = bv_classifier_head_row(z->classifier, 0) >= 0;
+    const struct bv_decoder_labels *decoder = bv_classifier_decoder(z->classifier);
+    if (decoder) {
+        const json_t *card = bv_model_decoder_card(bv_session_model(s.engine->session));
+        s.output = bv_json_string(card, "image", "tokens");
+        s.linear = true;
+        s.queries = (struct bv_decoder_queries){decoder->texts, decoder->row, decoder->n,
+                                                decoder->rows,  decoder->D,   decoder->classes};
+    }
     s.names = calloc(s.n, sizeof *s.names);
     s.direction = calloc((s.n + BV_NEUTRAL_TEXTS) * s.D, sizeof *s.direction);
     enum bv_status status = s.names && s.direction ? BV_OK : bv_fail_nomem(err, "labels");
     for (size_t i = 0; status == BV_OK && i < s.n; i++) {
         const float *embedding = bv_classifier_embedding(z->classifier, i);
         s.names[i] = z->labels.items[i].name;
+        if (decoder)
+            continue;
         if (s.linear)
             s.direction[i * s.D + (size_t)bv_classifier_head_row(z->classifier, i)] = 1;
         else if (embedding)
             memcpy(s.direction + i * s.D, embedding, s.D * sizeof *embedding);
         else
-            status = bv_fail(err, BV_ERR_UNSUPPORTED,
-                             "the labels of model \"%s\" are scored by a decoder, which has no "
-                             "maps here; texts have",
-                             bv_session_model(s.engine->session)->name);
+            status = bv_fail(err, BV_ERR_UNSUPPORTED, "label \"%s\" has no embedding", s.names[i]);
     }
     if (status == BV_OK)
         status = explain(&s, &o, out, err);
@@ -468,14 +478,15 @@ enum bv_status bv_explain_methods(struct bv_context *context, const struct bv_mo
     const char *output =
         bv_model_has_text(m) || !json_object_get(outputs, "logits") ? "global" : "logits";
     const bool scores = bv_model_has_text(m) || strcmp(output, "logits") == 0;
+    const char *of_labels = bv_json_string(bv_model_decoder_card(m), "image", output);
     json_t *list = json_array();
     for (size_t i = 0; scores && bv_method_at(i); i++) {
         const struct bv_map_method *method = bv_method_at(i);
-        if (bv_probe_check(m, method, 0, output, &unused) == BV_OK)
-            (void)json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b}", "name",
-                                                        method->name, "unit", method->unit,
-                                                        "class_agnostic", method->class_agnostic,
-                                                        "default", method == bv_method_default(m)));
+        if (bv_probe_check(m, method, 0, method->of_decoder ? of_labels : output, &unused) == BV_OK)
+            (void)json_array_append_new(
+                list, json_pack("{s:s, s:s, s:b, s:b}", "name", method->name, "unit", method->unit,
+                                "class_agnostic", method->class_agnostic, "default",
+                                method == bv_method_default(m, output)));
     }
     return bv_json_text(list, json, err);
 }

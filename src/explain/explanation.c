@@ -421,12 +421,14 @@ void bv_method_names(const struct bv_model *model, const char *output, char *tex
                                      bv_method_at(i)->name);
 }
 
-const struct bv_map_method *bv_method_default(const struct bv_model *model)
+const struct bv_map_method *bv_method_default(const struct bv_model *model, const char *output)
 {
     // Measured for the model that ships (docs/explain.md): what looks inside it points no better
     // than chance.
     const char *arch = bv_json_string(json_object_get(model->card, "image"), "arch", "");
     static const struct bv_map_method *const order[] = {&bv_method_legrad, &bv_method_gradcam};
+    if (bv_probe_of_decoder(model, output))
+        return &bv_method_attention;
     if (strcmp(arch, "efficientnet-lite") == 0)
         return &bv_method_occlusion;
     if (json_object_get(model->card, "heatmap") && can(model, &bv_method_similarity, "global"))

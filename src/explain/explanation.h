@@ -59,7 +59,7 @@ struct bv_map_box bv_explanation_seen(const struct bv_explanation *explanation);
 
 // The method for a model under "auto", and the names of those that a model can have, separated by
 // commas, in text [size].
-const struct bv_map_method *bv_method_default(const struct bv_model *model);
+const struct bv_map_method *bv_method_default(const struct bv_model *model, const char *output);
 void bv_method_names(const struct bv_model *model, const char *output, char *text, size_t size);
 
 // Texts that name no finding, for a null distribution, and the empty text.

@@ -13,6 +13,7 @@ static const struct bv_map_method *const methods[] = {
     &bv_method_similarity, &bv_method_gradcam, &bv_method_hirescam,  &bv_method_layercam,
     &bv_method_eigencam,   &bv_method_legrad,  &bv_method_gradeclip, &bv_method_surgery,
     &bv_method_maskclip,   &bv_method_rollout, &bv_method_occlusion, &bv_method_rise,
+    &bv_method_attention,
 };
 
 #define N_METHODS (sizeof methods / sizeof *methods)
@@ -373,9 +374,15 @@ enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_probe_r
     return status;
 }
 
+bool bv_probe_of_decoder(const struct bv_model *model, const char *output)
+{
+    const char *rows = bv_json_string(bv_model_decoder_card(model), "image", NULL);
+    return rows && strcmp(rows, output) == 0;
+}
+
 // Whether the encoder has an output at all; of a fusion encoder no image has one by itself.
-static enum bv_status check_output(const struct bv_model *model, const char *output,
-                                   struct bv_error *err)
+static enum bv_status check_output(const struct bv_model *model, const struct bv_map_method *method,
+                                   const char *output, struct bv_error *err)
 {
     const json_t *outputs = json_object_get(json_object_get(model->card, "image"), "outputs");
     if (!bv_model_has_image(model))
@@ -383,13 +390,18 @@ static enum bv_status check_output(const struct bv_model *model, const char *out
     if (!json_object_get(outputs, output))
         return bv_fail(err, BV_ERR_UNSUPPORTED, "model \"%s\" has no output \"%s\"", model->name,
                        output);
+    if (method->of_decoder != bv_probe_of_decoder(model, output))
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       method->of_decoder ? "%s is of labels that a decoder scores"
+                                          : "%s is not of labels that a decoder scores",
+                       method->name);
     return BV_OK;
 }
 
 enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_map_method *method,
                               int layers, const char *output, struct bv_error *err)
 {
-    BV_TRY(check_output(model, output, err));
+    BV_TRY(check_output(model, method, output, err));
     BV_TRY(check_layers(method, layers, err));
     if (method->sweep)
         return BV_OK;

@@ -8,12 +8,21 @@
 #include "model/session.h"
 
 // What is explained: a score of the image encoder's output "global" or another one.
+// Labels of a query decoder.
+struct bv_decoder_queries {
+    const float *texts; // [n,rows,D], as the decoder reads them
+    const size_t *row;  // of each of the goal's n labels among them
+    size_t n, rows, D;
+    size_t classes; // logits of a query
+};
+
 struct bv_goal {
     const char *output;     // of the image encoder
     const float *direction; // [n,D]: of unit length, with which the score is the cosine …
     bool linear;            // … or not: the score is the plain product (a logit has a one in it)
     const float *common; // [D], of unit length, or NULL: the embedding of an empty text (surgery)
     size_t n, D;
+    const struct bv_decoder_queries *queries; // of method attention, instead of directions; or NULL
 };
 
 #define BV_PROBE_PARTS 32 // layers of a network that a method looks at, most
@@ -60,6 +69,7 @@ struct bv_map_method {
     const char *name;
     bool class_agnostic; // one map, whatever the text
     const char *unit;    // of its values, as results name it
+    bool of_decoder;     // its labels are the queries of a decoder, which looks at the image
     bool reads_layers;   // as many of the last ones as a request says
     size_t at_once;      // texts of one call of map(), most, for it holds values for each; 0: all
     // Adds what it computes to the graph, keeps tensors in parts, and says which values it reads.
@@ -95,6 +105,9 @@ enum bv_status bv_probe_maps(struct bv_session *session, const struct bv_probe_r
 enum bv_status bv_probe_check(const struct bv_model *model, const struct bv_map_method *method,
                               int layers, const char *output, struct bv_error *err);
 
+// Whether the output is what the model's query decoder reads of an image.
+bool bv_probe_of_decoder(const struct bv_model *model, const char *output);
+
 // NULL past the last one; by name, NULL when there is none.
 const struct bv_map_method *bv_method_at(size_t i);
 const struct bv_map_method *bv_method_find(const char *name);
@@ -129,6 +142,7 @@ struct bv_tensor *bv_probe_embed(struct bv_probe *probe, struct bv_tensor *x);
 
 extern const struct bv_map_method bv_method_similarity, bv_method_gradcam, bv_method_hirescam,
     bv_method_layercam, bv_method_eigencam, bv_method_legrad, bv_method_gradeclip,
-    bv_method_surgery, bv_method_maskclip, bv_method_rollout, bv_method_occlusion, bv_method_rise;
+    bv_method_surgery, bv_method_maskclip, bv_method_rollout, bv_method_occlusion, bv_method_rise,
+    bv_method_attention;
 
 #endif

@@ -404,6 +404,11 @@ const char *bv_classifier_output(const struct bv_classifier *c)
     return c->head_row ? c->head_output : "global";
 }
 
+const struct bv_decoder_labels *bv_classifier_decoder(const struct bv_classifier *c)
+{
+    return c->decoder.texts ? &c->decoder : NULL;
+}
+
 bool bv_classifier_asks_together(const struct bv_classifier *c)
 {
     return c->decoder.together;

@@ -47,6 +47,8 @@ size_t bv_classifier_dim(const struct bv_classifier *classifier); // of embeddin
 const float *bv_classifier_embedding(const struct bv_classifier *classifier, size_t label);
 // Which number of bv_classifier_output() is that label's, of a trained head; -1 elsewhere.
 int64_t bv_classifier_head_row(const struct bv_classifier *classifier, size_t label);
+// The labels as queries of a decoder; NULL where none scores them.
+const struct bv_decoder_labels *bv_classifier_decoder(const struct bv_classifier *classifier);
 size_t bv_classifier_truncated(const struct bv_classifier *classifier); // prompts that were cut
 
 // The outputs of the image tower that scoring needs: the pooled one ("global", or a trained head's

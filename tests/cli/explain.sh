@@ -35,6 +35,18 @@ is_png "$work/best.png"
 expect 0 "$biovl" classify "$sample" "$sample" --labels "$work/labels" --explain "$work/best"
 is_png "$work/best/000002.png"
 
+# Where a decoder looks for its labels.
+kad=${BIOVL_CONFORMANCE:-$root/../shared/conformance}/kad
+if [ -d "$kad" ]; then
+    expect 0 "$biovl" convert "$kad/small_KAD_224.pt" --vocab "$kad/../vocab/small-uncased-vocab.txt" --set text.heads=4 -o "$work/kad.safetensors"
+    expect 0 "$biovl" explain "$sample" --labels "$work/labels" -m "$work/kad.safetensors" --boxes --json
+    prints '"method":"attention"'
+    expect 3 "$biovl" explain "$sample" --labels "$work/labels" -m "$work/kad.safetensors" --method gradcam
+    says 'it can have: attention'
+    expect 0 "$biovl" explain --methods -m "$work/kad.safetensors"
+    prints '"name":"attention"'
+fi
+
 # Against boxes.
 printf 'path,text,x,y,w,h\n%s,cardiomegaly,200,250,200,150\n' "$sample" >"$work/boxes.csv"
 expect 0 "$biovl" eval grounding "$work/boxes.csv" --method hirescam -o "$work/grounding"

@@ -7,6 +7,7 @@
 
 #include "conformance/case.h"
 #include "convert/convert.h"
+#include "explain/probe.h"
 #include "model/card.h"
 #include "model/graphs.h"
 #include "score/classifier.h"
@@ -81,6 +82,36 @@ static void check_scores(struct bench *b, const char *const *images, size_t n,
     bv_classifier_destroy(&classifier);
 }
 
+// The same as heat maps: all queries are labels, in their order backwards.
+static void check_method(struct bench *b, const char *image, const struct npy *queries,
+                         const char *what, const float *theirs, size_t P)
+{
+    struct bv_error err = {0};
+    const size_t Q = queries->shape[0];
+    struct bv_pixels pixels = bench_pixels(b, image);
+    struct bv_maps maps = {0};
+    size_t *row = malloc(Q * sizeof *row);
+    assert_non_null(row);
+    for (size_t i = 0; i < Q; i++)
+        row[i] = Q - 1 - i;
+    const struct bv_decoder_queries labels = {npy_f32(queries), row, Q, 1, queries->shape[1], 2};
+    const struct bv_goal goal = {
+        .output = bv_json_string(bv_model_decoder_card(b->model), "image", "tokens"),
+        .n = Q,
+        .D = queries->shape[1],
+        .queries = &labels};
+    const struct bv_probe_request request = {
+        .method = bv_method_find("attention"), .pixels = &pixels, .goal = &goal};
+    assert_ok(bv_probe_check(b->model, request.method, 0, goal.output, &err), err);
+    assert_ok(bv_probe_maps(b->session, &request, &maps, &err), err);
+    assert_int_equal(maps.h * maps.w, P);
+    for (size_t i = 0; i < Q; i++)
+        bench_compare(b, MAP, what, maps.values + i * P, theirs + row[i] * P, P);
+    free(row);
+    bv_maps_free(&maps);
+    bv_pixels_free(&pixels);
+}
+
 // Logits and attention of given query embeddings [Q,D] for image i against rows of arrays
 // [images,Q,…]; NULL: not compared.
 static void check_decoder(struct bench *b, const char *image, size_t i, const struct npy *queries,
@@ -97,9 +128,11 @@ static void check_decoder(struct bench *b, const char *image, size_t i, const st
     const struct bv_wanted wanted[] = {{"logits", x, Q * 2}, {"attention", map, Q * P}};
     assert_ok(bv_session_decode(b->session, &sizes, npy_f32(queries), rows, wanted, 2, &err), err);
     bench_compare(b, MAP, logits, x, npy_f32(bench_array(b, "%s", logits)) + i * Q * 2, Q * 2);
-    if (attention)
-        bench_compare(b, MAP, attention, map, npy_f32(bench_array(b, "%s", attention)) + i * Q * P,
-                      Q * P);
+    if (attention) {
+        const float *theirs = npy_f32(bench_array(b, "%s", attention)) + i * Q * P;
+        bench_compare(b, MAP, attention, map, theirs, Q * P);
+        check_method(b, image, queries, attention, theirs, P);
+    }
     free(x);
     free(map);
     free(rows);

@@ -324,7 +324,8 @@ static void check_rise(struct bench *b, const struct fixture *f)
     const struct given_masks masks = {find(&f->arrays, "grid"), find(&f->arrays, "shift_row_col")};
     const json_t *images = json_object_get(json_object_get(f->json, "meta"), "images");
     float *direction = directions(text);
-    const struct bv_goal goal = {"global", direction, false, NULL, text->shape[0], text->shape[1]};
+    const struct bv_goal goal = {
+        .output = "global", .direction = direction, .n = text->shape[0], .D = text->shape[1]};
     const size_t N = masks.cells->shape[0], each = N * goal.n;
     double *scores = calloc(each, sizeof *scores), worst = 0;
     double *made = calloc(map->n, sizeof *made);

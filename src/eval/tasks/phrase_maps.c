@@ -15,7 +15,8 @@ static enum bv_status find_method(struct bv_phrase_maps *maps, struct bv_error *
     if (!bv_model_has_image(m) || !bv_model_has_text(m) || m->image_dim != m->text_dim)
         return bv_fail(err, BV_ERR_MODEL, "model \"%s\" does not compare images with texts",
                        m->name);
-    maps->method = strcmp(name, "auto") == 0 ? bv_method_default(m) : bv_method_find(name);
+    maps->method =
+        strcmp(name, "auto") == 0 ? bv_method_default(m, "global") : bv_method_find(name);
     maps->D = (size_t)m->text_dim;
     bv_method_names(m, "global", names, sizeof names);
     if (!maps->method)
