@@ -181,8 +181,9 @@ function heldOut(text) {
   const evaluation = model().evaluation, name = text.trim().toLowerCase();
   const found = evaluation && evaluation.labels.find(l => l.names.some(n => n.toLowerCase() === name));
   if (!found) return [];
-  const few = found.positives < 15 ? `, ${found.positives} cases: too few to say` : '';
-  return [make('div', `AUROC ${found.auroc.toFixed(2)} (${found.low.toFixed(2)}–${found.high.toFixed(2)})${few}`, { class: 'dim', title: `${found.positives} images with it` })];
+  const lines = [`AUROC ${found.auroc.toFixed(2)} (${found.low.toFixed(2)}–${found.high.toFixed(2)})`];
+  if (found.positives < 15) lines.push(`${found.positives} cases: too few to say`);
+  return lines.map(line => make('div', line, { class: 'held', title: `of ${found.positives} images with it` }));
 }
 function labelCell(s, text) {
   const cell = make('td'), details = make('details');

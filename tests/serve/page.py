@@ -25,6 +25,37 @@ if not shutil.which("chromium") or not shutil.which("chromedriver"):
     sys.exit(77)
 
 PICTURES = os.environ.get("BIOVL_PICTURES")  # a folder for screenshots to look at
+STORED = os.path.join(ROOT, "tests/serve/pictures")
+RENEW = os.environ.get("BIOVL_RENEW_PICTURES")  # write the stored pictures anew
+FONT_WIDTH = 259.4  # of a sentence in the font of the stored pictures
+
+# Blocks of 8 x 8 pixels whose means differ by more than 24 of 255: the seam of a glyph may lie
+# elsewhere, a control may not.
+COMPARE = """
+    const done = arguments[2], read = text => new Promise((good, bad) => {
+        const image = new Image();
+        image.onerror = bad;
+        image.onload = () => {
+            const canvas = document.createElement('canvas');
+            canvas.width = image.width; canvas.height = image.height;
+            const context = canvas.getContext('2d');
+            context.drawImage(image, 0, 0);
+            good(context.getImageData(0, 0, image.width, image.height));
+        };
+        image.src = 'data:image/jpeg;base64,' + text;
+    });
+    Promise.all([read(arguments[0]), read(arguments[1])]).then(([a, b]) => {
+        if (a.width !== b.width || a.height !== b.height) return done(['another size']);
+        const side = 8, columns = Math.ceil(a.width / side), rows = Math.ceil(a.height / side);
+        const sums = new Float64Array(columns * rows), counts = new Uint32Array(columns * rows), wrong = [];
+        for (let y = 0; y < a.height; y++) for (let x = 0; x < a.width; x++) {
+            const i = (y / side | 0) * columns + (x / side | 0), p = 4 * (y * a.width + x);
+            for (let c = 0; c < 3; c++) sums[i] += a.data[p + c] - b.data[p + c];
+            counts[i] += 3;
+        }
+        sums.forEach((s, i) => { if (Math.abs(s) > 24 * counts[i]) wrong.push([i % columns * side, (i / columns | 0) * side]); });
+        done(wrong);
+    });"""
 
 
 class Page(unittest.TestCase):
@@ -276,6 +307,56 @@ class Page(unittest.TestCase):
             return [...document.querySelectorAll('button, input, select, canvas')].filter(e =>
                 e.offsetParent && !(e.getAttribute('aria-label') || e.labels && e.labels.length ||
                 e.textContent.trim() || e.getAttribute('aria-labelledby'))).map(e => e.id || e.outerHTML)"""), [])
+
+    def differences(self, name):
+        """Places where the page differs from the stored picture."""
+        shown = self.browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "jpeg", "quality": 60})["data"]
+        path = os.path.join(STORED, name + ".jpg")
+        self.picture(name)
+        if RENEW:
+            with open(path, "wb") as file:
+                file.write(base64.b64decode(shown))
+        with open(path, "rb") as file:
+            stored = base64.b64encode(file.read()).decode()
+        return self.browser.execute_async_script(COMPARE, stored, shown)
+
+    def still(self, width, scheme, place):
+        """A page that does not change any more: nothing focused, chosen, or being drawn."""
+        self.emulate(width, 900, scheme)
+        self.run_script("""
+            document.activeElement.blur();
+            for (const e of document.querySelectorAll('details')) e.open = false;
+            const at = document.getElementById(arguments[0]).getBoundingClientRect().top + scrollY;
+            scrollTo(0, arguments[0] === 'panels' ? at : 0);
+            viewer.fit();""", place)
+        self.browser.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => "
+                                          "requestAnimationFrame(() => setTimeout(done, 300)))")
+
+    def test_9_stored_pictures(self):
+        """The page looks as when its pictures were looked at."""
+        width = self.run_script("""
+            const context = document.createElement('canvas').getContext('2d');
+            context.font = '15px system-ui, sans-serif';
+            return context.measureText('For research; not a medical device').width;""")
+        if abs(width - FONT_WIDTH) > 0.5:
+            self.skipTest(f"another font than that of the stored pictures: {width}")
+        self.browser.set_script_timeout(120)
+        self.browser.refresh()
+        self.wait("state.models.length > 0")
+        self.drop()
+        for width, place in ((1280, "view"), (390, "view"), (390, "panels")):
+            for scheme in ("light", "dark"):
+                self.still(width, scheme, place)
+                self.assertEqual(self.differences(f"{place}-{width}-{scheme}"), [])
+        # A control that moved, and one that went, are seen.
+        for change in ("document.getElementById('invert').style.marginLeft = '20px'",
+                       "document.getElementById('help').style.visibility = 'hidden'",
+                       "document.querySelector('#scores button').style.visibility = 'hidden'"):
+            self.run_script(change)
+            self.still(1280, "light", "view")
+            self.assertGreater(len(self.differences("view-1280-light") if not RENEW else [1]), 0, change)
+            self.run_script("for (const e of document.querySelectorAll('[style]')) "
+                            "if (e.tagName === 'BUTTON') e.removeAttribute('style')")
 
     def test_a_keyboard_alone(self):
         """Every control that is shown can be reached by Tab."""
