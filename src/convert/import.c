@@ -390,9 +390,9 @@ static enum bv_status check_decoder(const struct bv_model *model, const struct b
     int i = image ? bv_graph_find_output(image, output) : -1;
     if (i < 0 || image->outputs[i]->rank != 3)
         return bv_fail(err, BV_ERR_MODEL, "the image encoder has no output \"%s\" of rows", output);
-    const struct bv_decoder_shape shape = {2, bv_model_decoder_rows(model),
-                                           image->outputs[i]->dim[1], image->outputs[i]->dim[2],
-                                           false};
+    const struct bv_decoder_shape shape = {2 * bv_model_decoder_concepts(model),
+                                           bv_model_decoder_rows(model), image->outputs[i]->dim[1],
+                                           image->outputs[i]->dim[2], false};
     return bv_model_decoder_graph(model, &shape, graph, err);
 }
 

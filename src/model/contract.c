@@ -109,7 +109,8 @@ static enum bv_status check_decoder(const struct towers *t, int64_t D, struct bv
         BV_TRY(find(t->text, "text", words, "decoder.words", &pieces, err));
         BV_TRY(check_rows(pieces, "text", words, 3, 3, D, err));
     }
-    const struct bv_decoder_shape shape = {2, bv_model_decoder_rows(t->model), 3, D, false};
+    const struct bv_decoder_shape shape = {2 * bv_model_decoder_concepts(t->model),
+                                           bv_model_decoder_rows(t->model), 3, D, false};
     enum bv_status status = bv_model_decoder_graph(t->model, &shape, &graph, err);
     if (status == BV_OK) {
         logits = graph->outputs[0];

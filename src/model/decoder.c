@@ -16,9 +16,20 @@ int64_t bv_model_decoder_rows(const struct bv_model *model)
     return slots < 0 || slots > BV_MAX_DECODER_SLOTS ? BV_MAX_DECODER_SLOTS + 1 : slots + 1;
 }
 
-// Decoded queries [B,T,D] to what the head makes of them, [B,T,n].
+int64_t bv_model_decoder_concepts(const struct bv_model *model)
+{
+    const json_t *card = bv_model_decoder_card(model);
+    int64_t n = bv_json_integer(card, "concepts", 1);
+    return n < 1 || n > BV_MAX_DECODER_CONCEPTS ? BV_MAX_DECODER_CONCEPTS + 1 : n;
+}
+
+// Decoded queries [B,T,D] to what the head makes of them, [B,T,n]; the queries of one label, where
+// it has several, side by side.
 static struct bv_tensor *head(struct bv_graph *g, const json_t *card, struct bv_tensor *x)
 {
+    int64_t concepts = bv_json_integer(card, "concepts", 1);
+    if (concepts > 1)
+        x = bv_reshape(g, x, 3, (int64_t[]){bv_dim(x, 0), -1, concepts * bv_dim(x, 2)});
     return bv_steps_build(g, json_object_get(card, "head"), x, NULL);
 }
 
@@ -40,6 +51,7 @@ static struct bv_tensor *decode_texts(struct bv_graph *g, const json_t *card,
 
 static void build(struct bv_graph *g, const json_t *card, const struct bv_decoder_shape *s)
 {
+    const int64_t concepts = bv_json_integer(card, "concepts", 1);
     struct bv_tensor *map = NULL;
     struct bv_tensor *texts =
         bv_graph_input(g, "texts", BV_F32, 3, (int64_t[]){s->texts, s->rows, s->width});
@@ -48,7 +60,7 @@ static void build(struct bv_graph *g, const json_t *card, const struct bv_decode
     struct bv_tensor *queries = bv_slice(g, texts, 1, 0, 1);
     queries = bv_reshape(g, queries, 3, (int64_t[]){1, s->texts, s->width});
     queries = bv_fusion_query_decoder(g, card, "decoder.", queries, image, s->map ? &map : NULL);
-    struct bv_tensor *logits = rows_of(g, head(g, card, queries), s->texts);
+    struct bv_tensor *logits = rows_of(g, head(g, card, queries), s->texts / concepts);
     if (s->rows > 1)
         logits = bv_scale(g, bv_add(g, logits, decode_texts(g, card, s, image, texts)), 0.5f, 0);
     (void)bv_graph_output(g, logits, "logits");
@@ -64,6 +76,14 @@ enum bv_status bv_model_decoder_graph(const struct bv_model *model,
     if (shape->rows > BV_MAX_DECODER_SLOTS + 1)
         (void)bv_graph_fail(*graph, BV_ERR_MODEL, "card: decoder.slots is not 0 to %d",
                             BV_MAX_DECODER_SLOTS);
+    else if (bv_model_decoder_concepts(model) > BV_MAX_DECODER_CONCEPTS ||
+             (bv_model_decoder_concepts(model) > 1 && shape->rows > 1))
+        (void)bv_graph_fail(*graph, BV_ERR_MODEL,
+                            "card: decoder.concepts is not 1 to %d, or goes with slots",
+                            BV_MAX_DECODER_CONCEPTS);
+    else if (shape->texts % bv_model_decoder_concepts(model) != 0)
+        (void)bv_graph_fail(*graph, BV_ERR_ARG, "a decoder of %lld texts, %lld to a label",
+                            (long long)shape->texts, (long long)bv_model_decoder_concepts(model));
     else
         build(*graph, bv_model_decoder_card(model), shape);
     return bv_graph_status(*graph, err);

@@ -16,6 +16,7 @@
 //   ["linear", NAME] ["conv", NAME] (1×1)       weights NAME.weight and, where present, NAME.bias
 //   ["batch_norm", NAME, eps?] ["layer_norm", NAME, eps?]
 //   ["relu"] ["gelu"] ["tanh"] ["sigmoid"]
+//   ["prelu", NAME]                             the slope below zero is NAME.weight
 //   ["mean"] ["max"] ["sum"]                    over tokens or positions (real tokens only)
 //   ["mean", "padded"]                          over all rows of the batch, as some authors do
 //   ["max", "inner"]                            over the tokens between the special ones at the
@@ -73,26 +74,31 @@ enum bv_status bv_model_fusion_graph(const struct bv_model *model,
 
 #define BV_MAX_DECODER_TEXTS 4096
 #define BV_MAX_DECODER_SLOTS 512
+#define BV_MAX_DECODER_CONCEPTS 64
 
 // The part of the card about it: what fusion/query_decoder.c reads, "image" (the image output with
 // the rows), "head" (steps from a decoded query to logits), and, where the image looks among the
 // words of each text too and both results are averaged, "words" (the text output with a row for
-// each token) and "slots" (rows for words, zeros where a text has fewer). NULL where the model has
-// none.
+// each token) and "slots" (rows for words, zeros where a text has fewer); "concepts" (1): queries
+// of one label, one after the other, which the head reads side by side (MAVL). NULL where the model
+// has none.
 const json_t *bv_model_decoder_card(const struct bv_model *model);
 // Rows of a text: 1, its embedding, and "slots".
 int64_t bv_model_decoder_rows(const struct bv_model *model);
+// Queries of a label.
+int64_t bv_model_decoder_concepts(const struct bv_model *model);
 
 // The sizes that a decoder's graph is built for.
 struct bv_decoder_shape {
-    int64_t texts, rows; // of one text, its embedding first
+    int64_t texts; // a multiple of the concepts
+    int64_t rows;  // of one text, its embedding first
     int64_t image_rows, width;
     bool map; // whether there is the output "attention"
 };
 
-// Inputs "texts" [texts,rows,width] and "image" [1,image_rows,width]; outputs "logits" [texts,n]
-// and "attention" [texts,image_rows], where each text looked. The caller owns *graph, also when it
-// holds a failure.
+// Inputs "texts" [texts,rows,width] and "image" [1,image_rows,width]; outputs "logits" [texts /
+// concepts,n] and "attention" [texts,image_rows], where each text looked. The caller owns *graph,
+// also when it holds a failure.
 enum bv_status bv_model_decoder_graph(const struct bv_model *model,
                                       const struct bv_decoder_shape *shape, struct bv_graph **graph,
                                       struct bv_error *err);

@@ -91,6 +91,14 @@ static struct bv_tensor *heads(struct bv_graph *g, struct bv_tensor *x, const ch
     return all;
 }
 
+// max(x, 0) + slope · min(x, 0), the slope learned.
+static struct bv_tensor *prelu(struct bv_graph *g, struct bv_tensor *x, const char *name)
+{
+    struct bv_tensor *below = bv_activate(g, bv_scale(g, x, -1, 0), BV_ACT_RELU);
+    below = bv_scale(g, bv_mul(g, below, bv_weight(g, "%s.weight", name)), -1, 0);
+    return bv_add(g, bv_activate(g, x, BV_ACT_RELU), below);
+}
+
 static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_tensor *x,
                               const struct bv_text_inputs *text)
 {
@@ -135,6 +143,8 @@ static struct bv_tensor *step(struct bv_graph *g, const json_t *s, struct bv_ten
         return activation_step(g, op, x);
     if (strcmp(op, "linear") == 0)
         return linear_step(g, x, name);
+    if (strcmp(op, "prelu") == 0)
+        return prelu(g, x, name);
     if (strcmp(op, "heads") == 0)
         return heads(g, x, name);
     if (strcmp(op, "batch_norm") == 0)

@@ -12,12 +12,12 @@ void bv_decoder_close(struct bv_decoder_labels *d)
     *d = (struct bv_decoder_labels){0};
 }
 
-// The text of query i of a set that the model fixes: that of its class in the prompts.
-static const char *fixed_text(const json_t *card, const json_t *names, size_t i)
+// The text of a query of a set that the model fixes: one of its class in the prompts.
+static const char *fixed_text(const json_t *card, const json_t *names, size_t label, size_t concept)
 {
     const json_t *classes = json_object_get(json_object_get(card, "prompts"), "classes");
-    const char *name = json_string_value(json_array_get(names, i));
-    return name ? json_string_value(json_array_get(json_object_get(classes, name), 0)) : NULL;
+    const char *name = json_string_value(json_array_get(names, label));
+    return name ? json_string_value(json_array_get(json_object_get(classes, name), concept)) : NULL;
 }
 
 // The first of one text's rows is its embedding; where the decoder reads words too, the others are
@@ -46,12 +46,13 @@ static enum bv_status ask_labels(struct bv_decoder_labels *d, const struct bv_la
 {
     for (size_t i = 0; i < labels->n; i++) {
         const struct bv_label *label = &labels->items[i];
-        if (label->n_positive != 1)
+        if (label->n_positive != d->concepts)
             return bv_fail(err, BV_ERR_ARG,
-                           "label \"%.60s\" has %zu prompts; a query decoder asks one for each",
-                           label->name, label->n_positive);
+                           "label \"%.60s\" has %zu prompts; the query decoder asks %zu for each",
+                           label->name, label->n_positive, d->concepts);
         d->row[i] = i;
-        texts[i] = label->positive[0];
+        for (size_t k = 0; k < d->concepts; k++)
+            texts[i * d->concepts + k] = label->positive[k];
     }
     return BV_OK;
 }
@@ -64,10 +65,11 @@ static enum bv_status ask_set(struct bv_decoder_labels *d, const struct bv_model
     for (size_t i = 0; i < labels->n; i++)
         BV_TRY(bv_find_head_label(names, labels->items[i].name, model->name, &d->row[i], err));
     for (size_t i = 0; i < d->n; i++) {
-        texts[i] = fixed_text(model->card, names, i);
+        texts[i] = fixed_text(model->card, names, i / d->concepts, i % d->concepts);
         if (!texts[i])
-            return bv_fail(err, BV_ERR_MODEL, "card: scoring.labels[%zu] has no text in prompts",
-                           i);
+            return bv_fail(err, BV_ERR_MODEL,
+                           "card: scoring.labels[%zu] has no %zu texts in prompts", i / d->concepts,
+                           d->concepts);
     }
     return BV_OK;
 }
@@ -134,7 +136,8 @@ static enum bv_status count_classes(struct bv_decoder_labels *d, const struct bv
 {
     struct bv_graph *graph = NULL;
     struct bv_output_shape shape = {0};
-    const struct bv_decoder_shape small = {1, (int64_t)d->rows, 1, (int64_t)d->D, false};
+    const struct bv_decoder_shape small = {(int64_t)d->concepts, (int64_t)d->rows, 1, (int64_t)d->D,
+                                           false};
     enum bv_status status = bv_model_decoder_graph(model, &small, &graph, err);
     if (status != BV_OK) {
         bv_graph_destroy(&graph);
@@ -155,12 +158,13 @@ enum bv_status bv_decoder_open(struct bv_decoder_labels *d, struct bv_session *s
     if (!card || model->text_dim == 0)
         return bv_fail(err, BV_ERR_MODEL, "model \"%s\" has no query decoder over texts",
                        model->name);
-    d->n = names ? json_array_size(names) : labels->n;
+    d->concepts = (size_t)bv_model_decoder_concepts(model);
+    d->n = (names ? json_array_size(names) : labels->n) * d->concepts;
     d->rows = (size_t)bv_model_decoder_rows(model);
     d->D = (size_t)model->text_dim;
     d->together = bv_json_boolean(card, "self_attention", true);
     if (d->n > BV_MAX_DECODER_TEXTS)
-        return bv_fail(err, BV_ERR_LIMIT, "%zu labels; a query decoder takes up to %d", d->n,
+        return bv_fail(err, BV_ERR_LIMIT, "%zu queries; a query decoder takes up to %d", d->n,
                        BV_MAX_DECODER_TEXTS);
     d->texts = calloc(d->n * d->rows * d->D + 1, sizeof *d->texts);
     d->row = calloc(labels->n + 1, sizeof *d->row);
@@ -183,10 +187,11 @@ enum bv_status bv_decoder_score(const struct bv_decoder_labels *d, struct bv_ses
 {
     const struct bv_decoder_shape shape = {(int64_t)d->n, (int64_t)d->rows, (int64_t)image_rows,
                                            (int64_t)d->D, false};
-    float *out = malloc((d->n * d->classes + 1) * sizeof *out);
+    const size_t n_logits = d->n / d->concepts * d->classes;
+    float *out = malloc((n_logits + 1) * sizeof *out);
     if (!out)
         return bv_fail_nomem(err, "scores");
-    const struct bv_wanted wanted = {"logits", out, d->n * d->classes};
+    const struct bv_wanted wanted = {"logits", out, n_logits};
     enum bv_status status = bv_session_decode(session, &shape, d->texts, image, &wanted, 1, err);
     for (size_t l = 0; status == BV_OK && l < n_labels; l++) {
         const float *x = out + d->row[l] * d->classes;

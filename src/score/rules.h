@@ -165,9 +165,10 @@ enum bv_status bv_critic_score(const struct bv_critic *critic, const float *imag
 struct bv_decoder_labels {
     float *texts; // [n,rows,D], owned
     size_t n, rows, D;
-    size_t classes; // logits of a query
-    size_t *row;    // [labels], owned
-    bool together;  // queries see each other: a label's score depends on which others are asked
+    size_t concepts; // queries of a label
+    size_t classes;  // logits of a label
+    size_t *row;     // [labels], owned
+    bool together;   // queries see each other: a label's score depends on which others are asked
 };
 
 // Embeds the queries: the labels' prompts, one for each, or, where card["scoring"]["labels"] names

@@ -79,6 +79,12 @@ that the authors' numbers follow.
   `biovl convert` takes with the text encoder after the first file:
   `biovl convert checkpoint_final.pth Bio_ClinicalBERT "observation explanation.json" -o medklip.safetensors`.
   CARZero scores each label alone, in logits.
+- `mavl`: as MedKLIP, with nine queries for each entry: its description and eight visual aspects, a
+  second book: `biovl convert checkpoint_full_46.pth Bio_ClinicalBERT "observation explanation.json"
+  gpt4_mimic.json -o mavl.safetensors`. No checkpoint and no outputs of the authors' code were at hand:
+  `model.mavl` compares a small one with an implementation of ours of what the public code does. Scores
+  are those of its classifier (mode "feature" of that code), not of the comparison of texts with the
+  pooled image; texts are taken to end without [SEP], as in MedKLIP's copy of the tokenizer.
 - `txv-densenet121-*`: the data sets' own networks have the tensors of `txv-densenet121`, which is
   compared; `biovl convert` tells them by the published file names, `--system` chooses one. Labels and
   thresholds are those of the library, 1.5.7. `txv-resnet50` is not compared with outputs of the
