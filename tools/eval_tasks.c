@@ -215,7 +215,12 @@ static int keep_to_protocol(struct task *t, bool has)
                       t->protocol);
         return EXIT_USAGE;
     }
-    return open_protocol(&t->opened, t->protocol, has ? NULL : t->with_model.data, t->name);
+    int code = open_protocol(&t->opened, t->protocol, has ? NULL : t->with_model.data, t->name);
+    if (code == EXIT_OK && !t->with_model.path_column)
+        t->with_model.path_column = bv_eval_protocol_column(t->opened.protocol, "path");
+    if (code == EXIT_OK && !t->retrieval.text_column)
+        t->retrieval.text_column = bv_eval_protocol_column(t->opened.protocol, "text");
+    return code;
 }
 
 static int run(struct task *t)

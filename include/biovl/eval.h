@@ -167,6 +167,11 @@ BV_API const char *bv_eval_protocol_labels(const struct bv_eval_protocol *protoc
 // "classification", "retrieval" or "vqa": of which call the results are.
 BV_API const char *bv_eval_protocol_task(const struct bv_eval_protocol *protocol);
 
+// The name that the data's column of a role ("path", "text", "patient", "study", "list") has; NULL
+// where the protocol was opened without data, or names no such column.
+BV_API const char *bv_eval_protocol_column(const struct bv_eval_protocol *protocol,
+                                           const char *role);
+
 // Sets columns and the meaning of labels, as far as options leave them open; blank_is_zero, which
 // cannot be left open, where the protocol says zero. The strings belong to the protocol.
 BV_API void bv_eval_protocol_set(const struct bv_eval_protocol *protocol,

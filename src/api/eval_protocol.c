@@ -53,6 +53,23 @@ const char *bv_eval_protocol_task(const struct bv_eval_protocol *protocol)
     return bv_json_string(protocol->protocol.json, "task", "");
 }
 
+const char *bv_eval_protocol_column(const struct bv_eval_protocol *protocol, const char *role)
+{
+    assert(protocol && role);
+    const struct bv_protocol *p = &protocol->protocol;
+    const struct {
+        const char *role, *name;
+    } columns[] = {{"path", p->path},
+                   {"text", p->text},
+                   {"patient", p->patient},
+                   {"study", p->study},
+                   {"list", p->list}};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        if (strcmp(columns[i].role, role) == 0)
+            return columns[i].name;
+    return NULL;
+}
+
 void bv_eval_protocol_set(const struct bv_eval_protocol *protocol, struct bv_eval_options *options)
 {
     assert(protocol && options);

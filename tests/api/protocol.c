@@ -16,6 +16,7 @@ static void test_list(void **state)
     struct bv_eval_protocol *protocol = NULL;
     must(f->context, bv_eval_protocol_open(f->context, name, NULL, &protocol));
     assert_string_not_equal(bv_eval_protocol_task(protocol), "");
+    assert_null(bv_eval_protocol_column(protocol, "path")); // opened without data
     const char *labels = bv_eval_protocol_labels(protocol);
     assert_true(!labels || labels[0]);
     struct bv_eval_options options = {.size = sizeof options, .path_column = "mine"};

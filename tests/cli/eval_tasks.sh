@@ -74,4 +74,23 @@ is text_to_image/equal_text/median_rank 2.0
 is text_to_image/same_class/P@2 0.5
 expect 2 "$biovl" eval retrieval "$work/pairs.csv" --text-col report
 says 'no column "report"'
+
+# Protocols of these tasks: columns under the data set's names, digests of the file and of its images.
+digest() { sort | sha256sum | cut -d" " -f1; }
+printf 'img_name,question,answer,answer_type,prediction\nb.png,q,yes,CLOSED,Yes\na.png,q,left,OPEN,right\nb.png,r,no,CLOSED,no\n' >"$work/q.csv"
+for protocol in vqa-rad slake; do
+    expect 0 "$biovl" eval vqa "$work/q.csv" --protocol $protocol -o "$work/$protocol"
+    is metric/value 0.6666666666666666
+    is data/sha256 "$(sha256sum <"$work/q.csv" | cut -d" " -f1)"
+    is list_sha256 "$(printf 'b.png\na.png\nb.png\n' | digest)"
+    is protocol $protocol
+done
+sed 's/^path,text,/image_path,report,/' "$work/pairs.csv" >"$work/reports.csv"
+expect 0 "$biovl" eval retrieval "$work/reports.csv" --protocol mimic-retrieval -o "$work/retrieved"
+is metric/value 0.25
+is list_sha256 "$(printf '%s.dcm\n' 0 1 2 3 | digest)"
+is data/sha256 "$(sha256sum <"$work/reports.csv" | cut -d" " -f1)"
+expect 2 "$biovl" eval retrieval "$work/q.csv" --protocol mimic-retrieval -o "$work/refused"
+says 'needs a column of the path: path or image_path or image; there are img_name, question'
+expect 2 "$biovl" eval retrieval "$work/pairs.csv" --protocol vqa-rad -o "$work/refused"
 finish

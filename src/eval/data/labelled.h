@@ -119,6 +119,18 @@ bool bv_finding_listed(const struct bv_finding_form *form, const char *cell,
                        bool (*same)(const char *finding, size_t n, const char *label),
                        const char *label, bool *bad);
 
+// path_list.c: which images a number is of, so that lists that cannot be published can be compared.
+
+// Zero-initialise.
+struct bv_path_list {
+    char **items; // n, owned
+    size_t n, room;
+};
+enum bv_status bv_path_list_add(struct bv_path_list *list, const char *path, struct bv_error *err);
+// SHA-256 of the sorted paths, a line each, in hexadecimal. Sorts the list.
+void bv_path_list_digest(struct bv_path_list *list, char hex[65]);
+void bv_path_list_free(struct bv_path_list *list);
+
 // group_ids.c: numbers for identifiers (patients, studies, paths) that are not kept: only 64 bits
 // of their SHA-256 are, 24 bytes per distinct identifier.
 

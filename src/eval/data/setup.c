@@ -23,6 +23,19 @@ enum bv_status bv_setup_digest(const char *path, char hex[65], struct bv_error *
     return BV_OK;
 }
 
+enum bv_status bv_setup_name_data(const char *path, struct bv_path_list *list, json_t *result,
+                                  struct bv_error *err)
+{
+    char data[65], images[65];
+    BV_TRY(bv_setup_digest(path, data, err));
+    bv_path_list_digest(list, images);
+    json_t *file = json_pack("{s:o, s:s}", "path", bv_json_path(path), "sha256", data);
+    if (json_object_set_new(result, "data", file) != 0 ||
+        (list->n > 0 && json_object_set_new(result, "list_sha256", json_string(images)) != 0))
+        return bv_fail_nomem(err, "the results");
+    return BV_OK;
+}
+
 // NULL where memory is out.
 static json_t *strings(const char *const *items, size_t n)
 {

@@ -10,6 +10,11 @@
 // The SHA-256 of a file, in hexadecimal.
 enum bv_status bv_setup_digest(const char *path, char hex[65], struct bv_error *err);
 
+// Adds to a task's results which file ("data": {"path", "sha256"}) and, where there are any, which
+// images ("list_sha256") they are of. Sorts the list.
+enum bv_status bv_setup_name_data(const char *path, struct bv_path_list *list, json_t *result,
+                                  struct bv_error *err);
+
 // n_rows: of the data set.
 enum bv_status bv_setup_create(json_t **setup, const struct bv_labelled_options *options,
                                const json_t *model, uint64_t block, uint64_t n_rows,

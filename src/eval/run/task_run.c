@@ -34,6 +34,7 @@ void bv_task_close(struct bv_task *task)
     bv_row_file_discard(&task->warnings);
     bv_devices_free(&task->devices);
     bv_labelled_close(&task->dataset);
+    bv_path_list_free(&task->paths);
     free(task->path);
 }
 
@@ -46,6 +47,8 @@ enum bv_status bv_task_row(struct bv_task *task, uint64_t line, const char *path
         task->counts.failed++;
         bv_errors_put(&task->errors, line, path, reason, message);
         bv_evaluation_tell_failed(task->options->observer, "line", line, reason, message);
+    } else {
+        BV_TRY(bv_path_list_add(&task->paths, path, err));
     }
     if (task->counts.done % 16 == 0)
         BV_TRY(bv_observe_progress(task->options->observer, task->counts.done, task->counts.rows,
@@ -57,11 +60,14 @@ enum bv_status bv_task_row(struct bv_task *task, uint64_t line, const char *path
 enum bv_status bv_task_finish(struct bv_task *task, json_t *metrics, struct bv_error *err)
 {
     const struct bv_task_options *o = task->options;
-    json_t *facts = json_pack(
-        "{s:{s:o, s:s}, s:O, s:I, s:I, s:o, s:o, s:s}", "data", "path", bv_json_path(o->data.path),
-        "sha256", task->sha256, "model", o->model, "rows", (json_int_t)task->counts.rows, "failed",
-        (json_int_t)task->counts.failed, "devices", bv_devices_json(&task->devices, o->model),
-        "warnings", bv_warning_counts_json(&task->warned), "intended_use", "research");
+    char list[65];
+    bv_path_list_digest(&task->paths, list);
+    json_t *facts = json_pack("{s:{s:o, s:s}, s:s, s:O, s:I, s:I, s:o, s:o, s:s}", "data", "path",
+                              bv_json_path(o->data.path), "sha256", task->sha256, "list_sha256",
+                              list, "model", o->model, "rows", (json_int_t)task->counts.rows,
+                              "failed", (json_int_t)task->counts.failed, "devices",
+                              bv_devices_json(&task->devices, o->model), "warnings",
+                              bv_warning_counts_json(&task->warned), "intended_use", "research");
     if (!facts || json_object_update(metrics, facts) != 0) {
         json_decref(facts);
         return bv_fail_nomem(err, "the results");

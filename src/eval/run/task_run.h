@@ -23,7 +23,8 @@ struct bv_task {
     struct bv_warning_counts warned;
     struct bv_devices devices;
     struct bv_evaluation_counts counts;
-    char sha256[65]; // of the CSV file
+    char sha256[65];           // of the CSV file
+    struct bv_path_list paths; // of the rows that did not fail
     // The current image.
     char *path;
     struct {

@@ -215,6 +215,7 @@ void bv_protocol_free(struct bv_protocol *p)
     free(p->patient);
     free(p->study);
     free(p->list);
+    free(p->text);
     *p = (struct bv_protocol){0};
 }
 
@@ -336,12 +337,14 @@ static enum bv_status need_labels(const struct bv_protocol *p, const char *data,
 static enum bv_status match(struct bv_protocol *p, const char *data,
                             const struct bv_csv_row *header, struct bv_error *err)
 {
-    static const char *const of_task[] = {"question", "answer", "text"};
+    static const char *const of_task[] = {"question", "answer"};
     BV_TRY(choose(p, header, "path", &p->path, err));
     BV_TRY(need(p, data, header, "path", p->path, err));
     BV_TRY(choose(p, header, "patient", &p->patient, err));
     BV_TRY(choose(p, header, "study", &p->study, err));
     BV_TRY(choose(p, header, "list", &p->list, err));
+    BV_TRY(choose(p, header, "text", &p->text, err));
+    BV_TRY(need(p, data, header, "text", p->text, err));
     for (size_t i = 0; i < sizeof of_task / sizeof *of_task; i++) {
         char *found = NULL;
         enum bv_status status = choose(p, header, of_task[i], &found, err);

@@ -12,7 +12,7 @@ struct bv_protocol {
     char digest[65]; // of the file
     char *labels;    // text of a labels file; NULL: the protocol names no labels
     // Columns as the data has them; NULL: the data has none, or the usual ones serve.
-    char *path, *patient, *study, *list;
+    char *path, *patient, *study, *list, *text;
 };
 
 enum bv_protocol_task {

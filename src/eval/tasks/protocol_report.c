@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sha256.h"
 #include "eval/data/out_folder.h"
 #include "eval/tasks/finished_run.h"
 #include "eval/tasks/protocol.h"
@@ -23,57 +22,20 @@ static json_t *same(const json_t *value)
 
 // ---- The list of images ----
 
-struct paths {
-    char **items;
-    size_t n, room;
-};
-
 static enum bv_status note_path(void *arg, const struct bv_labelled_row *row,
                                 const struct bv_journal_record *record, struct bv_error *err)
 {
-    struct paths *p = arg;
     (void)record;
-    if (p->n == p->room) {
-        size_t room = 2 * p->room + 256;
-        char **items = realloc(p->items, room * sizeof *items);
-        if (!items)
-            return bv_fail_nomem(err, "the list of images");
-        p->items = items;
-        p->room = room;
-    }
-    p->items[p->n] = strdup(row->path);
-    return p->items[p->n++] ? BV_OK : bv_fail_nomem(err, "the list of images");
-}
-
-static int in_order(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void digest_paths(struct paths *p, char hex[65])
-{
-    struct bv_sha256 sha;
-    unsigned char digest[32];
-    bv_sha256_init(&sha);
-    if (p->n)
-        qsort(p->items, p->n, sizeof *p->items, in_order);
-    for (size_t i = 0; i < p->n; i++) {
-        bv_sha256_update(&sha, p->items[i], strlen(p->items[i]));
-        bv_sha256_update(&sha, "\n", 1);
-    }
-    bv_sha256_final(&sha, digest);
-    bv_digest_hex(digest, hex);
+    return bv_path_list_add(arg, row->path, err);
 }
 
 static enum bv_status digest_list(struct bv_finished_run *run, char hex[65], struct bv_error *err)
 {
-    struct paths paths = {0};
+    struct bv_path_list paths = {.n = 0};
     enum bv_status status = bv_finished_run_join(run, NULL, note_path, &paths, err);
     if (status == BV_OK)
-        digest_paths(&paths, hex);
-    for (size_t i = 0; i < paths.n; i++)
-        free(paths.items[i]);
-    free(paths.items);
+        bv_path_list_digest(&paths, hex);
+    bv_path_list_free(&paths);
     return status;
 }
 
@@ -210,6 +172,8 @@ static json_t *result_object(const struct bv_protocol *p, const json_t *metrics,
         set(object, "data", same(data));
     if (*list)
         set(object, "list_sha256", json_string(list));
+    else if (json_object_get(metrics, "list_sha256"))
+        set(object, "list_sha256", same(json_object_get(metrics, "list_sha256")));
     if (model)
         set(object, "model", same(model));
     set(object, "published", published_object(p, metric));

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "eval/data/out_folder.h"
+#include "eval/data/setup.h"
 #include "eval/tasks/retrieval_clinical.h"
 #include "table/csv.h"
 
@@ -13,8 +15,9 @@ enum { TEXTS_AT_ONCE = 64, MAX_PAIRS = 1 << 22 };
 static const size_t cutoffs[] = {1, 2, 5, 10, 50, 100};
 
 struct pairs {
-    struct bv_csv_reader *csv; // beside the pipeline's own reader: texts and classes
-    int text, class, patient;  // columns; -1: there is none
+    struct bv_csv_reader *csv;      // beside the pipeline's own reader: texts and classes
+    int text, class, patient, path; // columns; -1: there is none
+    struct bv_path_list list;       // of the images
     struct bv_arena arena;
     size_t D, n, room;
     uint64_t n_failed;
@@ -73,6 +76,8 @@ static enum bv_status take_pair(void *arg, const struct bv_journal_record *recor
         p->patient >= 0 && (size_t)p->patient < row->n ? row->fields[p->patient] : "";
     p->patient_of[p->n] = *patient ? bv_arena_strdup(&p->arena, patient) : NULL;
     p->line_of[p->n] = row->line;
+    if (p->path >= 0)
+        BV_TRY(bv_path_list_add(&p->list, row->fields[p->path], err));
     if (!p->text_of[p->n] || !p->class_of[p->n] || (*patient && !p->patient_of[p->n]))
         return bv_fail_nomem(err, "a text");
     p->n++;
@@ -84,6 +89,17 @@ static enum bv_status no_block_end(void *arg, struct bv_error *err)
     (void)arg;
     (void)err;
     return BV_OK;
+}
+
+// The column of the images, as labelled.c finds it.
+static int find_path(const struct bv_csv_row *header, const char *name)
+{
+    const char *const usual[] = {name ? name : "path", "image_path", "image", "file", "filename"};
+    for (size_t k = 0; k < (name ? 1u : sizeof usual / sizeof *usual); k++)
+        for (size_t i = 0; i < header->n; i++)
+            if (strcasecmp(header->fields[i], usual[k]) == 0)
+                return (int)i;
+    return -1;
 }
 
 // The column that tells patients apart; -1 where there is none that is asked for.
@@ -113,6 +129,7 @@ static enum bv_status find_columns(struct pairs *p, const struct bv_retrieval_op
     if (p->text < 0 || (o->class_column && p->class < 0))
         return bv_fail(err, BV_ERR_ARG, "%s: no column \"%s\"", o->path,
                        p->text < 0 ? text : o->class_column);
+    p->path = find_path(bv_csv_header(p->csv), o->path_column);
     return find_patient(p, o, err);
 }
 
@@ -282,6 +299,8 @@ enum bv_status bv_retrieval_table(const struct bv_retrieval_options *options,
         status = encode_texts(&p, texts, err);
     if (status == BV_OK)
         status = evaluate_pairs(&p, &made, err);
+    if (status == BV_OK)
+        status = bv_setup_name_data(options->path, &p.list, made, err);
     if (status == BV_OK && options->clinical.head)
         status = judge(&p, options, made, err);
     if (status == BV_OK)
@@ -290,6 +309,7 @@ enum bv_status bv_retrieval_table(const struct bv_retrieval_options *options,
         json_decref(made);
     bv_csv_close(&p.csv);
     bv_arena_free(&p.arena);
+    bv_path_list_free(&p.list);
     free(p.images);
     free(p.texts);
     free(p.text_of);
