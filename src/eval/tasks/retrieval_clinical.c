@@ -49,7 +49,7 @@ static enum bv_status write_found(const struct bv_retrieved *p, const struct fou
 {
     static const char *const columns[] = {
         "line", "retrieved_line", "similarity", "semb_score", "bleu_2", "note", "retrieved_report"};
-    struct bv_row_file rows = {.file = {NULL}};
+    struct bv_row_file rows = {0};
     BV_TRY(bv_folder_make(folder, err));
     enum bv_status status = bv_row_file_create(&rows, folder, "retrieved.csv", columns,
                                                sizeof columns / sizeof *columns, err);
