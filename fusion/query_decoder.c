@@ -14,6 +14,8 @@
 
 #include "fusion/blocks.h"
 
+enum { MAX_HEADS = 16 }; // of attend_one()
+
 struct decoder {
     const char *prefix;
     int heads;
@@ -48,9 +50,37 @@ static struct bv_tensor *mean_attention(struct bv_graph *g, struct bv_tensor *q,
     return bv_scale(g, sum, 1.0f / (float)heads, 0);
 }
 
+// The same as attend() of one query x [B,1,C] to each memory [B,P,C], with the projections of the
+// memory's rows moved to the query and to the result: q · (W m) is (q W) · m, the bias of the keys
+// moves all logits alike, and a sum of W m with weights that add up to 1 is W of their sum. The
+// work no longer grows with C² for each row.
+static struct bv_tensor *attend_one(struct bv_graph *g, const struct decoder *d,
+                                    struct bv_tensor *x, struct bv_tensor *memory, const char *name)
+{
+    const int64_t C = bv_dim(x, 2), D = C / d->heads;
+    struct bv_tensor *q = part(g, x, name, 0, 1), *parts[MAX_HEADS] = {NULL};
+    struct bv_tensor *w = bv_weight(g, "%s.qkv.weight", name);
+    struct bv_tensor *bias = bv_weight_optional(g, "%s.qkv.bias", name);
+    for (int h = 0; h < d->heads; h++)
+        parts[h] =
+            bv_matmul(g, bv_slice(g, q, 2, h * D, D), bv_weight_rows(g, w, C + h * D, D), false, 1);
+    struct bv_tensor *keys = bv_concat(g, d->heads, parts, 1);
+    x = bv_softmax(g, bv_matmul(g, keys, memory, true, 1), 1 / sqrtf((float)D));
+    x = bv_matmul(g, x, memory, false, 1);
+    for (int h = 0; h < d->heads; h++)
+        parts[h] =
+            bv_matmul(g, bv_slice(g, x, 1, h, 1), bv_weight_rows(g, w, 2 * C + h * D, D), true, 1);
+    x = bv_concat(g, d->heads, parts, 2);
+    if (bias)
+        x = bv_add(g, x, bv_slice(g, bias, 0, 2 * C, C));
+    return bv_linear(g, x, "%s.proj", name);
+}
+
 static struct bv_tensor *attend(struct bv_graph *g, const struct decoder *d, struct bv_tensor *x,
                                 struct bv_tensor *memory, const char *name, struct bv_tensor **map)
 {
+    if (!map && bv_dim(x, 1) == 1 && bv_dim(memory, 1) > 1 && d->heads <= MAX_HEADS)
+        return attend_one(g, d, x, memory, name);
     int64_t C = bv_dim(x, 2);
     struct bv_attention_params a = {.heads = d->heads, .head_dim = (int)(C / d->heads)};
     a.scale = 1 / sqrtf((float)a.head_dim);
