@@ -94,55 +94,130 @@ static enum bv_status run_text(struct bv_session *s, const char *output, const c
     return BV_OK;
 }
 
+// The pooled outputs of a tower, to be made in one run: a tower of gigabytes is then packed piece
+// by piece, and not kept.
+struct pooled {
+    int n;
+    struct bv_wanted wanted[BV_MAX_GRAPH_OUTPUTS];
+};
+
+static void pooled_free(struct pooled *p)
+{
+    for (int i = 0; i < p->n; i++)
+        free(p->wanted[i].out);
+    p->n = 0;
+}
+
+static enum bv_status output_shape(const struct bv_model *m, const char *tower, const char *name,
+                                   struct bv_output_shape *shape, struct bv_error *err)
+{
+    return strcmp(tower, "text") == 0
+               ? bv_model_text_shape(m, name, 8, shape, err)
+               : bv_model_image_shape(m, name, m->image_height, m->image_width, shape, err);
+}
+
+// Makes room for those of a tower's outputs that are one vector for each of some inputs.
+static enum bv_status collect(const struct bv_model *m, const char *tower, size_t inputs,
+                              struct pooled *p, struct bv_error *err)
+{
+    const char *name;
+    json_t *output;
+    json_object_foreach(json_object_get(json_object_get(m->card, tower), "outputs"), name, output)
+    {
+        struct bv_output_shape shape = {0};
+        BV_TRY(output_shape(m, tower, name, &shape, err));
+        if (shape.rank != 1 || p->n == BV_MAX_GRAPH_OUTPUTS)
+            continue;
+        size_t n = inputs * (size_t)shape.dim[0];
+        float *out = malloc(n * sizeof *out + 1);
+        if (!out)
+            return bv_fail_nomem(err, "golden vectors");
+        p->wanted[p->n++] = (struct bv_wanted){name, out, n};
+    }
+    return BV_OK;
+}
+
+static enum bv_status run_images(struct bv_session *s, struct pooled *p, struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    const int64_t H = m->image_height, W = m->image_width, C = bv_recipe_channels(m->recipe);
+    BV_TRY(collect(m, "image", 1, p, err));
+    float *pixels = malloc((size_t)(H * W * C) * sizeof *pixels);
+    if (!pixels)
+        return bv_fail_nomem(err, "golden vectors");
+    bv_golden_pixels(pixels, H, W, C);
+    const struct bv_pixel_batch batch = {pixels, NULL, 1, H, W, C};
+    enum bv_status status =
+        p->n > 0 ? bv_session_encode_pixels(s, &batch, p->wanted, p->n, err) : BV_OK;
+    free(pixels);
+    return status;
+}
+
 static enum bv_status make_image(struct bv_session *s, json_t *golden, struct bv_error *err)
 {
     json_t *image = json_object();
+    struct pooled p = {0};
     (void)json_object_set_new(golden, "image", image);
-    const char *name;
-    json_t *output;
-    const json_t *tower = json_object_get(bv_session_model(s)->card, "image");
-    json_object_foreach(json_object_get(tower, "outputs"), name, output)
-    {
-        float *x = NULL;
-        int64_t D = 0;
-        BV_TRY(run_image(s, name, &x, &D, err));
-        if (D > 0)
-            (void)json_object_set_new(image, name, floats_to_json(x, D));
-        free(x);
+    enum bv_status status = run_images(s, &p, err);
+    for (int i = 0; status == BV_OK && i < p.n; i++)
+        (void)json_object_set_new(image, p.wanted[i].output,
+                                  floats_to_json(p.wanted[i].out, (int64_t)p.wanted[i].n_floats));
+    pooled_free(&p);
+    return status;
+}
+
+static enum bv_status run_text_alone(struct bv_session *s, const struct pooled *p,
+                                     const struct bv_tokens *tokens, size_t i, struct bv_error *err)
+{
+    struct bv_wanted one[BV_MAX_GRAPH_OUTPUTS];
+    for (int k = 0; k < p->n; k++) {
+        size_t D = p->wanted[k].n_floats / N_SENTENCES;
+        one[k] = (struct bv_wanted){p->wanted[k].output, p->wanted[k].out + i * D, D};
     }
-    return BV_OK;
+    return bv_session_encode_sequence(s, tokens, one, p->n, err);
+}
+
+// All sentences as one batch; one by one where an output pools over the batch's padding.
+static enum bv_status run_texts(struct bv_session *s, struct pooled *p, struct bv_error *err)
+{
+    const struct bv_model *m = bv_session_model(s);
+    const json_t *scoring = json_object_get(m->card, "scoring");
+    struct bv_tokens tokens[N_SENTENCES] = {{0}};
+    const struct bv_tokens *list[N_SENTENCES];
+    enum bv_status status = collect(m, "text", N_SENTENCES, p, err);
+    for (size_t i = 0; status == BV_OK && i < N_SENTENCES; i++) {
+        list[i] = &tokens[i];
+        status =
+            bv_tokenizer_encode(m->tokenizer, sentences[i], strlen(sentences[i]), &tokens[i], err);
+    }
+    bool alone = json_object_get(scoring, "padded_output") != NULL;
+    if (status == BV_OK && p->n > 0 && !alone)
+        status = bv_session_encode_outputs(s, list, N_SENTENCES, p->wanted, p->n, err);
+    for (size_t i = 0; status == BV_OK && p->n > 0 && alone && i < N_SENTENCES; i++)
+        status = run_text_alone(s, p, &tokens[i], i, err);
+    for (size_t i = 0; i < N_SENTENCES; i++)
+        bv_tokens_free(&tokens[i]);
+    return status;
 }
 
 static enum bv_status make_text(struct bv_session *s, json_t *golden, struct bv_error *err)
 {
     json_t *text = json_object(), *list = json_array();
+    struct pooled p = {0};
     (void)json_object_set_new(golden, "text", text);
     (void)json_object_set_new(text, "sentences", list);
     for (size_t i = 0; i < N_SENTENCES; i++)
         (void)json_array_append_new(list, json_string(sentences[i]));
-    const char *name;
-    json_t *output;
-    const json_t *tower = json_object_get(bv_session_model(s)->card, "text");
-    json_object_foreach(json_object_get(tower, "outputs"), name, output)
-    {
+    enum bv_status status = run_texts(s, &p, err);
+    for (int k = 0; status == BV_OK && k < p.n; k++) {
         json_t *rows = json_array();
-        for (size_t i = 0; i < N_SENTENCES; i++) {
-            float *x = NULL;
-            int64_t D = 0;
-            enum bv_status status = run_text(s, name, sentences[i], &x, &D, err);
-            if (D > 0)
-                (void)json_array_append_new(rows, floats_to_json(x, D));
-            free(x);
-            if (status != BV_OK) {
-                json_decref(rows);
-                return status;
-            }
-        }
-        if (json_array_size(rows) == N_SENTENCES)
-            (void)json_object_set(text, name, rows);
-        json_decref(rows);
+        size_t D = p.wanted[k].n_floats / N_SENTENCES;
+        for (size_t i = 0; i < N_SENTENCES; i++)
+            (void)json_array_append_new(rows, floats_to_json(p.wanted[k].out + i * D, (int64_t)D));
+        (void)json_object_set_new(text, p.wanted[k].output, rows);
     }
-    return BV_OK;
+    pooled_free(&p);
+    return status;
 }
 
 // The image of the fusion vectors: the synthetic pixels, or eight synthetic regions.
