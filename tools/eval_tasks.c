@@ -16,7 +16,7 @@ struct task {
     struct bv_eval_task_options with_model;
     const char *answers, *protocol, *truth, *thresholds, *clinical;
     int batch, workers;
-    bool bilinear, tune;
+    bool bilinear, tune, faithfulness;
     struct opened_protocol opened;
 };
 
@@ -141,6 +141,7 @@ static int run_model(struct task *t, struct opened *o, const struct strings *ans
     struct bv_eval_counts counts = {.size = sizeof counts};
     struct bv_eval_task_options options = t->with_model;
     options.smooth = t->bilinear;
+    options.faithfulness = t->faithfulness;
     options.answers = answers->items;
     options.n_answers = answers->n;
     options.size = sizeof options;
@@ -268,6 +269,8 @@ int run_eval_task(int argc, char **argv)
          "default: the model's own similarity maps"},
         {"--layers", OPTION_INTEGER, &o->layers, "N",
          "grounding: how many of the last layers legrad and surgery read"},
+        {"--faithfulness", OPTION_FLAG, &t.faithfulness, NULL,
+         "grounding with a method: deletion and insertion, hundreds of runs per map"},
         {"--protocol", OPTION_STRING, &t.protocol, "NAME",
          "a benchmark by name or file (biovl eval protocols): its number beside published ones"},
         {"--truth", OPTION_STRING, &t.truth, "FILE",

@@ -246,6 +246,8 @@ struct bv_eval_task_options {
     const char *method; // bv_eval_ground: one of bv_explain_methods(), or "auto", for any dual
                         // encoder; NULL: the similarity maps that its card describes
     int layers;         // as in struct bv_explain_options
+    int faithfulness;   // bv_eval_ground with a method: areas under the score's curve while pixels
+                        // are deleted and inserted in the map's order; hundreds of runs per map
 };
 
 // Asks a fusion model: columns question, answer, type, and the image's path. BV_ERR_MODEL when it

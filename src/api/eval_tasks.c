@@ -184,7 +184,8 @@ enum bv_status bv_eval_ground(struct bv_engine *engine, const struct bv_eval_tas
     json_t *result = NULL;
     const struct bv_text_encoder texts = {engine, encode_texts};
     BV_TRY(read_options(&o, theirs, counts, engine, &grounding.task, err));
-    grounding.maps = (struct bv_phrase_map_options){o.smooth != 0, o.method, o.layers};
+    grounding.maps =
+        (struct bv_phrase_map_options){o.smooth != 0, o.method, o.layers, o.faithfulness != 0};
     enum bv_status status =
         bv_grounding_run(&grounding, engine->session, &texts, &made, &result, err);
     json_decref((json_t *)(uintptr_t)grounding.task.model);
@@ -202,7 +203,7 @@ static enum bv_status localize_with(struct bv_engine *engine,
                                               .folder = o->folder,
                                               .root = o->root,
                                               .path_column = o->path_column};
-    const struct bv_phrase_map_options maps = {o->smooth != 0, o->method, o->layers};
+    const struct bv_phrase_map_options maps = {o->smooth != 0, o->method, o->layers, false};
     const struct bv_text_encoder texts = {engine, encode_texts};
     struct bv_eval_task_options unused;
     struct bv_task_options read = {.folder = NULL};

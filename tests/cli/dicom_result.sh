@@ -62,6 +62,21 @@ expect 3 "$biovl" explain "$root/docs/images/explain.png" --text edema --method 
 expect 2 "$biovl" explain a.dcm --text edema --dicom-sr a.dcm
 expect 2 "$biovl" explain a.dcm --text edema --dicom-sr x.dcm --dicom-seg x.dcm
 
+# What reads them in Python, where it is installed: regions and segments as highdicom finds them.
+if python3 -c 'import highdicom' 2>/dev/null; then
+    python3 - >seen 2>&1 <<'EOF' || fail "highdicom: $(tail -3 seen)"
+import highdicom, pydicom
+groups = highdicom.sr.srread("regions.dcm").content.get_planar_roi_measurement_groups()
+assert len(groups) == 2 and groups[0].tracking_identifier == "Pleural effusion"
+(x0, y0), (x1, _) = groups[0].roi.value[0], groups[0].roi.value[1]
+seg = highdicom.seg.segread("masks.dcm")
+assert seg.number_of_segments == 2
+source = pydicom.dcmread("a.dcm").SOPInstanceUID
+pixels = seg.get_pixels_by_source_instance([source], segment_numbers=[1])[0, :, :, 0]
+assert pixels[int(y0) + 1, int(x0):int(x1)].any() and not pixels[:int(y0), int(x0):int(x1)].all()
+EOF
+fi
+
 for file in $objects; do
     dciodvfy $file >verdict 2>&1
     grep -q '^Error' verdict && fail "dciodvfy of $file: $(grep '^Error' verdict | head -3)"

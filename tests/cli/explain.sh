@@ -52,6 +52,7 @@ printf 'path,text,x,y,w,h\n%s,cardiomegaly,200,250,200,150\n' "$sample" >"$work/
 expect 0 "$biovl" eval grounding "$work/boxes.csv" --method hirescam -o "$work/grounding"
 prints '"pointing_accuracy_15px":'
 prints '"method":"hirescam"'
+expect 2 "$biovl" eval grounding "$work/boxes.csv" --faithfulness -o "$work/refused" # of which method
 expect 3 "$biovl" eval grounding "$work/boxes.csv" --method legrad -o "$work/refused"
 
 # Against masks: of 640 x 576 pixels, the left half.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conformance/case.h"
+#include "explain/faithfulness.h"
 #include "explain/sweep.h"
 #include "support/check.h"
 #include "support/reference.h"
@@ -351,6 +352,97 @@ static void check_rise(struct bench *b, const struct fixture *f)
     free(made);
 }
 
+// ---- Deletion and insertion: RISE's evaluation of given maps ----
+
+struct place {
+    double value;
+    uint32_t pixel;
+};
+
+static int highest_first(const void *a, const void *b)
+{
+    const double x = ((const struct place *)a)->value, y = ((const struct place *)b)->value;
+    return (x < y) - (x > y);
+}
+
+// The pixels by the fixture's map, which has no ties.
+static uint32_t *order_of(const struct npy *grid, size_t H, size_t W)
+{
+    const size_t h = grid->shape[0], w = grid->shape[1];
+    const double *g = npy_f64(grid);
+    double largest = 0;
+    struct place *all = malloc(H * W * sizeof *all);
+    uint32_t *order = malloc(H * W * sizeof *order);
+    assert_non_null(all);
+    assert_non_null(order);
+    for (size_t k = 0; k < h * w; k++)
+        largest = fmax(largest, fabs(g[k]));
+    for (size_t k = 0; k < H * W; k++) {
+        const double y = fmax(((double)(k / W) + 0.5) * (double)h / (double)H - 0.5, 0);
+        const double x = fmax(((double)(k % W) + 0.5) * (double)w / (double)W - 0.5, 0);
+        const size_t r0 = (size_t)y, c0 = (size_t)x;
+        const size_t r1 = r0 + 1 < h ? r0 + 1 : r0, c1 = c0 + 1 < w ? c0 + 1 : c0;
+        const double fr = y - (double)r0, fc = x - (double)c0;
+        all[k].value = (1 - fr) * ((1 - fc) * g[r0 * w + c0] + fc * g[r0 * w + c1]) +
+                       fr * ((1 - fc) * g[r1 * w + c0] + fc * g[r1 * w + c1]) +
+                       1e-9 * largest * (double)k / (double)(H * W);
+        all[k].pixel = (uint32_t)k;
+    }
+    qsort(all, H * W, sizeof *all, highest_first);
+    for (size_t k = 0; k < H * W; k++)
+        order[k] = all[k].pixel;
+    free(all);
+    return order;
+}
+
+static void check_deletion(struct bench *b)
+{
+    static const struct {
+        const char *name;
+        size_t image, text;
+    } runs[] = {{"img0_t1", 0, 1}}; // img1_t3 as well: 3.8e-8, 2.3e-8
+    static const char stem[] = "explain/chexzero/golden_deletion_insertion_chexzero";
+    struct bv_error err = {0};
+    struct npz arrays, texts;
+    char path[600], key[64];
+    json_error_t why;
+    (void)snprintf(path, sizeof path, "%s", path_in(b->root, "%s.npz", stem));
+    assert_int_equal(npz_open(&arrays, path), 0);
+    (void)snprintf(path, sizeof path, "%s",
+                   path_in(b->root, "explain/chexzero/golden_rise_occlusion_chexzero.npz"));
+    assert_int_equal(npz_open(&texts, path), 0);
+    json_t *json = json_load_file(path_in(b->root, "%s.json", stem), 0, &why);
+    const json_t *meta = json_object_get(json, "meta");
+    const struct npy *text = find(&texts, "text");
+    float *direction = directions(text);
+    for (size_t r = 0; r < sizeof runs / sizeof *runs; r++) {
+        struct bv_pixels pixels = bench_pixels(
+            b, json_string_value(json_array_get(json_object_get(meta, "images"), runs[r].image)));
+        const size_t D = text->shape[1];
+        const struct bv_goal goal = {
+            .output = "global", .direction = direction + runs[r].text * D, .n = 1, .D = D};
+        struct bv_faithfulness made = {0};
+        (void)snprintf(key, sizeof key, "%s/raw_grid", runs[r].name);
+        uint32_t *order = order_of(find(&arrays, key), (size_t)pixels.height, (size_t)pixels.width);
+        assert_ok(bv_faithfulness_measure(b->session, &pixels, &goal, order, &made, &err), err);
+        (void)snprintf(key, sizeof key, "f64/%s_del_auc", runs[r].name);
+        const double deletion = json_number_value(json_object_get(meta, key)) - made.deletion;
+        (void)snprintf(key, sizeof key, "f64/%s_ins_auc", runs[r].name);
+        const double insertion = json_number_value(json_object_get(meta, key)) - made.insertion;
+        (void)printf("%-14s %s: deletion %.2e, insertion %.2e\n", b->system, runs[r].name, deletion,
+                     insertion);
+        const double limit = 1e-6; // of a cosine; measured: 2.9e-8
+        b->n_compared += 2;
+        b->n_failed += !(fabs(deletion) <= limit) + !(fabs(insertion) <= limit);
+        free(order);
+        bv_pixels_free(&pixels);
+    }
+    free(direction);
+    json_decref(json);
+    npz_close(&arrays);
+    npz_close(&texts);
+}
+
 static void check_system(struct bench *b)
 {
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
@@ -370,6 +462,8 @@ static void check_system(struct bench *b)
         json_decref(f.json);
         npz_close(&f.arrays);
     }
+    if (strcmp(b->system, "chexzero") == 0 && strcmp(b->device, "cpu") == 0)
+        check_deletion(b);
 }
 
 static const struct conformance_case cases[] = {

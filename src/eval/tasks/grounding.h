@@ -36,6 +36,8 @@ struct bv_grounding {
     // Dice of the boxes and as many of the map's highest pixels as they have: no threshold. Chance
     // is the boxes' share of the image.
     double dice_equal_area;
+    bool has_areas; // of the score's curves: struct bv_faithfulness
+    double deletion_auc, insertion_auc;
 };
 
 // CNR is NaN where inside or outside has no pixel with a value, or both are constant. No box, or a
@@ -52,6 +54,8 @@ struct bv_grounding_sum {
     char name[128];
     size_t n, n_cnr;
     double cnr_signed, cnr_absolute, mean_iou, hits, hits_near, dice;
+    size_t n_areas;
+    double deletion_auc, insertion_auc;
 };
 
 // Zero-initialise.
@@ -65,7 +69,8 @@ enum bv_status bv_grounding_sums_add(struct bv_grounding_sums *sums, const struc
                                      const char *category, struct bv_error *err);
 
 // {"n", "n_without_cnr", "cnr_signed", "cnr_absolute", "mean_iou", "pointing_accuracy",
-// "pointing_accuracy_15px", "dice_equal_area"}, and "categories" with the same of each.
+// "pointing_accuracy_15px", "dice_equal_area"}, where they were measured "deletion_auc" and
+// "insertion_auc", and "categories" with the same of each.
 enum bv_status bv_grounding_sums_json(const struct bv_grounding_sums *sums, json_t **json,
                                       struct bv_error *err);
 

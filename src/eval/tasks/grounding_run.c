@@ -171,6 +171,8 @@ static void write_region(struct run *run, const struct region *region, const str
     bv_csv_put_integer(csv, g->hit);
     bv_csv_put_integer(csv, g->hit_near);
     bv_csv_put_number(csv, g->dice_equal_area);
+    bv_csv_put_number(csv, g->deletion_auc);
+    bv_csv_put_number(csv, g->insertion_auc);
     bv_csv_end(csv);
 }
 
@@ -195,6 +197,9 @@ static enum bv_status do_region(struct run *run, const struct region *region, st
         map, (size_t)run->maps.image.height, (size_t)run->maps.image.width, run->boxes, n, &g, err);
     free(map);
     BV_TRY(status);
+    g.has_areas = run->maps.options.faithfulness;
+    g.deletion_auc = g.has_areas ? run->maps.faithfulness.deletion : NAN;
+    g.insertion_auc = g.has_areas ? run->maps.faithfulness.insertion : NAN;
     write_region(run, region, &g);
     BV_TRY(end_region(run, region, NULL, NULL, err));
     return bv_grounding_sums_add(&run->sums, &g, region->category, err);
@@ -219,10 +224,19 @@ static enum bv_status finish(struct run *run, json_t **metrics, struct bv_error 
 
 static enum bv_status do_all(struct run *run, json_t **metrics, struct bv_error *err)
 {
-    static const char *const columns[] = {
-        "line",           "path",         "text",     "category",     "boxes",
-        "cnr_signed",     "cnr_absolute", "mean_iou", "pointing_hit", "pointing_hit_15px",
-        "dice_equal_area"};
+    static const char *const columns[] = {"line",
+                                          "path",
+                                          "text",
+                                          "category",
+                                          "boxes",
+                                          "cnr_signed",
+                                          "cnr_absolute",
+                                          "mean_iou",
+                                          "pointing_hit",
+                                          "pointing_hit_15px",
+                                          "dice_equal_area",
+                                          "deletion_auc",
+                                          "insertion_auc"};
     const struct bv_task_options *o = &run->options->task;
     BV_TRY(bv_labelled_open(&run->task.dataset, &o->data, err));
     BV_TRY(read_rows(run, err));

@@ -13,6 +13,11 @@ static void add(struct bv_grounding_sum *sum, const struct bv_grounding *g)
     sum->hits += g->hit;
     sum->hits_near += g->hit_near;
     sum->dice += g->dice_equal_area;
+    if (g->has_areas) {
+        sum->n_areas++;
+        sum->deletion_auc += g->deletion_auc;
+        sum->insertion_auc += g->insertion_auc;
+    }
     if (isnan(g->cnr_signed))
         return;
     sum->n_cnr++;
@@ -42,13 +47,20 @@ enum bv_status bv_grounding_sums_add(struct bv_grounding_sums *s, const struct b
 static json_t *means(const struct bv_grounding_sum *s)
 {
     double n = s->n ? (double)s->n : NAN, n_cnr = s->n_cnr ? (double)s->n_cnr : NAN;
-    return json_pack(
+    json_t *made = json_pack(
         "{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "n", (json_int_t)s->n, "n_without_cnr",
         (json_int_t)(s->n - s->n_cnr), "cnr_signed", bv_result_number(s->cnr_signed / n_cnr),
         "cnr_absolute", bv_result_number(s->cnr_absolute / n_cnr), "mean_iou",
         bv_result_number(s->mean_iou / n), "pointing_accuracy", bv_result_number(s->hits / n),
         "pointing_accuracy_15px", bv_result_number(s->hits_near / n), "dice_equal_area",
         bv_result_number(s->dice / n));
+    if (made && s->n_areas) {
+        const double areas = (double)s->n_areas;
+        (void)json_object_set_new(made, "deletion_auc", bv_result_number(s->deletion_auc / areas));
+        (void)json_object_set_new(made, "insertion_auc",
+                                  bv_result_number(s->insertion_auc / areas));
+    }
+    return made;
 }
 
 enum bv_status bv_grounding_sums_json(const struct bv_grounding_sums *s, json_t **json,

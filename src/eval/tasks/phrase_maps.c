@@ -35,8 +35,8 @@ static enum bv_status check_model(struct bv_phrase_maps *maps, struct bv_error *
     if (maps->options.method)
         return find_method(maps, err);
     const json_t *spec = json_object_get(m->card, "heatmap");
-    if (maps->options.layers)
-        return bv_fail(err, BV_ERR_ARG, "layers are of a method: none is named");
+    if (maps->options.layers || maps->options.faithfulness)
+        return bv_fail(err, BV_ERR_ARG, "layers and faithfulness are of a method: none is named");
     maps->output = bv_json_string(spec, "output", "local");
     maps->sigma = bv_json_number(spec, "sigma", 0);
     maps->shorter = (int)bv_json_integer(spec, "resize_shorter", 0);
@@ -110,6 +110,22 @@ enum bv_status bv_phrase_maps_take(struct bv_phrase_maps *maps, struct bv_task *
     return status;
 }
 
+static enum bv_status measure_faithfulness(struct bv_phrase_maps *maps, const struct bv_maps *made,
+                                           const struct bv_goal *goal, struct bv_error *err)
+{
+    const struct bv_pixels *pixels = &maps->image.input.parts[0].pixels;
+    uint32_t *order = malloc((size_t)pixels->height * (size_t)pixels->width * sizeof *order);
+    if (!order)
+        return bv_fail_nomem(err, "an order of pixels");
+    enum bv_status status =
+        bv_faithfulness_order(made, 0, pixels->height, pixels->width, order, err);
+    if (status == BV_OK)
+        status =
+            bv_faithfulness_measure(maps->session, pixels, goal, order, &maps->faithfulness, err);
+    free(order);
+    return status;
+}
+
 // By a method of src/explain.
 static enum bv_status explain_map(struct bv_phrase_maps *maps, const char *text, float *map,
                                   struct bv_error *err)
@@ -130,6 +146,8 @@ static enum bv_status explain_map(struct bv_phrase_maps *maps, const char *text,
                                      maps->image.height, err);
     if (status == BV_OK)
         bv_explanation_spread(e, 0, false, map);
+    if (status == BV_OK && maps->options.faithfulness)
+        status = measure_faithfulness(maps, &e->maps, &goal, err);
     bv_explanation_destroy(&e);
     free(embedding);
     return status;

@@ -4,14 +4,15 @@
 
 #include "eval/run/task_run.h"
 #include "eval/tasks/retrieval_table.h"
-#include "explain/probe.h"
+#include "explain/faithfulness.h"
 
 struct bv_phrase_map_options {
     bool smooth; // maps are brought to the image's size bilinearly, not by the nearest cell
     // NULL: the similarity map that the model's card describes. Else a method of src/explain, for
     // any dual encoder ("auto": the model's default), whose maps are bilinear.
     const char *method;
-    int layers; // as in struct bv_probe_request
+    int layers;        // as in struct bv_probe_request
+    bool faithfulness; // of maps of a method: how the score follows their order of pixels
 };
 
 // Zero-initialise; free in any state.
@@ -25,7 +26,8 @@ struct bv_phrase_maps {
     double sigma;
     int shorter;
     // The current image.
-    struct bv_preprocessed image; // of a method with its pixels
+    struct bv_preprocessed image;        // of a method with its pixels
+    struct bv_faithfulness faithfulness; // of the last map
     int crop;
     float *patches; // [h,w,D]
     size_t h, w, D;
