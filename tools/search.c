@@ -5,13 +5,15 @@
 
 #include "biovl/retrieval.h"
 #include "command.h"
+#include "pacs_options.h"
 #include "search_shards.h"
 
 struct search {
     struct model_options model;
     struct bv_index_query query;
     struct strings where;
-    const char *image, *key, *sheet, *rerank;
+    const char *image, *key, *sheet, *rerank, *from;
+    struct pacs_options pacs; // of the archive that images are read from again
     int k, effort, frame;
     bool by_study, fts5, json, csv, mpi;
 };
@@ -83,7 +85,7 @@ struct reranking {
 
 // MODEL or MODEL:N, how many hits; N 0: the default.
 static enum bv_status open_reranking(struct search *s, struct bv_context *context,
-                                     struct reranking *r)
+                                     struct bv_index *index, struct reranking *r)
 {
     char path[4096];
     const char *colon = strrchr(s->rerank, ':');
@@ -100,6 +102,9 @@ static enum bv_status open_reranking(struct search *s, struct bv_context *contex
         status = bv_engine_open(context, r->model, &engine, &r->engine);
     if (status == BV_OK)
         status = bv_reranker_open(r->engine, &r->reranker);
+    s->pacs.values.url = s->from;
+    if (status == BV_OK && s->from)
+        status = bv_reranker_read_from(r->reranker, index, &s->pacs.values);
     s->query.reranker = r->reranker;
     return status;
 }
@@ -132,7 +137,7 @@ static int run(struct search *s, const char *path)
     if (status == BV_OK)
         status = bv_index_check_fields(index, s->query.where, s->query.n_where);
     if (status == BV_OK && s->rerank)
-        status = open_reranking(s, opened.context, &reranking);
+        status = open_reranking(s, opened.context, index, &reranking);
     if (status == BV_OK)
         status = bv_index_search(index, opened.engine, &s->query, &hits);
     if (status == BV_OK)
@@ -149,7 +154,8 @@ static int run(struct search *s, const char *path)
 
 int run_search(int argc, char **argv)
 {
-    struct search s = {.query.size = sizeof s.query, .k = 10};
+    struct search s = {
+        .query.size = sizeof s.query, .k = 10, .pacs.values.size = sizeof s.pacs.values};
     const struct option options[] = {
         {"--image|-i", OPTION_STRING, &s.image, "IMAGE", "ask by an image"},
         {"--frame", OPTION_INTEGER, &s.frame, "N", "of a multi-frame image: this frame, from 1"},
@@ -169,6 +175,8 @@ int run_search(int argc, char **argv)
         {"--effort", OPTION_INTEGER, &s.effort, "N", "lists (ivf) or candidates (hnsw) to visit"},
         {"--rerank", OPTION_STRING, &s.rerank, "MODEL[:N]",
          "rescore the N nearest (50): images by their reports, or by the text asked"},
+        {"--from", OPTION_STRING, &s.from, "URL",
+         "with --rerank: the archive that images come from, where they are read again"},
         {"--sheet", OPTION_STRING, &s.sheet, "FILE", "the hits to look at: .html or .png"},
         {"--key", OPTION_STRING, &s.key, "FILE", "the index's site key (default: INDEX.key)"},
         {"--json", OPTION_FLAG, &s.json, NULL, "one JSON object per hit"},
@@ -177,6 +185,7 @@ int run_search(int argc, char **argv)
         {"--mpi", OPTION_FLAG, &s.mpi, NULL,
          "under mpirun: several shards of one index, divided among the ranks (with --json)"},
 #endif
+        PACS_OPTIONS(&s.pacs),
         MODEL_OPTIONS(&s.model),
     };
     const struct usage usage = {"search",
@@ -190,14 +199,18 @@ int run_search(int argc, char **argv)
         int given = (s.image != NULL) + (s.query.text != NULL) + (s.query.report_file != NULL) +
                     (s.query.id != NULL);
         complete_query(&s);
-        bool wrong = rest.n < 1 || given != 1 || s.k < 1 || (s.json && s.csv);
+        bool wrong =
+            rest.n < 1 || given != 1 || s.k < 1 || (s.json && s.csv) || (s.from && !s.rerank);
         if (wrong ||
             (s.mpi ? !s.json || s.query.id || s.sheet || s.rerank || s.frame : rest.n != 1))
             (void)fprintf(stderr, "usage: biovl search %s\n", usage.synopsis);
+        else if (!read_secrets(&s.pacs))
+            code = EXIT_INPUT;
         else
             code = s.mpi ? search_shards(&rest, s.key, &s.model, s.image, &s.query)
                          : run(&s, rest.items[0]);
     }
+    free_secrets(&s.pacs);
     free_strings(&s.where);
     free_strings(&rest);
     return code;

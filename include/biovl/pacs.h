@@ -56,6 +56,14 @@ BV_API enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *en
                                     const struct bv_pacs_options *options,
                                     struct bv_index_counts *counts);
 
+// Images of the index whose path it does not hold are read from an archive by this reranker: the
+// archive's studies (of the options' dates, modality and names) are listed once and hashed, to find
+// those that the index knows by their hashes alone. What the reranker's model made of an image is
+// kept in the folder INDEX.rerank, without identifiers; bv_index_remove() empties it. options'
+// texts are borrowed until bv_reranker_close(). No connection is made before the first such image.
+BV_API enum bv_status bv_reranker_read_from(struct bv_reranker *reranker, struct bv_index *index,
+                                            const struct bv_pacs_options *options);
+
 struct bv_pacs_counts {
     size_t size;      // sizeof (struct bv_pacs_counts)
     uint64_t objects; // written

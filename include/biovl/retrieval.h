@@ -188,7 +188,8 @@ struct bv_index_query {
     int effort;         // of FAISS: lists or candidates; 0: default
     // Rescores the rerank_depth nearest items (at least k; 0: 50) and keeps the k best of them.
     // An image (or the id of one) is matched with the hits' reports, a text or report with the
-    // hits' images, whose paths the index must hold (keep_paths). NULL: none.
+    // hits' images, whose paths the index must hold (keep_paths), unless the reranker reads them
+    // from their archive (bv_reranker_read_from()). NULL: none.
     struct bv_reranker *reranker;
     size_t rerank_depth;
 };

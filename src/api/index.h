@@ -17,6 +17,14 @@ struct bv_index {
     struct bv_searcher *searcher; // NULL until the first question
 };
 
+struct bv_refetch;
+
+struct bv_reranker {
+    struct bv_engine *engine;
+    struct bv_rerank_images images;
+    struct bv_refetch *refetch; // NULL: images without a path are not read again
+};
+
 // Loads the site key once and checks that it is the index's.
 enum bv_status bv_index_need_key(struct bv_index *index, struct bv_error *err);
 

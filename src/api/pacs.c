@@ -232,6 +232,22 @@ static void write_counts(struct bv_index_counts *to, const struct bv_ingest_coun
     bv_counts_write(to, &mine, sizeof mine);
 }
 
+enum bv_status bv_reranker_read_from(struct bv_reranker *reranker, struct bv_index *index,
+                                     const struct bv_pacs_options *theirs)
+{
+    assert(reranker && index);
+    struct bv_error *err = bv_begin(index->context);
+    struct bv_pacs_options options;
+    struct bv_refetch *refetch = NULL;
+    BV_TRY(read_options(&options, theirs, err));
+    BV_TRY(bv_index_need_key(index, err));
+    const struct bv_pull_options from = pull_options(&options, index->context);
+    BV_TRY(bv_refetch_open(&refetch, &from, &index->key, err));
+    bv_refetch_close(&reranker->refetch);
+    reranker->refetch = refetch;
+    return BV_OK;
+}
+
 enum bv_status bv_index_pull(struct bv_index *index, struct bv_engine *engine,
                              const struct bv_pacs_options *theirs, struct bv_index_counts *counts)
 {

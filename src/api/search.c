@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/index.h"
+#include "archive/pull.h"
 #include "base/dtype.h"
 #include "base/file.h"
 #include "biovl/retrieval.h"
@@ -22,11 +23,6 @@ struct bv_hits {
     const char *asked;       // "text", "image", …
     const char *kind;        // of the scores
     const char *reranked_by; // name of the reranker's model; NULL: none
-};
-
-struct bv_reranker {
-    struct bv_engine *engine;
-    struct bv_rerank_images images;
 };
 
 enum bv_status bv_reranker_open(struct bv_engine *engine, struct bv_reranker **out)
@@ -48,6 +44,7 @@ void bv_reranker_close(struct bv_reranker **reranker)
     if (!reranker || !*reranker)
         return;
     bv_rerank_images_free(&(*reranker)->images);
+    bv_refetch_close(&(*reranker)->refetch);
     free(*reranker);
     *reranker = NULL;
 }
@@ -136,6 +133,8 @@ static enum bv_status prepare_rerank(struct bv_index *index, const struct bv_ind
                                      struct bv_rerank_query *r, struct bv_error *err)
 {
     r->images = &q->reranker->images;
+    r->again = q->reranker->refetch ? bv_refetch_image : NULL;
+    r->again_arg = q->reranker->refetch;
     r->index = bv_store_path(index->store);
     r->image = q->image;
     r->text = q->text;
@@ -146,12 +145,8 @@ static enum bv_status prepare_rerank(struct bv_index *index, const struct bv_ind
     if (!q->id)
         return BV_OK;
     if (asked->kind == BV_KIND_IMAGE) {
-        BV_TRY(bv_rerank_path(asked, arena, &r->path, err));
-        return r->path ? BV_OK
-                       : bv_fail(err, BV_ERR_ARG,
-                                 "%s does not hold the path of image %s, so it cannot be read "
-                                 "again: add images with --keep-paths",
-                                 r->index, asked->id);
+        r->entry = asked;
+        return BV_OK;
     }
     r->text = bv_report_essence(arena, asked->report);
     return r->text ? BV_OK : bv_fail_nomem(err, "a report");

@@ -64,15 +64,16 @@ static enum bv_status note_failure(struct run *r, const char *uid, const struct 
     return BV_OK;
 }
 
-static enum bv_status fetch(struct run *r, const struct bv_archive_instance *one, uint8_t **bytes,
-                            size_t *size, struct bv_error *why)
+enum bv_status bv_archive_fetch_decodable(struct bv_archive *archive,
+                                          const struct bv_archive_instance *one, uint8_t **bytes,
+                                          size_t *size, struct bv_error *err)
 {
-    BV_TRY(bv_archive_fetch(r->archive, one, false, bytes, size, why));
+    BV_TRY(bv_archive_fetch(archive, one, false, bytes, size, err));
     if (decodes(*bytes, *size))
         return BV_OK;
     free(*bytes);
     *bytes = NULL;
-    return bv_archive_fetch(r->archive, one, true, bytes, size, why);
+    return bv_archive_fetch(archive, one, true, bytes, size, err);
 }
 
 static enum bv_status pull_one(struct run *r, const struct bv_archive_instance *one,
@@ -89,7 +90,7 @@ static enum bv_status pull_one(struct run *r, const struct bv_archive_instance *
     BV_TRY(r->sink->has(r->self, one->sop, &has, err));
     if (has)
         return BV_OK;
-    if (fetch(r, one, &bytes, &size, &why) != BV_OK)
+    if (bv_archive_fetch_decodable(r->archive, one, &bytes, &size, &why) != BV_OK)
         return note_failure(r, one->sop, &why, err);
     r->lost = 0;
     bv_sitekey_hash(r->key, one->sop, name);

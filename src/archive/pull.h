@@ -7,6 +7,7 @@
 #include "base/observer.h"
 #include "pacs/archive.h"
 #include "retrieval/ingest.h"
+#include "retrieval/query.h"
 
 // Names that lead to studies.
 struct bv_study_names {
@@ -94,6 +95,27 @@ enum bv_status bv_archive_list_studies(struct bv_archive *archive,
                                        const struct bv_archive_window *window,
                                        struct bv_archive_study **studies, size_t *n,
                                        struct bv_error *err);
+
+// bv_archive_fetch() of an object as the archive stores it, or transcoded where that cannot be
+// decoded here.
+enum bv_status bv_archive_fetch_decodable(struct bv_archive *archive,
+                                          const struct bv_archive_instance *one, uint8_t **bytes,
+                                          size_t *size, struct bv_error *err);
+
+// refetch.c: images of an index that came from an archive, read again from there. The index knows
+// their studies and objects by keyed hashes only: the archive's are listed and hashed.
+
+struct bv_refetch;
+
+// options: url, archive, window and names count, and are borrowed; the studies in the window are
+// listed when the first image is asked for.
+enum bv_status bv_refetch_open(struct bv_refetch **refetch, const struct bv_pull_options *options,
+                               const struct bv_sitekey *key, struct bv_error *err);
+void bv_refetch_close(struct bv_refetch **refetch); // accepts NULL
+
+// A bv_image_again; refetch is a struct bv_refetch. BV_ERR_IO where the archive has no such image.
+enum bv_status bv_refetch_image(void *refetch, const struct bv_entry *entry,
+                                struct bv_image **image, struct bv_error *err);
 
 // day.c: days as DICOM writes them, YYYYMMDD, and as numbers that can be counted.
 

@@ -111,25 +111,45 @@ void bv_rerank_images_free(struct bv_rerank_images *images); // accepts a zeroed
 // Whether the model can rerank: BV_ERR_MODEL when it cannot match texts with pixels.
 enum bv_status bv_rerank_check(const struct bv_model *model, struct bv_error *err);
 
-// What was asked: one of the three.
+// Reads an image of an index again, which has no path; the caller frees *image.
+typedef enum bv_status (*bv_image_again)(void *arg, const struct bv_entry *entry,
+                                         struct bv_image **image, struct bv_error *err);
+
+// What was asked: one of the first three.
 struct bv_rerank_query {
-    struct bv_rerank_images *images;
     const struct bv_image *image;
-    const char *path; // of an image
+    const struct bv_entry *entry; // an image of the index
     const char *text;
-    const char *index; // its name, for messages
+    struct bv_rerank_images *images;
+    const char *index;    // its path, for messages and for what is kept beside it
+    bv_image_again again; // NULL: images without a path cannot be read
+    void *again_arg;
 };
 
 // A bv_rerank; query is a struct bv_rerank_query. scores: the probability that image and text
 // match. A report is read as it is embedded (report.c), all of them in one batched call; an image
-// at the path that its metadata keeps. BV_ERR_ARG when a hit has no report (image asked) or no path
-// (text asked), or both sides are texts.
+// at the path that its metadata keeps, else from what is kept of it (rerank_cache.c), else again.
+// BV_ERR_ARG when a hit has no report (image asked), or no path and nothing reads it again (text
+// asked), or both sides are texts.
 enum bv_status bv_rerank_hits(void *query, const struct bv_hit *hits, size_t n, float *scores,
                               struct bv_error *err);
 
 // The path that an image was indexed with; NULL when the index does not hold it. In the arena.
 enum bv_status bv_rerank_path(const struct bv_entry *entry, struct bv_arena *arena,
                               const char **path, struct bv_error *err);
+
+// rerank_cache.c: images that were read again, as a fusion encoder has read them, in the folder
+// INDEX.rerank, which is the owner's alone: numbers without a header, under names that are hashes
+// of the item's name, the model and the precision. At most 4096; then it is begun anew.
+
+// False where nothing is kept, or it is damaged.
+bool bv_rerank_cache_read(const char *index, const char *id, const struct bv_session *session,
+                          struct bv_fusion_image *image);
+enum bv_status bv_rerank_cache_write(const char *index, const char *id,
+                                     const struct bv_session *session,
+                                     const struct bv_fusion_image *image, struct bv_error *err);
+void bv_rerank_cache_clear(
+    const char *index); // all that is kept; done whenever something is removed
 
 // sheet.c: hits to look at: a page of thumbnails.
 

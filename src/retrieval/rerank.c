@@ -37,34 +37,59 @@ static struct bv_rerank_image *find(struct bv_rerank_images *images, const struc
     return NULL;
 }
 
-static enum bv_status read_image(struct bv_session *session, const struct bv_image *image,
-                                 const char *path, struct bv_rerank_image *fresh,
-                                 struct bv_error *err)
+// Where an image comes from: memory, a path, or, for an item without one, the query's again().
+struct source {
+    const struct bv_image *image;
+    const char *path; // of an item without one a name that no file has
+    const struct bv_rerank_query *query;
+    const struct bv_entry *entry; // NULL: there is a path
+};
+
+static enum bv_status read_again(struct bv_session *session, const struct source *s,
+                                 struct bv_fusion_image *out, struct bv_error *err)
+{
+    const struct bv_rerank_query *q = s->query;
+    struct bv_image *image = NULL;
+    struct bv_error ignored = {0};
+    if (bv_rerank_cache_read(q->index, s->entry->id, session, out))
+        return BV_OK;
+    BV_TRY(q->again(q->again_arg, s->entry, &image, err));
+    enum bv_status status = bv_fusion_image_make(session, image, NULL, out, err);
+    bv_image_free(&image);
+    // What cannot be kept is fetched again another time.
+    if (status == BV_OK)
+        (void)bv_rerank_cache_write(q->index, s->entry->id, session, out, &ignored);
+    return status;
+}
+
+static enum bv_status read_image(struct bv_session *session, const struct source *s,
+                                 struct bv_rerank_image *fresh, struct bv_error *err)
 {
     struct bv_image *loaded = NULL;
-    if (!image) {
-        fresh->path = strdup(path);
+    if (!s->image) {
+        fresh->path = strdup(s->path);
         if (!fresh->path)
             return bv_fail_nomem(err, "an image");
-        BV_TRY(bv_image_load(path, NULL, &loaded, err));
+        if (s->entry)
+            return read_again(session, s, &fresh->image, err);
+        BV_TRY(bv_image_load(s->path, NULL, &loaded, err));
     } else {
-        fresh->serial = image->serial;
+        fresh->serial = s->image->serial;
     }
     enum bv_status status =
-        bv_fusion_image_make(session, image ? image : loaded, NULL, &fresh->image, err);
+        bv_fusion_image_make(session, s->image ? s->image : loaded, NULL, &fresh->image, err);
     bv_image_free(&loaded);
     return status;
 }
 
-// An image, or the one at a path, as the encoder reads it, read unless it is kept.
-static enum bv_status get_image(struct bv_rerank_images *images, const struct bv_image *asked,
-                                const char *path, const struct bv_fusion_image **image,
-                                struct bv_error *err)
+// An image as the encoder reads it, read unless it is kept.
+static enum bv_status get_image(struct bv_rerank_images *images, const struct source *s,
+                                const struct bv_fusion_image **image, struct bv_error *err)
 {
-    struct bv_rerank_image *oldest, *item = find(images, asked, path, &oldest);
+    struct bv_rerank_image *oldest, *item = find(images, s->image, s->path, &oldest);
     if (!item) {
         struct bv_rerank_image fresh = {0};
-        enum bv_status status = read_image(images->session, asked, path, &fresh, err);
+        enum bv_status status = read_image(images->session, s, &fresh, err);
         if (status != BV_OK) {
             forget(&fresh);
             return status;
@@ -77,6 +102,24 @@ static enum bv_status get_image(struct bv_rerank_images *images, const struct bv
     item->used = ++images->clock;
     *image = &item->image;
     return BV_OK;
+}
+
+static enum bv_status get_entry(const struct bv_rerank_query *q, const struct bv_entry *entry,
+                                struct bv_arena *arena, const struct bv_fusion_image **image,
+                                struct bv_error *err)
+{
+    struct source s = {.query = q};
+    BV_TRY(bv_rerank_path(entry, arena, &s.path, err));
+    if (s.path)
+        return get_image(q->images, &s, image, err);
+    if (!q->again)
+        return bv_fail(err, BV_ERR_ARG,
+                       "%s does not hold the path of image %s, so it cannot be read again: add "
+                       "images with --keep-paths, or name the archive they came from (--from)",
+                       q->index, entry->id);
+    s.entry = entry;
+    s.path = bv_arena_printf(arena, "//%s//%s", q->index, entry->id);
+    return s.path ? get_image(q->images, &s, image, err) : bv_fail_nomem(err, "an image");
 }
 
 enum bv_status bv_rerank_check(const struct bv_model *m, struct bv_error *err)
@@ -128,7 +171,9 @@ static enum bv_status match_reports(const struct bv_rerank_query *q, const struc
         if (!texts[i])
             return bv_fail_nomem(err, "a report");
     }
-    BV_TRY(get_image(q->images, q->image, q->path, &image, err));
+    const struct source asked = {.image = q->image};
+    BV_TRY(q->entry ? get_entry(q, q->entry, arena, &image, err)
+                    : get_image(q->images, &asked, &image, err));
     return bv_fusion_match(q->images->session, image, texts, n, scores, NULL, err);
 }
 
@@ -140,17 +185,10 @@ static enum bv_status match_images(const struct bv_rerank_query *q, const struct
     for (size_t i = 0; i < n; i++) {
         const struct bv_entry *entry = &hits[i].entry;
         const struct bv_fusion_image *image = NULL;
-        const char *path = NULL;
         if (entry->kind != BV_KIND_IMAGE)
             return bv_fail(err, BV_ERR_ARG,
                            "a text and a report cannot be matched: rerank images (--find image)");
-        BV_TRY(bv_rerank_path(entry, arena, &path, err));
-        if (!path)
-            return bv_fail(err, BV_ERR_ARG,
-                           "%s does not hold the path of image %s, so it cannot be read again: add "
-                           "images with --keep-paths",
-                           q->index, entry->id);
-        BV_TRY(get_image(q->images, NULL, path, &image, err));
+        BV_TRY(get_entry(q, entry, arena, &image, err));
         BV_TRY(bv_fusion_match(q->images->session, image, &q->text, 1, &scores[i], NULL, err));
     }
     return BV_OK;
@@ -164,8 +202,8 @@ enum bv_status bv_rerank_hits(void *query, const struct bv_hit *hits, size_t n, 
     double *exact = calloc(n + 1, sizeof *exact);
     enum bv_status status = exact ? BV_OK : bv_fail_nomem(err, "a reranking");
     if (status == BV_OK)
-        status = q->image || q->path ? match_reports(q, hits, n, exact, &arena, err)
-                                     : match_images(q, hits, n, exact, &arena, err);
+        status = q->image || q->entry ? match_reports(q, hits, n, exact, &arena, err)
+                                      : match_images(q, hits, n, exact, &arena, err);
     for (size_t i = 0; status == BV_OK && i < n; i++)
         scores[i] = (float)exact[i];
     free(exact);

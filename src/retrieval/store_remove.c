@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "retrieval/query.h"
+
 struct numbers {
     sqlite3_int64 *items;
     size_t n, room;
@@ -365,6 +367,7 @@ enum bv_status bv_store_shrink(struct bv_store *s, struct bv_error *err)
                 (void)unlink(path);
         }
     }
+    bv_rerank_cache_clear(s->path);
     int code = sqlite3_exec(s->db, "PRAGMA incremental_vacuum", NULL, NULL, NULL);
     return code == SQLITE_OK ? BV_OK : bv_store_fail(s->db, s->path, code, err);
 }

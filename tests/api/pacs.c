@@ -4,6 +4,7 @@
 
 #include <biovl/explain.h>
 #include <biovl/pacs.h>
+#include <string.h>
 #include <unistd.h>
 
 static void test_addresses(void **state)
@@ -53,6 +54,24 @@ static void test_index(void **state)
     const struct bv_pacs_options o = {
         .size = sizeof o, .url = "dicomweb://127.0.0.1:1/root", .tries = 1, .timeout_s = 2};
     assert_int_equal(bv_index_pull(index, f->engine, &o, NULL), BV_ERR_IO);
+    // An image without a path is read again from there.
+    const char *input = SAMPLE;
+    const struct bv_index_sources sources = {
+        .size = sizeof sources, .inputs = &input, .n_inputs = 1};
+    struct bv_reranker *reranker = NULL;
+    struct bv_hits *hits = NULL;
+    struct bv_pacs_options nowhere = {.size = sizeof nowhere};
+    must(f->context, bv_index_add(index, f->engine, &sources, NULL));
+    must(f->context, bv_reranker_open(f->engine, &reranker));
+    const struct bv_index_query query = {
+        .size = sizeof query, .text = "a chest", .k = 1, .reranker = reranker};
+    assert_int_equal(bv_index_search(index, f->engine, &query, &hits), BV_ERR_ARG);
+    assert_int_equal(bv_reranker_read_from(reranker, index, &nowhere), BV_ERR_ARG);
+    must(f->context, bv_reranker_read_from(reranker, index, &o));
+    must(f->context, bv_reranker_read_from(reranker, index, &o)); // the last one counts
+    assert_int_equal(bv_index_search(index, f->engine, &query, &hits), BV_ERR_IO);
+    assert_null(hits);
+    bv_reranker_close(&reranker);
     struct bv_listen_options listen = {.size = sizeof listen, .port = 11113};
     // Nobody could end it.
     assert_int_equal(bv_index_listen(index, f->engine, &listen, NULL), BV_ERR_ARG);
@@ -61,6 +80,8 @@ static void test_index(void **state)
     bv_index_close(&index);
     (void)unlink(path);
     (void)unlink(key);
+    (void)snprintf(path + strlen(path), sizeof path - strlen(path), ".image.vectors");
+    (void)unlink(path);
 }
 
 // The same but for the time of day.

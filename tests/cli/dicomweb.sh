@@ -78,6 +78,48 @@ expect 0 "$biovl" search i.biovl --text 'anything' --match pneumothorax --json
 cat out err >>all
 prints "\"study\":\"$study\""
 
+# Images are reranked: read again from the archive, and kept as what the model made of them.
+model=$root/assets/models/biovl-cxr-small.safetensors
+ask=(search i.biovl --text 'pleural effusion' --rerank "$model")
+values() { grep -oE '"score":-?[0-9.e-]+' "$1" | cut -d: -f2 | sort -gr; }
+expect 2 "$biovl" "${ask[@]}"
+says 'name the archive they came from \(--from\)'
+expect 0 "$biovl" "${ask[@]}" --from $url $auth --json
+cat out err >>all
+[ "$(wc -l <out)" -eq 3 ] || fail "not three images: $(cat out)"
+cp out first
+for file in a.dcm b.dcm c.dcm; do
+    "$biovl" match $file --text 'pleural effusion' --json 2>/dev/null
+done >matched
+# The same images read twice give the same numbers, to the printed precision of f32 (4e-15 squared).
+paste <(values first) <(values matched) | awk '{ if (NF != 2 || ($1 - $2) ^ 2 > 4e-15) bad = 1 } END { exit bad || NR != 3 }' ||
+    fail "not the scores of match: $(values first; values matched)"
+[ "$(stat -c %a i.biovl.rerank)" = 700 ] || fail "others may look at what is kept"
+[ "$(find i.biovl.rerank -type f -perm 600 | grep -cE '/[0-9a-f]{32}$')" -eq 3 ] || fail "kept: $(ls -l i.biovl.rerank)"
+cat i.biovl.rerank/* >>all
+ls i.biovl.rerank >>all
+# From there the archive is not asked again; damage is noticed.
+expect 0 "$biovl" "${ask[@]}" --from dicomweb://127.0.0.1:1/none --tries 1 --json
+cmp -s out first || fail "other scores from what is kept"
+for file in i.biovl.rerank/*; do
+    printf x | dd of=$file bs=1 seek=1000 conv=notrunc 2>/dev/null
+    break
+done
+expect 3 "$biovl" "${ask[@]}" --from dicomweb://127.0.0.1:1/none --tries 1
+expect 0 "$biovl" "${ask[@]}" --from $url $auth --json
+cmp -s out first || fail "other scores after damage"
+expect 0 "$biovl" search i.biovl --id 1.2.276.0.9999.3.1 --find report --rerank "$model" --from $url $auth
+expect 3 "$biovl" search f.biovl --text effusion --rerank "$model" --from $url $auth --since 20240102
+says 'no study that is image [0-9a-f]{32}'
+cat out err >>all
+expect 2 "$biovl" search i.biovl --text effusion --from $url
+# What is taken out is not kept here either.
+cp i.biovl r.biovl
+cp i.biovl.key r.biovl.key
+cp -r i.biovl.rerank r.biovl.rerank
+expect 0 "$biovl" index remove r.biovl --item 1.2.276.0.9999.3.1
+[ ! -e r.biovl.rerank ] || fail "something of a removed image stays: $(ls r.biovl.rerank)"
+
 # An archive that holds an object whose pixels are fewer than its header says (Orthanc takes them):
 # that object fails, the rest goes on.
 make_image half.dcm 8

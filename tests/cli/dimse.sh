@@ -35,6 +35,9 @@ expect 0 "$biovl" pacs find $url --key i.biovl.key --accession ACC47111
 # What C-GET brought is what the file holds: the image finds itself.
 expect 0 "$biovl" search i.biovl --image b.dcm --json -k 1
 head -1 out | grep -qE '"score":(1\.0|0\.999)' || fail "an image of the archive does not find itself"
+expect 0 "$biovl" search i.biovl --text effusion --rerank "$root/assets/models/biovl-cxr-small.safetensors" --from $url
+cat out err >>all
+prints '^ +1 +0\.[0-9]{4} '
 
 # By C-MOVE to a port of ours; a title that the archive does not know, and a port that is taken.
 expect 0 "$biovl" index create m.biovl

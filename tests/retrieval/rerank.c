@@ -1,5 +1,6 @@
 // Reranking: the scores are bv_fusion_match()'s, an image is read once however many texts it meets,
 // and what is kept is bounded.
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +32,9 @@ static int close_default_model(void **state)
     return temporary_folder_remove(state);
 }
 
+static const struct bv_entry sample = {
+    .id = "s", .kind = BV_KIND_IMAGE, .metadata = "{\"path\":\"" SAMPLE "\"}", .report = ""};
+
 static struct bv_hit report(const char *text)
 {
     return (struct bv_hit){
@@ -46,7 +50,7 @@ static void test_reads_an_image_once(void **state)
     float scores[3];
     double expected;
     struct bv_rerank_images images = {.session = session};
-    struct bv_rerank_query q = {.images = &images, .path = SAMPLE, .index = "i"};
+    struct bv_rerank_query q = {.images = &images, .entry = &sample, .index = "i"};
     struct bv_fusion_image image = {0};
     for (int i = 0; i < 3; i++)
         hits[i] = report(texts[i]);
@@ -105,11 +109,11 @@ static void test_says_what_is_missing(void **state)
     struct bv_error err = {0};
     float score = 7;
     struct bv_rerank_images images = {.session = session};
-    struct bv_rerank_query q = {.images = &images, .path = SAMPLE, .index = "i.biovl"};
+    struct bv_rerank_query q = {.images = &images, .entry = &sample, .index = "i.biovl"};
     struct bv_hit hit = report("");
     assert_int_equal(bv_rerank_hits(&q, &hit, 1, &score, &err), BV_ERR_ARG);
     assert_non_null(strstr(err.text, "i.biovl: item r has no report"));
-    q.path = NULL;
+    q.entry = NULL;
     q.text = "x";
     assert_int_equal(bv_rerank_hits(&q, &hit, 1, &score, &err), BV_ERR_ARG);
     hit.entry.kind = BV_KIND_IMAGE;
@@ -123,12 +127,62 @@ static void test_says_what_is_missing(void **state)
     bv_rerank_images_free(&images);
 }
 
+static enum bv_status read_again(void *arg, const struct bv_entry *entry, struct bv_image **image,
+                                 struct bv_error *err)
+{
+    ++*(int *)arg;
+    assert_string_equal(entry->id, "away");
+    return bv_image_load(SAMPLE, NULL, image, err);
+}
+
+// What an image without a path is read from again is asked once; what is kept is used as long as it
+// is whole, and goes when it is cleared.
+static void test_keeps_what_is_read_again(void **state)
+{
+    struct bv_error err = {0};
+    struct bv_fusion_image image = {0};
+    const struct bv_hit hit = {
+        .entry = {.id = "away", .kind = BV_KIND_IMAGE, .metadata = "{}", .report = ""}};
+    const char *index = temporary_path(state, "kept.biovl");
+    char folder[512], command[1200];
+    float scores[4];
+    int n_read = 0;
+    (void)snprintf(folder, sizeof folder, "%s.rerank", index);
+    for (int i = 0; i < 4; i++) {
+        struct bv_rerank_images images = {.session = session};
+        struct bv_rerank_query q = {.images = &images,
+                                    .text = "effusion",
+                                    .index = index,
+                                    .again = read_again,
+                                    .again_arg = &n_read};
+        if (i == 2) { // a length that the file does not have
+            (void)snprintf(command, sizeof command,
+                           "printf '\\377' | dd of=$(echo '%s'/*) bs=1 seek=13 conv=notrunc 2>&1",
+                           folder);
+            assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a fixed script
+        } else if (i == 3) {
+            bv_rerank_cache_clear(index);
+            assert_int_not_equal(access(folder, F_OK), 0);
+        }
+        assert_ok(bv_rerank_hits(&q, &hit, 1, &scores[i], &err), err);
+        assert_ok(bv_rerank_hits(&q, &hit, 1, &scores[i], &err), err);
+        assert_true(scores[i] == scores[0]);
+        bv_rerank_images_free(&images);
+    }
+    assert_int_equal(n_read, 3); // at first, after damage, after clearing
+    assert_true(bv_rerank_cache_read(index, "away", session, &image));
+    bv_fusion_image_free(&image);
+    assert_false(bv_rerank_cache_read(index, "other", session, &image));
+    bv_rerank_cache_clear(index);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_an_image_once),
         cmocka_unit_test(test_keeps_the_latest_images),
         cmocka_unit_test(test_says_what_is_missing),
+        cmocka_unit_test(test_keeps_what_is_read_again),
     };
     return cmocka_run_group_tests(tests, open_default_model, close_default_model);
 }
