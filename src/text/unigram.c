@@ -431,6 +431,8 @@ static enum bv_status merge_from(const struct bv_unigram *u, struct bv_unigram_b
                                  size_t first, struct bv_error *err)
 {
     size_t n = b->n_spans - first;
+    if (n == 0) // there may be no spans at all then
+        return BV_OK;
     BV_TRY(bv_bpe_merge_spans(&u->bpe, b->spans + first, &n, &b->merging, err));
     b->n_spans = first + n;
     return BV_OK;

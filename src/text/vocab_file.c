@@ -389,7 +389,7 @@ enum bv_status bv_vocab_source_write(const struct bv_vocab_source *source, enum 
 {
     size_t bytes = 0;
     BV_TRY(count_bytes(source, form, &bytes, err));
-    char *out = bytes <= 2 * BV_VOCAB_MAX_BYTES ? malloc(bytes) : NULL, *at = out;
+    char *out = bytes <= 2 * BV_VOCAB_MAX_BYTES ? malloc(bytes + 1) : NULL, *at = out;
     if (!out)
         return bytes > 2 * BV_VOCAB_MAX_BYTES ? check_size(bytes, err)
                                               : bv_fail_nomem(err, "vocabulary");

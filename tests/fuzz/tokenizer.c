@@ -65,8 +65,8 @@ static void rebuild(const struct bv_tokenizer *tokenizer)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const kinds[] = {
-        "wordpiece",     "clip-bpe",      "roberta-bpe",   NULL,
-        "sentencepiece", "sentencepiece", "sentencepiece", "hf-unigram"};
+        "wordpiece",     "clip-bpe",      "roberta-bpe", NULL,    "sentencepiece",
+        "sentencepiece", "sentencepiece", "hf-unigram",  "hf-bpe"};
     if (size < 3)
         return 0;
     unsigned choice = data[0];
@@ -85,10 +85,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                 strlen(sound[i].vocabulary), NULL, 0, &err) != BV_OK)
             abort();
         json_decref(description);
-    } else if (!kinds[choice % 8]) {
+    } else if (!kinds[choice % 9]) {
         (void)bv_tokenizer_from_hf_json(&tokenizer, vocabulary, n, NULL, &err);
     } else {
-        json_t *description = json_pack("{s:s}", "kind", kinds[choice % 8]);
+        json_t *description = json_pack("{s:s}", "kind", kinds[choice % 9]);
         // Half of these have merges beside the vocabulary, split off at the first zero byte.
         const char *split = choice & 64 ? memchr(vocabulary, 0, n) : NULL;
         size_t n_vocabulary = split ? (size_t)(split - vocabulary) : n;

@@ -210,29 +210,54 @@ static void test_words_and_pairs(void **state)
 
 static const char plain[] = "{\"kind\":\"sentencepiece\"}";
 
-// Damage anywhere is an error or another model, never a crash; short of its end, always an error.
-static void test_damage(void **state)
+// Damage anywhere is an error or another model, never a crash.
+static void damage(const char *file, size_t step,
+                   enum bv_status (*make)(struct bv_tokenizer **t, const char *bytes, size_t n))
 {
-    (void)state;
     char *model = NULL;
     size_t n = 0;
     struct bv_tokenizer *t = NULL;
     struct bv_tokens tokens = {0};
-    read_file("albert.model", &model, &n);
-    for (size_t i = 0; i < n; i += i < 64 ? 1 : 41) {
+    read_file(file, &model, &n);
+    for (size_t i = 0; i < n; i += i < 64 ? 1 : step) {
         char *changed = malloc(n);
         assert_non_null(changed);
-        (void)create(&t, plain, model, i);
+        (void)make(&t, model, i);
         bv_tokenizer_destroy(&t);
         memcpy(changed, model, n);
-        changed[i] = (char)(changed[i] ^ 0x55);
-        if (create(&t, plain, changed, n) == BV_OK)
+        changed[i] = (char)(changed[i] ^ (step % 2 ? 0x55 : 0x01));
+        if (make(&t, changed, n) == BV_OK)
             (void)bv_tokenizer_encode(t, "No left \xef\xac\x81ndings 4,2", 21, &tokens, &err);
         bv_tokenizer_destroy(&t);
         free(changed);
     }
     bv_tokens_free(&tokens);
     free(model);
+}
+
+static enum bv_status make_plain(struct bv_tokenizer **t, const char *bytes, size_t n)
+{
+    return create(t, plain, bytes, n);
+}
+
+static enum bv_status make_siglip2(struct bv_tokenizer **t, const char *bytes, size_t n)
+{
+    return create(t, siglip2, bytes, n);
+}
+
+static enum bv_status make_json(struct bv_tokenizer **t, const char *bytes, size_t n)
+{
+    return bv_tokenizer_from_hf_json(t, bytes, n, NULL, &err);
+}
+
+static void test_damage(void **state)
+{
+    (void)state;
+    damage("albert.model", 41, make_plain);
+    damage("gemma.model", 67, make_siglip2);
+    damage("gemma.model", 54, make_siglip2); // digits of scores and letters of pieces
+    damage("gemma.json", 113, make_json);
+    damage("gemma_made.json", 38, make_json);
 }
 
 // A model as bytes: pieces [CLS], [SEP], <unk>, then a trailer of the test.
