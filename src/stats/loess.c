@@ -90,8 +90,8 @@ static void find_window(const struct bv_loess *l, double at, size_t *first, size
 
 static double tricube(double distance, double width)
 {
-    double r = distance / width;
-    return r < 1 ? pow(1 - r * r * r, 3) : 0;
+    double r = distance / width, u = 1 - r * r * r;
+    return r < 1 ? u * u * u : 0;
 }
 
 // Orthonormal polynomials in t under weights of moments[] = Σ w t^k: what the least squares of a

@@ -45,17 +45,27 @@ static struct derivatives derive(const struct rows *r, double a, double b)
     for (size_t i = 0; i < r->n; i++) {
         if (is_extreme(r->p[i]))
             continue;
-        double z = logit(r->p[i]), f = a + b * z, q = logistic(f);
+        double z = logit(r->p[i]), f = a + b * z, e = exp(-fabs(f));
+        double q = f >= 0 ? 1 / (1 + e) : e / (1 + e); // logistic(f)
         double error = (double)r->y[i] - q, w = q * (1 - q);
         d.ga += error;
         d.gb += error * z;
         d.aa += w;
         d.ab += w * z;
         d.bb += w * z * z;
-        d.loss += r->y[i] ? log1p(exp(-fabs(f))) + fmax(-f, 0) : log1p(exp(-fabs(f))) + fmax(f, 0);
+        d.loss += log1p(e) + fmax(r->y[i] ? -f : f, 0);
     }
     return d;
 }
+
+// Each step doubles the digits that are right: after one of 1e-9 nothing is left to gain.
+static bool is_last(double by, double at)
+{
+    return fabs(by) <= 1e-9 * (1 + fabs(at));
+}
+
+// Of a sum over a million rows, at most: a step within it may look like one uphill.
+static const double rounding = 1e-11;
 
 // One Newton step, halved until the likelihood does not fall; false when nothing moves any more.
 static bool step(const struct rows *r, bool with_slope, double *a, double *b, struct derivatives *d)
@@ -63,11 +73,15 @@ static bool step(const struct rows *r, bool with_slope, double *a, double *b, st
     double determinant = d->aa * d->bb - d->ab * d->ab;
     double da = with_slope ? (d->bb * d->ga - d->ab * d->gb) / determinant : d->ga / d->aa;
     double db = with_slope ? (d->aa * d->gb - d->ab * d->ga) / determinant : 0;
-    if (fabs(da) <= 1e-15 * (1 + fabs(*a)) && fabs(db) <= 1e-15 * (1 + fabs(*b)))
+    if (is_last(da, *a) && is_last(db, *b)) {
+        *a += da;
+        *b += db;
+        *d = derive(r, *a, *b);
         return false;
+    }
     for (double scale = 1; scale > 1e-10; scale /= 2) {
         struct derivatives tried = derive(r, *a + scale * da, *b + scale * db);
-        if (!(tried.loss <= d->loss + 1e-15 * fabs(d->loss)))
+        if (!(tried.loss <= d->loss + rounding * fabs(d->loss)))
             continue;
         *a += scale * da;
         *b += scale * db;
