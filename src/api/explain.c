@@ -234,8 +234,13 @@ enum bv_status bv_explain_labels(const struct bv_zero_shot *z, const struct bv_i
         const json_t *card = bv_model_decoder_card(bv_session_model(s.engine->session));
         s.output = bv_json_string(card, "image", "tokens");
         s.linear = true;
-        s.queries = (struct bv_decoder_queries){decoder->texts, decoder->row, decoder->n,
-                                                decoder->rows,  decoder->D,   decoder->classes};
+        s.queries = (struct bv_decoder_queries){.texts = decoder->texts,
+                                                .row = decoder->row,
+                                                .n = decoder->n,
+                                                .rows = decoder->rows,
+                                                .D = decoder->D,
+                                                .concepts = decoder->concepts,
+                                                .classes = decoder->classes};
     }
     s.names = calloc(s.n, sizeof *s.names);
     s.direction = calloc((s.n + BV_NEUTRAL_TEXTS) * s.D, sizeof *s.direction);

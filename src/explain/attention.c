@@ -1,5 +1,5 @@
-// Where a query decoder looks for a label: its cross-attention, the mean over heads, of the layers
-// that the card names.
+// Where a query decoder looks for a label: its cross-attention, the mean over heads and over the
+// label's queries, of the layers that the card names.
 #include "explain/probe.h"
 
 #include <stdlib.h>
@@ -20,11 +20,12 @@ static enum bv_status decode(struct bv_session *session, const struct bv_probe_r
                                            (int64_t)q->D, true};
     d->image = malloc(d->image_rows * q->D * sizeof *d->image);
     d->attention = malloc(q->n * d->image_rows * sizeof *d->attention);
-    d->logits = malloc(q->n * q->classes * sizeof *d->logits);
+    const size_t n_logits = q->n / q->concepts * q->classes;
+    d->logits = malloc(n_logits * sizeof *d->logits);
     if (!d->image || !d->attention || !d->logits)
         return bv_fail_nomem(err, "heat maps");
     const struct bv_wanted rows = {r->goal->output, d->image, d->image_rows * q->D};
-    const struct bv_wanted wanted[] = {{"logits", d->logits, q->n * q->classes},
+    const struct bv_wanted wanted[] = {{"logits", d->logits, n_logits},
                                        {"attention", d->attention, q->n * d->image_rows}};
     const struct bv_pixel_batch batch = {
         r->pixels->data, NULL, 1, r->pixels->height, r->pixels->width, r->pixels->channels};
@@ -38,8 +39,13 @@ static void read_label(const struct bv_probe_request *r, const struct decoded *d
     const struct bv_decoder_queries *q = r->goal->queries;
     const size_t cells = (size_t)(maps->h * maps->w), before = d->image_rows - cells;
     const float *logits = d->logits + q->row[i] * q->classes;
-    memcpy(maps->values + i * cells, d->attention + q->row[i] * d->image_rows + before,
-           cells * sizeof *maps->values);
+    const float *looks = d->attention + q->row[i] * q->concepts * d->image_rows + before;
+    for (size_t cell = 0; cell < cells; cell++) {
+        double sum = 0;
+        for (size_t k = 0; k < q->concepts; k++)
+            sum += (double)looks[k * d->image_rows + cell];
+        maps->values[i * cells + cell] = (float)(sum / (double)q->concepts);
+    }
     maps->scores[i] = q->classes == 2 ? (double)logits[1] - (double)logits[0] : (double)logits[0];
 }
 

@@ -13,7 +13,8 @@ struct bv_decoder_queries {
     const float *texts; // [n,rows,D], as the decoder reads them
     const size_t *row;  // of each of the goal's n labels among them
     size_t n, rows, D;
-    size_t classes; // logits of a query
+    size_t concepts; // queries of a label
+    size_t classes;  // logits of a label
 };
 
 struct bv_goal {

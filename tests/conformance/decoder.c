@@ -94,7 +94,7 @@ static void check_method(struct bench *b, const char *image, const struct npy *q
     assert_non_null(row);
     for (size_t i = 0; i < Q; i++)
         row[i] = Q - 1 - i;
-    const struct bv_decoder_queries labels = {npy_f32(queries), row, Q, 1, queries->shape[1], 2};
+    const struct bv_decoder_queries labels = {npy_f32(queries), row, Q, 1, queries->shape[1], 1, 2};
     const struct bv_goal goal = {
         .output = bv_json_string(bv_model_decoder_card(b->model), "image", "tokens"),
         .n = Q,
