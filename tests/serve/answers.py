@@ -184,16 +184,18 @@ class Answers(unittest.TestCase):
                  ("classify", SAMPLE, "--labels", self.labels, "--dicom-sr", out)),
                 ("/v1/classify", {"labels": LABELS, "as": "dicom-sc"},
                  ("classify", SAMPLE, "--labels", self.labels, "--dicom-sc", out)),
-                ("/v1/explain", {"texts": ["effusion"], "as": "dicom-sc"},
-                 ("explain", SAMPLE, "--text", "effusion", "--dicom-sc", out))):
+                ("/v1/explain", {"texts": ["effusion"], "method": "gradcam", "as": "dicom-sc"},
+                 ("explain", SAMPLE, "--text", "effusion", "--method", "gradcam", "--dicom-sc", out))):
             command(*command_line)
             with open(out, "rb") as file:
                 written = file.read()
-            body, headers = multipart(("image", "a.dcm", sample),
-                                      ("request", None, json.dumps(request).encode()))
-            for answer in (self.service.post(path, {**spec, **request}),
-                           self.service.ask("POST", path, body, headers),
-                           self.service.post(path, {"image": {"base64": sample_base64()}, **request})):
+            answers = [self.service.post(path, {**spec, **request})]
+            if request["as"] == "dicom-sr":
+                body, headers = multipart(("image", "a.dcm", sample),
+                                          ("request", None, json.dumps(request).encode()))
+                answers.append(self.service.ask("POST", path, body, headers))
+                answers.append(self.service.post(path, {"image": {"base64": sample_base64()}, **request}))
+            for answer in answers:
                 self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/dicom"))
                 self.assertTrue(same(answer.body, written), (path, request))
         kept = self.service.post("/v1/images", spec).json()["images"][0]["id"]
