@@ -202,7 +202,7 @@ void bv_checklist_items(FILE *f, const struct bv_results *r)
         "<h2>Reporting items</h2><p class=\"soft\">A selection in our words from CLAIM 2024, "
         "TRIPOD+AI and STARD-AI; the lists themselves are what a journal wants.</p>",
         f);
-    bv_page_table(f, columns);
+    bv_page_table(f, "What the guidelines ask, and where it is answered.", columns);
     put_known_items(f, r);
     for (size_t i = 0; i < sizeof constant_items / sizeof *constant_items; i++)
         put_item(f, constant_items[i].item, constant_items[i].where,

@@ -37,6 +37,10 @@ static const char style[] =
     "--mark:#0b62a8;--after:#b4530a}body{font-size:10pt;max-width:none;padding:0}.scroll{overflow:"
     "visible}table{font-size:7pt}th,td{padding:.1rem .25rem;white-space:normal}svg,tr,figure{"
     "break-inside:avoid}h2,h3{break-after:avoid}th:first-child,td:first-child{position:static}}"
+    "caption{text-align:left;color:var(--soft);font-size:.8rem;padding:.2rem 0}caption span{"
+    "display:block;max-width:calc(100vw - 2.5rem)}@media print{caption span{max-width:none}}"
+    "@media screen and (max-width:30rem){table{font-size:.72rem}th,td{padding:.2rem .25rem}"
+    "th[scope=col]{white-space:normal}th:first-child,td:first-child{max-width:6.5rem}}"
     "td.words{text-align:left;white-space:normal;min-width:10rem}figure{margin:0}figcaption{font-"
     "size:.8rem;color:var(--soft)}.notice{border-left:4px solid var(--after);"
     "padding:.3rem .8rem;margin:.8rem 0}";
@@ -72,9 +76,12 @@ void bv_page_end(FILE *stream)
     (void)fputs("</body></html>\n", stream);
 }
 
-void bv_page_table(FILE *f, const char *const *columns)
+void bv_page_table(FILE *f, const char *caption, const char *const *columns)
 {
-    (void)fputs("<div class=\"scroll\" tabindex=\"0\"><table><tr>", f);
+    (void)fprintf(f,
+                  "<div class=\"scroll\" tabindex=\"0\"><table><caption><span>%s</span></caption>"
+                  "<tr>",
+                  caption);
     for (; *columns; columns++)
         (void)fprintf(f, "<th scope=\"col\">%s</th>", *columns);
     (void)fputs("</tr>", f);

@@ -16,9 +16,9 @@ void bv_page_end(FILE *stream);
 // Text with the characters that HTML gives a meaning replaced.
 void bv_page_text(FILE *stream, const char *text);
 
-// Begins a table with its column names up to NULL; "</table></div>" ends it. One that is wider than
-// the page can be scrolled, by the keyboard too.
-void bv_page_table(FILE *stream, const char *const *columns);
+// Begins a table with a caption and its column names up to NULL; "</table></div>" ends it. One that
+// is wider than the page can be scrolled, by the keyboard too.
+void bv_page_table(FILE *stream, const char *caption, const char *const *columns);
 void bv_page_row(FILE *stream, const char *name); // "</tr>" ends it
 
 // Cells: three decimals, NA for NaN.

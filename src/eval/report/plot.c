@@ -322,7 +322,7 @@ void bv_plot_forest(FILE *stream, const struct bv_level_result *level)
 {
     enum { ROW = 22, NAMES = 190, SPAN = 250, FULL = NAMES + SPAN + 20 };
     int height = ROW * (int)level->n_labels + 26;
-    (void)fprintf(stream, "<svg class=\"wide\" viewBox=\"0 0 %d %d\"", FULL, height);
+    (void)fprintf(stream, "<svg class=\"wide\" viewBox=\"0 0 %d %d\"", FULL, height + 14);
     name_diagram(stream, "AUROC of every class with its 95 % interval", NULL);
     for (int i = 0; i <= 4; i++) {
         double x = NAMES + SPAN * i / 4.0;
@@ -331,6 +331,8 @@ void bv_plot_forest(FILE *stream, const struct bv_level_result *level)
                       "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.2g</text>",
                       i == 2 ? "chance" : "grid", x, height - 24, x, height - 6, i / 4.0);
     }
+    (void)fprintf(stream, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">AUROC</text>",
+                  NAMES + SPAN / 2, height + 9);
     for (size_t l = 0; l < level->n_labels; l++) {
         const struct bv_class_result *c = &level->classes[l];
         double y = 15 + ROW * (double)l;

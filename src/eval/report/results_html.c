@@ -146,7 +146,10 @@ static void put_class_table(FILE *f, const struct bv_level_result *l)
         (void)fputs("<p class=\"notice\">Patients have several images: DeLong's intervals take "
                     "them as independent and are too narrow.</p>",
                     f);
-    bv_page_table(f, columns);
+    bv_page_table(f,
+                  "Discrimination and calibration of each class and on average, with 95 % "
+                  "intervals of the AUROC.",
+                  columns);
     for (size_t i = 0; i < l->n_labels; i++)
         put_class_row(f, l->classes[i].label, &l->classes[i], &l->classes[i].metrics,
                       bv_auroc_of_record(l, &l->classes[i]));
@@ -179,7 +182,7 @@ static void put_intervals(FILE *f, const struct bv_results *r, const struct bv_l
                   "percentile: the same replicates, interpolated%s%s.</p>",
                   r->n_bootstrap, by_patient ? "; patients: whole patients resampled" : "",
                   l->patients_repeat ? ". † takes images of one patient as independent" : "");
-    bv_page_table(f, columns);
+    bv_page_table(f, "95 % intervals of the AUROC of each class, by method.", columns);
     for (size_t i = 0; i < l->n_labels; i++) {
         const struct bv_class_result *c = &l->classes[i];
         bv_page_row(f, c->label);
@@ -211,7 +214,10 @@ static void put_decisions(FILE *f, const struct bv_results *r, const struct bv_l
         (void)fputs("No fitted thresholds were applied: probabilities are cut at 0.5, other scores "
                     "are not cut.</p>",
                     f);
-    bv_page_table(f, columns);
+    bv_page_table(
+        f,
+        "Decisions at the threshold: rates, and counts of right and wrong ones (TP, FP, TN, FN).",
+        columns);
     for (size_t i = 0; i < l->n_labels; i++) {
         const struct bv_class_result *c = &l->classes[i];
         const double values[] = {c->threshold,
@@ -239,7 +245,7 @@ static void put_points(FILE *f, const struct bv_class_result *c)
 {
     static const char *const columns[] = {"Point", "threshold", "sensitivity", "specificity",
                                           "F1",    "MCC",       NULL};
-    bv_page_table(f, columns);
+    bv_page_table(f, "Operating points by rule.", columns);
     for (size_t i = 0; i < BV_POINT_COUNT; i++) {
         const struct bv_point *p = &c->points[i];
         bool is_there = !isnan(p->threshold.value);
@@ -265,14 +271,13 @@ static enum bv_status put_class(FILE *f, const struct bv_class_result *c,
         (void)fputs("<p>NA: one of the two labels is absent.</p>", f);
         return BV_OK;
     }
-    (void)fputs("<div class=\"plots\">", f);
+    (void)fputs("<figure><div class=\"plots\">", f);
     for (int d = 0; d < BV_DIAGRAMS; d++)
         if (bv_diagram_is_there(c, (enum bv_diagram)d))
             BV_TRY(bv_plot_diagram(f, (enum bv_diagram)d, c, ranked, err));
-    (void)fputs(
-        "</div><p class=\"soft\">Bands: 95 % at each point (Wilson; local regression in the "
-        "reliability diagram), images taken as independent.</p>",
-        f);
+    (void)fputs("</div><figcaption>Bands: 95 % at each point (Wilson; local regression in the "
+                "reliability diagram), images taken as independent.</figcaption></figure>",
+                f);
     put_points(f, c);
     return BV_OK;
 }
@@ -282,7 +287,11 @@ static enum bv_status put_page(const struct bv_results *r, FILE *f, struct bv_er
     const struct bv_level_result *images = &r->levels[0];
     bv_page_begin(f, "biovl evaluation", "Zero-shot evaluation");
     put_summary(f, r);
+    (void)fputs("<figure>", f);
     bv_plot_forest(f, images);
+    (void)fputs("<figcaption>AUROC of each class with its 95 % interval; dashed: chance."
+                "</figcaption></figure>",
+                f);
     put_facts(f, r);
     bv_checklist_flow(f, r);
     bv_checklist_methods(f, r);

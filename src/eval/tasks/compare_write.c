@@ -266,7 +266,7 @@ static void put_auroc_table(FILE *f, const struct bv_comparison *c,
     if (!isnan(o->margin))
         (void)fprintf(f, " Non-inferiority: one-sided, with a margin of %.3g.", o->margin);
     (void)fputs("</p>", f);
-    bv_page_table(f, columns);
+    bv_page_table(f, "AUROC of both runs and tests of their difference, by class.", columns);
     for (size_t l = 0; l < c->n_labels; l++)
         put_auroc_row(f, c, &c->labels[pair * c->n_labels + l]);
     (void)fputs("</table></div>", f);
@@ -303,7 +303,9 @@ static void put_metric_table(FILE *f, const struct bv_comparison *c,
                   "<h3>All metrics</h3><p class=\"soft\">%zu paired bootstrap replicates, whole "
                   "%s resampled; percentile intervals.</p>",
                   o->n_bootstrap, c->n_patients ? "patients" : "images");
-    bv_page_table(f, columns);
+    bv_page_table(f,
+                  "Differences of all metrics, first less other, with paired bootstrap intervals.",
+                  columns);
     put_metric_rows(f, "Macro", c->macro[pair]);
     put_metric_rows(f, "Micro", c->micro[pair]);
     for (size_t l = 0; l < c->n_labels; l++)
@@ -321,7 +323,8 @@ static void put_decision_table(FILE *f, const struct bv_comparison *c, size_t pa
     (void)fputs("<h3>Decisions (McNemar)</h3><p class=\"soft\">At the thresholds that each run's "
                 "own results used.</p>",
                 f);
-    bv_page_table(f, columns);
+    bv_page_table(f, "Images on which one run alone decides rightly, and McNemar's tests.",
+                  columns);
     for (size_t l = 0; l < c->n_labels; l++) {
         const struct bv_compared_label *label = &c->labels[pair * c->n_labels + l];
         for (int k = 0; k < BV_DECIDED_KINDS && has_decisions(label); k++) {

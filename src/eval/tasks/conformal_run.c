@@ -231,7 +231,7 @@ static void put_page(FILE *f, const struct bv_conformal_result *r,
                   "images as independent.</p>",
                   (double)r->millionths / BV_CONFORMAL_SCALE, note,
                   bv_conformal_least(r->millionths), r->mean_size);
-    bv_page_table(f, columns);
+    bv_page_table(f, "Thresholds and what they miss and call on the test data, by class.", columns);
     for (size_t l = 0; l < r->n_labels; l++)
         put_label(f, r->labels[l], &r->each[l]);
     (void)fputs("</table></div>", f);

@@ -236,7 +236,9 @@ static void put_factor(FILE *f, const struct bv_subgroups *s, const struct bv_su
         (void)fputs("<h3>", f);
         bv_page_text(f, s->labels[l]);
         (void)fputs("</h3>", f);
-        bv_page_table(f, columns);
+        bv_page_table(
+            f, "Images, AUROC, error rates and calibration of each group, with 95 % intervals.",
+            columns);
         for (size_t g = 0; g < a->n_groups; g++)
             put_group_row(f, a->names[g], &a->labels[l], &a->labels[l].groups[g]);
         put_gap_row(f, &a->labels[l]);
