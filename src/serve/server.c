@@ -114,9 +114,11 @@ static void tell_opening(struct bv_service *server)
     const struct bv_serve_options *o = &server->options;
     char line[512];
     bool v6 = strchr(o->address, ':') != NULL;
+    (void)pthread_mutex_lock(&server->guard.lock); // requests are answered already
     (void)snprintf(line, sizeof line, "%s://%s%s%s:%d/?token=%s",
                    server->certificate ? "https" : "http", v6 ? "[" : "", o->address, v6 ? "]" : "",
                    server->port, server->guard.opening);
+    (void)pthread_mutex_unlock(&server->guard.lock);
     o->tell(o->arg, line);
 }
 

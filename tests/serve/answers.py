@@ -341,7 +341,7 @@ class Opening(unittest.TestCase):
                 image = {"base64": sample_base64()}
                 for path, body in (("/v1/classify", {"image": image, "labels": LABELS}),
                                    ("/v1/search", {"image": image, "where": ["modality=DX"]}),
-                                   ("/v1/explain", {"image": image, "texts": ["effusion"]}),
+                                   ("/v1/explain", {"image": image, "texts": ["effusion"], "method": "gradcam"}),
                                    ("/v1/images", {"image": image})):
                     answer = service.post(path, body)
                     self.assertEqual(answer.status, 200, answer.body)

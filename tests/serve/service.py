@@ -55,7 +55,7 @@ class Service:
     def __exit__(self, *failure):
         self.end()
         try:
-            self.log = self.process.communicate(timeout=60)[0]
+            self.log = self.process.communicate(timeout=300)[0]
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise AssertionError("the service does not end")
@@ -74,7 +74,7 @@ class Service:
         self.told = True
 
     def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
 
     def ask(self, method, path, body=None, headers=None, bearer=TOKEN):
         """One request on a connection of its own."""
