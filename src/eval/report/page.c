@@ -13,7 +13,7 @@ static const char style[] =
     "h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line)}"
     "h3{font-size:1rem;margin:1.5rem 0 .3rem}p{margin:.4rem 0}.soft{color:var(--soft)}"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;"
-    "font-size:.875rem}th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);"
+    "font-size:.875rem}th,td{padding:.25rem .45rem;border-bottom:1px solid var(--line);"
     "text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left;"
     "position:sticky;left:0;background:var(--paper);white-space:normal;overflow-wrap:break-word;"
     "max-width:11rem}th[scope=row]{font-weight:inherit}dl{display:grid;"
@@ -80,11 +80,11 @@ void bv_page_table(FILE *f, const char *caption, const char *const *columns)
 {
     (void)fprintf(f,
                   "<div class=\"scroll\" tabindex=\"0\"><table><caption><span>%s</span></caption>"
-                  "<tr>",
+                  "<thead><tr>",
                   caption);
     for (; *columns; columns++)
         (void)fprintf(f, "<th scope=\"col\">%s</th>", *columns);
-    (void)fputs("</tr>", f);
+    (void)fputs("</tr></thead>", f);
 }
 
 void bv_page_row(FILE *f, const char *name)
