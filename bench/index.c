@@ -1,4 +1,5 @@
-// An index file of many made-up vectors: adding, opening, the first and further exact searches.
+// An index file of many made-up vectors: adding, opening, the first and further exact searches;
+// then the first 100,000 rows taken out and added again.
 //
 //   index FOLDER [ROWS] [DIMENSION] [THREADS] [sorted]
 //
@@ -24,6 +25,15 @@ static long peak_mib(void)
     return usage.ru_maxrss / 1024;
 }
 
+// The id of a row, 32 hexadecimal digits.
+static void name_row(size_t i, bool sorted, char id[40])
+{
+    uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u;
+    x = sorted ? i << 32 : (x ^ x >> 31) * 0xbf58476d1ce4e5b9u;
+    (void)snprintf(id, 40, "%016llx%016llx", (unsigned long long)(sorted ? x : x ^ x >> 29),
+                   (unsigned long long)(x * 0x94d049bb133111ebu));
+}
+
 // One transaction of rows [first, end); returns the seconds it took.
 static double add_rows(struct bv_store *store, const float *rows, size_t first, size_t end,
                        bool sorted)
@@ -34,11 +44,7 @@ static double add_rows(struct bv_store *store, const float *rows, size_t first, 
     bench_must(bv_store_begin(store, &err), &err);
     for (size_t i = first; i < end; i++) {
         char id[40];
-        uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u;
-        x = sorted ? i << 32 : (x ^ x >> 31) * 0xbf58476d1ce4e5b9u;
-        (void)snprintf(id, sizeof id, "%016llx%016llx",
-                       (unsigned long long)(sorted ? x : x ^ x >> 29),
-                       (unsigned long long)(x * 0x94d049bb133111ebu));
+        name_row(i, sorted, id);
         struct bv_item item = {
             .id = id, .study = id, .kind = BV_KIND_IMAGE, .vector = rows + (i - first) * dimension};
         bench_must(bv_store_add(store, &item, &err), &err);
@@ -115,6 +121,39 @@ static void ask(const char *path, struct bv_pool *pool, const float *query)
     bv_store_close(&store);
 }
 
+// Takes the first n rows out as `index remove` does, in one transaction, and adds them again.
+static void replace(const char *path, size_t n, size_t dimension, bool sorted)
+{
+    struct bv_error err = {0};
+    struct bv_store *store = NULL;
+    struct bv_store_counts counts = {.studies = 0};
+    float *rows = malloc(COMMIT_ROWS * dimension * sizeof *rows);
+    if (!rows)
+        exit(1);
+    bench_must(bv_store_open(&store, path, true, &err), &err);
+    double start = bench_now();
+    bench_must(bv_store_begin(store, &err), &err);
+    for (size_t i = 0; i < n; i++) {
+        char id[40];
+        name_row(i, sorted, id);
+        bench_must(bv_store_remove(store, BV_NAMED_ITEM, id, &counts, &err), &err);
+    }
+    bench_must(bv_store_sweep(store, &err), &err);
+    bench_must(bv_store_commit(store, &err), &err);
+    bench_must(bv_store_shrink(store, &err), &err);
+    double removing = bench_now() - start, adding = 0;
+    for (size_t first = 0; first < n; first += COMMIT_ROWS) {
+        size_t end = first + COMMIT_ROWS < n ? first + COMMIT_ROWS : n;
+        for (size_t i = first; i < end; i++)
+            bench_unit_vector(rows + (i - first) * dimension, dimension);
+        adding += add_rows(store, rows, first, end, sorted);
+    }
+    printf("{\"removed\":%zu,\"rows_per_s\":%.0f,\"added_again_per_s\":%.0f}\n",
+           counts.items[BV_KIND_IMAGE], (double)n / removing, (double)n / adding);
+    bv_store_close(&store);
+    free(rows);
+}
+
 int main(int argc, char **argv)
 {
     struct bv_error err = {0};
@@ -136,6 +175,7 @@ int main(int argc, char **argv)
     fill(path, n, dimension, argc > 5);
     ask(path, pool, query); // makes the file of vectors
     ask(path, pool, query);
+    replace(path, n < 100000 ? n : 100000, dimension, argc > 5);
     (void)unlink(path);
     (void)unlink(beside);
     free(query);

@@ -2,8 +2,9 @@
 """pacs.py BUILD-FOLDER [ROUNDS]: receiving side by side, over loopback: this receiver (without an
 index), DCMTK's storescp --fork and Orthanc. 200 objects of 9 KB and 64 of 8 MB, sent by storescu
 over 1 and 8 associations at once. Seconds of the fastest of ROUNDS, taken in turn; ratios to
-storescp. Then the receiver's memory after 10,000 small objects. Needs dcmtk, orthanc,
-python3-pydicom (Debian)."""
+storescp. Then 64 objects of 8 MB fetched from Orthanc by C-GET, by `biovl pacs pull` and getscu;
+and the receiver's memory after 10,000 small objects. Needs dcmtk, orthanc, python3-pydicom
+(Debian)."""
 import json
 import os
 import shutil
@@ -32,8 +33,9 @@ def make(folder, n, side):
         d = Dataset()
         d.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
         d.SOPInstanceUID = f"1.2.276.0.9999.7.{side}.{i + 1}"
-        d.StudyInstanceUID, d.SeriesInstanceUID = f"1.2.276.0.9999.5.{i}", f"1.2.276.0.9999.6.{i}"
-        d.PatientID, d.PatientName, d.Modality = f"P{i}", f"N{i}", "CR"
+        d.StudyInstanceUID = f"1.2.276.0.9999.5.{side}.{i}"
+        d.SeriesInstanceUID = f"1.2.276.0.9999.6.{side}.{i}"
+        d.PatientID, d.PatientName, d.Modality = "LARGE" if side > 1000 else f"P{i}", "N", "CR"
         d.Rows = d.Columns = side
         d.BitsAllocated = d.BitsStored = 8
         d.HighBit, d.SamplesPerPixel, d.PixelRepresentation = 7, 1, 0
@@ -97,6 +99,32 @@ def start(build, work):
             Peer("Orthanc", "ORTHANC", ["Orthanc", f"{work}/orthanc.json"], ports[2])]
 
 
+def fetch(build, work, port, rounds):
+    """Seconds of the fastest fetch of all of the 64 large objects into a folder, by each client."""
+    folder = f"{work}/fetched"
+    best = {"biovl": 1e9, "getscu": 1e9}
+    for _ in range(rounds):
+        for name in best:
+            shutil.rmtree(folder, ignore_errors=True)
+            began = time.monotonic()
+            if name == "biovl":
+                subprocess.run([f"{build}/bin/biovl", "pacs", "pull",
+                                f"dicom://ORTHANC@127.0.0.1:{port}", folder, "--patient", "LARGE"],
+                               check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            else:
+                os.makedirs(folder)
+                subprocess.run(["getscu", "-aec", "ORTHANC", "-od", folder, "-k",
+                                "QueryRetrieveLevel=PATIENT", "-k", "PatientID=LARGE", "-P",
+                                "127.0.0.1", str(port)], check=True, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+            best[name] = min(best[name], time.monotonic() - began)
+            got = sum(os.path.getsize(f"{folder}/{f}") > 8000000 for f in os.listdir(folder))
+            if got != 64:
+                raise SystemExit(f"{name} fetched {got} objects of 64")
+    print(f"64 of 8 MB by C-GET: biovl {best['biovl']:.2f} s, getscu {best['getscu']:.2f} s; "
+          f"{best['biovl'] / best['getscu']:.2f} of getscu", flush=True)
+
+
 def main():
     build, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
     work = tempfile.mkdtemp()
@@ -118,6 +146,7 @@ def main():
                 print(f"{what}, {associations} associations: {told}; "
                       f"{best['biovl'] / best['storescp --fork']:.2f} of storescp, "
                       f"{best['biovl'] / best['Orthanc']:.2f} of Orthanc", flush=True)
+        fetch(build, work, peers[2].port, rounds)
         files = sorted(f"{work}/90/{name}" for name in os.listdir(f"{work}/90"))
         before = peers[0].memory()
         for _ in range(50):
