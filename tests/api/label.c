@@ -92,13 +92,13 @@ static void near_softmax(const double *p, const double *logits)
 
 static void test_sequence(void **state)
 {
-    struct classifier c = {NULL};
+    struct classifier c = {0};
     open_classifier(state, &c, shapes_sequence, sizeof shapes_sequence / sizeof *shapes_sequence,
                     "pooled", "sequence", one_of_three);
     enum { N = 3 };
-    const char *texts[N] = {"No small effusions", "\xff",
-                            "no no no no no no no no no no no no no no "
-                            "no no no no no no no no no no"};
+    static const char long_text[] =
+        "no no no no no no no no no no no no no no no no no no no no no no";
+    const char *texts[N] = {"No small effusions", "\xff", long_text};
     int32_t classes[N];
     double p[3 * N];
     unsigned char truncated[N];
@@ -136,7 +136,7 @@ static void test_sequence(void **state)
 
 static void test_sigmoid(void **state)
 {
-    struct classifier c = {NULL};
+    struct classifier c = {0};
     open_classifier(state, &c, shapes_sequence, sizeof shapes_sequence / sizeof *shapes_sequence,
                     "pooled", "sequence", three_of_two);
     const char *text = "No small effusions";
@@ -154,7 +154,7 @@ static void test_sigmoid(void **state)
 
 static void test_pair(void **state)
 {
-    struct classifier c = {NULL};
+    struct classifier c = {0};
     open_classifier(state, &c, shapes_pair, sizeof shapes_pair / sizeof *shapes_pair, "pooled",
                     "pair", one_of_three);
     const char *first[] = {"No small", "left effusions"},
@@ -173,7 +173,7 @@ static void test_pair(void **state)
 
 static void test_token(void **state)
 {
-    struct classifier c = {NULL};
+    struct classifier c = {0};
     open_classifier(state, &c, shapes_token, sizeof shapes_token / sizeof *shapes_token, "last",
                     "token", one_of_three);
     char *json = NULL;
@@ -217,7 +217,7 @@ static char *read_output(const char *path)
 
 static void test_pair_table(void **state)
 {
-    struct classifier c = {NULL};
+    struct classifier c = {0};
     open_classifier(state, &c, shapes_pair, sizeof shapes_pair / sizeof *shapes_pair, "pooled",
                     "pair", one_of_three);
     char in[512], out[512];
@@ -247,7 +247,7 @@ static void test_pair_table(void **state)
 
 static void test_token_table(void **state)
 {
-    struct classifier c = {NULL};
+    struct classifier c = {0};
     open_classifier(state, &c, shapes_token, sizeof shapes_token / sizeof *shapes_token, "last",
                     "token", one_of_three);
     char out[512];
