@@ -92,6 +92,7 @@ static void check_classes(struct bench *b, const struct bv_text_head *head, size
     assert_int_equal(golden->n, n * head->n_labels);
     if (!*prefix)
         p = bench_array(b, "probs");
+    assert_true(n > 0 && head->n_labels > 0 && head->n_classes > 0);
     int32_t *classes = calloc(n * head->n_labels, sizeof *classes);
     double *probabilities = calloc(n * head->n_classes, sizeof *probabilities);
     assert_non_null(classes);
