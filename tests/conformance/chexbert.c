@@ -93,8 +93,8 @@ static void check_classes(struct bench *b, const struct bv_text_head *head, size
     if (!*prefix)
         p = bench_array(b, "probs");
     assert_true(n > 0 && head->n_labels > 0 && head->n_classes > 0);
-    int32_t *classes = calloc(n * head->n_labels, sizeof *classes);
-    double *probabilities = calloc(n * head->n_classes, sizeof *probabilities);
+    int32_t *classes = calloc(n * head->n_labels + 1, sizeof *classes);
+    double *probabilities = calloc(n * head->n_classes + 1, sizeof *probabilities);
     assert_non_null(classes);
     assert_non_null(probabilities);
     for (size_t i = 0; i < n; i++)
@@ -132,8 +132,8 @@ static void check(struct bench *b, const char *prefix)
     for (size_t i = 0; i < n; i++)
         texts[i] = json_string_value(json_array_get(list, i));
     assert_ok(bv_text_head_read(&head, b->model->card, &err), err);
-    float *logits = calloc(n * head.n_logits, sizeof *logits);
-    float *cls = calloc(n * D, sizeof *cls);
+    float *logits = calloc(n * head.n_logits + 1, sizeof *logits);
+    float *cls = calloc(n * D + 1, sizeof *cls);
     assert_non_null(logits);
     assert_non_null(cls);
     check_names(b, &head);
