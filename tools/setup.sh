@@ -72,7 +72,7 @@ format)
 check)
     install_packages "${build_packages[@]}" "${test_packages[@]}" "${check_packages[@]}"
     build asan -DBIOVL_TESTS=ON
-    ctest --preset asan -LE 'slow|vulkan|bench|peer' -j "$(nproc)" "${@:2}"
+    ctest --preset asan -LE 'slow|vulkan|bench|peer' -E '^style' -j "$(nproc)" "${@:2}"
     ;;
 tidy)
     install_packages "${build_packages[@]}" "${test_packages[@]}" "${check_packages[@]}"
