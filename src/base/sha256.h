@@ -2,6 +2,7 @@
 #ifndef BV_BASE_SHA256_H
 #define BV_BASE_SHA256_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,5 +25,9 @@ void bv_hmac_sha256(const void *key, size_t key_size, const void *data, size_t s
 
 // 32 bytes as 64 hexadecimal digits and a terminator.
 void bv_digest_hex(const unsigned char digest[32], char hex[65]);
+
+// Adds which build of this library it is: the linker's digest of its code. False where the linker
+// wrote none.
+bool bv_sha256_add_build(struct bv_sha256 *sha);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
-#include "biovl/version.h"
 #include "cpu/isa.h"
 #include "score/rules.h"
 
@@ -46,14 +45,14 @@ bool bv_prompt_cache_open(struct bv_prompt_cache *cache, const struct bv_session
 {
     const struct bv_model *model = bv_session_model(session);
     struct bv_sha256 sha;
-    const int version[] = {BV_VERSION_MAJOR, BV_VERSION_MINOR, BV_VERSION_PATCH};
     char hex[65];
     *cache = (struct bv_prompt_cache){.n = n};
     if (strlen(model->digest) != 64 || n == 0 || n > max_entry / sizeof(float) ||
         !bv_cache_folder(folder_name, cache->folder))
         return false;
     bv_sha256_init(&sha);
-    bv_sha256_update(&sha, version, sizeof version);
+    if (!bv_sha256_add_build(&sha))
+        return false;
     add(&sha, bv_cpu_isa()->name); // builds for other processors sum in another order
     add(&sha, bv_session_device(session));
     add(&sha, bv_session_precision(session));

@@ -68,6 +68,20 @@ static void test_sha256(void **state)
     assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+static void test_build(void **state)
+{
+    (void)state;
+    struct bv_sha256 sha, empty;
+    unsigned char digest[32], nothing[32];
+    bv_sha256_init(&sha);
+    bv_sha256_init(&empty);
+    assert_true(bv_sha256_add_build(&sha));
+    assert_true(sha.n_bytes >= 8); // build-ids have 8 to 32 bytes
+    bv_sha256_final(&sha, digest);
+    bv_sha256_final(&empty, nothing);
+    assert_memory_not_equal(digest, nothing, sizeof digest);
+}
+
 static void test_utf8(void **state)
 {
     (void)state;
@@ -523,7 +537,7 @@ int main(void)
         cmocka_unit_test(test_ranges),        cmocka_unit_test(test_cgroup_limits),
         cmocka_unit_test(test_arena),         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_json_numbers),  cmocka_unit_test(test_json_paths),
-        cmocka_unit_test(test_new_file_mode),
+        cmocka_unit_test(test_new_file_mode), cmocka_unit_test(test_build),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
