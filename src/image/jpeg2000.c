@@ -129,6 +129,8 @@ enum bv_status bv_jpeg2000_decode(struct bv_bytes bytes, size_t max_pixels,
                                     .precision = (int)image->comps[0].prec,
                                     .is_signed = image->comps[0].sgnd,
                                     .is_sycc = image->color_space == OPJ_CLRSPC_SYCC,
+                                    .step_x = {1, 1, 1, 1},
+                                    .step_y = {1, 1, 1, 1},
                                     .handle = image};
     for (uint32_t i = 0; i < image->numcomps; i++) {
         const opj_image_comp_t *c = &image->comps[i];

@@ -110,7 +110,7 @@ enum bv_status bv_grounding_evaluate(const float *map, size_t H, size_t W,
     struct moments sides[2] = {{0}};
     double both[5] = {0}, either[5] = {0}, largest = NAN;
     bool hit = false;
-    size_t peak = 0;
+    size_t peak_row = 0, peak_column = 0;
     if (!n_boxes)
         return bv_fail(err, BV_ERR_ARG, "no box to compare a map with");
     for (size_t row = 0; row < H; row++) {
@@ -128,14 +128,15 @@ enum bv_status bv_grounding_evaluate(const float *map, size_t H, size_t W,
             if (isnan(largest) || value > largest) {
                 largest = value;
                 hit = inside;
-                peak = row * W + column;
+                peak_row = row;
+                peak_column = column;
             }
         }
     }
     if (isnan(largest))
         return bv_fail(err, BV_ERR_ARG, "a map without any value");
     struct bv_grounding made = {.hit = hit};
-    made.hit_near = is_near(boxes, n_boxes, peak / W, peak % W);
+    made.hit_near = is_near(boxes, n_boxes, peak_row, peak_column);
     BV_TRY(equal_area_dice(map, H, W, boxes, n_boxes, &made.dice_equal_area, err));
     made.cnr_signed = contrast(&sides[1], &sides[0]);
     made.cnr_absolute = fabs(made.cnr_signed);
