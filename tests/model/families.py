@@ -2,27 +2,14 @@
 
 python families.py > families.inc        (torch and transformers from PyPI)
 
-Weights are a fixed formula of the tensor's name and the element's index, which tests/model/text_families.c
-repeats. Names are Hugging Face's.
+Weights are the fixed formula of formula.py, which tests/model/text_families.c repeats. Names are Hugging Face's.
 """
 import json
-import zlib
 
-import numpy as np
 import torch
 import transformers as hf
 
-
-def values(name, n, mean, spread):
-    """Element i of tensor `name`: a linear congruential generator seeded by the name's CRC-32."""
-    state = np.uint32(zlib.crc32(name.encode()))
-    out = np.empty(n, np.float32)
-    with np.errstate(over="ignore"):
-        for i in range(n):
-            state = np.uint32(state * np.uint32(1664525) + np.uint32(1013904223))
-            out[i] = np.float32(mean) + np.float32(spread) * (
-                np.float32(state >> np.uint32(8)) * np.float32(2.0**-23) - np.float32(1))
-    return out
+from formula import fill_text
 
 
 class CXRBert(torch.nn.Module):
@@ -45,18 +32,10 @@ class CXRBert(torch.nn.Module):
 
 
 def show(case, module, config, ids):
-    rows = []
-    for name, t in module.state_dict().items():
-        if not t.dtype.is_floating_point:
-            continue
-        norm = t.ndim == 1 and name.endswith("weight")
-        t.copy_(torch.from_numpy(values(name, t.numel(), norm, 0.3)).reshape(t.shape))
-        rows.append(f'    {{"{name}", {t.ndim}, {{{", ".join(map(str, t.shape))}}}}},')
-    module.eval().double()
+    fill_text(case, module)
     out = module(torch.tensor([ids]))
     last = out.last_hidden_state
     pooled = getattr(out, "pooler_output", None)
-    print(f"static const struct shape shapes_{case}[] = {{", *rows, "};", sep="\n")
     # C has no empty arrays: {0} stands for an output that the family lacks.
     keep = ["model_type", "num_attention_heads", "num_hidden_layers", "layer_norm_eps", "hidden_act"]
     text = json.dumps({k: getattr(config, k) for k in keep})

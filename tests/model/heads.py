@@ -2,31 +2,18 @@
 
 python heads.py > heads.inc        (torch and transformers from PyPI)
 
-Weights are those of families.py, which tests/model/text_heads.c repeats.
+Weights are those of formula.py, which tests/model/text_heads.c repeats.
 """
-import pathlib
-import sys
-
 import torch
 import transformers as hf
 
-sys.argv = [""]
-source = (pathlib.Path(__file__).parent / "families.py").read_text(encoding="utf-8")
-exec(source[:source.index("class CXRBert")])  # its values()
+from formula import fill_text
 
 
 @torch.no_grad()
 def show(case, model, ids, types):
-    rows = []
-    for name, t in model.state_dict().items():
-        if not t.dtype.is_floating_point:
-            continue
-        norm = t.ndim == 1 and name.endswith("weight")
-        t.copy_(torch.from_numpy(values(name, t.numel(), norm, 0.3)).reshape(t.shape))
-        rows.append(f'    {{"{name}", {t.ndim}, {{{", ".join(map(str, t.shape))}}}}},')
-    model.eval().double()
+    fill_text(case, model)
     out = model(torch.tensor([ids]), token_type_ids=torch.tensor([types])).logits
-    print(f"static const struct shape shapes_{case}[] = {{", *rows, "};", sep="\n")
     numbers = ", ".join(f"{v:.9g}" for v in out.flatten().tolist())
     print(f"static const double logits_{case}[] = {{{numbers}}};")
 

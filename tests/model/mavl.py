@@ -3,17 +3,16 @@ implementation in PyTorch of what docs/systems.md tells, with the tensor names o
 
 python mavl.py > mavl.inc      (torch, torchvision, transformers)
 
-Weights and pixels are the fixed formula of systems.py, which tests/model/folder.c repeats.
+Weights and pixels are the fixed formula of formula.py, which tests/model/folder.c repeats.
 """
 import json
-import math
-import zlib
 
-import numpy as np
 import torch
 import torchvision
 import transformers
 from torch import nn
+
+from formula import fill, values
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "small", "left", "effusion", "no", "##s", "right", "air", "heart", ":"]
 ENTRIES = {"effusion": "small left effusion", "heart": "no heart", "air": "air right", "normal": "no effusions"}
@@ -24,35 +23,6 @@ WIDTH, HEADS, LAYERS, TEXT = 16, 4, 2, 24
 CONFIG = {"model_type": "bert", "architectures": ["BertModel"], "vocab_size": len(WORDS), "hidden_size": TEXT,
           "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32, "max_position_embeddings": 64,
           "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12}
-
-
-def values(name, n, mean, spread):
-    with np.errstate(over="ignore"):
-        powers = np.cumprod(np.full(n, 1664525, np.uint32), dtype=np.uint32)
-        sums = np.concatenate([[1], powers[:-1]]).cumsum(dtype=np.uint32)
-        state = powers * np.uint32(zlib.crc32(name.encode())) + sums * np.uint32(1013904223)
-    u = (state >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-23) - np.float32(1)
-    return np.float32(mean) + np.float32(spread) * u
-
-
-def fill(case, module):
-    print(f"static const struct shape shapes_{case}[] = {{")
-    for name, t in module.state_dict().items():
-        if name.endswith("position_ids"):
-            continue
-        print(f'    {{"{name}", {t.ndim}, {{{", ".join(map(str, t.shape)) or "1"}}}}},')
-        if not t.dtype.is_floating_point:
-            continue
-        mean, spread = 0.0, 0.3
-        if name.endswith("running_var"):
-            mean, spread = 1.0, 0.5
-        elif t.ndim == 1 and name.endswith("weight"):
-            mean = 1.0
-        elif t.ndim > 1:
-            spread = 1.5 / math.sqrt(t[0].numel())
-        t.copy_(torch.from_numpy(values(name, t.numel(), mean, spread)).reshape(t.shape))
-    print("};")
-    return module.eval().double()
 
 
 class Layer(nn.Module):

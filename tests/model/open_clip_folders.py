@@ -3,16 +3,15 @@ small models of the library itself, as its folders have them.
 
 python open_clip_folders.py > open_clip_folders.inc      (torch and open_clip_torch)
 
-Weights and pixels are the fixed formula of systems.py, which tests/model/folder.c repeats.
+Weights and pixels are the fixed formula of formula.py, which tests/model/folder.c repeats.
 """
 import json
-import math
-import zlib
 
-import numpy as np
 import open_clip
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
+
+from formula import fill, values
 
 VISION = {"layers": 2, "width": 32, "patch_size": 16, "image_size": 64, "head_width": 16}
 RESNET = {"layers": [1, 2, 1, 1], "width": 8, "image_size": 64, "head_width": 32}
@@ -34,32 +33,6 @@ CASES = {
 IDS = [515, 514, 512, 516]  # "ab cd" by the merges "c d</w>", "x y", "a b</w>"
 
 
-def values(name, n, mean, spread):
-    with np.errstate(over="ignore"):
-        powers = np.cumprod(np.full(n, 1664525, np.uint32), dtype=np.uint32)
-        sums = np.concatenate([[1], powers[:-1]]).cumsum(dtype=np.uint32)
-        state = powers * np.uint32(zlib.crc32(name.encode())) + sums * np.uint32(1013904223)
-    u = (state >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-23) - np.float32(1)
-    return np.float32(mean) + np.float32(spread) * u
-
-
-def fill(case, model):
-    print(f"static const struct shape shapes_{case}[] = {{")
-    for name, t in model.state_dict().items():
-        print(f'    {{"{name}", {t.ndim}, {{{", ".join(map(str, t.shape)) or "1"}}}}},')
-        if not t.dtype.is_floating_point:
-            continue
-        mean, spread = 0.0, 0.3
-        if name.endswith("running_var"):
-            mean, spread = 1.0, 0.5
-        elif t.ndim == 1 and name.endswith("weight"):
-            mean = 1.0
-        elif t.ndim > 1:
-            spread = 1.5 / math.sqrt(t[0].numel())
-        t.copy_(torch.from_numpy(values(name, t.numel(), mean, spread)).reshape(t.shape))
-    print("};")
-
-
 def show(name, y):
     print(f"static const double {name}[] = {{" + ", ".join(f"{v:.9g}" for v in y.flatten().tolist()) + "};")
 
@@ -71,9 +44,7 @@ def main():
     ids = torch.tensor([IDS + [0] * (TEXT["context_length"] - len(IDS))])
     for case, (kind, config) in CASES.items():
         config = {"embed_dim": 16, **config}
-        model = kind(**config).eval()
-        fill(case, model)
-        model = model.double()
+        model = fill(case, kind(**config).eval())
         for block in model.modules():  # masks are buffers, of which double() makes doubles too
             assert not hasattr(block, "attn_mask") or block.attn_mask is None or block.attn_mask.is_floating_point()
         text = json.dumps({"model_cfg": config, "preprocess_cfg": {"size": 64, "resize_mode": "longest"}})
