@@ -5,6 +5,16 @@
 
 #include "model/encode.h"
 
+// No class is the largest of numbers that are none: an error, never an answer.
+static enum bv_status check_finite(const struct bv_model *m, const float *logits, size_t n,
+                                   struct bv_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(logits[i]))
+            return bv_fail(err, BV_ERR_MODEL, "model \"%s\" answers with no number", m->name);
+    return BV_OK;
+}
+
 enum bv_status bv_text_head_logits(const struct bv_text_head *head, struct bv_session *s,
                                    const char *const *texts, const char *const *seconds, size_t n,
                                    float *logits, float *cls, unsigned char *truncated,
@@ -18,8 +28,17 @@ enum bv_status bv_text_head_logits(const struct bv_text_head *head, struct bv_se
                        head->kind == BV_HEAD_TOKEN  ? "tokens"
                        : head->kind == BV_HEAD_PAIR ? "pairs of texts"
                                                     : "single texts");
-    return bv_encode_text_outputs(s, texts, seconds, n, wanted, cls ? 2 : 1, truncated, errors,
-                                  err);
+    BV_TRY(
+        bv_encode_text_outputs(s, texts, seconds, n, wanted, cls ? 2 : 1, truncated, errors, err));
+    for (size_t i = 0; i < n; i++) {
+        if (errors && errors[i].status != BV_OK)
+            continue;
+        const enum bv_status status =
+            check_finite(m, logits + i * head->n_logits, head->n_logits, errors ? &errors[i] : err);
+        if (!errors)
+            BV_TRY(status);
+    }
+    return BV_OK;
 }
 
 enum bv_status bv_text_head_token_logits(const struct bv_text_head *head, struct bv_session *s,
@@ -34,6 +53,8 @@ enum bv_status bv_text_head_token_logits(const struct bv_text_head *head, struct
         return bv_fail_nomem(err, "logits");
     const struct bv_wanted wanted = {head->output, rows, tokens->n * head->n_logits};
     enum bv_status status = bv_session_encode_sequence(s, tokens, &wanted, 1, err);
+    if (status == BV_OK)
+        status = check_finite(bv_session_model(s), rows, tokens->n * head->n_logits, err);
     if (status == BV_OK)
         *logits = rows;
     else

@@ -7,14 +7,15 @@
 
 // Logits of n texts or, seconds not NULL, pairs (UTF-8): logits receives [n,n_logits]; cls, where
 // not NULL, [n,text_dim], the output "global" of the same run. Heads of kind sequence and pair.
-// truncated, errors as of bv_encode_texts().
+// truncated, errors as of bv_encode_texts(). Logits that are not finite are BV_ERR_MODEL of their
+// text.
 enum bv_status bv_text_head_logits(const struct bv_text_head *head, struct bv_session *session,
                                    const char *const *texts, const char *const *seconds, size_t n,
                                    float *logits, float *cls, unsigned char *truncated,
                                    struct bv_error *errors, struct bv_error *err);
 
 // Logits of each token of one text, special ones included: *logits receives [tokens->n,n_logits],
-// which the caller frees. Heads of kind token.
+// which the caller frees. Heads of kind token. BV_ERR_MODEL: one that is not finite.
 enum bv_status bv_text_head_token_logits(const struct bv_text_head *head,
                                          struct bv_session *session, const struct bv_tokens *tokens,
                                          float **logits, struct bv_error *err);
