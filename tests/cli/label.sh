@@ -67,6 +67,29 @@ grep -q '^2,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA$' out || fail "row 2: $(ca
 cp out bad_labels.csv
 expect 3 "$biovl" eval labels bad_labels.csv bad_labels.csv
 says 'bad_labels.csv:3: .* is neither 1, 0, -1 nor empty'
+printf 'Edema\n\n' >lines
+: >empty.txt
+expect 1 "$biovl" label --text-file lines --no-text
+says 'row 2: no text'
+[ "$(sed -n 3p out)" = "NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA" ] || fail "an empty line: $(cat out)"
+expect 1 "$biovl" label empty.txt folder/b.txt --no-text
+says 'empty.txt: no text'
+expect 1 "$biovl" label --text "" Edema --json
+[ "$(wc -l <out)" -eq 1 ] || fail "$(wc -l <out) JSON lines for one text and none"
+
+# A model that answers with no number labels nothing: its reports fail, none is "not mentioned".
+python3 - m.st nan.st <<'EOF2'
+import json, struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+size = struct.unpack("<Q", data[:8])[0]
+tensors = json.loads(data[8:8 + size])
+first, end = tensors["text.linear_heads.4.bias"]["data_offsets"]
+data[8 + size + first:8 + size + end] = struct.pack("<f", float("nan")) * ((end - first) // 4)
+open(sys.argv[2], "wb").write(data)
+EOF2
+expect 3 "$biovl" label --text Edema Cardiomegaly -m nan.st --no-text
+says 'model "chexbert" answers with no number'
+[ "$(grep -c '^NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA,NA$' out)" -eq 2 ] || fail "labels of no number: $(cat out)"
 printf 'Gr\xf6\xdfe' >folder/latin.txt
 expect 1 "$biovl" label folder --no-text
 says 'latin.txt: .*UTF-8'

@@ -17,7 +17,7 @@ struct bv_report_source {
     struct bv_csv_reader *csv; // NULL: no table
     int text, second, kept[MAX_KEPT];
     const char *column;
-    uint64_t n; // reports handed over
+    uint64_t n, line; // reports handed over; where the table stands
     bv_report_taker *take;
     void *arg;
 };
@@ -86,10 +86,29 @@ static enum bv_status open_table(struct bv_report_source *s, struct bv_error *er
     return BV_OK;
 }
 
+// No report: what a model says of nothing is not what a report says.
+static void refuse_empty(const struct bv_report_source *s, struct bv_one_report *report,
+                         struct bv_error *why)
+{
+    if (report->why || (*report->text && (!report->second || *report->second)))
+        return;
+    if (report->path)
+        (void)bv_fail(why, BV_ERR_FORMAT, "%s: no text", report->path);
+    else if (s->csv)
+        (void)bv_fail(why, BV_ERR_FORMAT, "%s: line %llu: no text", s->inputs->paths[0],
+                      (unsigned long long)s->line);
+    else
+        (void)bv_fail(why, BV_ERR_FORMAT, "row %llu: no text", (unsigned long long)report->row);
+    report->text = NULL;
+    report->why = why;
+}
+
 static enum bv_status hand_over(struct bv_report_source *s, struct bv_one_report *report,
                                 struct bv_error *err)
 {
+    struct bv_error why = {0};
     report->row = ++s->n;
+    refuse_empty(s, report, &why);
     return s->take(s->arg, report, err);
 }
 
@@ -109,13 +128,11 @@ static enum bv_status put_row(struct bv_report_source *s, const struct bv_csv_ro
         kept[i] = field(row, s->kept[i]);
     if (in->second_column)
         r.second = field(row, s->second);
+    s->line = row->line;
     size_t expected = bv_csv_header(s->csv)->n;
     if (row->n != expected)
         (void)bv_fail(&why, BV_ERR_FORMAT, "%s: line %llu: %zu fields, the header has %zu",
                       in->paths[0], (unsigned long long)row->line, row->n, expected);
-    else if (!*r.text || (r.second && !*r.second))
-        (void)bv_fail(&why, BV_ERR_FORMAT, "%s: line %llu: no text", in->paths[0],
-                      (unsigned long long)row->line);
     if (why.status != BV_OK) {
         r.text = NULL;
         r.why = &why;

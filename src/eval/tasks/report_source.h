@@ -48,8 +48,8 @@ void bv_report_source_close(struct bv_report_source **source); // accepts NULL
 const char *bv_report_source_column(const struct bv_report_source *source);
 bool bv_report_source_has_paths(const struct bv_report_source *source);
 
-// Hands over every report in order. A file that cannot be read and a row without a report are
-// handed over as such; a table that cannot be read on is the call's failure.
+// Hands over every report in order. A file that cannot be read, and a row, file or text that is
+// empty, are handed over as such; a table that cannot be read on is the call's failure.
 enum bv_status bv_report_source_run(struct bv_report_source *source, bv_report_taker *take,
                                     void *arg, struct bv_error *err);
 
