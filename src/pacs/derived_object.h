@@ -34,6 +34,8 @@ struct bv_finding_region {
     double x, y, width, height;
 };
 
+// A control character of a text is a space in the objects, and a backslash a slash where it would
+// part two values. A label that is nothing but spaces then is BV_ERR_ARG.
 struct bv_finding {
     const char *label; // "Pleural effusion"
     double score;
@@ -59,7 +61,7 @@ struct bv_findings_source {
 // that names the quantity: it is no probability of disease, and no standard code says so. Each
 // group names a region of the image (TID 1410): that of the heat map's peak, else all of it.
 // The object's UID is a function of source and content. The caller frees *bytes. BV_ERR_ARG when
-// the source names no study or no instance.
+// the source names no study or no instance, or has several frames.
 enum bv_status bv_findings_report(const struct bv_source_object *source,
                                   const struct bv_finding *findings, size_t n,
                                   const struct bv_findings_source *from, uint8_t **bytes,
@@ -79,7 +81,8 @@ struct bv_segment {
 };
 
 // A binary Segmentation with a segment for each of n masks, of the size of the source's image.
-// BV_ERR_ARG where it has another one. The caller frees *bytes.
+// BV_ERR_ARG where it has another one, or several frames. The object's UID is a function of source
+// and content. The caller frees *bytes.
 enum bv_status bv_findings_segmentation(const struct bv_source_object *source,
                                         const struct bv_segment *segments, size_t n, unsigned width,
                                         unsigned height, const struct bv_findings_source *from,

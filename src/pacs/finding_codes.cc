@@ -37,6 +37,27 @@ std::string cut_text(const std::string &text, size_t n)
     return text.substr(0, n);
 }
 
+std::string plain_text(const std::string &text)
+{
+    std::string plain;
+    for (char c : text) {
+        const unsigned char byte = static_cast<unsigned char>(c);
+        plain += byte < 0x20 || byte == 0x7f ? ' ' : c;
+    }
+    const size_t first = plain.find_first_not_of(' ');
+    return first == std::string::npos
+               ? std::string()
+               : plain.substr(first, plain.find_last_not_of(' ') + 1 - first);
+}
+
+std::string one_value(const std::string &text)
+{
+    std::string value = plain_text(text);
+    for (char &c : value)
+        c = c == '\\' ? '/' : c;
+    return plain_text(cut_text(value, 64));
+}
+
 DSRCodedEntryValue private_code(const std::string &text)
 {
     char hex[65];
@@ -47,14 +68,14 @@ DSRCodedEntryValue private_code(const std::string &text)
             code += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     }
     code += "_" + std::string(hex, 6);
-    return DSRCodedEntryValue(code.c_str(), code_scheme, cut_text(text, 64).c_str());
+    return DSRCodedEntryValue(code.c_str(), code_scheme, one_value(text).c_str());
 }
 
 DSRCodedEntryValue finding_code(const char *label)
 {
-    std::string lower;
-    for (const char *p = label; *p; p++)
-        lower += static_cast<char>(std::tolower(static_cast<unsigned char>(*p)));
+    std::string lower = plain_text(label);
+    for (char &c : lower)
+        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     for (const auto &known : snomed) {
         if (lower == known.label)
             return DSRCodedEntryValue(known.code, "SCT", known.meaning);

@@ -22,6 +22,13 @@ DSRCodedEntryValue finding_code(const char *label);
 // A text of at most n bytes, cut between characters.
 std::string cut_text(const std::string &text, size_t n);
 
+// A text without control characters, which are spaces instead, and without spaces at its ends.
+std::string plain_text(const std::string &text);
+
+// The same as one value of an element that can have several (LO, 64 characters): a backslash, which
+// would part two of them, is a slash.
+std::string one_value(const std::string &text);
+
 } // namespace bv_derived
 
 #endif

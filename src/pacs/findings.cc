@@ -91,7 +91,7 @@ void add_finding(TID1500_MeasurementReport *report, const bv_finding &finding,
 {
     check(report->addIndividualMeasurements());
     auto &group = report->getIndividualMeasurements();
-    check(group.setTrackingIdentifier(finding.label));
+    check(group.setTrackingIdentifier(plain_text(finding.label).c_str()));
     check(group.setTrackingUniqueIdentifier(tracking.c_str()));
     check(group.setFinding(finding_code(finding.label)));
     add_number(&group, std::string("Model score, ") + from->kind, finding.score);
@@ -101,6 +101,20 @@ void add_finding(TID1500_MeasurementReport *report, const bv_finding &finding,
     if (finding.nothing)
         check(group.addQualitativeEvaluation(private_code("Heat map"),
                                              "no higher than maps of texts that name no finding"));
+}
+
+// What the report says of a finding, which is another report where this differs.
+void add_identity(const bv_finding &finding, const bv_findings_source *from,
+                  std::vector<std::string> *identity)
+{
+    identity->push_back(finding.label);
+    identity->push_back(format_score(finding.score));
+    if (!from->map)
+        return;
+    const bv_finding_region &r = finding.region;
+    for (double number : {finding.peak, r.x, r.y, r.width, r.height})
+        identity->push_back(format_score(number));
+    identity->push_back(finding.nothing ? "nothing" : "");
 }
 
 // The region of each finding: without one the whole image. Viewers open a measurement group by its
@@ -143,8 +157,9 @@ void add_provenance(TID1500_MeasurementReport *report, const bv_findings_source 
         {"Heat map", from->map ? from->map : ""},
     };
     for (const auto &text : texts)
-        if (!text[1].empty())
-            check(report->addQualitativeEvaluation(private_code(text[0]), text[1].c_str()));
+        if (!plain_text(text[1]).empty())
+            check(report->addQualitativeEvaluation(private_code(text[0]),
+                                                   plain_text(text[1]).c_str()));
 }
 
 } // namespace
@@ -160,6 +175,7 @@ bv_status bv_findings_report(const bv_source_object *source, const bv_finding *f
         if (!names_itself(dataset))
             return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to report on",
                            source->name);
+        BV_TRY(check_frames(dataset, source->name, err));
         std::vector<std::string> identity = {"report",     text_of(dataset, DCM_SOPInstanceUID),
                                              from->kind,   from->model,
                                              from->digest, from->prompts};
@@ -176,10 +192,9 @@ bv_status bv_findings_report(const bv_source_object *source, const bv_finding *f
             DSRCodedEntryValue("399208008", "SCT", "Plain chest X-ray")));
         add_source(&report, dataset);
         for (size_t i = 0; i < n; i++) {
-            identity.push_back(findings[i].label);
-            identity.push_back(format_score(findings[i].score));
-            if (from->map)
-                identity.push_back(format_score(findings[i].peak));
+            if (plain_text(findings[i].label).empty())
+                return fail_label(i, err);
+            add_identity(findings[i], from, &identity);
             add_finding(&report, findings[i], from,
                         make_uid({"tracking", text_of(dataset, DCM_SOPInstanceUID), from->digest,
                                   findings[i].label}));
@@ -255,7 +270,7 @@ bv_status bv_findings_capture(const bv_source_object *source, const bv_derived_p
         put(to, DCM_ManufacturerModelName, own_class);
         put(to, DCM_SoftwareVersions, picture->version);
         put(to, DCM_ImageType, "DERIVED\\SECONDARY");
-        put(to, DCM_DerivationDescription, picture->description);
+        put(to, DCM_DerivationDescription, cut_text(plain_text(picture->description), 1024));
         put(to, DCM_BurnedInAnnotation, "YES");
         check(to->insertEmptyElement(DCM_PatientOrientation));
         check(to->insertEmptyElement(DCM_Laterality));

@@ -3,6 +3,8 @@
 #include "image/dicom_characters.hh"
 #include "pacs/dataset_bytes.hh"
 
+#include <cstdlib>
+
 namespace bv_derived
 {
 
@@ -57,6 +59,22 @@ bool names_itself(DcmDataset *dataset)
     return !text_of(dataset, DCM_StudyInstanceUID).empty() &&
            !text_of(dataset, DCM_SOPInstanceUID).empty() &&
            !text_of(dataset, DCM_SOPClassUID).empty();
+}
+
+bv_status check_frames(DcmDataset *dataset, const char *name, bv_error *err)
+{
+    const long n = std::strtol(text_of(dataset, DCM_NumberOfFrames).c_str(), nullptr, 10);
+    if (n > 1)
+        return bv_fail(err, BV_ERR_ARG,
+                       "%s: has %ld frames; an object names its source as a whole, no frame of it",
+                       name, n);
+    return BV_OK;
+}
+
+bv_status fail_label(size_t i, bv_error *err)
+{
+    return bv_fail(err, BV_ERR_ARG, "label %zu has no character that a DICOM object can hold",
+                   i + 1);
 }
 
 void copy_study(DcmDataset *from, DcmDataset *to)

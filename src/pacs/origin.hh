@@ -33,6 +33,12 @@ std::string text_of(DcmItem *dataset, const DcmTagKey &tag); // "" where there i
 // Whether it names its study, its class and itself.
 bool names_itself(DcmDataset *dataset);
 
+// BV_ERR_ARG where it has several frames: what is said of it would be said of each.
+bv_status check_frames(DcmDataset *dataset, const char *name, bv_error *err);
+
+// BV_ERR_ARG for label i, which holds no character that an object can.
+bv_status fail_label(size_t i, bv_error *err);
+
 // Patient and study, copied element by element; type 2 elements exist even when empty.
 void copy_study(DcmDataset *from, DcmDataset *to);
 

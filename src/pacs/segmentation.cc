@@ -83,15 +83,15 @@ void put_segment(DcmDataset *to, const bv_segment &segment, size_t number,
 {
     DcmItem *item = append(to, DCM_SegmentSequence);
     check(item->putAndInsertUint16(DCM_SegmentNumber, static_cast<Uint16>(number)));
-    put_text(item, DCM_SegmentLabel, cut_text(segment.label, 64));
+    put_text(item, DCM_SegmentLabel, one_value(segment.label));
     put_text(item, DCM_SegmentDescription,
              "Where the score of a research model comes from; not where a finding is");
     put_text(item, DCM_SegmentAlgorithmType, "AUTOMATIC");
-    put_text(item, DCM_SegmentAlgorithmName, cut_text(from->map ? from->map : "heat map", 64));
+    put_text(item, DCM_SegmentAlgorithmName, one_value(from->map ? from->map : "heat map"));
     put_code(item, DCM_SegmentedPropertyCategoryCodeSequence, private_code("Heat map of a model"));
     put_code(item, DCM_SegmentedPropertyTypeCodeSequence,
              private_code("Heat map above its threshold"));
-    put_text(item, DCM_TrackingID, segment.label);
+    put_text(item, DCM_TrackingID, plain_text(segment.label));
     put_text(item, DCM_TrackingUID, tracking);
 }
 
@@ -143,7 +143,7 @@ void put_series(DcmDataset *to, DcmDataset *source, const bv_findings_source *fr
     else
         check(to->insertEmptyElement(DCM_PatientOrientation));
     put(to, DCM_ContentLabel, "HEATMAP");
-    put(to, DCM_ContentDescription, cut_text(std::string("Heat maps of ") + from->model, 64));
+    put(to, DCM_ContentDescription, one_value(std::string("Heat maps of ") + from->model));
     check(to->insertEmptyElement(DCM_ContentCreatorName));
     put(to, DCM_SegmentationType, "BINARY");
     put(to, DCM_LossyImageCompression,
@@ -166,8 +166,9 @@ void copy_compression(DcmDataset *to, DcmDataset *source)
 {
     if (text_of(source, DCM_LossyImageCompression) != "01")
         return;
+    DcmElement *element = nullptr;
     for (const DcmTagKey &tag : {DCM_LossyImageCompressionRatio, DCM_LossyImageCompressionMethod})
-        if (source->tagExists(tag))
+        if (source->findAndGetElement(tag, element).good() && element->checkValue().good())
             check(source->findAndInsertCopyOfElement(tag, to));
 }
 
@@ -198,24 +199,32 @@ bv_status bv_findings_segmentation(const bv_source_object *source, const bv_segm
         open_origin(source->bytes, source->size, &origin);
         DcmDataset *image = origin.dataset(), *to = out.getDataset();
         std::string texts = from->model, character_set;
-        for (size_t i = 0; i < n; i++)
+        std::vector<std::string> identity = {"segmentation", text_of(image, DCM_SOPInstanceUID),
+                                             from->model, from->digest, from->map ? from->map : ""};
+        for (size_t i = 0; i < n; i++) {
+            if (plain_text(segments[i].label).empty())
+                return fail_label(i, err);
             texts += segments[i].label;
+            identity.push_back(segments[i].label);
+        }
         if (!choose_character_set(&origin, texts, &character_set))
             return fail_characters(source->name, err);
         if (!names_itself(image))
             return bv_fail(err, BV_ERR_ARG, "%s: names no study or instance to add to",
                            source->name);
+        BV_TRY(check_frames(image, source->name, err));
         BV_TRY(check_size(image, source->name, n, width, height, err));
         const std::string instance = text_of(image, DCM_SOPInstanceUID);
         const std::vector<Uint8> bits = pack(segments, n, static_cast<size_t>(width) * height);
         char hex[65];
         bv_sha256_hex(bits.data(), bits.size(), hex);
+        identity.push_back(hex);
         copy_study(image, to);
         if (!character_set.empty())
             put(to, DCM_SpecificCharacterSet, character_set);
         put_series(to, image, from);
         copy_compression(to, image);
-        put(to, DCM_SOPInstanceUID, make_uid({"segmentation", instance, hex, texts}));
+        put(to, DCM_SOPInstanceUID, make_uid(identity));
         put_dimension(to, make_uid({"dimension", instance, hex}));
         (void)append(to, DCM_SharedFunctionalGroupsSequence);
         for (size_t i = 0; i < n; i++) {
