@@ -9,6 +9,7 @@
 #include "image/plausibility.h"
 #include "model/card.h"
 #include "score/classifier.h"
+#include "score/fusion_scores.h"
 
 enum { BATCH = 32 }; // images between looks at the observer
 
@@ -47,11 +48,12 @@ enum bv_status bv_zero_shot_open(struct bv_engine *engine,
     BV_TRY(bv_read_labels(&o, theirs, err));
     const struct bv_model *model = bv_session_model(engine->session);
     const json_t *head = json_object_get(json_object_get(model->card, "scoring"), "labels");
+    char abilities[256];
     if (!bv_model_has_image(model) || (!bv_model_has_text(model) && !head))
-        return bv_fail(err, BV_ERR_ARG,
-                       "model \"%s\" has neither a text encoder nor a trained head: it cannot "
-                       "classify",
-                       model->name);
+        return bv_fail(
+            err, BV_ERR_ARG, "model \"%s\" has no %s: it cannot classify; it can: %s", model->name,
+            bv_model_has_image(model) ? "text encoder and no trained head" : "image encoder",
+            bv_fusion_abilities(model, abilities));
     BV_TRY(bv_check_embeds(model, "image", "images", err));
     struct bv_zero_shot *z = calloc(1, sizeof *z);
     if (!z)

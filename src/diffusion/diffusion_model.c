@@ -179,8 +179,8 @@ static enum bv_status load(struct bv_diffusion_model *m, const char *path, struc
     m->digest = m->digest ? m->digest : "";
     bv_sha256_hex(card, card_size, m->settings);
     if (!bv_is_diffusion_card(m->card))
-        return bv_fail(err, BV_ERR_MODEL,
-                       "model \"%s\" scores images, it makes none: see biovl classify", m->name);
+        return bv_fail(err, BV_ERR_MODEL, "model \"%s\" makes no images%s", m->name,
+                       json_object_get(m->card, "image") ? ": see biovl classify" : "");
     BV_TRY(bv_diffusion_check(m->card, err));
     if (!vocab)
         return bv_fail(err, BV_ERR_FORMAT, "the model reads text but has no vocabulary");

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/head.h"
+
 static const json_t *head_of(const struct bv_model *model, const char *head)
 {
     return json_object_get(json_object_get(model->card, "fusion"), head);
@@ -27,6 +29,7 @@ const char *bv_fusion_abilities(const struct bv_model *model, char text[256])
         {bv_fusion_can(model, "answer"), "answer questions (biovl ask)"},
         {bv_fusion_can(model, "diagnose"), "diagnose (biovl classify)"},
         {bv_fusion_can(model, "segment"), "segment (biovl segment)"},
+        {bv_text_head_card(model->card) != NULL, "label texts (biovl label)"},
     };
     size_t used = 0;
     text[0] = 0;

@@ -121,6 +121,10 @@ expect 2 "$biovl" label two.csv -o two.csv
 printf 'report\nEdema\n"open\n' >broken.csv
 expect 3 "$biovl" label broken.csv -o broken_labels.csv
 [ ! -e broken_labels.csv ] || fail "half a table was left"
+expect 2 "$biovl" classify "$root/assets/sample/cxr.dcm" --labels "$root/assets/labels/chest.txt"
+says 'no image encoder: it cannot classify; it can: label texts'
+expect 3 "$biovl" generate "$BIOVL_MODEL" --text effusion -o made.png
+says 'makes no images'
 expect 3 "$biovl" label two.csv -m "$root/assets/models/biovl-cxr-small.safetensors"
 says 'no trained head over its text encoder'
 finish
