@@ -60,16 +60,20 @@ runs='{"size":[640,576],"counts":[0,184320,184320]}'
 printf '{"sample_cxr":{"Edema":%s,"Cardiomegaly":%s}}' "$runs" "$runs" >"$work/truth.json"
 expect 0 "$biovl" eval grounding "$work/truth.json" --truth "$work/truth.json"
 prints '"Edema":{"miou":{"n":1,"mean":1.0,'
-printf 'path,task,text\n%s,Edema,\n%s,Cardiomegaly,a large heart\n%s,None,\n' "$sample" "$sample" "$sample" >"$work/tasks.csv"
+printf 'path,task,text\n%s,Edema,\n%s,Cardiomegaly,a large heart\n%s,None,\n%s,Edema,fluid\n' "$sample" "$sample" "$sample" "$sample" >"$work/tasks.csv"
 expect 1 "$biovl" eval grounding "$work/tasks.csv" --truth "$work/truth.json" --method gradcam --protocol chexlocalize -o "$work/masks"
 prints '"protocol":"chexlocalize"'
 grep -q '^4,.*,no_truth,' "$work/masks/errors.csv" || fail "a row without truth"
+grep -q '^5,.*,duplicate_row,' "$work/masks/errors.csv" || fail "a second map of one image and task"
 grep -q '^hitrate_15px,Edema,1,' "$work/masks/summary.csv" || fail "no hit rate"
 expect 0 "$biovl" eval grounding "$work/masks/segmentations.json" --truth "$work/masks/segmentations.json"
 prints '"mean_of_tasks":{"miou":1.0'
 printf 'id,task,map\nsample_cxr,Edema,maps.npy\n' >"$work/maps.csv"
 expect 3 "$biovl" eval grounding "$work/maps.csv" --truth "$work/truth.json" # a stack of maps
 says 'maps.csv: line 2: .*maps.npy: not a float32 array'
+sed 's/sample_cxr/other/' "$work/truth.json" >"$work/other.json"
+expect 2 "$biovl" eval grounding "$work/other.json" --truth "$work/truth.json"
+says 'the truth has no image of the prediction'
 sed 's/184320\]/184321]/' "$work/truth.json" >"$work/bad.json"
 expect 3 "$biovl" eval grounding "$work/bad.json" --truth "$work/truth.json"
 says 'runs that do not make 576 . 640 pixels'

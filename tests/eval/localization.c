@@ -300,6 +300,94 @@ static void test_pointing(void **state)
     npz_close(&arrays);
 }
 
+// ---- Refused ----
+
+static json_t *truth_of_two(void)
+{
+    json_t *truth =
+        json_pack("{s:{s:{s:[i, i], s:[i, i, i]}}, s:{s:{s:[i, i], s:[i, i]}}}", "a", "T", "size",
+                  2, 3, "counts", 2, 2, 2, "b", "T", "size", 2, 3, "counts", 4, 2);
+    assert_non_null(truth);
+    return truth;
+}
+
+static void test_refused_maps(void **state)
+{
+    static const struct {
+        float first;
+        enum bv_status status;
+    } cases[] = {{0, BV_OK},
+                 {NAN, BV_OK},
+                 {INFINITY, BV_ERR_FORMAT},
+                 {-INFINITY, BV_ERR_FORMAT},
+                 {-3e38F, BV_ERR_FORMAT}}; // of which a share of the range is no f32
+    json_t *truth = truth_of_two();
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bv_error err = {0};
+        struct bv_map_masks m = {0};
+        const float map[6] = {cases[i].first, 1, 2, 3e38F, 2, 1}, none[1] = {NAN};
+        assert_ok(bv_map_masks_open(&m, truth, NULL, i % 2, &err), err);
+        assert_int_equal(bv_map_masks_add(&m, "a", "T", map, 2, 3, &err), cases[i].status);
+        assert_int_equal(bv_map_masks_has(&m, "a", "T"), cases[i].status == BV_OK);
+        assert_int_equal(bv_map_masks_add(&m, "b", "T", none, 1, 1, &err), BV_ERR_FORMAT);
+        if (cases[i].status == BV_OK) {
+            json_t *before = json_deep_copy(m.masks);
+            assert_int_equal(bv_map_masks_add(&m, "a", "T", (const float[]){1, 2}, 1, 2, &err),
+                             BV_ERR_ARG);
+            assert_non_null(strstr(err.text, "a second map"));
+            assert_true(json_equal(before, m.masks));
+            json_decref(before);
+        }
+        bv_map_masks_free(&m);
+    }
+    json_decref(truth);
+}
+
+static void refuse_scores(const json_t *truth, const json_t *predicted, enum bv_status status,
+                          const char *says)
+{
+    struct bv_error err = {0};
+    struct bv_localization l = {0};
+    assert_int_equal(bv_localization_score(&l, truth, predicted, NULL, &err), status);
+    if (status != BV_OK)
+        assert_non_null(strstr(err.text, says));
+    bv_localization_free(&l);
+}
+
+static void test_refused_scores(void **state)
+{
+    json_t *truth = truth_of_two(), *many = truth_of_two(), *tasks = json_object();
+    const json_t *one = json_object_get(truth, "a");
+    json_t *task = json_pack("{s:O}", "t", json_object_get(one, "T"));
+    json_t *of_image = json_pack("{s:O}", "c", one), *of_task = json_pack("{s:o}", "a", task);
+    json_t *nothing = json_pack("{s:{}}", "a");
+    (void)state;
+    refuse_scores(truth, of_image, BV_ERR_ARG, "no image of the prediction");
+    refuse_scores(truth, of_task, BV_ERR_ARG, "no task of the prediction");
+    refuse_scores(truth, nothing, BV_OK, NULL);
+    refuse_scores(truth, truth, BV_OK, NULL);
+    for (int i = 0; i < 512; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "%d", i);
+        (void)json_object_set(tasks, name, json_object_get(one, "T"));
+    }
+    (void)json_object_set(many, "a", tasks);
+    (void)json_object_del(many, "b");
+    for (int i = 0; i < 8192; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "%d", i);
+        (void)json_object_set_new(many, name, json_object());
+    }
+    refuse_scores(many, many, BV_ERR_LIMIT, "8193 images with 512 tasks");
+    json_decref(tasks);
+    json_decref(many);
+    json_decref(nothing);
+    json_decref(of_task);
+    json_decref(of_image);
+    json_decref(truth);
+}
+
 static int open_fixture(void **state)
 {
     char path[512];
@@ -331,8 +419,11 @@ int main(void)
         cmocka_unit_test(test_tuning),   cmocka_unit_test(test_scores),
         cmocka_unit_test(test_pointing),
     };
+    const struct CMUnitTest refused[] = {cmocka_unit_test(test_refused_maps),
+                                         cmocka_unit_test(test_refused_scores)};
+    const int failed = cmocka_run_group_tests(refused, NULL, NULL);
     fixture.dir = conformance_dir();
-    if (!fixture.dir)
-        return TEST_SKIPPED;
+    if (!fixture.dir || failed)
+        return failed ? failed : TEST_SKIPPED;
     return cmocka_run_group_tests(tests, open_fixture, close_fixture);
 }

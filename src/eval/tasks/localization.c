@@ -7,7 +7,7 @@
 #include "base/mt19937.h"
 #include "eval/data/out_folder.h"
 
-enum { NEAR = 15 * 15 };
+enum { NEAR = 15 * 15, MAX_IMAGES = 1 << 18, MAX_PAIRS = 1 << 22 };
 
 static int in_order(const void *a, const void *b)
 {
@@ -60,6 +60,34 @@ static enum bv_status list_tasks(struct bv_localization *l, const json_t *truth,
 (void)unused;
 qsort(l->tasks, l->n_tasks, sizeof *l->tasks, in_order);
 return l->n_tasks ? BV_OK : bv_fail(err, BV_ERR_ARG, "the truth names no task");
+}
+
+// Predictions of other images, or of tasks by other names, would count as masks without a pixel.
+static enum bv_status check_common(const json_t *truth, const json_t *predicted,
+                                   const struct bv_localization *l, struct bv_error *err)
+{
+    const char *image = NULL, *task = NULL;
+    json_t *tasks = NULL, *unused = NULL;
+    bool any = false, image_known = false, task_known = false;
+    json_object_foreach((json_t *)(uintptr_t)predicted, image,
+                        tasks){json_object_foreach(tasks, task, unused){any = true;
+    image_known = image_known || json_object_get(truth, image);
+    task_known = task_known || is_listed(l, task);
+}
+}
+(void)unused;
+if (any && !(image_known && task_known))
+    return bv_fail(err, BV_ERR_ARG, "the truth has no %s of the prediction",
+                   image_known ? "task" : "image");
+return BV_OK;
+}
+
+static enum bv_status check_numbers(const struct bv_localization *l, struct bv_error *err)
+{
+    if (l->n_images > MAX_IMAGES || l->n_images * l->n_tasks > MAX_PAIRS)
+        return bv_fail(err, BV_ERR_LIMIT, "%zu images with %zu tasks: more than can be compared",
+                       l->n_images, l->n_tasks);
+    return BV_OK;
 }
 
 // ---- One image and task ----
@@ -200,6 +228,8 @@ enum bv_status bv_localization_score(struct bv_localization *l, const json_t *tr
 {
     BV_TRY(list_images(l, truth, predicted, err));
     BV_TRY(list_tasks(l, truth, err));
+    BV_TRY(check_numbers(l, err));
+    BV_TRY(check_common(truth, predicted, l, err));
     for (int m = 0; m < BV_LOCALIZATION_MEASURES; m++) {
         l->scores[m] = malloc(l->n_images * l->n_tasks * sizeof **l->scores);
         l->means[m] = calloc(l->n_tasks, sizeof **l->means);

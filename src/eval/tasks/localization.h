@@ -51,7 +51,9 @@ struct bv_localization {
 };
 
 // points: {"image": {"task": [row, column]}} of maps' largest pixels; NULL: no maps. A mask that is
-// missing has no pixel. Masks of different sizes are BV_ERR_FORMAT. Free in any state.
+// missing has no pixel. Masks of different sizes are BV_ERR_FORMAT, no image or no task in common
+// BV_ERR_ARG, more than 2^18 images or 2^22 of them and their tasks BV_ERR_LIMIT. Free in any
+// state.
 enum bv_status bv_localization_score(struct bv_localization *l, const json_t *truth,
                                      const json_t *predicted, const json_t *points,
                                      struct bv_error *err);
@@ -84,8 +86,12 @@ enum bv_status bv_map_masks_open(struct bv_map_masks *m, const json_t *truth,
                                  const char *thresholds, bool tune, struct bv_error *err);
 void bv_map_masks_free(struct bv_map_masks *m);
 
+// Whether the map of an image and task is among those so far.
+bool bv_map_masks_has(const struct bv_map_masks *m, const char *image, const char *task);
+
 // map [height,width], enlarged bilinearly (torch, align_corners=False) to the size of the true
-// mask, which must be there. A task without a threshold in the file is BV_ERR_ARG.
+// mask, which must be there. A second map of an image and task, and a task without a threshold in
+// the file, are BV_ERR_ARG; a map without a value or with infinite ones is BV_ERR_FORMAT.
 enum bv_status bv_map_masks_add(struct bv_map_masks *m, const char *image, const char *task,
                                 const float *map, int height, int width, struct bv_error *err);
 
@@ -111,8 +117,8 @@ enum bv_status bv_localize_table(const struct bv_localize_options *options, cons
 // A CSV file with the columns path, task, optionally text (else the task's name) and id (else the
 // path's last three, two or one names, joined by _, as the truth has them), whose maps a model
 // makes. Rows that cannot be used are in errors.csv: the reasons of bv_labelled_next(), "no_task",
-// "no_truth", "other_size" (the image is not as large as the true mask), or the status of the image
-// reader.
+// "no_truth", "other_size" (the image is not as large as the true mask), "duplicate_row" (the image
+// and task came before; the first one counts), or the status of the image reader.
 enum bv_status bv_localize_run(const struct bv_localize_options *options,
                                const struct bv_task_options *task,
                                const struct bv_phrase_map_options *maps, struct bv_session *session,

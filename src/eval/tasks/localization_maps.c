@@ -97,17 +97,30 @@ static size_t pixels_of(const struct sized *s)
     return (size_t)s->truth->height * (size_t)s->truth->width;
 }
 
+// The first largest pixel of a map that has a range.
+static enum bv_status find_peak(const float *map, size_t n, size_t *peak, struct bv_error *err)
+{
+    float least = NAN;
+    *peak = 0;
+    for (size_t k = 0; k < n; k++) {
+        if (map[k] > map[*peak] || (isnan(map[*peak]) && !isnan(map[k])))
+            *peak = k;
+        least = isnan(least) || map[k] < least ? map[k] : least;
+    }
+    if (isnan(least))
+        return bv_fail(err, BV_ERR_FORMAT, "a map without any value");
+    return isfinite(map[*peak] - least)
+               ? BV_OK
+               : bv_fail(err, BV_ERR_FORMAT, "a map of no finite range has no threshold");
+}
+
 static enum bv_status note_point(struct bv_map_masks *m, const struct sized *s,
                                  struct bv_error *err)
 {
     size_t peak = 0;
-    const size_t n = pixels_of(s), W = (size_t)s->truth->width;
+    const size_t W = (size_t)s->truth->width;
     json_t *tasks = json_object_get(m->points, s->image);
-    for (size_t k = 1; k < n; k++)
-        if (s->map[k] > s->map[peak] || (isnan(s->map[peak]) && !isnan(s->map[k])))
-            peak = k;
-    if (isnan(s->map[peak]))
-        return bv_fail(err, BV_ERR_FORMAT, "a map without any value");
+    BV_TRY(find_peak(s->map, pixels_of(s), &peak, err));
     if (!tasks) {
         tasks = json_object();
         if (json_object_set_new(m->points, s->image, tasks) != 0)
@@ -175,6 +188,11 @@ static enum bv_status add_sized(struct bv_map_masks *m, const struct sized *s, s
     return status;
 }
 
+bool bv_map_masks_has(const struct bv_map_masks *m, const char *image, const char *task)
+{
+    return json_object_get(json_object_get(m->masks, image), task) != NULL;
+}
+
 enum bv_status bv_map_masks_add(struct bv_map_masks *m, const char *image, const char *task,
                                 const float *map, int height, int width, struct bv_error *err)
 {
@@ -185,6 +203,10 @@ enum bv_status bv_map_masks_add(struct bv_map_masks *m, const char *image, const
     BV_TRY(bv_mask_file_get(m->truth, image, task, &truth, &found, err));
     if (!found)
         return bv_fail(err, BV_ERR_ARG, "%.200s, %.100s: no mask to compare with", image, task);
+    if (bv_map_masks_has(m, image, task)) {
+        bv_mask_runs_free(&truth);
+        return bv_fail(err, BV_ERR_ARG, "%.200s, %.100s: a second map", image, task);
+    }
     const size_t n = (size_t)truth.height * (size_t)truth.width;
     float *sized = malloc(n * sizeof *sized);
     uint8_t *mask = malloc(n);

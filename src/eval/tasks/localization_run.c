@@ -199,17 +199,24 @@ static const char *id_of(const struct run *run, const struct bv_labelled_row *ro
     return id;
 }
 
-// Whether the true mask is there and as large as the image; *reason says why not.
+// Whether the true mask is there, as large as the image, and not compared with already; *reason and
+// *message say why not.
 static enum bv_status check_truth(const struct run *run, const char *id, const char *task,
-                                  const char **reason, struct bv_error *err)
+                                  const char **reason, const char **message, struct bv_error *err)
 {
     struct bv_mask_runs truth = {0};
     bool found = false;
     BV_TRY(bv_mask_file_get(run->truth, id, task, &truth, &found, err));
-    if (!found)
+    if (!found) {
         *reason = "no_truth";
-    else if (truth.height != run->maps.image.height || truth.width != run->maps.image.width)
+        *message = "the truth has no mask of this image and task";
+    } else if (bv_map_masks_has(&run->masks, id, task)) {
+        *reason = "duplicate_row";
+        *message = "the image and task came before";
+    } else if (truth.height != run->maps.image.height || truth.width != run->maps.image.width) {
         *reason = "other_size";
+        *message = "the true mask is not as large as the image";
+    }
     bv_mask_runs_free(&truth);
     return BV_OK;
 }
@@ -257,13 +264,9 @@ static enum bv_status do_row(struct run *run, const struct bv_labelled_row *row,
     if (*run->task.failure.reason)
         return bv_task_row(&run->task, row->line, row->path, run->task.failure.reason,
                            run->task.failure.message, err);
-    BV_TRY(check_truth(run, id, task, &reason, err));
+    BV_TRY(check_truth(run, id, task, &reason, &message, err));
     if (reason)
-        return bv_task_row(&run->task, row->line, row->path, reason,
-                           strcmp(reason, "no_truth") == 0
-                               ? "the truth has no mask of this image and task"
-                               : "the true mask is not as large as the image",
-                           err);
+        return bv_task_row(&run->task, row->line, row->path, reason, message, err);
     return map_row(run, row, id, task, err);
 }
 
