@@ -8,10 +8,19 @@
 
 static const char clip_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 
-// The special token at a place of a template, NULL where it has none there.
-static const char *template_token(const json_t *single, size_t i)
+// The special token at a place of a template, NULL where it has none there. A name that the
+// template makes another token of, or several, is none.
+static const char *template_token(const json_t *post, size_t i)
 {
-    return bv_json_string(json_object_get(json_array_get(single, i), "SpecialToken"), "id", NULL);
+    const json_t *place = json_array_get(json_object_get(post, "single"), i);
+    const char *name = bv_json_string(json_object_get(place, "SpecialToken"), "id", NULL);
+    const json_t *named =
+        name ? json_object_get(json_object_get(post, "special_tokens"), name) : NULL;
+    const json_t *tokens = json_object_get(named, "tokens");
+    const char *token = json_string_value(json_array_get(tokens, 0));
+    if (named && (json_array_size(tokens) != 1 || !token || strcmp(token, name) != 0))
+        return NULL;
+    return name;
 }
 
 // [CLS] and [SEP] (or <s> and </s>) are named by the post-processor.
@@ -24,8 +33,8 @@ static enum bv_status read_ends(const json_t *document, json_t *description, str
         cls = json_string_value(json_array_get(json_object_get(post, "cls"), 0));
         sep = json_string_value(json_array_get(json_object_get(post, "sep"), 0));
     } else if (bv_hf_is_type(post, "TemplateProcessing") && json_array_size(single) == 3) {
-        cls = template_token(single, 0);
-        sep = template_token(single, 2);
+        cls = template_token(post, 0);
+        sep = template_token(post, 2);
     }
     if (!cls || !sep)
         return bv_hf_unsupported(err, "post-processor", post);
@@ -48,13 +57,12 @@ static enum bv_status read_gemma_ends(const json_t *document, json_t *descriptio
     while (text < n && !json_object_get(json_array_get(single, text), "Sequence"))
         text++;
     if (!bv_hf_is_type(post, "TemplateProcessing") || text >= n || text > 1 || n - text > 2 ||
-        (text == 1 && !template_token(single, 0)) ||
-        (n - text == 2 && !template_token(single, n - 1)))
+        (text == 1 && !template_token(post, 0)) || (n - text == 2 && !template_token(post, n - 1)))
         return bv_hf_unsupported(err, "post-processor", post);
     if (text == 1)
-        BV_TRY(bv_hf_set(description, "cls", json_string(template_token(single, 0)), err));
+        BV_TRY(bv_hf_set(description, "cls", json_string(template_token(post, 0)), err));
     return n - text == 2
-               ? bv_hf_set(description, "sep", json_string(template_token(single, n - 1)), err)
+               ? bv_hf_set(description, "sep", json_string(template_token(post, n - 1)), err)
                : BV_OK;
 }
 
@@ -190,13 +198,14 @@ static enum bv_status read_bpe(const json_t *document, const json_t *model, json
     const json_t *normalizer = json_object_get(document, "normalizer");
     const json_t *pre = json_object_get(document, "pre_tokenizer");
     const char *unknown = bv_json_string(model, "unk_token", NULL);
-    bool clip = strcmp(bv_json_string(model, "end_of_word_suffix", ""), "</w>") == 0;
+    const char *suffix = bv_json_string(model, "end_of_word_suffix", "");
+    bool clip = strcmp(suffix, "</w>") == 0;
     if (json_is_number(json_object_get(model, "dropout")) ||
         bv_json_boolean(model, "ignore_merges", false) ||
-        *bv_json_string(model, "continuing_subword_prefix", ""))
+        *bv_json_string(model, "continuing_subword_prefix", "") || (*suffix && !clip))
         return bv_fail(err, BV_ERR_UNSUPPORTED,
-                       "tokenizer.json: byte-pair encoding with dropout, ignored merges or "
-                       "prefixes");
+                       "tokenizer.json: byte-pair encoding with dropout, ignored merges, prefixes "
+                       "or a suffix other than \"</w>\"");
     if (bv_json_boolean(model, "byte_fallback", false) && !clip)
         return read_gemma(document, model, description, err);
     if (bv_json_boolean(model, "byte_fallback", false))
@@ -287,7 +296,11 @@ static enum bv_status read_document(const json_t *document, json_t *description,
     bool gemma = strcmp(bv_json_string(description, "kind", ""), "hf-bpe") == 0;
     BV_TRY((gemma ? read_gemma_ends : read_ends)(document, description, err));
     BV_TRY(read_added(document, description, source, err));
-    int64_t max_length = bv_json_integer(json_object_get(document, "truncation"), "max_length", 0);
+    const json_t *truncation = json_object_get(document, "truncation");
+    if (strcmp(bv_json_string(truncation, "direction", "Right"), "Right") != 0)
+        return bv_fail(err, BV_ERR_UNSUPPORTED,
+                       "tokenizer.json: truncation at the left end of a text");
+    int64_t max_length = bv_json_integer(truncation, "max_length", 0);
     return max_length > 0 ? bv_hf_set(description, "max_length", json_integer(max_length), err)
                           : BV_OK;
 }

@@ -382,6 +382,36 @@ static void test_fast_refused(void **state)
     free(bytes);
 }
 
+// What a hand could write into Gemma's tokenizer.json that would give other tokens.
+static void test_gemma_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *part, *by, *says;
+    } changes[] = {
+        {"\"end_of_word_suffix\":null", "\"end_of_word_suffix\":\"</x>\"", "a suffix"},
+        {"\"truncation\":null",
+         "\"truncation\":{\"direction\":\"Left\",\"max_length\":64,\"stride\":0}", "left end"},
+        {"\"tokens\":[\"<eos>\"]", "\"tokens\":[\"<bos>\"]", "post-processor"},
+        {"\"tokens\":[\"<eos>\"]", "\"tokens\":[\"<eos>\",\"<eos>\"]", "post-processor"},
+        {"\"tokens\":[\"<eos>\"]", "\"tokens\":\"<eos>\"", "post-processor"},
+        {"\"ignore_merges\":false", "\"ignore_merges\":true", "ignored merges"},
+        {"\"invert\":false", "\"invert\":true", "pre-tokenizer"},
+    };
+    char *bytes = NULL;
+    size_t n = 0;
+    read_file("gemma.json", &bytes, &n);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        enum bv_status status = load_changed(bytes, changes[i].part, changes[i].by);
+        if (status != BV_ERR_UNSUPPORTED || !strstr(err.text, changes[i].says))
+            fail_msg("%s: %d, \"%s\"", changes[i].by, (int)status, err.text);
+    }
+    assert_ok(load_changed(bytes, "\"truncation\":null",
+                           "\"truncation\":{\"direction\":\"Right\",\"max_length\":64}"),
+              err);
+    free(bytes);
+}
+
 static void test_base64(void **state)
 {
     (void)state;
@@ -406,10 +436,15 @@ static void test_base64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),          cmocka_unit_test(test_fast_ids),
-        cmocka_unit_test(test_gemma_ids),    cmocka_unit_test(test_words_and_pairs),
-        cmocka_unit_test(test_fast_refused), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_fast_ids),
+        cmocka_unit_test(test_gemma_ids),
+        cmocka_unit_test(test_gemma_refused),
+        cmocka_unit_test(test_words_and_pairs),
+        cmocka_unit_test(test_fast_refused),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
