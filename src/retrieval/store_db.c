@@ -71,7 +71,8 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
     [BV_SQL_REMOVED_ADD] = "INSERT OR IGNORE INTO removed(what) VALUES(?)",
     [BV_SQL_REMOVED_DROP] = "DELETE FROM removed WHERE what = ?",
     [BV_SQL_REMOVED_FIND] = "SELECT 1 FROM removed WHERE what = ?",
-    [BV_SQL_STUDY_OF_ITEM] = "SELECT study FROM item WHERE id = ?1 UNION"
+    // Twice the same does no harm; telling apart costs a table for each question.
+    [BV_SQL_STUDY_OF_ITEM] = "SELECT study FROM item WHERE id = ?1 UNION ALL"
                              " SELECT study FROM report WHERE id = ?1",
     [BV_SQL_ITEM_ROW] = "SELECT number, kind, row FROM item WHERE id = ?",
     [BV_SQL_REPORT_NUMBER] = "SELECT number FROM report WHERE id = ?",

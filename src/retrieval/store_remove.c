@@ -193,12 +193,14 @@ static enum bv_status drop_report(struct removal *r, sqlite3_int64 number, struc
 
 // A study that holds nothing any more, and that no other one is shown as, goes; what bears one of
 // its accession numbers is joined anew.
-static enum bv_status drop_study(struct removal *r, sqlite3_int64 number, struct bv_error *err)
+static enum bv_status drop_study(struct removal *r, sqlite3_int64 number, bool *gone,
+                                 struct bv_error *err)
 {
     struct bv_store *s = r->store;
     sqlite3_stmt *statement;
     BV_TRY(run_number(s, BV_SQL_STUDY_DROP, number, err));
-    if (sqlite3_changes(s->db) == 0)
+    *gone = sqlite3_changes(s->db) > 0;
+    if (!*gone)
         return BV_OK;
     r->counts->studies++;
     BV_TRY(bv_store_statement(s, BV_SQL_BEARS_OF, &statement, err));
@@ -226,8 +228,9 @@ enum bv_status bv_store_drop_empty(struct bv_store *s, const char *study, struct
     struct numbers found = {0};
     BV_TRY(bv_store_need_transaction(s, err));
     enum bv_status status = collect_text(s, BV_SQL_STUDY_FIND, study, &found, err);
+    bool gone;
     for (size_t i = 0; i < found.n && status == BV_OK; i++)
-        status = drop_study(&r, found.items[i], err);
+        status = drop_study(&r, found.items[i], &gone, err);
     free(found.items);
     return status;
 }
@@ -259,31 +262,36 @@ static enum bv_status drop_all(struct removal *r, struct bv_error *err)
         BV_TRY(drop_report(r, r->reports.items[i], err));
     // Those that are shown as another one before that one.
     for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < r->studies.n; i++)
-            BV_TRY(drop_study(r, r->studies.items[i], err));
+        for (size_t i = 0; i < r->studies.n; i++) {
+            bool gone = !r->studies.items[i];
+            if (!gone)
+                BV_TRY(drop_study(r, r->studies.items[i], &gone, err));
+            if (gone)
+                r->studies.items[i] = 0; // no study's number
+        }
     }
     return BV_OK;
 }
 
-static enum bv_status removed_name(struct bv_store *s, enum bv_named what, const char *name,
-                                   struct bv_arena *arena, const char **out, struct bv_error *err)
+// What is noted of a name; its first letter says what it names.
+enum { NOTE_ROOM = 1100 };
+
+static enum bv_status removed_name(enum bv_named what, const char *name, char text[NOTE_ROOM],
+                                   struct bv_error *err)
 {
     static const char letters[] = {'p', 's', 'i'};
-    (void)s;
-    *out = bv_arena_printf(arena, "%c:%s", letters[what], name);
-    return *out ? BV_OK : bv_fail_nomem(err, "a removal");
+    int n = snprintf(text, NOTE_ROOM, "%c:%s", letters[what], name);
+    return n > 0 && n < NOTE_ROOM
+               ? BV_OK
+               : bv_fail(err, BV_ERR_LIMIT, "a name of more than %d bytes", NOTE_ROOM - 3);
 }
 
 static enum bv_status note(struct bv_store *s, enum bv_statement which, enum bv_named what,
                            const char *name, struct bv_error *err)
 {
-    struct bv_arena arena = {0};
-    const char *text = NULL;
-    enum bv_status status = removed_name(s, what, name, &arena, &text, err);
-    if (status == BV_OK)
-        status = bv_store_run_text(s, which, text, NULL, err);
-    bv_arena_free(&arena);
-    return status;
+    char text[NOTE_ROOM];
+    BV_TRY(removed_name(what, name, text, err));
+    return bv_store_run_text(s, which, text, NULL, err);
 }
 
 enum bv_status bv_store_remove(struct bv_store *s, enum bv_named what, const char *name,
@@ -332,15 +340,12 @@ enum bv_status bv_store_readmit(struct bv_store *s, enum bv_named what, const ch
 enum bv_status bv_store_is_removed(struct bv_store *s, enum bv_named what, const char *name,
                                    bool *removed, struct bv_error *err)
 {
-    struct bv_arena arena = {0};
     struct numbers found = {0};
-    const char *text = NULL;
-    enum bv_status status = removed_name(s, what, name, &arena, &text, err);
-    if (status == BV_OK)
-        status = collect_text(s, BV_SQL_REMOVED_FIND, text, &found, err);
+    char text[NOTE_ROOM];
+    BV_TRY(removed_name(what, name, text, err));
+    enum bv_status status = collect_text(s, BV_SQL_REMOVED_FIND, text, &found, err);
     *removed = found.n > 0;
     free(found.items);
-    bv_arena_free(&arena);
     return status;
 }
 
