@@ -31,6 +31,34 @@ static enum bv_status read_kind(struct bv_text_head *head, const json_t *spec, s
     return BV_OK;
 }
 
+// False where memory is out. *twice: the name is among those seen, a JSON object's keys.
+static bool note_name(json_t *seen, const char *name, bool *twice)
+{
+    *twice = json_object_get(seen, name) != NULL;
+    return json_object_set_new(seen, name, json_true()) == 0;
+}
+
+static enum bv_status fill_classes(struct bv_head_label *label, const json_t *classes,
+                                   const json_t *values, json_t *seen, struct bv_error *err)
+{
+    bool twice = false;
+    for (size_t c = 0; c < label->n_classes; c++) {
+        const char *name = json_string_value(json_array_get(classes, c));
+        if (!name)
+            return bv_fail(err, BV_ERR_MODEL, "card: a class of head label \"%.60s\" is no string",
+                           label->name);
+        label->classes[c] = name;
+        label->values[c] = bv_json_string(values, name, name);
+        if (!note_name(seen, name, &twice))
+            return bv_fail_nomem(err, "a head");
+        if (twice)
+            return bv_fail(err, BV_ERR_MODEL,
+                           "card: head label \"%.60s\" has class \"%.60s\" twice", label->name,
+                           name);
+    }
+    return BV_OK;
+}
+
 // The names of a label's classes, and what a table says for each.
 static enum bv_status read_classes(struct bv_text_head *head, struct bv_head_label *label,
                                    const json_t *classes, const json_t *values,
@@ -40,29 +68,41 @@ static enum bv_status read_classes(struct bv_text_head *head, struct bv_head_lab
     if (n < 2 || (head->sigmoid && n != 2))
         return bv_fail(err, BV_ERR_MODEL, "card: head label \"%.60s\" has %zu classes, not %s",
                        label->name, n, head->sigmoid ? "two" : "two or more");
+    if (n > BV_MAX_HEAD_LOGITS - head->n_classes)
+        return bv_fail(err, BV_ERR_MODEL, "card: head has more than %d classes",
+                       BV_MAX_HEAD_LOGITS);
     label->classes = bv_arena_array(&head->arena, n, sizeof *label->classes);
     label->values = bv_arena_array(&head->arena, n, sizeof *label->values);
     if (!label->classes || !label->values)
         return bv_fail_nomem(err, "a head");
-    for (size_t c = 0; c < n; c++) {
-        const char *name = json_string_value(json_array_get(classes, c));
-        if (!name)
-            return bv_fail(err, BV_ERR_MODEL, "card: a class of head label \"%.60s\" is no string",
-                           label->name);
-        label->classes[c] = name;
-        label->values[c] = bv_json_string(values, name, name);
-        for (size_t other = 0; other < c; other++)
-            if (strcmp(label->classes[other], name) == 0)
-                return bv_fail(err, BV_ERR_MODEL,
-                               "card: head label \"%.60s\" has class \"%.60s\" twice", label->name,
-                               name);
-    }
     label->n_classes = n;
+    json_t *seen = json_object();
+    const enum bv_status status = fill_classes(label, classes, values, seen, err);
+    json_decref(seen);
     label->first = head->n_logits;
     label->offset = head->n_classes;
     head->n_logits += head->sigmoid ? 1 : n;
     head->n_classes += n;
-    return BV_OK;
+    return status;
+}
+
+static enum bv_status read_label(struct bv_text_head *head, size_t i, const json_t *spec,
+                                 json_t *seen, struct bv_error *err)
+{
+    const json_t *entry = json_array_get(json_object_get(spec, "labels"), i);
+    const json_t *own = json_object_get(entry, "classes");
+    const char *name = json_string_value(entry);
+    struct bv_head_label *label = &head->labels[i];
+    bool twice = false;
+    label->name = name ? name : bv_json_string(entry, "name", NULL);
+    if (!label->name)
+        return bv_fail(err, BV_ERR_MODEL, "card: head.labels[%zu] has no name", i);
+    if (!note_name(seen, label->name, &twice))
+        return bv_fail_nomem(err, "a head");
+    if (twice)
+        return bv_fail(err, BV_ERR_MODEL, "card: head label \"%.60s\" stands twice", label->name);
+    return read_classes(head, label, own ? own : json_object_get(spec, "classes"),
+                        json_object_get(spec, "values"), err);
 }
 
 enum bv_status bv_text_head_read(struct bv_text_head *head, const json_t *card,
@@ -79,25 +119,13 @@ enum bv_status bv_text_head_read(struct bv_text_head *head, const json_t *card,
     head->labels = bv_arena_array(&head->arena, n, sizeof *head->labels);
     if (!head->labels)
         return bv_fail_nomem(err, "a head");
-    for (size_t i = 0; i < n; i++) {
-        const json_t *entry = json_array_get(labels, i), *own = json_object_get(entry, "classes");
-        const char *name = json_string_value(entry);
-        struct bv_head_label *label = &head->labels[i];
-        label->name = name ? name : bv_json_string(entry, "name", NULL);
-        if (!label->name)
-            return bv_fail(err, BV_ERR_MODEL, "card: head.labels[%zu] has no name", i);
-        for (size_t other = 0; other < i; other++)
-            if (strcmp(head->labels[other].name, label->name) == 0)
-                return bv_fail(err, BV_ERR_MODEL, "card: head label \"%.60s\" stands twice",
-                               label->name);
-        BV_TRY(read_classes(head, label, own ? own : json_object_get(spec, "classes"),
-                            json_object_get(spec, "values"), err));
-        if (head->n_classes > BV_MAX_HEAD_LOGITS)
-            return bv_fail(err, BV_ERR_MODEL, "card: head has more than %d classes",
-                           BV_MAX_HEAD_LOGITS);
-    }
-    head->n_labels = n;
-    return BV_OK;
+    json_t *seen = json_object();
+    enum bv_status status = BV_OK;
+    for (size_t i = 0; i < n && status == BV_OK; i++)
+        status = read_label(head, i, spec, seen, err);
+    json_decref(seen);
+    head->n_labels = status == BV_OK ? n : 0;
+    return status;
 }
 
 void bv_text_head_free(struct bv_text_head *head)

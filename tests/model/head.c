@@ -87,10 +87,33 @@ static void test_refused(void **state)
     }
 }
 
+// As many names as a card may have, all different, are compared in little time; more are refused
+// before they are compared. Two by two either would take minutes.
+static void test_many(void **state)
+{
+    (void)state;
+    static const size_t numbers[] = {BV_MAX_HEAD_LOGITS, BV_MAX_HEAD_LOGITS + 1, 2000000};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct bv_error err = {0};
+        struct bv_text_head head = {.labels = NULL};
+        const bool fits = numbers[i] <= BV_MAX_HEAD_LOGITS;
+        json_t *classes = json_array();
+        for (size_t c = 0; c < numbers[i]; c++)
+            (void)json_array_append_new(classes, json_sprintf("the class of number %zu", c));
+        json_t *card = json_pack("{s:{s:[s], s:o}}", "head", "labels", "x", "classes", classes);
+        assert_non_null(card);
+        assert_int_equal(bv_text_head_read(&head, card, &err), fits ? BV_OK : BV_ERR_MODEL);
+        if (!fits)
+            assert_non_null(strstr(err.text, "more than 65536 classes"));
+        bv_text_head_free(&head);
+        json_decref(card);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_softmax),
                                        cmocka_unit_test(test_sigmoid),
-                                       cmocka_unit_test(test_refused)};
+                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
