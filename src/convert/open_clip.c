@@ -108,6 +108,12 @@ static void set_pool(struct folder *f, bool mean, bool norm_after)
         json_pack("{s:s, s:o}", "from", mean ? "patches" : "cls", "steps", steps));
 }
 
+static enum bv_status fail_heads(int64_t head, int64_t width, struct bv_error *err)
+{
+    return bv_fail(err, BV_ERR_MODEL, "%s: a head_width of %lld does not go with a width of %lld",
+                   config_name, (long long)head, (long long)width);
+}
+
 static enum bv_status add_native_vit(struct folder *f, struct bv_error *err)
 {
     int64_t width = bv_json_integer(f->vision, "width", 768),
@@ -121,9 +127,7 @@ static enum bv_status add_native_vit(struct folder *f, struct bv_error *err)
     if (!mean && strcmp(pool, "tok") != 0)
         return refuse(err, "vision_cfg.pool_type", pool);
     if (width < 1 || head < 1 || width % head != 0)
-        return bv_fail(err, BV_ERR_MODEL,
-                       "%s: a head_width of %lld does not divide a width of %lld", config_name,
-                       (long long)head, (long long)width);
+        return fail_heads(head, width, err);
     BV_TRY(add_part(f, "vit", err));
     set_integer(json_object_get(f->card, "image"), "heads", width / head);
     set_activation(f, "image", f->vision);
@@ -137,8 +141,10 @@ static enum bv_status add_native_resnet(struct folder *f, struct bv_error *err)
 {
     int64_t width = bv_json_integer(f->vision, "width", 64),
             head = bv_json_integer(f->vision, "head_width", 64);
+    if (width < 1 || width > INT64_MAX / 32 || head < 1 || width * 32 % head != 0)
+        return fail_heads(head, width, err);
     BV_TRY(add_part(f, "resnet", err));
-    set_integer(json_object_get(f->card, "image"), "heads", width * 32 / (head > 0 ? head : 64));
+    set_integer(json_object_get(f->card, "image"), "heads", width * 32 / head);
     return BV_OK;
 }
 

@@ -10,6 +10,7 @@
 //
 // Configuration: "heads" of the attention pooling (width·32 / 64), "eps" (1e-5).
 // Features: "layer1" … "layer4", "map" [N,h,w,C], "pooled" [N,D] (after attention pooling).
+#include <limits.h>
 #include <math.h>
 
 #include "vision/vision.h"
@@ -75,10 +76,13 @@ void bv_vision_clip_resnet(struct bv_graph *g, const json_t *config, const char 
         bv_features_add(g, features, x, "layer%d", layer);
     }
     bv_features_add(g, features, x, "map");
-    int heads = (int)bv_json_integer(config, "heads", bv_dim(x, 3) / 64);
-    if (heads < 1 || bv_dim(x, 3) % heads != 0)
-        heads = 1;
+    const int64_t C = bv_dim(x, 3);
+    const int64_t heads = bv_json_integer(config, "heads", C >= 64 ? C / 64 : 1);
     const char *pool = bv_arena_printf(&g->arena, "%sattnpool.", prefix);
-    if (pool)
-        bv_features_add(g, features, attention_pool(g, x, heads, pool), "pooled");
+    if (heads < 1 || heads > INT_MAX || C % heads != 0)
+        (void)bv_graph_fail(g, BV_ERR_MODEL,
+                            "%lld heads of the attention pooling do not divide a width of %lld",
+                            (long long)heads, (long long)C);
+    else if (pool)
+        bv_features_add(g, features, attention_pool(g, x, (int)heads, pool), "pooled");
 }

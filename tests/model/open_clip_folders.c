@@ -95,9 +95,37 @@ static void test_folders(void **state)
     (void)printf("largest difference %.2g\n", largest);
 }
 
+// Options of a ResNet whose heads cannot be: too many for a number, not whole, none.
+static void test_heads(void **state)
+{
+    static const char *const changes[][2] = {{"\"width\": 8,", "\"width\": 576460752303423488,"},
+                                             {"\"width\": 8,", "\"width\": -8,"},
+                                             {"\"head_width\": 32", "\"head_width\": 5"},
+                                             {"\"head_width\": 32", "\"head_width\": 0"}};
+    const struct folder_case *c = &folders[0];
+    (void)folder_weights(state, "open_clip_model.safetensors", c->shapes, c->n_shapes,
+                         VALUES_SCALED, NULL);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char config[2048];
+        const char *at = strstr(c->config, changes[i][0]);
+        struct bv_import_options options = {.dtype = BV_F32};
+        struct bv_import_report report;
+        struct bv_error err = {0};
+        assert_non_null(at);
+        const int n = snprintf(config, sizeof config, "%.*s%s%s", (int)(at - c->config), c->config,
+                               changes[i][1], at + strlen(changes[i][0]));
+        assert_in_range(n, 1, sizeof config - 1);
+        (void)temporary_file(state, "open_clip_config.json", config, (size_t)n);
+        const char *out = temporary_path(state, "out.bin");
+        assert_int_equal(bv_import(*state, out, &options, &report, &err), BV_ERR_MODEL);
+        assert_non_null(strstr(err.text, "head_width"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_heads, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_folders, temporary_folder, temporary_folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,14 +19,22 @@ struct shape {
 
 #include "vision/expected.inc"
 
-static void add_weight(struct bv_weights *weights, const struct shape *s, float *data)
+// Adds a weight of fixed values, which the caller frees after the weights.
+static float *make_weight(struct bv_weights *weights, const struct shape *s)
 {
-    struct bv_weight w = {.name = s->name, .rank = s->rank, .data = data};
-    for (int i = 0; i < s->rank; i++)
-        w.dim[i] = s->dim[i];
-    fixed_weight(s->name, s->rank, s->dim, data);
+    struct bv_weight w = {.name = s->name, .rank = s->rank};
     struct bv_error err = {0};
+    int64_t n = 1;
+    for (int i = 0; i < s->rank; i++) {
+        w.dim[i] = s->dim[i];
+        n *= s->dim[i];
+    }
+    float *data = malloc((size_t)n * sizeof *data);
+    assert_non_null(data);
+    fixed_weight(s->name, s->rank, s->dim, data);
+    w.data = data;
     assert_ok(bv_weights_add(weights, &w, &err), err);
+    return data;
 }
 
 // measured: 8.7e-7 over all cases
@@ -44,14 +52,8 @@ static void check(const char *config_text, const struct shape *shapes, size_t n_
     float *data[256];
     assert_true(n_shapes <= 256);
     assert_ok(bv_weights_create(&weights, &err), err);
-    for (size_t i = 0; i < n_shapes; i++) {
-        int64_t n = 1;
-        for (int k = 0; k < shapes[i].rank; k++)
-            n *= shapes[i].dim[k];
-        data[i] = malloc((size_t)n * sizeof(float));
-        assert_non_null(data[i]);
-        add_weight(weights, &shapes[i], data[i]);
-    }
+    for (size_t i = 0; i < n_shapes; i++)
+        data[i] = make_weight(weights, &shapes[i]);
     json_t *config = json_loads(config_text, 0, NULL);
     struct bv_features features = {0};
     assert_ok(bv_graph_create(&g, weights, &err), err);
@@ -101,6 +103,37 @@ static void test_clip_resnet(void **state)
 {
     (void)state;
     CHECK("{\"arch\":\"clip-resnet\",\"heads\":4}", clip_resnet, 64, "pooled");
+}
+
+// Heads that do not divide the width are no single head.
+static void test_clip_resnet_heads(void **state)
+{
+    (void)state;
+    static const char *const configs[] = {"{\"arch\":\"clip-resnet\",\"heads\":0}",
+                                          "{\"arch\":\"clip-resnet\",\"heads\":3}",
+                                          "{\"arch\":\"clip-resnet\",\"heads\":4294967300}"};
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        struct bv_error err = {0};
+        struct bv_weights *weights = NULL;
+        struct bv_graph *g = NULL;
+        struct bv_features features = {0};
+        float *data[256];
+        const size_t n = sizeof shapes_clip_resnet / sizeof *shapes_clip_resnet;
+        assert_ok(bv_weights_create(&weights, &err), err);
+        for (size_t k = 0; k < n; k++)
+            data[k] = make_weight(weights, &shapes_clip_resnet[k]);
+        json_t *config = json_loads(configs[i], 0, NULL);
+        assert_ok(bv_graph_create(&g, weights, &err), err);
+        struct bv_tensor *x = bv_graph_input(g, "pixels", BV_F32, 4, (int64_t[]){1, 64, 64, 3});
+        bv_vision_build(g, config, "", x, &features);
+        assert_int_equal(bv_graph_status(g, &err), BV_ERR_MODEL);
+        assert_non_null(strstr(err.text, "heads"));
+        bv_graph_destroy(&g);
+        bv_weights_destroy(&weights);
+        json_decref(config);
+        for (size_t k = 0; k < n; k++)
+            free(data[k]);
+    }
 }
 
 static void test_vit(void **state)
@@ -158,9 +191,13 @@ static void test_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resnet),       cmocka_unit_test(test_clip_resnet),
-        cmocka_unit_test(test_vit),          cmocka_unit_test(test_densenet),
-        cmocka_unit_test(test_efficientnet), cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_resnet),
+        cmocka_unit_test(test_clip_resnet),
+        cmocka_unit_test(test_clip_resnet_heads),
+        cmocka_unit_test(test_vit),
+        cmocka_unit_test(test_densenet),
+        cmocka_unit_test(test_efficientnet),
+        cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
