@@ -187,6 +187,8 @@ enum bv_status bv_store_remove(struct bv_store *store, enum bv_named what, const
 // Takes out a study that nothing was added to, within a transaction; one that holds something, or
 // that another is shown as, stays.
 enum bv_status bv_store_drop_empty(struct bv_store *store, const char *study, struct bv_error *err);
+// The same for every study.
+enum bv_status bv_store_drop_every_empty(struct bv_store *store, struct bv_error *err);
 // The greatest number of a frame that any image's metadata tell; 0: none does.
 enum bv_status bv_store_last_frame(struct bv_store *store, int *last, struct bv_error *err);
 // Forgets that a name was removed.

@@ -100,6 +100,9 @@ static const char *const sql[BV_SQL_STATEMENTS] = {
                           " AND NOT EXISTS(SELECT 1 FROM report WHERE study = ?1)"
                           " AND NOT EXISTS(SELECT 1 FROM examination m WHERE m.belongs = ?1"
                           "  AND m.number <> ?1)",
+    [BV_SQL_STUDIES_EMPTY] = "SELECT number FROM examination e"
+                             " WHERE NOT EXISTS(SELECT 1 FROM item WHERE study = e.number)"
+                             " AND NOT EXISTS(SELECT 1 FROM report WHERE study = e.number)",
     [BV_SQL_BEARS_OF] = "SELECT accession FROM bears WHERE study = ?",
     [BV_SQL_BEARS_DROP] = "DELETE FROM bears WHERE study = ?",
 };

@@ -1,5 +1,6 @@
 #include "retrieval/store_db.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,27 @@ static const char *bare_id(const char *id, const char *patient, struct bv_arena 
     return apart ? bv_arena_strndup(arena, id, (size_t)(mark - id)) : bv_arena_strdup(arena, id);
 }
 
+// Whether something was removed from to: by its own name (NULL: it has none), its study's, with or
+// without what keeps that apart, or its patient's.
+static enum bv_status was_removed(struct merge *m, const char *id, const char *study,
+                                  const char *patient, bool *removed, struct bv_error *err)
+{
+    struct bv_arena arena = {0};
+    const char *bare = bare_id(study, patient, &arena);
+    enum bv_status status = bare ? BV_OK : bv_fail_nomem(err, "a study");
+    *removed = false;
+    if (status == BV_OK && id)
+        status = bv_store_is_removed(m->to, BV_NAMED_ITEM, id, removed, err);
+    if (status == BV_OK && !*removed)
+        status = bv_store_is_removed(m->to, BV_NAMED_STUDY, study, removed, err);
+    if (status == BV_OK && !*removed && strcmp(bare, study) != 0)
+        status = bv_store_is_removed(m->to, BV_NAMED_STUDY, bare, removed, err);
+    if (status == BV_OK && !*removed && *patient)
+        status = bv_store_is_removed(m->to, BV_NAMED_PATIENT, patient, removed, err);
+    bv_arena_free(&arena);
+    return status;
+}
+
 // A study with one of its accession numbers.
 static enum bv_status place_study(struct merge *m, sqlite3_stmt *row, void *arg,
                                   struct bv_error *err)
@@ -75,6 +97,10 @@ static enum bv_status place_study(struct merge *m, sqlite3_stmt *row, void *arg,
     struct bv_arena arena = {0};
     const char *placed = NULL;
     enum bv_apart apart;
+    bool removed = false;
+    BV_TRY(was_removed(m, NULL, text_of(row, 0), text_of(row, 2), &removed, err));
+    if (removed)
+        return BV_OK;
     const struct bv_study study = {
         .id = bare_id(text_of(row, 0), text_of(row, 2), &arena),
         .named = sqlite3_column_int(row, 1) != 0,
@@ -104,18 +130,6 @@ static enum bv_status commit_now_and_then(struct merge *m, struct bv_error *err)
     m->n_open = 0;
     BV_TRY(bv_store_commit(m->to, err));
     return bv_store_begin(m->to, err);
-}
-
-// Whether something was removed from to, by its own name, its study's or its patient's.
-static enum bv_status was_removed(struct merge *m, const char *id, const char *study,
-                                  const char *patient, bool *removed, struct bv_error *err)
-{
-    BV_TRY(bv_store_is_removed(m->to, BV_NAMED_ITEM, id, removed, err));
-    if (!*removed)
-        BV_TRY(bv_store_is_removed(m->to, BV_NAMED_STUDY, study, removed, err));
-    if (!*removed && *patient)
-        BV_TRY(bv_store_is_removed(m->to, BV_NAMED_PATIENT, patient, removed, err));
-    return BV_OK;
 }
 
 // What was removed from from is removed from to as well.
@@ -222,8 +236,30 @@ static enum bv_status merge_report(struct merge *m, sqlite3_stmt *row, void *arg
     return status == BV_OK ? commit_now_and_then(m, err) : status;
 }
 
+static enum bv_status last_frame_noted(struct bv_store *s, long *last, struct bv_error *err)
+{
+    struct bv_arena arena = {0};
+    const char *note = NULL;
+    enum bv_status status = bv_store_get(s, "last_frame", &arena, &note, err);
+    *last = status == BV_OK && note ? strtol(note, NULL, 10) : 0;
+    bv_arena_free(&arena);
+    return status;
+}
+
+// With the names of frames that were removed comes how far their numbers go.
+static enum bv_status merge_last_frame(struct merge *m, struct bv_error *err)
+{
+    long theirs = 0, ours = 0;
+    char note[24];
+    BV_TRY(last_frame_noted(m->from, &theirs, err));
+    BV_TRY(last_frame_noted(m->to, &ours, err));
+    (void)snprintf(note, sizeof note, "%ld", theirs);
+    return theirs > ours ? bv_store_set(m->to, "last_frame", note, err) : BV_OK;
+}
+
 static enum bv_status merge_all(struct merge *m, struct bv_error *err)
 {
+    BV_TRY(merge_last_frame(m, err));
     BV_TRY(each_row(m, "SELECT what FROM removed ORDER BY what", NULL, merge_removal, NULL, err));
     if (m->removes)
         BV_TRY(bv_store_sweep(m->to, err));
@@ -235,10 +271,12 @@ static enum bv_status merge_all(struct merge *m, struct bv_error *err)
                     "SELECT i.id, i.kind, i.row, i.metadata, i.content, s.id, s.patient FROM item i"
                     " JOIN examination s ON s.number = i.study ORDER BY i.number",
                     NULL, merge_item, NULL, err));
-    return each_row(m,
+    BV_TRY(each_row(m,
                     "SELECT r.id, r.text, r.kind, r.after, s.id, s.patient FROM report r"
                     " JOIN examination s ON s.number = r.study ORDER BY r.number",
-                    NULL, merge_report, NULL, err);
+                    NULL, merge_report, NULL, err));
+    // Of studies whose items were removed one by one nothing came.
+    return bv_store_drop_every_empty(m->to, err);
 }
 
 enum bv_status bv_store_merge(struct bv_store *to, struct bv_store *from, size_t *n_added,
@@ -259,8 +297,12 @@ enum bv_status bv_store_merge(struct bv_store *to, struct bv_store *from, size_t
         bv_store_rollback(to);
     free(m.half);
     free(m.vector);
-    if (status == BV_OK && m.removes)
-        status = bv_store_shrink(to, err);
+    // A failure may come after what was removed is committed: the copies go in any case.
+    struct bv_error ignored = {0};
+    enum bv_status shrunk =
+        m.removes ? bv_store_shrink(to, status == BV_OK ? err : &ignored) : BV_OK;
+    if (status == BV_OK)
+        status = shrunk;
     if (status == BV_OK)
         *n_added = m.n_added;
     return status;

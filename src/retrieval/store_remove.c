@@ -221,17 +221,44 @@ static enum bv_status drop_study(struct removal *r, sqlite3_int64 number, bool *
     return status;
 }
 
+// Those that are shown as another one before that one.
+static enum bv_status drop_studies(struct removal *r, struct bv_error *err)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < r->studies.n; i++) {
+            bool gone = !r->studies.items[i];
+            if (!gone)
+                BV_TRY(drop_study(r, r->studies.items[i], &gone, err));
+            if (gone)
+                r->studies.items[i] = 0; // no study's number
+        }
+    }
+    return BV_OK;
+}
+
 enum bv_status bv_store_drop_empty(struct bv_store *s, const char *study, struct bv_error *err)
 {
     struct bv_store_counts ignored = {0};
     struct removal r = {.store = s, .counts = &ignored};
-    struct numbers found = {0};
     BV_TRY(bv_store_need_transaction(s, err));
-    enum bv_status status = collect_text(s, BV_SQL_STUDY_FIND, study, &found, err);
-    bool gone;
-    for (size_t i = 0; i < found.n && status == BV_OK; i++)
-        status = drop_study(&r, found.items[i], &gone, err);
-    free(found.items);
+    enum bv_status status = collect_text(s, BV_SQL_STUDY_FIND, study, &r.studies, err);
+    if (status == BV_OK)
+        status = drop_studies(&r, err);
+    free(r.studies.items);
+    return status;
+}
+
+enum bv_status bv_store_drop_every_empty(struct bv_store *s, struct bv_error *err)
+{
+    struct bv_store_counts ignored = {0};
+    struct removal r = {.store = s, .counts = &ignored};
+    sqlite3_stmt *empty;
+    BV_TRY(bv_store_need_transaction(s, err));
+    BV_TRY(bv_store_statement(s, BV_SQL_STUDIES_EMPTY, &empty, err));
+    enum bv_status status = collect(s, empty, &r.studies, err);
+    if (status == BV_OK)
+        status = drop_studies(&r, err);
+    free(r.studies.items);
     return status;
 }
 
@@ -260,17 +287,7 @@ static enum bv_status drop_all(struct removal *r, struct bv_error *err)
     BV_TRY(drop_rows(r, err));
     for (size_t i = 0; i < r->reports.n; i++)
         BV_TRY(drop_report(r, r->reports.items[i], err));
-    // Those that are shown as another one before that one.
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < r->studies.n; i++) {
-            bool gone = !r->studies.items[i];
-            if (!gone)
-                BV_TRY(drop_study(r, r->studies.items[i], &gone, err));
-            if (gone)
-                r->studies.items[i] = 0; // no study's number
-        }
-    }
-    return BV_OK;
+    return drop_studies(r, err);
 }
 
 // What is noted of a name; its first letter says what it names.

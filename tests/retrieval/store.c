@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 // The index file: what is added is read back, merged, selected; damage is found and named.
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -442,6 +443,60 @@ static void test_removal(void **state)
     bv_store_close(&store);
 }
 
+static int rows_of(const char *path, const char *table)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *count = NULL;
+    char query[64];
+    (void)snprintf(query, sizeof query, "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, query, -1, &count, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+    int n = sqlite3_column_int(count, 0);
+    (void)sqlite3_finalize(count);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return n;
+}
+
+// What was removed as a whole, a study with what was kept apart under its identifier or a patient,
+// stays out when another index has it: no item, no report, and no study that bears its number.
+static void test_removal_of_others(void **state)
+{
+    static const struct arrival theirs[] = {{"one", "study", "A1", "P", false},
+                                            {"two", "study", "A1", "Q", true},
+                                            {"three", "next", "A2", "R", true},
+                                            {"four", "last", "A3", "S", false}};
+    struct bv_error err = {0};
+    struct bv_store *store = create(temporary_path(state, "index"));
+    struct bv_store *other = create(temporary_path(state, "other"));
+    struct bv_store_counts counts = {.studies = 0};
+    enum bv_apart apart = BV_APART_NOT;
+    size_t n = 9;
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
+        arrive(other, &theirs[i], &apart);
+    take_out(store, BV_NAMED_STUDY, "study", &counts);
+    take_out(store, BV_NAMED_PATIENT, "R", &counts);
+    take_out(store, BV_NAMED_ITEM, "four", &counts);
+    take_out(other, BV_NAMED_ITEM, "five#7", &counts);
+    assert_ok(bv_store_begin(other, &err), err);
+    assert_ok(bv_store_set(other, "last_frame", "7", &err), err);
+    assert_ok(bv_store_commit(other, &err), err);
+    assert_ok(bv_store_merge(store, other, &n, &err), err);
+    assert_int_equal(n, 0);
+    // So far does an object's readmission look for frames.
+    struct bv_arena arena = {0};
+    const char *note = NULL;
+    assert_ok(bv_store_get(store, "last_frame", &arena, &note, &err), err);
+    assert_string_equal(note, "7");
+    bv_arena_free(&arena);
+    bv_store_close(&other);
+    bv_store_close(&store);
+    assert_int_equal(rows_of(temporary_path(state, "index"), "item"), 0);
+    assert_int_equal(rows_of(temporary_path(state, "index"), "report"), 0);
+    assert_int_equal(rows_of(temporary_path(state, "index"), "examination"), 0);
+    assert_int_equal(rows_of(temporary_path(state, "index"), "bears"), 0);
+}
+
 static void test_damage(void **state)
 {
     struct bv_error err = {0};
@@ -506,9 +561,11 @@ int main(void)
 #define WITH_FOLDER(test)                                                                          \
     cmocka_unit_test_setup_teardown(test, temporary_folder, temporary_folder_remove)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words), WITH_FOLDER(test_round_trip), WITH_FOLDER(test_refusals),
-        WITH_FOLDER(test_reports),    WITH_FOLDER(test_joining),    WITH_FOLDER(test_merge),
-        WITH_FOLDER(test_damage),     WITH_FOLDER(test_hole),       WITH_FOLDER(test_removal),
+        cmocka_unit_test(test_words), WITH_FOLDER(test_round_trip),
+        WITH_FOLDER(test_refusals),   WITH_FOLDER(test_reports),
+        WITH_FOLDER(test_joining),    WITH_FOLDER(test_merge),
+        WITH_FOLDER(test_damage),     WITH_FOLDER(test_hole),
+        WITH_FOLDER(test_removal),    WITH_FOLDER(test_removal_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
