@@ -236,6 +236,17 @@ static int run(const struct classify *c, const struct strings *images)
     return code;
 }
 
+// Whether something would be written over what is read.
+static bool overwrites(const struct classify *c, const struct strings *images)
+{
+    const char *outputs[] = {c->sr, c->capture, c->explain};
+    const char *read[] = {c->labels, c->templates, c->prior, model_path(c->model.model)};
+    for (size_t i = 0; i < 3; i++)
+        if (is_input(outputs[i], images) || is_read(outputs[i], read, 4))
+            return true;
+    return is_output_twice(outputs, 3);
+}
+
 int run_classify(int argc, char **argv)
 {
     struct classify c = {.labels = NULL};
@@ -279,8 +290,7 @@ int run_classify(int argc, char **argv)
         else if (images.n == 0 || !c.labels || c.report || (c.json && c.csv) ||
                  (c.frame && (c.sr || c.capture)))
             (void)fprintf(stderr, "usage: biovl classify %s\n", usage.synopsis);
-        else if (!is_input(c.sr, &images) && !is_input(c.capture, &images) &&
-                 !is_input(c.explain, &images))
+        else if (!overwrites(&c, &images))
             code = run(&c, &images);
     }
     free_strings(&images);

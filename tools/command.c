@@ -131,6 +131,16 @@ bool is_input(const char *output, const struct strings *inputs)
     return false;
 }
 
+bool is_read(const char *output, const char *const *read, size_t n)
+{
+    for (size_t k = 0; k < n; k++) {
+        const char *one = read[k];
+        if (one && is_input(output, &(struct strings){&one, 1}))
+            return true;
+    }
+    return false;
+}
+
 bool is_output_twice(const char *const *outputs, size_t n)
 {
     for (size_t i = 0; i < n; i++)

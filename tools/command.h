@@ -70,6 +70,9 @@ enum exit_code report_failure(const struct bv_context *context, enum bv_status s
 // Whether output (or NULL) is one of the inputs, by whatever name; says so on stderr.
 bool is_input(const char *output, const struct strings *inputs);
 
+// The same of n files (or NULLs) that are read beside the inputs.
+bool is_read(const char *output, const char *const *read, size_t n);
+
 // Whether two of n outputs (or NULLs) are one file, by name; says so on stderr.
 bool is_output_twice(const char *const *outputs, size_t n);
 

@@ -187,10 +187,11 @@ int run_embed(int argc, char **argv)
     char *text = NULL;
     size_t size = 0;
     if (parsed == PARSE_OK) {
+        const char *read[] = {e.text_file, e.prior, model_path(e.model.model)};
         int given = (e.images.n > 0) + (e.texts.n > 0) + (e.text_file != NULL);
         if (rest.n > 0 || given != 1) {
             (void)fprintf(stderr, "usage: biovl embed %s\n", usage.synopsis);
-        } else if (!is_input(e.output, &e.images)) {
+        } else if (!is_input(e.output, &e.images) && !is_read(e.output, read, 3)) {
             code = EXIT_INPUT;
             if (e.text_file)
                 text = read_text(e.text_file, &size);

@@ -239,11 +239,7 @@ static bool overwrites(const struct explain *x, const struct strings *images)
     const char *read[] = {x->labels, x->templates, model_path(x->model.model)};
     const size_t n_texts = x->labels ? MOST_TEXTS : x->texts.n;
     for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < 3; k++)
-            if (read[k] && is_input(outputs[i], &(struct strings){&read[k], 1}))
-                return true;
-    for (size_t i = 0; i < n; i++)
-        if (is_input(outputs[i], images))
+        if (is_read(outputs[i], read, 3) || is_input(outputs[i], images))
             return true;
     for (size_t k = 0; k < 2; k++)
         for (size_t i = 0; numbered[k] && i < n_texts; i++) {

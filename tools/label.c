@@ -85,10 +85,11 @@ int run_label(int argc, char **argv)
     char *text = NULL;
     size_t size = 0;
     if (parsed == PARSE_OK) {
+        const char *read[] = {a.text_file, model_path(a.model.model)};
         int given = (a.inputs.n > 0) + (a.texts.n > 0) + (a.text_file != NULL);
         if (given != 1) {
             (void)fprintf(stderr, "usage: biovl label %s\n", usage.synopsis);
-        } else if (!is_input(a.output, &a.inputs)) {
+        } else if (!is_input(a.output, &a.inputs) && !is_read(a.output, read, 2)) {
             code = EXIT_INPUT;
             if (a.text_file)
                 text = read_text(a.text_file, &size);

@@ -8,6 +8,11 @@ expect 0 "$biovl" classify "$sample" --labels "$labels"
 prints '^  Pleural effusion +0\.[0-9]+'
 says 'not a medical device'
 says 'research demonstration model'
+cp "$labels" "$work/labels.txt"
+expect 2 "$biovl" classify "$sample" --labels "$work/labels.txt" --dicom-sr "$work/labels.txt"
+says 'the output is also an input'
+cmp -s "$labels" "$work/labels.txt" || fail "the labels were overwritten"
+expect 2 "$biovl" classify "$sample" --labels "$labels" --dicom-sr "$work/twice.dcm" --dicom-sc "$work/twice.dcm"
 
 expect 0 "$biovl" classify "$sample" --labels "$labels" --json
 for key in '"model":\{"name":"biovl-cxr-small","sha256":"[0-9a-f]{64}"' '"preset":' \

@@ -17,6 +17,9 @@ cp "$work/out" "$work/alone"
 printf 'edema\na much longer text about a small left pleural effusion and the heart\n' >"$work/lines"
 expect 0 "$biovl" embed --text-file "$work/lines"
 [ "$(head -1 "$work/out")" = "$(cat "$work/alone")" ] || fail "the neighbour changed an embedding"
+expect 2 "$biovl" embed --text-file "$work/lines" -o "$work/lines"
+says 'the output is also an input'
+[ "$(wc -l <"$work/lines")" -eq 2 ] || fail "the texts were overwritten"
 
 # One bad image keeps its row (NaN) and the others'.
 expect 1 "$biovl" embed --image "$sample" "$work/none.png" "$sample" -o "$work/some.npy"

@@ -118,6 +118,9 @@ expect 2 "$biovl" label
 expect 2 "$biovl" label two.csv --text Edema
 expect 2 "$biovl" label two.csv -o two.csv
 [ "$(wc -l <two.csv)" -eq 3 ] || fail "the input was overwritten"
+expect 2 "$biovl" label --text-file lines -o lines
+expect 2 "$biovl" label --text Edema -o m.st
+[ "$(cat lines)" = Edema ] || fail "the lines were overwritten: $(cat lines)"
 printf 'report\nEdema\n"open\n' >broken.csv
 expect 3 "$biovl" label broken.csv -o broken_labels.csv
 [ ! -e broken_labels.csv ] || fail "half a table was left"
