@@ -49,7 +49,7 @@ static enum bv_status retrieve(const struct task *t, const struct opened *o,
         .size = sizeof device, .device = t->model.device, .precision = t->model.precision};
     if (!t->clinical)
         return bv_eval_retrieval(o->engine, options, json);
-    options->folder = t->protocol ? NULL : t->with_model.folder;
+    options->folder = t->with_model.folder;
     enum bv_status status = bv_model_open(o->context, t->clinical, &model);
     if (status == BV_OK)
         status = bv_engine_open(o->context, model, &device, &engine);
@@ -246,6 +246,10 @@ static bool is_valid(const struct task *t, const struct strings *data)
 {
     const bool masks = t->truth || t->thresholds || t->tune;
     if ((t->clinical || t->retrieval.patient_column) && !is_of(t, "retrieval"))
+        return false;
+    if (is_of(t, "retrieval") && t->with_model.folder && !t->clinical && !t->protocol)
+        return false; // nothing would be written
+    if (t->faithfulness && (masks || !is_of(t, "grounding")))
         return false;
     return data->n == 1 && t->batch >= 0 && (!masks || (t->truth && is_of(t, "grounding")));
 }

@@ -79,6 +79,7 @@ expect 3 "$biovl" eval grounding "$work/bad.json" --truth "$work/truth.json"
 says 'runs that do not make 576 . 640 pixels'
 expect 2 "$biovl" eval grounding "$work/boxes.csv" --protocol chexlocalize -o "$work/refused"
 expect 2 "$biovl" eval grounding "$work/boxes.csv" --tune -o "$work/refused"
+expect 2 "$biovl" eval grounding "$work/tasks.csv" --truth "$work/truth.json" --method gradcam --faithfulness -o "$work/refused"
 for protocol in boxes ms-cxr xbench padchest-gr; do
     expect 0 "$biovl" eval grounding "$work/boxes.csv" --method gradcam --protocol $protocol -o "$work/$protocol"
     prints "\"protocol\":\"$protocol\""

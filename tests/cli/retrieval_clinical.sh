@@ -53,10 +53,16 @@ rows=list(csv.reader(open("pairs.csv",newline="")))
 csv.writer(open("one.csv","w",newline="")).writerows([rows[0]]+[r[:2]+["p"] for r in rows[1:4]])'
 expect 0 "$biovl" eval retrieval one.csv --clinical m.st -o one
 prints '"without_candidate": ?3'
+prints '"f1_chexbert": ?"NA"'
 prints '"semb_score": ?"NA"'
 expect 2 "$biovl" eval retrieval pairs.csv --clinical m.st --patient-col who
 says 'no column "who"'
 expect 3 "$biovl" eval retrieval pairs.csv --clinical "$root/assets/models/biovl-cxr-small.safetensors"
 says 'no trained head'
 expect 2 "$biovl" eval vqa pairs.csv --clinical m.st
+# The reports found are written beside what a protocol says, too; a folder that stays empty is refused.
+expect 0 "$biovl" eval retrieval pairs.csv --clinical m.st --protocol mimic-retrieval -o both
+cmp both/retrieved.csv found/retrieved.csv || fail "no reports found beside the protocol"
+[ -s both/protocol.json ] || fail "no protocol: $(ls both)"
+expect 2 "$biovl" eval retrieval pairs.csv -o empty
 finish

@@ -100,12 +100,12 @@ static enum bv_status judge(const struct bv_retrieved *p, const struct bv_clinic
         n++;
     }
     double mean_semb = n ? semb / (double)n : NAN, mean_bleu = n ? bleu / (double)n : NAN;
-    *result =
-        json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:{s:o, s:o}}", "n", (json_int_t)n, "left_out",
-                  p->patient_of ? "patient" : "row", "note", note(p), "without_candidate",
-                  (json_int_t)(p->n - n), "f1_chexbert", bv_findings_json(&totals), "semb_score",
-                  bv_result_number(mean_semb), "bleu_2", "mean", bv_result_number(mean_bleu),
-                  "corpus", bv_result_number(n ? bv_bleu2_score(&corpus, false) : NAN));
+    *result = json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:{s:o, s:o}}", "n", (json_int_t)n,
+                        "left_out", p->patient_of ? "patient" : "row", "note", note(p),
+                        "without_candidate", (json_int_t)(p->n - n), "f1_chexbert",
+                        n ? bv_findings_json(&totals) : json_string("NA"), "semb_score",
+                        bv_result_number(mean_semb), "bleu_2", "mean", bv_result_number(mean_bleu),
+                        "corpus", bv_result_number(n ? bv_bleu2_score(&corpus, false) : NAN));
     return *result ? BV_OK : bv_fail_nomem(err, "the results");
 }
 

@@ -16,7 +16,8 @@ struct bv_retrieved {
 
 // The largest similarity over the reports of all other patients (rows, where patients are not
 // known) counts, of equal ones the first row's. {"n", "left_out", "note", "without_candidate",
-// "f1_chexbert" (as bv_finding_tables), "semb_score", "bleu_2": {"mean", "corpus"}, "labeler"}.
+// "f1_chexbert" (as bv_finding_tables), "semb_score", "bleu_2": {"mean", "corpus"}, "labeler"};
+// "NA" where no image has a report of another.
 // With folder, retrieved.csv there has a line for each image, with the report found, marked as
 // another patient's. The caller owns *result.
 enum bv_status bv_retrieval_clinical(const struct bv_retrieved *pairs,
