@@ -75,19 +75,60 @@ static enum bv_status check_words(const struct towers *t, int64_t D, struct bv_e
     return check_rows(text, "text", tokens, 3, 3, D, err);
 }
 
+static enum bv_status check_labels(const json_t *labels, struct bv_error *err)
+{
+    if (labels && !json_is_array(labels))
+        return bv_fail(err, BV_ERR_MODEL, "card: scoring.labels is not a list");
+    for (size_t i = 0; i < json_array_size(labels); i++)
+        if (!json_is_string(json_array_get(labels, i)))
+            return bv_fail(err, BV_ERR_MODEL, "card: scoring.labels[%zu] is not a string", i);
+    return BV_OK;
+}
+
 static enum bv_status check_head(const struct towers *t, struct bv_error *err)
 {
     const json_t *spec = scoring_of(t->model), *labels = json_object_get(spec, "labels");
     const char *output = bv_json_string(spec, "logits", "logits");
     const struct bv_tensor *logits = NULL;
     BV_TRY(find(t->image, "image", output, "scoring.logits", &logits, err));
-    for (size_t i = 0; i < json_array_size(labels); i++)
-        if (!json_is_string(json_array_get(labels, i)))
-            return bv_fail(err, BV_ERR_MODEL, "card: scoring.labels[%zu] is not a string", i);
+    BV_TRY(check_labels(labels, err));
     if (logits->rank != 2 || (int64_t)json_array_size(labels) != logits->dim[1])
         return bv_fail(err, BV_ERR_MODEL,
                        "card: scoring.labels names %zu labels, output \"%.60s\" has %lld",
                        json_array_size(labels), output, (long long)logits->dim[logits->rank - 1]);
+    return BV_OK;
+}
+
+// A member of another type would be as if it were not there.
+static enum bv_status check_types(const json_t *card, struct bv_error *err)
+{
+    static const struct {
+        const char *name, *what;
+        json_type type;
+    } members[] = {{"heads", "whole number", JSON_INTEGER},
+                   {"slots", "whole number", JSON_INTEGER},
+                   {"concepts", "whole number", JSON_INTEGER},
+                   {"image", "name", JSON_STRING},
+                   {"words", "name", JSON_STRING},
+                   {"map", "name", JSON_STRING},
+                   {"head", "list of steps", JSON_ARRAY}};
+    static const char *const flags[] = {"norm_inputs", "self_attention"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const json_t *member = json_object_get(card, members[i].name);
+        if (member && json_typeof(member) != members[i].type)
+            return bv_fail(err, BV_ERR_MODEL, "card: decoder.%s is no %s", members[i].name,
+                           members[i].what);
+    }
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        const json_t *member = json_object_get(card, flags[i]);
+        if (member && !json_is_boolean(member))
+            return bv_fail(err, BV_ERR_MODEL, "card: decoder.%s is neither true nor false",
+                           flags[i]);
+    }
+    const char *map = bv_json_string(card, "map", "last");
+    if (strcmp(map, "last") != 0 && strcmp(map, "mean") != 0)
+        return bv_fail(err, BV_ERR_MODEL, "card: decoder.map \"%.40s\" is neither last nor mean",
+                       map);
     return BV_OK;
 }
 
@@ -103,6 +144,8 @@ static enum bv_status check_decoder(const struct towers *t, int64_t D, struct bv
         return bv_fail(err, BV_ERR_MODEL,
                        "card: the rule query_decoder needs \"decoder\" and a text encoder with "
                        "output \"global\"");
+    BV_TRY(check_types(card, err));
+    BV_TRY(check_labels(json_object_get(scoring_of(t->model), "labels"), err));
     BV_TRY(find(t->image, "image", image, "decoder.image", &rows, err));
     BV_TRY(check_rows(rows, "image", image, 3, 3, D, err));
     if (words) {

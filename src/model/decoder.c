@@ -13,7 +13,7 @@ int64_t bv_model_decoder_rows(const struct bv_model *model)
 {
     const json_t *card = bv_model_decoder_card(model);
     int64_t slots = bv_json_integer(card, "slots", 0);
-    return slots < 0 || slots > BV_MAX_DECODER_SLOTS ? BV_MAX_DECODER_SLOTS + 1 : slots + 1;
+    return slots < 0 || slots > BV_MAX_DECODER_SLOTS ? BV_MAX_DECODER_SLOTS + 2 : slots + 1;
 }
 
 int64_t bv_model_decoder_concepts(const struct bv_model *model)

@@ -83,9 +83,9 @@ enum bv_status bv_model_fusion_graph(const struct bv_model *model,
 // of one label, one after the other, which the head reads side by side (MAVL). NULL where the model
 // has none.
 const json_t *bv_model_decoder_card(const struct bv_model *model);
-// Rows of a text: 1, its embedding, and "slots".
+// Rows of a text: 1, its embedding, and "slots"; more than any decoder takes where these are none.
 int64_t bv_model_decoder_rows(const struct bv_model *model);
-// Queries of a label.
+// Queries of a label; more than any decoder takes where the card says no such number.
 int64_t bv_model_decoder_concepts(const struct bv_model *model);
 
 // The sizes that a decoder's graph is built for.

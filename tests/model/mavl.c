@@ -17,9 +17,11 @@
 
 enum { SIDE = 64, WIDTH = 16, PATCHES = 16, LABELS = sizeof scores_mavl / sizeof *scores_mavl };
 
-// Converts with these books, given in one order or the other; an empty second one is left out.
-static enum bv_status import(void *const *state, const char *book, const char *aspects,
-                             bool aspects_first, const char *out, struct bv_error *err)
+// Converts with these books, given in one order or the other; an empty second one is left out. More
+// is a setting of the card, NULL for none.
+static enum bv_status import_set(void *const *state, const char *book, const char *aspects,
+                                 bool aspects_first, const char *more, const char *out,
+                                 struct bv_error *err)
 {
     char checkpoint[512], encoder[512], first[512], second[512], words[512];
     (void)snprintf(checkpoint, sizeof checkpoint, "%s",
@@ -36,18 +38,49 @@ static enum bv_status import(void *const *state, const char *book, const char *a
     (void)snprintf(words, sizeof words, "%s",
                    temporary_file(state, "vocab.txt", words_mavl, strlen(words_mavl)));
     const char *parts[] = {encoder, aspects_first ? second : first, aspects_first ? first : second};
-    const char *set[] = {"text.heads=4"};
+    const char *set[] = {"text.heads=4", more};
     struct bv_import_options options = {.dtype = BV_F32,
                                         .vocabulary = words,
                                         .parts = parts,
                                         .n_parts = *aspects ? 3 : 2,
                                         .set = set,
-                                        .n_set = 1};
+                                        .n_set = more ? 2 : 1};
     struct bv_import_report report = {.n_tensors = 0};
     enum bv_status status = bv_import(checkpoint, out, &options, &report, err);
     if (status == BV_OK)
         assert_string_equal(report.system, "mavl");
     return status;
+}
+
+static enum bv_status import(void *const *state, const char *book, const char *aspects,
+                             bool aspects_first, const char *out, struct bv_error *err)
+{
+    return import_set(state, book, aspects, aspects_first, NULL, out, err);
+}
+
+// A member of the decoder that is none is refused, and not passed over.
+static void test_decoder_members(void **state)
+{
+    static const char *const cases[][2] = {
+        {"decoder.heads=x", "decoder.heads is no whole number"},
+        {"decoder.slots=-1", "decoder.slots is not 0 to 512"},
+        {"decoder.slots=513", "decoder.slots is not 0 to 512"},
+        {"decoder.map=first", "neither last nor mean"},
+        {"decoder.map=[0]", "decoder.map is no name"},
+        {"decoder.image=3", "decoder.image is no name"},
+        {"decoder.words=3", "decoder.words is no name"},
+        {"decoder.head={}", "decoder.head is no list"},
+        {"decoder.self_attention=0", "neither true nor false"},
+        {"decoder.norm_inputs=3", "neither true nor false"},
+    };
+    const char *out = temporary_path(state, "out.bin");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bv_error err = {0};
+        if (import_set(state, book_mavl, aspects_mavl, false, cases[i][0], out, &err) !=
+                BV_ERR_MODEL ||
+            !strstr(err.text, cases[i][1]))
+            fail_msg("%s: \"%s\" does not say \"%s\"", cases[i][0], err.text, cases[i][1]);
+    }
 }
 
 static void encode(struct bv_session *session, float *global, float *tokens)
@@ -134,6 +167,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_scores, temporary_folder, temporary_folder_remove),
         cmocka_unit_test_setup_teardown(test_refused, temporary_folder, temporary_folder_remove),
+        cmocka_unit_test_setup_teardown(test_decoder_members, temporary_folder,
+                                        temporary_folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
