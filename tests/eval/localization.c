@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/temporary.h"
 #include "eval/tasks/localization.h"
 #include "support/check.h"
 #include "support/npz.h"
@@ -344,6 +345,45 @@ static void test_refused_maps(void **state)
     json_decref(truth);
 }
 
+static void test_refused_files(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } thresholds[] = {{"threshold,task\n0.3,T\n1,U\n0,V\n", NULL},
+                      {"threshold,task\n30,T\n", "line 2: a threshold is a share"},
+                      {"threshold,task\n0.3,U\n-0.1,T\n", "line 3: a threshold is a share"},
+                      {"threshold,task\nnan,T\n", "line 2: no task with a threshold"},
+                      {"task,threshold\nT,0.2\nT,0.3\n", "line 3: task \"T\" has two"}};
+    static const struct {
+        const char *counts;
+        enum bv_status status;
+    } masks[] = {
+        {"\"13\"", BV_OK},         {"\"13\\u000013\"", BV_ERR_FORMAT}, // right up to a zero
+        {"\"1\"", BV_ERR_FORMAT},  {"[1, 3]", BV_OK},
+        {"[1, 2]", BV_ERR_FORMAT}, {"7", BV_ERR_FORMAT}};
+    for (size_t i = 0; i < sizeof thresholds / sizeof *thresholds; i++) {
+        struct bv_error err = {0};
+        struct bv_map_masks m = {0};
+        const char *path =
+            temporary_file(state, "thresholds.csv", thresholds[i].text, strlen(thresholds[i].text));
+        const enum bv_status status = bv_map_masks_open(&m, NULL, path, false, &err);
+        assert_int_equal(status, thresholds[i].says ? BV_ERR_FORMAT : BV_OK);
+        if (thresholds[i].says && !strstr(err.text, thresholds[i].says))
+            fail_msg("%s: not \"%s\"", err.text, thresholds[i].says);
+        bv_map_masks_free(&m);
+    }
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {
+        struct bv_error err = {0};
+        json_t *made = NULL;
+        char text[128];
+        (void)snprintf(text, sizeof text, "{\"a\":{\"T\":{\"size\":[2,2],\"counts\":%s}}}",
+                       masks[i].counts);
+        const char *path = temporary_file(state, "masks.json", text, strlen(text));
+        assert_int_equal(bv_mask_file_load(&made, path, &err), masks[i].status);
+        json_decref(made);
+    }
+}
+
 static void refuse_scores(const json_t *truth, const json_t *predicted, enum bv_status status,
                           const char *says)
 {
@@ -420,6 +460,9 @@ int main(void)
         cmocka_unit_test(test_pointing),
     };
     const struct CMUnitTest refused[] = {cmocka_unit_test(test_refused_maps),
+                                         cmocka_unit_test_setup_teardown(test_refused_files,
+                                                                         temporary_folder,
+                                                                         temporary_folder_remove),
                                          cmocka_unit_test(test_refused_scores)};
     const int failed = cmocka_run_group_tests(refused, NULL, NULL);
     fixture.dir = conformance_dir();

@@ -80,8 +80,8 @@ struct bv_map_masks {
     json_t *tried;          // {"task": [[IoU at 0.2, …, 0.8] of each image]}
 };
 
-// thresholds: a CSV file with the columns task and threshold, as cheXlocalize's tuning writes it,
-// or NULL. tune: finds those thresholds.
+// thresholds: a CSV file with the columns task and threshold (0 to 1), a line for each task, as
+// cheXlocalize's tuning writes it, or NULL. tune: finds those thresholds.
 enum bv_status bv_map_masks_open(struct bv_map_masks *m, const json_t *truth,
                                  const char *thresholds, bool tune, struct bv_error *err);
 void bv_map_masks_free(struct bv_map_masks *m);

@@ -24,6 +24,13 @@ static enum bv_status read_line(json_t *thresholds, const struct bv_csv_row *row
     if (row->n <= (size_t)last || !bv_number_parse(row->fields[at[1]], &value))
         return bv_fail(err, BV_ERR_FORMAT, "line %llu: no task with a threshold",
                        (unsigned long long)row->line);
+    if (!(value >= 0 && value <= 1))
+        return bv_fail(err, BV_ERR_FORMAT,
+                       "line %llu: a threshold is a share of a map's range, from 0 to 1",
+                       (unsigned long long)row->line);
+    if (json_object_get(thresholds, row->fields[at[0]]))
+        return bv_fail(err, BV_ERR_FORMAT, "line %llu: task \"%.100s\" has two thresholds",
+                       (unsigned long long)row->line, row->fields[at[0]]);
     return json_object_set_new(thresholds, row->fields[at[0]], json_real(value)) == 0
                ? BV_OK
                : bv_fail_nomem(err, "thresholds");

@@ -49,9 +49,10 @@ static enum bv_status read_mask(const json_t *mask, struct bv_mask_runs *runs, s
     BV_TRY(read_size(mask, size, err));
     if (json_is_array(counts))
         return read_list(counts, size, runs, err);
-    if (!json_is_string(counts))
+    const char *text = json_string_value(counts);
+    if (!text || strlen(text) != json_string_length(counts)) // a zero within ends it early
         return bv_fail(err, BV_ERR_FORMAT, "a mask has \"size\" and \"counts\"");
-    return bv_mask_runs_parse(runs, json_string_value(counts), size[0], size[1], err);
+    return bv_mask_runs_parse(runs, text, size[0], size[1], err);
 }
 
 static enum bv_status check(const json_t *masks, struct bv_error *err)
