@@ -93,6 +93,9 @@ enum bv_status bv_request_read(struct bv_call *call, struct bv_parts *parts, str
     BV_TRY(bv_json_parse(&call->document, text ? text : "", n, "the body", err));
     if (!json_is_object(call->document))
         return bv_fail(err, BV_ERR_FORMAT, "the body is not an object");
+    if (json_object_get(call->document, "image") &&
+        json_is_array(json_object_get(call->document, "images")))
+        return bv_fail(err, BV_ERR_ARG, "\"image\" or \"images\", not both");
     return check_members(call->document, err);
 }
 

@@ -206,6 +206,7 @@ class Answers(unittest.TestCase):
                 ("/v1/classify", {**sr, "image": {"id": kept}}, 400, "source"),
                 ("/v1/classify", {**sr, "image": {"path": "sample/cxr.dcm", "frame": 2}}, 400, "frame"),
                 ("/v1/classify", {**sr, "images": [spec["image"]] * 2}, 400, "one"),
+                ("/v1/classify", {**sr, **spec, "images": [spec["image"]]}, 400, "not both"),
                 ("/v1/classify", {**sr, **spec, "as": "dicom-seg"}, 400, "dicom-sr"),
                 ("/v1/classify", {**sr, "image": {"base64": png}}, 422, "DICOM"),
                 ("/v1/explain", {**spec, "texts": ["a"], "as": "dicom-sr"}, 400, "dicom-sc"),
