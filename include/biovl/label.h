@@ -90,8 +90,8 @@ struct bv_label_counts {
 // has a line for each. A report that fails is told to the observer's failed() and has NA in every
 // label; the others are labelled. With json a line of docs/schema/label.schema.json for each report
 // that did not fail. The output is written completely or not at all, with little memory however
-// many reports there are. BV_ERR_ARG for inputs that do not go together and columns that are not
-// there; the message lists those that are. counts may be NULL.
+// many reports there are. BV_ERR_ARG for inputs that do not go together, an output among them, and
+// columns that are not there; the message lists those that are. counts may be NULL.
 BV_API enum bv_status bv_label_reports(struct bv_labeler *labeler,
                                        const struct bv_label_options *options,
                                        struct bv_label_counts *counts);

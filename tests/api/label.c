@@ -242,6 +242,9 @@ static void test_pair_table(void **state)
     o.no_text = 1;
     must(c.context, bv_label_reports(c.labeler, &o, NULL));
     assert_string_equal(read_output(out), "id,answer\n1,2\n2,NA\n");
+    o.output = in;
+    assert_int_equal(bv_label_reports(c.labeler, &o, NULL), BV_ERR_ARG);
+    assert_string_equal(read_output(in), "id,text,other\n1,No small,left effusions\n2,small,\n");
     close_classifier(&c);
 }
 

@@ -118,6 +118,10 @@ expect 2 "$biovl" label
 expect 2 "$biovl" label two.csv --text Edema
 expect 2 "$biovl" label two.csv -o two.csv
 [ "$(wc -l <two.csv)" -eq 3 ] || fail "the input was overwritten"
+cp folder/b.txt b.txt
+expect 2 "$biovl" label folder -o folder/b.txt
+says 'folder/b.txt: the output is also an input'
+cmp b.txt folder/b.txt || fail "a report was overwritten"
 expect 2 "$biovl" label --text-file lines -o lines
 expect 2 "$biovl" label --text Edema -o m.st
 [ "$(cat lines)" = Edema ] || fail "the lines were overwritten: $(cat lines)"

@@ -17,6 +17,8 @@ struct bv_report_source {
     struct bv_csv_reader *csv; // NULL: no table
     int text, second, kept[MAX_KEPT];
     const char *column;
+    struct stat output; // as it was before, where it was
+    bool output_exists;
     uint64_t n, line; // reports handed over; where the table stands
     bv_report_taker *take;
     void *arg;
@@ -31,6 +33,14 @@ static bool ends_in(const char *path, const char *suffix)
 static bool is_table(const char *path)
 {
     return strcmp(path, "-") == 0 || ends_in(path, ".csv") || ends_in(path, ".tsv");
+}
+
+static enum bv_status check_output(const struct bv_report_source *s, const char *path,
+                                   const struct stat *input, struct bv_error *err)
+{
+    if (s->output_exists && input->st_dev == s->output.st_dev && input->st_ino == s->output.st_ino)
+        return bv_fail(err, BV_ERR_ARG, "%s: the output is also an input", path);
+    return BV_OK;
 }
 
 // ---- Tables ----
@@ -74,6 +84,9 @@ static enum bv_status find_text(struct bv_report_source *s, struct bv_error *err
 static enum bv_status open_table(struct bv_report_source *s, struct bv_error *err)
 {
     const struct bv_report_inputs *in = s->inputs;
+    struct stat info;
+    if (strcmp(in->paths[0], "-") != 0 && stat(in->paths[0], &info) == 0)
+        BV_TRY(check_output(s, in->paths[0], &info, err));
     BV_TRY(bv_csv_open(&s->csv, in->paths[0], bv_csv_separator(in->paths[0]), err));
     BV_TRY(find_text(s, err));
     s->column = bv_csv_header(s->csv)->fields[s->text];
@@ -201,6 +214,7 @@ static enum bv_status put_path(struct bv_report_source *s, const char *path, int
         return depth < MAX_DEPTH ? put_folder(s, path, depth, err) : BV_OK;
     if (depth > 0 && !(S_ISREG(info.st_mode) && ends_in(path, ".txt")))
         return BV_OK;
+    BV_TRY(check_output(s, path, &info, err));
     return put_file(s, path, err);
 }
 
@@ -222,6 +236,8 @@ enum bv_status bv_report_source_open(struct bv_report_source **out,
     if (!s)
         return bv_fail_nomem(err, "reports");
     s->inputs = in;
+    s->output_exists = in->output && strcmp(in->output, "-") != 0 &&
+                       stat(in->output, &s->output) == 0 && S_ISREG(s->output.st_mode);
     enum bv_status status = table ? open_table(s, err) : BV_OK;
     if (status == BV_OK)
         *out = s;

@@ -22,6 +22,7 @@ struct bv_report_inputs {
     const char *second_column; // of a table of pairs; NULL: single texts
     const char *const *kept;   // n_kept columns of a table to be kept beside the results
     size_t n_kept;
+    const char *output; // NULL, or a file that is no report, in whatever folder it lies
 };
 
 // One report; valid during the call that hands it over.
@@ -38,8 +39,9 @@ typedef enum bv_status bv_report_taker(void *arg, const struct bv_one_report *re
 
 struct bv_report_source;
 
-// BV_ERR_ARG: a table among other inputs, a column that is not there (the message lists those that
-// are), kept columns without a table, nothing to read.
+// BV_ERR_ARG, here or in the run: an output among the inputs, a table among other inputs, a column
+// that is not there (the message lists those that are), kept columns without a table, nothing to
+// read.
 enum bv_status bv_report_source_open(struct bv_report_source **source,
                                      const struct bv_report_inputs *inputs, struct bv_error *err);
 void bv_report_source_close(struct bv_report_source **source); // accepts NULL
