@@ -209,6 +209,25 @@ static enum bv_status add_steps(json_t *steps, const struct processor *p, struct
     return BV_OK;
 }
 
+// A member of another type would be as if it were not there; null is what the class does.
+static enum bv_status check_types(const json_t *config, struct bv_error *err)
+{
+    static const char *const flags[] = {"do_resize", "do_rescale", "do_normalize", "do_center_crop",
+                                        "do_pad"};
+    const json_t *filter = json_object_get(config, "resample"),
+                 *factor = json_object_get(config, "rescale_factor");
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        const json_t *flag = json_object_get(config, flags[i]);
+        if (flag && !json_is_boolean(flag) && !json_is_null(flag))
+            return fail_field(flags[i], err);
+    }
+    if (filter && !json_is_integer(filter) && !json_is_null(filter))
+        return fail_field("resample", err);
+    if (factor && !json_is_number(factor) && !json_is_null(factor))
+        return fail_field("rescale_factor", err);
+    return BV_OK;
+}
+
 enum bv_status bv_processor_recipe(json_t **recipe, const json_t *config,
                                    enum bv_processor_library library, struct bv_error *err)
 {
@@ -219,6 +238,7 @@ enum bv_status bv_processor_recipe(json_t **recipe, const json_t *config,
         return bv_fail(err, BV_ERR_UNSUPPORTED,
                        "preprocessor_config.json: the image processor \"%s\" is not supported",
                        name);
+    BV_TRY(check_types(config, err));
     if (bv_json_boolean(config, "do_pad", false))
         return bv_fail(err, BV_ERR_UNSUPPORTED,
                        "preprocessor_config.json: do_pad is not supported");

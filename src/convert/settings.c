@@ -112,7 +112,12 @@ static enum bv_status check_size(const json_t *recipe, int64_t size, struct bv_e
     BV_TRY(bv_recipe_parse(recipe, &parsed, err));
     bv_recipe_output_size(parsed, &width, &height);
     bv_recipe_free(&parsed);
-    if (size > 0 && width > 0 && (width != size || height != size))
+    if (size > 0 && width < 1)
+        return bv_fail(err, BV_ERR_MODEL,
+                       "preprocessor_config.json makes images of many sizes, config.json says "
+                       "image_size %lld",
+                       (long long)size);
+    if (size > 0 && (width != size || height != size))
         return bv_fail(err, BV_ERR_MODEL,
                        "preprocessor_config.json makes images of %d×%d, config.json says "
                        "image_size %lld",

@@ -88,6 +88,22 @@ copy "$siglip"
 sed -i 's/256/224/' "$work/f/preprocessor_config.json"
 refuses 'images of 224'
 copy "$siglip"
+sed -i 's/"height": 256,/"shortest_edge": 256,/' "$work/f/preprocessor_config.json"
+refuses 'images of many sizes'
+copy "$siglip"
+sed -i 's/"do_resize": true/"do_resize": false/' "$work/f/preprocessor_config.json"
+refuses 'images of many sizes'
+
+# Members of another type, which are not as if they were not there.
+for change in 's/"do_normalize": true/"do_normalize": 0/' 's/"do_resize": true/"do_resize": "no"/' \
+    's/"resample": 3/"resample": 2.5/' 's/"rescale_factor": [0-9.]*/"rescale_factor": "1"/' \
+    '1s/{/{"do_pad": 1,/'; do
+    copy "$siglip"
+    sed -i "$change" "$work/f/preprocessor_config.json"
+    refuses 'is not what it should be'
+    refuses 'is not what it should be' --processor torchvision
+done
+copy "$siglip"
 rm "$work/f/preprocessor_config.json"
 converts 'there is no preprocessor_config.json'
 
