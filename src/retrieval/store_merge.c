@@ -68,17 +68,28 @@ static const char *bare_id(const char *id, const char *patient, struct bv_arena 
     return apart ? bv_arena_strndup(arena, id, (size_t)(mark - id)) : bv_arena_strdup(arena, id);
 }
 
-// Whether something was removed from to: by its own name (NULL: it has none), its study's, with or
-// without what keeps that apart, or its patient's.
+// The name of the object that an item is a frame of, where the index keeps identifiers; else NULL.
+static const char *object_of(const char *id, struct bv_arena *arena)
+{
+    const char *mark = strrchr(id, '#');
+    bool frame = mark && mark[1] && mark[1 + strspn(mark + 1, "0123456789")] == 0;
+    return frame ? bv_arena_strndup(arena, id, (size_t)(mark - id)) : NULL;
+}
+
+// Whether something was removed from to: by its own name (NULL: it has none), its object's, its
+// study's, with or without what keeps that apart, or its patient's.
 static enum bv_status was_removed(struct merge *m, const char *id, const char *study,
                                   const char *patient, bool *removed, struct bv_error *err)
 {
     struct bv_arena arena = {0};
     const char *bare = bare_id(study, patient, &arena);
     enum bv_status status = bare ? BV_OK : bv_fail_nomem(err, "a study");
+    const char *object = id ? object_of(id, &arena) : NULL;
     *removed = false;
     if (status == BV_OK && id)
         status = bv_store_is_removed(m->to, BV_NAMED_ITEM, id, removed, err);
+    if (status == BV_OK && object && !*removed)
+        status = bv_store_is_removed(m->to, BV_NAMED_ITEM, object, removed, err);
     if (status == BV_OK && !*removed)
         status = bv_store_is_removed(m->to, BV_NAMED_STUDY, study, removed, err);
     if (status == BV_OK && !*removed && strcmp(bare, study) != 0)

@@ -465,7 +465,8 @@ static void test_removal_of_others(void **state)
     static const struct arrival theirs[] = {{"one", "study", "A1", "P", false},
                                             {"two", "study", "A1", "Q", true},
                                             {"three", "next", "A2", "R", true},
-                                            {"four", "last", "A3", "S", false}};
+                                            {"four", "last", "A3", "S", false},
+                                            {"six#2", "sixth", "A4", "T", false}};
     struct bv_error err = {0};
     struct bv_store *store = create(temporary_path(state, "index"));
     struct bv_store *other = create(temporary_path(state, "other"));
@@ -477,6 +478,7 @@ static void test_removal_of_others(void **state)
     take_out(store, BV_NAMED_STUDY, "study", &counts);
     take_out(store, BV_NAMED_PATIENT, "R", &counts);
     take_out(store, BV_NAMED_ITEM, "four", &counts);
+    take_out(store, BV_NAMED_ITEM, "six", &counts); // with its frames
     take_out(other, BV_NAMED_ITEM, "five#7", &counts);
     assert_ok(bv_store_begin(other, &err), err);
     assert_ok(bv_store_set(other, "last_frame", "7", &err), err);
